@@ -1,0 +1,48 @@
+# Every target needs only Python >= 3.11 and makes what it needs; none needs root or a GPU.
+PYTHON ?= python3
+VENV := .venv
+VLLM_VENV := .venv-vllm
+export PREFECT_HOME ?= $(CURDIR)/.tracemill/prefect
+export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
+export DO_NOT_TRACK ?= 1
+
+.PHONY: help setup teacher demo ui test check lock clean
+
+help:            ## this list
+	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(VENV)/.ready  ## the environment: .venv with the locked versions
+$(VENV)/.ready: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "tracemill needs Python >= 3.11, and '$(PYTHON)' is $$($(PYTHON) -V): make setup PYTHON=python3.12"; exit 1; }
+	@echo "Setting up $(VENV) (once, a few minutes) …"
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@touch $@
+
+teacher:         ## the demo teacher's server: .venv-vllm with vLLM for the CPU
+	@PYTHON=$(PYTHON) deployments/vllm_cpu_env.sh $(VLLM_VENV)
+
+demo: setup      ## run the whole pipeline on the demo recipe, with a small real teacher (or TEACHER_URL, TEACHER_MODEL)
+	@$(VENV)/bin/python -m demo
+
+ui: setup        ## Prefect's UI with every run so far
+	$(VENV)/bin/prefect server start --host 127.0.0.1 --port 4200
+
+check: setup     ## lint, types, import contracts (seconds)
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+test: setup check  ## check, and all tests; what needs vLLM (make teacher) or Docker skips where there is none
+	$(VENV)/bin/python -m pytest
+
+lock:            ## resolve requirements.lock anew: names and versions only, so that it holds no address
+	@rm -rf .lock-venv && $(PYTHON) -m venv .lock-venv
+	@$(PYTHON) -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb")); print("\n".join(p["project"]["dependencies"] + p["dependency-groups"]["dev"]))' > .lock-venv/in.txt
+	@.lock-venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement .lock-venv/in.txt
+	@.lock-venv/bin/python -m pip freeze > requirements.lock && rm -rf .lock-venv
+
+clean:           ## remove what runs have made (not the environments)
+	rm -rf runs .tracemill

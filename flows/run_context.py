@@ -1,0 +1,138 @@
+"""What the phases of one run share: recipe, store, logger; and how a phase over many shards becomes subflows."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.progress import Progress, reported
+from flows.shard_chains import FATAL, Chain, Chains, Failure, Step, submit
+from tasks.stage import Stage
+from tracemill.errors import StoreError, TracemillError
+from tracemill.recipe import Recipe, Section
+from tracemill.store import Manifest, Shard, Store
+from tracemill.teacher import tokens_received
+
+Result = TypeVar("Result")
+
+
+class ShardsFailedError(TracemillError):
+    """Some shards could not be finished; everything that was finished is kept."""
+
+
+@dataclass
+class RunContext:
+    """One run.
+
+    Attributes:
+        n_cached: tasks that were found finished.
+        n_executed: tasks that had to be run.
+    """
+
+    recipe: Recipe
+    store: Store
+    logger: logging.Logger | logging.LoggerAdapter[logging.Logger]
+    n_cached: int = 0
+    n_executed: int = 0
+
+    @property
+    def ledger(self) -> str:
+        """Folder of the ledger.
+
+        Raises:
+            StoreError: the store is not a local folder, and the recipe names no place for the ledger.
+        """
+        if self.recipe.run.ledger is not None:
+            return self.recipe.run.ledger
+        if "://" in self.store.url:
+            raise StoreError(
+                "the ledger needs a local folder",
+                got=f"store {self.store.url}",
+                remedy="set run.ledger to a folder on a disk that outlives this machine's runs",
+            )
+        return str(Path(self.store.path("ledger")))
+
+    def single(self, stage: Stage, section: Section, inputs: dict[str, Shard], label: str) -> Manifest:
+        """Runs one task of the run itself, such as the duplicate clustering, and waits for it."""
+        key = stage.key(section, inputs)
+        finished = self.store.find(stage.name, key) is not None
+        self._count(cached=int(finished), executed=int(not finished))
+        return submit(Step(stage, section, inputs), self.store, key, label, finished=finished).result()
+
+    def phase(self, name: str, last_stage: str, chains: Sequence[tuple[str, Chain[Result]]]) -> dict[str, Result]:
+        """Runs the chains of one phase in subflows; returns their results by label.
+
+        Raises:
+            ShardsFailedError: after everything that could be finished is finished.
+        """
+        progress = Progress(name, len(chains), last_stage)
+        results: dict[str, Result] = {}
+        failures: list[Failure] = []
+        with reported(progress, self.logger, self.recipe.run.progress_every_s, tokens_received):
+            for block in _blocks(chains, self.recipe.run.shards_per_flow):
+                self._block(name, block, progress, results, failures)
+                if any(isinstance(failure.error, FATAL) for failure in failures):
+                    break
+        self._count(cached=progress.n_cached, executed=progress.n_executed)
+        if failures:
+            raise failed(name, failures, len(chains))
+        return results
+
+    def _block(
+        self,
+        name: str,
+        block: Sequence[tuple[str, Chain[Result]]],
+        progress: Progress,
+        results: dict[str, Result],
+        failures: list[Failure],
+    ) -> None:
+        run = self.recipe.run
+        already = len(failures)
+
+        @flow(
+            name=name,
+            flow_run_name=f"{name} {block[0][0]} to {block[-1][0]}",
+            task_runner=ThreadPoolTaskRunner(max_workers=run.workers),  # type: ignore[arg-type]  # it runs any future
+            validate_parameters=False,
+        )
+        def shards(first: str, last: str) -> None:
+            chains = Chains[Result](self.store, run.workers, run.show_cached, progress)
+            results.update(chains.run(block))
+            failures.extend(chains.failures)
+            if chains.failures:
+                raise failed(name, chains.failures, len(block))
+
+        try:
+            shards(block[0][0], block[-1][0])
+        except ShardsFailedError:
+            if len(failures) == already:  # Not ours: nothing was recorded.
+                raise
+
+    def _count(self, *, cached: int, executed: int) -> None:
+        self.n_cached += cached
+        self.n_executed += executed
+
+
+def _blocks(chains: Sequence[tuple[str, Chain[Result]]], size: int) -> Iterator[Sequence[tuple[str, Chain[Result]]]]:
+    for start in range(0, len(chains), size):
+        yield chains[start : start + size]
+
+
+def failed(phase: str, failures: Sequence[Failure], n_shards: int) -> ShardsFailedError:
+    """The error of a phase: each kind of failure once, with the shards that it hit."""
+    by_error: dict[str, list[str]] = {}
+    for failure in failures:
+        by_error.setdefault(f"{failure.stage}: {failure.error}", []).append(failure.label)
+    found = "".join(
+        f"\n  {len(labels)} shard(s), first {labels[0]}: {error}" for error, labels in list(by_error.items())[:5]
+    )
+    return ShardsFailedError(
+        f"{phase}: {len(failures)} of {n_shards} shards failed{found}",
+        remedy="mend the cause and run again: finished shards and paid generations are kept",
+    )

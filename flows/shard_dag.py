@@ -1,0 +1,122 @@
+"""The DAG of one shard, as chains: read each top to bottom.
+
+::
+
+    curate:   collect -> clean -> sign
+    prepare:  drop duplicates -> decontaminate -> label
+    distill:  [over the limit?] -> reuse -> verify -> (distill -> verify)* -> quality -> select
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from flows.shard_chains import Chain, Step
+from tasks.curate import (
+    apply_limit_shard,
+    clean_shard,
+    collect_shard,
+    decontaminate_shard,
+    drop_duplicates_shard,
+    label_shard,
+    sign_shard,
+)
+from tasks.distill import DistillRound, distill_shard, reuse_traces_shard
+from tasks.judge import quality_shard, select_shard
+from tasks.stage import NoSettings
+from tasks.verify import verify_shard
+
+if TYPE_CHECKING:
+    from tracemill.collection import RawShard
+    from tracemill.recipe import Recipe, Source
+    from tracemill.store import Manifest, Shard
+
+
+@dataclass(frozen=True)
+class ShardHistory:
+    """What has happened to one shard so far.
+
+    Attributes:
+        source: where its rows are from.
+        manifests: of every step, in order.
+        current: the table that the next step works on.
+    """
+
+    source: str
+    manifests: tuple[Manifest, ...]
+    current: Shard
+
+    def then(self, manifest: Manifest, output: str = "kept") -> ShardHistory:
+        """The history with one more step."""
+        return replace(self, manifests=(*self.manifests, manifest), current=manifest.outputs[output])
+
+    def outputs(self, name: str) -> list[Shard]:
+        """Every table of that name that a step has written, in order."""
+        return [manifest.outputs[name] for manifest in self.manifests if name in manifest.outputs]
+
+
+def curate_chain(raw: RawShard, source: Source, recipe: Recipe) -> Chain[ShardHistory]:
+    """Raw rows to signed problems. The signatures are the last manifest's output; ``current`` are the problems."""
+    collected = yield Step(collect_shard, source, {"raw": raw.shard})
+    history = ShardHistory(raw.source, (collected,), collected.outputs["kept"])
+    history = history.then((yield Step(clean_shard, recipe.clean, {"problems": history.current})))
+    signed = yield Step(sign_shard, recipe.deduplicate.signature, {"problems": history.current})
+    return replace(history, manifests=(*history.manifests, signed))
+
+
+def prepare_chain(history: ShardHistory, decisions: Shard, benchmarks: Shard, recipe: Recipe) -> Chain[ShardHistory]:
+    """Problems to labelled problems that are nobody's duplicate and in no benchmark."""
+    inputs = {"problems": history.current, "decisions": decisions}
+    history = history.then((yield Step(drop_duplicates_shard, recipe.deduplicate, inputs)))
+    inputs = {"problems": history.current, "benchmarks": benchmarks}
+    history = history.then((yield Step(decontaminate_shard, recipe.decontaminate, inputs)))
+    return history.then((yield Step(label_shard, recipe.label, {"problems": history.current})))
+
+
+def distill_chain(history: ShardHistory, over: Shard | None, ledger: str, recipe: Recipe) -> Chain[ShardHistory]:
+    """Problems to samples: reuse before generate, resample until one passes or the rounds are spent."""
+    if over is not None:
+        inputs = {"problems": history.current, "over": over}
+        history = history.then((yield Step(apply_limit_shard, recipe.distill, inputs)))
+    problems = history.current
+    rounds = Rounds(problems)
+    if recipe.distill.reuse_traces:
+        rounds = yield from rounds.judge((yield Step(reuse_traces_shard, NoSettings(), {"problems": problems})), recipe)
+    for number in range(recipe.distill.max_rounds):
+        plan = DistillRound(
+            teacher=recipe.distill.teacher,
+            first_sample=number * recipe.distill.samples_per_round,
+            samples=recipe.distill.samples_per_round,
+            verify=recipe.verify,
+            ledger=ledger,
+        )
+        asked = yield Step(distill_shard, plan, {"problems": problems} | rounds.inputs("verdicts"))
+        rounds = yield from rounds.judge(asked, recipe)
+        if asked.rows_in == 0:
+            break
+    checked = yield Step(quality_shard, recipe.quality, rounds.inputs("responses"))
+    inputs = {"problems": problems, "faults": checked.outputs["faults"]}
+    for name in ("responses", "verdicts", "unasked"):
+        inputs |= rounds.inputs(name)
+    selected = yield Step(select_shard, recipe.select, inputs)
+    return replace(history, manifests=(*history.manifests, *rounds.manifests, checked)).then(selected)
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """The rounds of responses to one shard's problems, and their verdicts."""
+
+    problems: Shard
+    manifests: tuple[Manifest, ...] = ()
+
+    def judge(self, answered: Manifest, recipe: Recipe) -> Chain[Rounds]:
+        """Verifies one more round."""
+        inputs = {"problems": self.problems, "responses": answered.outputs["responses"]}
+        verified = yield Step(verify_shard, recipe.verify, inputs)
+        return replace(self, manifests=(*self.manifests, answered, verified))
+
+    def inputs(self, name: str) -> dict[str, Shard]:
+        """The rounds' tables of one name, as numbered inputs."""
+        tables = [manifest.outputs[name] for manifest in self.manifests if name in manifest.outputs]
+        return {f"{name}-{number:03d}": table for number, table in enumerate(tables)}

@@ -1,0 +1,1 @@
+"""Prefect tasks, one stage a file: read shards, call the core, write shards."""

@@ -1,0 +1,135 @@
+"""Per-shard curation: collect, clean, sign; and after the global decisions: drop duplicates, decontaminate, label."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import pyarrow as pa
+
+from tasks.stage import Produced, Work, split, stage
+from tracemill.cleaning import clean
+from tracemill.contamination import BenchmarkIndex, decontaminate
+from tracemill.near_duplicates import deduplicate, sign
+from tracemill.recipe import Section
+from tracemill.schema import Dropped, Problem, dropped_problem
+from tracemill.sources.collect import collect
+from tracemill.store import Shard, Store
+from tracemill.text import language, words
+
+
+@stage("collect", version=1)
+def collect_shard(work: Work) -> Produced:
+    """Raw rows -> problems, by the adapter of the source's layout."""
+    raw = work.table("raw")
+    kept, dropped = collect(raw, work.section)
+    return split(raw.num_rows, kept, Problem, dropped)
+
+
+@stage("clean", version=1)
+def clean_shard(work: Work) -> Produced:
+    """Rules on each prompt, and equal ids within the shard."""
+    problems = work.rows(Problem, "problems")
+    kept, dropped = clean(problems, work.section)
+    return split(len(problems), kept, Problem, dropped)
+
+
+@stage("sign", version=1)
+def sign_shard(work: Work) -> Produced:
+    """Signatures for the duplicate step."""
+    signatures = sign(work.rows(Problem, "problems"), work.section)
+    return Produced({"signatures": signatures}, signatures.num_rows, signatures.num_rows)
+
+
+class DeduplicateBatch(Section):
+    """The recipe's section and the order of the sources that are in the batch."""
+
+    settings: Section
+    priority: tuple[str, ...]
+
+
+@stage("deduplicate", version=1)
+def deduplicate_batch(work: Work) -> Produced:
+    """One clustering over all signatures of a batch and what earlier batches kept."""
+    batch = [work.table(name) for name in work.numbered("signatures")]
+    earlier = [work.table(name) for name in work.numbered("earlier")]
+    found = deduplicate(batch, earlier, work.section.settings, work.section.priority)
+    tables = {f"decisions-{shard:05d}": table for shard, table in enumerate(found.decisions)}
+    n_rows = sum(table.num_rows for table in batch)
+    reasons = [reason for table in found.decisions for reason in table["reason"].to_pylist()]
+    dropped = {f"deduplicate/{reason}": reasons.count(reason) for reason in sorted(set(reasons))}
+    return Produced(tables | {"kept": found.kept}, n_rows, found.kept.num_rows, dropped)
+
+
+@stage("drop_duplicates", version=1)
+def drop_duplicates_shard(work: Work) -> Produced:
+    """Applies the decisions to one shard; joined by content id, which is unique within a shard."""
+    problems = work.rows(Problem, "problems")
+    decisions = {row.pop("id"): row for row in work.table("decisions").to_pylist()}
+    dropped = [
+        dropped_problem(problem, "deduplicate", decisions[problem.id].pop("reason"), decisions[problem.id])
+        for problem in problems
+        if problem.id in decisions
+    ]
+    kept = [problem for problem in problems if problem.id not in decisions]
+    return split(len(problems), kept, Problem, dropped)
+
+
+@stage("decontaminate", version=1)
+def decontaminate_shard(work: Work) -> Produced:
+    """Overlap of each prompt with the benchmarks."""
+    problems = work.rows(Problem, "problems")
+    index = _index_of(work.store, work.inputs["benchmarks"], work.section.ngram)
+    kept, dropped = decontaminate(problems, index, work.section)
+    return split(len(problems), kept, Problem, dropped)
+
+
+@functools.lru_cache(maxsize=4)
+def _index_by_digest(store_url: str, benchmarks: Shard, ngram: int) -> BenchmarkIndex:
+    return BenchmarkIndex(Store(store_url).read_table(benchmarks), ngram)
+
+
+def _index_of(store: Store, benchmarks: Shard, ngram: int) -> BenchmarkIndex:
+    """One index per process: every shard asks the same one."""
+    return _index_by_digest(store.url, benchmarks, ngram)
+
+
+@stage("label", version=1)
+def label_shard(work: Work) -> Produced:
+    """Labels that need no model."""
+    problems = work.rows(Problem, "problems")
+    labelled = [_labelled(problem) for problem in problems]
+    return split(len(problems), labelled, Problem, [])
+
+
+def _labelled(problem: Problem) -> Problem:
+    labels = {"language": language(problem.prompt), "n_prompt_words": len(words(problem.prompt))}
+    return dataclasses.replace(problem, info=problem.info | labels)
+
+
+@stage("limit", version=1)
+def limit_problems(work: Work) -> Produced:
+    """Which problems are distilled when the recipe limits their number: the first by content id, over all shards."""
+    names = work.numbered("problems")
+    ids = {name: work.table(name)["id"].to_pylist() for name in names}
+    ordered = sorted(problem_id for shard_ids in ids.values() for problem_id in shard_ids)
+    over = set(ordered[work.section.limit :])
+    tables = {
+        name.replace("problems", "over"): pa.table(
+            {"id": pa.array([problem_id for problem_id in ids[name] if problem_id in over], pa.string())}
+        )
+        for name in names
+    }
+    dropped = {"distill/over_limit": len(over)} if over else {}
+    return Produced(tables, len(ordered), len(ordered) - len(over), dropped)
+
+
+@stage("apply_limit", version=1)
+def apply_limit_shard(work: Work) -> Produced:
+    """Drops the rows of one shard that are over the limit."""
+    problems = work.rows(Problem, "problems")
+    over = set(work.table("over")["id"].to_pylist())
+    dropped: list[Dropped] = [
+        dropped_problem(problem, "distill", "over_limit", {}) for problem in problems if problem.id in over
+    ]
+    return split(len(problems), [p for p in problems if p.id not in over], Problem, dropped)

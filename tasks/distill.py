@@ -1,0 +1,112 @@
+"""Reuse before generate: the traces that came with a row, then the teacher for what is still unsolved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from pydantic import Field
+
+from tasks.stage import Produced, Work, stage
+from tasks.verify import unjudgeable
+from tracemill.ledger import Completion
+from tracemill.prompts import split_think
+from tracemill.recipe import Section, Teacher, Verify
+from tracemill.schema import Origin, Problem, Response, Verdict, digest, table_of
+from tracemill.selection import source_traces, unsolved
+from tracemill.teacher import Refusal, Request, build_request, shared_teacher
+
+# Problems that the teacher was not asked about, or refused: why.
+UNASKED = pa.schema([("problem_id", pa.string()), ("reason", pa.string()), ("message", pa.large_string())])
+
+
+@stage("reuse", version=1)
+def reuse_traces_shard(work: Work) -> Produced:
+    """The traces of a shard's problems as responses."""
+    problems = work.rows(Problem, "problems")
+    responses = [response for problem in problems for response in source_traces(problem)]
+    return Produced({"responses": table_of(Response, responses)}, len(responses), len(responses))
+
+
+class DistillRound(Section):
+    """One round of sampling.
+
+    Attributes:
+        first_sample: index of the round's first sample of each problem.
+        samples: how many samples of each problem.
+        verify: settings of the check that an answer to the problem could be judged at all.
+        ledger: folder of the ledger.
+    """
+
+    teacher: Teacher
+    first_sample: int
+    samples: int
+    verify: Verify = Field(json_schema_extra={"operational": True})
+    ledger: str = Field(json_schema_extra={"operational": True})
+
+
+@stage("distill", version=1)
+def distill_shard(work: Work) -> Produced:
+    """Asks the teacher about every problem that no response has solved yet, and that can be judged."""
+    plan: DistillRound = work.section
+    pending = unsolved(work.rows(Problem, "problems"), work.all_rows(Verdict, "verdicts"))
+    hopeless = unjudgeable(pending, plan.verify)
+    asked = [
+        (problem, plan.first_sample + k)
+        for problem in pending
+        if problem.id not in hopeless
+        for k in range(plan.samples)
+    ]
+    requests = [build_request(problem, plan.teacher, sample_index=index) for problem, index in asked]
+    answers = _complete(requests, plan)
+    responses = [
+        _response(problem, index, answer)
+        for (problem, index), answer in zip(asked, answers, strict=True)
+        if isinstance(answer, Completion)
+    ]
+    refused = [
+        {"problem_id": problem.id, "reason": "refused_by_teacher", "message": f"{answer.status}: {answer.message}"}
+        for (problem, _), answer in zip(asked, answers, strict=True)
+        if isinstance(answer, Refusal)
+    ]
+    unasked = refused + [
+        {"problem_id": problem_id, "reason": "unverifiable", "message": why} for problem_id, why in hopeless.items()
+    ]
+    return Produced(
+        outputs={
+            "responses": table_of(Response, responses),
+            "unasked": pa.Table.from_pylist(unasked, schema=UNASKED),
+        },
+        rows_in=len(requests),
+        rows_kept=len(responses),
+        dropped={"distill/refused_by_teacher": len(refused)} if refused else {},
+        facts=_facts(responses),
+    )
+
+
+def _complete(requests: list[Request], plan: DistillRound) -> list[Completion | Refusal]:
+    return shared_teacher(plan.teacher, plan.ledger).complete(requests) if requests else []
+
+
+def _response(problem: Problem, sample_index: int, completion: Completion) -> Response:
+    split = split_think(completion.content, completion.reasoning)
+    return Response(
+        id=digest("response", problem.id, completion.key),
+        problem_id=problem.id,
+        origin=Origin.TEACHER,
+        model=completion.model,
+        sample_index=sample_index,
+        think=split.think,
+        answer=split.answer,
+        fault=split.fault,
+        finish_reason=completion.finish_reason,
+        prompt_tokens=completion.prompt_tokens,
+        completion_tokens=completion.completion_tokens,
+    )
+
+
+def _facts(responses: list[Response]) -> dict[str, Any]:
+    return {
+        "prompt_tokens": sum(response.prompt_tokens or 0 for response in responses),
+        "completion_tokens": sum(response.completion_tokens or 0 for response in responses),
+    }

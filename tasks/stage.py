@@ -1,0 +1,204 @@
+"""What every stage shares: the cache key, the manifest, and the Prefect task around a plain function.
+
+A stage is a function from :class:`Work` (its inputs, read on demand) to :class:`Produced` (tables and counts). The
+store's manifest under the stage's key is the truth; Prefect's cached result under the same key is its face in the UI.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pyarrow as pa
+from prefect import Task, task
+from prefect.cache_policies import CachePolicy
+from prefect.context import TaskRunContext
+
+from tracemill.errors import LedgerError, StoreError, TeacherUnavailableError, TracemillError
+from tracemill.recipe import Section
+from tracemill.schema import Dropped, Row, rows_of, table_of
+from tracemill.store import Manifest, Shard, Store, stage_key
+
+Kind = TypeVar("Kind", bound=Row)
+
+RETRIES = 2
+RETRY_DELAYS_S = [2.0, 10.0]
+# Worth another try: the world outside failed. Anything else fails the same way again.
+_PASSING = (TeacherUnavailableError, StoreError, LedgerError)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One task's inputs.
+
+    Attributes:
+        section: the recipe section of the stage.
+        inputs: handles by name.
+    """
+
+    store: Store
+    section: Any
+    inputs: Mapping[str, Shard]
+
+    def table(self, name: str) -> pa.Table:
+        """The table behind an input."""
+        return self.store.read_table(self.inputs[name])
+
+    def rows(self, kind: type[Kind], name: str) -> list[Kind]:
+        """The rows of an input."""
+        return list(rows_of(kind, self.table(name)))
+
+    def numbered(self, prefix: str) -> list[str]:
+        """Names of the inputs ``prefix-000``, ``prefix-001``, …, in order."""
+        return sorted(name for name in self.inputs if name.startswith(f"{prefix}-"))
+
+    def all_rows(self, kind: type[Kind], prefix: str) -> list[Kind]:
+        """The rows of all inputs called ``prefix-…``, in order."""
+        return [row for name in self.numbered(prefix) for row in self.rows(kind, name)]
+
+
+@dataclass(frozen=True)
+class Produced:
+    """What a stage made of its inputs.
+
+    Attributes:
+        outputs: tables by name, or handles of tables that were stored on the way.
+        rows_in: rows that entered, in the stage's own unit.
+        rows_kept: rows that went on.
+        dropped: count by "stage/reason".
+        facts: figures for people.
+    """
+
+    outputs: Mapping[str, pa.Table | Shard]
+    rows_in: int
+    rows_kept: int
+    dropped: dict[str, int] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def split(rows_in: int, kept: Iterable[Row], kind: type[Row], dropped: list[Dropped], **facts: object) -> Produced:
+    """The usual outcome of a filter: tables ``kept`` and ``dropped``."""
+    table = table_of(kind, kept)
+    return Produced(
+        outputs={"kept": table, "dropped": table_of(Dropped, dropped)},
+        rows_in=rows_in,
+        rows_kept=table.num_rows,
+        dropped=dict(Counter(f"{row.stage}/{row.reason}" for row in dropped)),
+        facts=facts,
+    )
+
+
+class NoSettings(Section):
+    """The section of a stage that nothing in the recipe changes."""
+
+
+class ManifestCache(CachePolicy):
+    """Prefect's cache key = the store's own key, and which store it is."""
+
+    def compute_key(
+        self,
+        task_ctx: TaskRunContext,
+        inputs: dict[str, Any],
+        flow_parameters: dict[str, Any],
+        **_: Any,
+    ) -> str | None:
+        """See :func:`tracemill.store.stage_key`; the task is only known by its inputs here."""
+        return f"{inputs['key']}-{Store(inputs['store_url']).identity}"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One station of the pipeline.
+
+    Attributes:
+        name: as in the manifests and the cache keys.
+        version: bumped when its results change for equal inputs.
+        run: the work itself.
+        task: the Prefect task around it.
+    """
+
+    name: str
+    version: str
+    run: Callable[[Work], Produced]
+    task: Task[Any, Manifest]
+
+    def key(self, section: Section, inputs: Mapping[str, Shard]) -> str:
+        """Cache key of one task of this stage."""
+        digests = {name: shard.sha256 for name, shard in inputs.items()}
+        return stage_key(self.name, self.version, section.digest(), digests)
+
+
+def stage(name: str, version: str | int, retries: int = RETRIES) -> Callable[[Callable[[Work], Produced]], Stage]:
+    """Makes a stage of a function; its Prefect task takes store, section and handles, and returns a manifest."""
+
+    def decorate(run: Callable[[Work], Produced]) -> Stage:
+        def perform(
+            store_url: str,
+            section: Section,
+            inputs: dict[str, Shard],
+            key: str,
+            label: str,
+        ) -> Manifest:
+            return _perform(name, str(version), run, Store(store_url), section, inputs, key)
+
+        perform.__doc__, perform.__qualname__ = run.__doc__, f"{run.__qualname__}_task"
+        # No tags: each makes Prefect ask for a concurrency slot, 2 s a task on its SQLite server when that is busy.
+        prefect_task: Task[Any, Manifest] = task(
+            name=name,
+            task_run_name=name + " {label}",
+            cache_policy=ManifestCache(),
+            persist_result=True,
+            result_serializer="json",
+            cache_result_in_memory=False,
+            retries=retries,
+            retry_delay_seconds=RETRY_DELAYS_S[:retries],
+            retry_condition_fn=_is_passing,
+        )(perform)
+        return Stage(name, str(version), run, prefect_task)
+
+    return decorate
+
+
+def _perform(
+    name: str,
+    version: str,
+    run: Callable[[Work], Produced],
+    store: Store,
+    section: Section,
+    inputs: dict[str, Shard],
+    key: str,
+) -> Manifest:
+    finished = store.find(name, key)
+    if finished is not None:
+        return finished
+    produced = run(Work(store, section, inputs))
+    return store.commit(
+        Manifest(
+            stage=name,
+            version=version,
+            key=key,
+            inputs={input_name: shard.sha256 for input_name, shard in inputs.items()},
+            outputs={
+                output: made if isinstance(made, Shard) else store.write_table(made)
+                for output, made in produced.outputs.items()
+            },
+            rows_in=produced.rows_in,
+            rows_kept=produced.rows_kept,
+            dropped=produced.dropped,
+            facts=produced.facts,
+        )
+    )
+
+
+def _is_passing(_task: Any, _task_run: Any, state: Any) -> bool:
+    try:
+        state.result()
+    except _PASSING:
+        return True
+    except TracemillError:
+        return False
+    except Exception:
+        return False
+    return False

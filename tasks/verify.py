@@ -1,0 +1,59 @@
+"""Verdicts on responses, by the verifiers in their killable worker processes."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Iterable
+
+from tasks.stage import Produced, Work, stage
+from tracemill.recipe import Verify
+from tracemill.schema import Outcome, Problem, Response, Verdict, digest, table_of
+from verifiers import Attempt, WorkerPool, attempt_of, verifier_versions, verify
+
+VERSION = digest("verify", sorted(verifier_versions().items()))[:16]
+
+
+@functools.lru_cache(maxsize=2)
+def _pool(settings: Verify) -> WorkerPool:
+    """One pool of worker processes per process, shared by all shard tasks; its workers end with the process."""
+    return WorkerPool(workers=settings.workers, wall_s=settings.wall_s, memory_mb=settings.memory_mb)
+
+
+@stage("verify", version=VERSION)
+def verify_shard(work: Work) -> Produced:
+    """One verdict for every response of a shard."""
+    problems = {problem.id: problem for problem in work.rows(Problem, "problems")}
+    responses = work.rows(Response, "responses")
+    attempts = [attempt_of(problems[response.problem_id], response) for response in responses]
+    verdicts = list(verify(attempts, work.section, _pool(work.section)))
+    outcomes = Counter(verdict.outcome for verdict in verdicts)
+    table = table_of(Verdict, verdicts)
+    return Produced({"verdicts": table}, len(responses), table.num_rows, facts={"outcomes": dict(outcomes)})
+
+
+def unjudgeable(problems: Iterable[Problem], settings: Verify) -> dict[str, str]:
+    """Problems on which no answer could be judged (no verifier, no usable reference), and why: not worth paying for.
+
+    Found by judging an empty answer: it is ``incorrect`` wherever an answer can be judged at all.
+    """
+    listed = list(problems)
+    verdicts = verify((_empty_answer(problem) for problem in listed), settings, _pool(settings))
+    return {
+        problem.id: verdict.detail
+        for problem, verdict in zip(listed, verdicts, strict=True)
+        if verdict.outcome == Outcome.UNVERIFIABLE
+    }
+
+
+def _empty_answer(problem: Problem) -> Attempt:
+    return Attempt(
+        id=problem.id,
+        category=problem.category,
+        prompt=problem.prompt,
+        answer="",
+        reference_answer=problem.reference_answer,
+        tests=problem.tests,
+        constraints=problem.constraints,
+        problem_id=problem.id,
+    )

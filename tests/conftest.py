@@ -1,0 +1,91 @@
+"""What tests need from outside: a Prefect server, vLLM, Docker, real data; absent means skipped, unless required.
+
+``TRACEMILL_REQUIRE=docker,vllm,real_data`` names what must be there: its tests then fail instead of skipping.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parent.parent
+VLLM_PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
+
+
+def _missing_docker() -> str | None:
+    if shutil.which("docker") is None:
+        return "no docker command"
+    answered = subprocess.run(["docker", "info"], capture_output=True, text=True, timeout=60, check=False)
+    return None if answered.returncode == 0 else "no Docker engine answers: start one"
+
+
+def _missing_vllm() -> str | None:
+    return None if VLLM_PYTHON.exists() else f"no {VLLM_PYTHON.relative_to(ROOT)}: run `make teacher`"
+
+
+def _missing_real_data() -> str | None:
+    place = os.environ.get("TRACEMILL_REAL_DATA")
+    if not place:
+        return "TRACEMILL_REAL_DATA is not set: it names a folder with sources/ and benchmarks/"
+    return None if Path(place, "sources").is_dir() else f"TRACEMILL_REAL_DATA={place} has no sources/"
+
+
+NEEDS = {"docker": _missing_docker, "vllm": _missing_vllm, "real_data": _missing_real_data}
+
+
+def required() -> set[str]:
+    """What TRACEMILL_REQUIRE names."""
+    return {name.strip() for name in os.environ.get("TRACEMILL_REQUIRE", "").split(",") if name.strip()}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    unknown = required() - set(NEEDS)
+    if unknown:
+        raise pytest.UsageError(f"TRACEMILL_REQUIRE names {sorted(unknown)}; known are {sorted(NEEDS)}")
+    for name, missing in NEEDS.items():
+        concerned = [item for item in items if item.get_closest_marker(f"needs_{name}")]
+        why = missing() if concerned or name in required() else None
+        if why is None:
+            continue
+        if name in required():
+            raise pytest.UsageError(f"TRACEMILL_REQUIRE names {name}, but: {why}")
+        for item in concerned:
+            item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """Folder with the real question sets."""
+    return Path(os.environ["TRACEMILL_REAL_DATA"])
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A real Prefect server of this test session's own."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture
+def prefect_flows(prefect_server: None, tmp_path: Path) -> Iterator[None]:
+    """Flows run against that server; results stay in this test, and no second is spent on the heartbeat thread."""
+    from prefect.settings import (
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        PREFECT_RESULTS_LOCAL_STORAGE_PATH,
+        temporary_settings,
+    )
+
+    settings: dict[Any, Any] = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    settings[PREFECT_RESULTS_LOCAL_STORAGE_PATH] = tmp_path / "prefect-results"
+    with temporary_settings(settings):
+        yield

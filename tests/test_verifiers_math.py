@@ -1,0 +1,346 @@
+"""Verdicts on mathematics, as tables; the known false Trues of math-verify; agreement of the cheap path with it."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tracemill.recipe import Verify
+from verifiers import Attempt, WorkerPool, verify
+from verifiers.math_answer import decide, judge
+from verifiers.math_text import last_box
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[WorkerPool]:
+    with WorkerPool(2, wall_s=10, memory_mb=1024) as pool:
+        yield pool
+
+
+def attempt(reference: str | None, answer: str, **more: Any) -> Attempt:
+    return Attempt(id="r", category="math", prompt="?", answer=answer, reference_answer=reference, **more)
+
+
+def outcomes(pairs: list[tuple[str, str]], pool: WorkerPool) -> list[str]:
+    attempts = [attempt(reference, rf"Hence $\boxed{{{box}}}$.") for reference, box in pairs]
+    return [str(verdict.outcome) for verdict in verify(attempts, Verify(), pool)]
+
+
+RIGHT = [
+    ("5", "5"),
+    ("5", "5."),
+    ("5", "5.0"),
+    ("-5", "−5"),
+    ("1,000", "1000"),
+    ("1000", r"1{,}000"),
+    ("1000", r"1,\!000"),
+    ("$5", "5"),
+    (r"\$5", "5"),
+    ("18", "18 dollars"),
+    ("18", r"\$18.00"),
+    ("72", r"72\text{ miles per hour}"),
+    (r"5\text{ cm}", "5"),
+    (r"5\text{ cm}", r"5\ \mathrm{cm}"),
+    (r"5\text{ m}", "5 m"),
+    (r"12\text{ cm}^2", r"12 \text{ square cm}"),
+    (r"50\%", "50"),
+    (r"50\%", "0.5"),
+    (r"30^\circ", "30"),
+    (r"30^\circ", r"30\text{ degrees}"),
+    (r"\frac{1}{2}", "0.5"),
+    (r"\frac12", "1/2"),
+    (r"\dfrac{1}{2}", r"\tfrac{1}{2}"),
+    (r"2\frac{1}{2}", "2.5"),
+    ("5/2", "2 1/2"),
+    (r"\frac{1}{3}", "0.333333"),
+    (r"\frac{1}{3}", r"0.\overline{3}"),
+    (r"\frac{1}{3}", "0.333..."),
+    (r"\sqrt{8}", r"2\sqrt{2}"),
+    (r"4\sqrt{2}", "4√2"),
+    (r"\frac{\pi}{4}", r"\pi/4"),
+    (r"\left( 3, \frac{\pi}{2} \right)", r"(3,\pi/2)"),
+    ("x^2+2x+1", "(x+1)^2"),
+    ("x=7", "7"),
+    ("7", "x = 7"),
+    ("x+1", "f(x) = x+1"),
+    ("2x+3y=6", "4x+6y=12"),
+    ("y=2x+1", "2x-y+1=0"),
+    ("xy=1", r"y=\frac{1}{x}"),
+    ("3,5", "5,3"),
+    ("3,5", r"3 \text{ and } 5"),
+    (r"1\pm\sqrt2", r"1+\sqrt2, 1-\sqrt2"),
+    (r"x=3 \text{ or } x=5", "3, 5"),
+    (r"(-\infty,2)\cup(3,\infty)", r"(3,\infty)\cup(-\infty,2)"),
+    ("x<3", r"(-\infty,3)"),
+    ("x>1", "1<x"),
+    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{bmatrix} 1 \\ 2 \end{bmatrix}"),
+    (r"\log_2 8", "3"),
+    ("10", r"\frac{10!}{9!}"),
+    (r"1.5\times10^3", "1500"),
+    ("2+3i", "3i+2"),
+    ("2i", "(1+i)^2"),
+    ("-1", r"e^{i\pi}"),
+    (r"\text{Monday}", "monday"),
+    ("Yes", r"\text{Yes}."),
+    (r"\text{(A)}", "A"),
+    (r"\textbf{(B)}\ 5", "B"),
+    (r"\textbf{(B)}\ 5", "5"),
+    (r"\text{A, B}", "A, B"),
+    ("#### 18", "18"),
+    ("The answer is $5$.", "5"),
+]
+
+WRONG = [
+    ("5", "6"),
+    ("5", "-5"),
+    ("1,000", "1,001"),
+    (r"\frac{1}{2}", r"\frac{1}{3}"),
+    (r"\frac{1}{3}", "0.33"),
+    (r"50\%", r"49\%"),
+    (r"1-\frac{1}{e}", r"1+\frac{1}{e}"),
+    ("4", r"4\sqrt2"),
+    ("4", "4√2"),
+    ("1", "1-1/e"),
+    ("10^{100}", "10^{100}+1"),
+    (r"\frac{x}{2^{99}}", r"\frac{x}{2^{98}}"),
+    ("2t", "2h"),
+    ("2t", "2"),
+    ("x^2+2x+1", "(x+1)^3"),
+    ("x+y=1", "x+y=2"),
+    ("2x+3y=6", "4x+6y=13"),
+    ("y=2x+1", "y=3x+1"),
+    ("3,5", "3"),
+    ("[1,2)", "[1,2]"),
+    ("(1,2,3)", "(1,3,2)"),
+    (r"(3,\frac{\pi}{2})", r"(\frac{\pi}{2},3)"),
+    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 2 \\ 1 \end{pmatrix}"),
+    ("2+3i", "2-3i"),
+    ("2i", "(1-i)^2"),
+    (r"\infty", r"-\infty"),
+    (r"|x|", "x"),
+    (r"5\text{ m}", "6 m"),
+    (r"\text{even}", r"\text{odd}"),
+    (r"\text{(A)}", "(B)"),
+    (r"\textbf{(B)}\ 5", r"(C)\ 6"),
+]
+
+# math-verify says True of most of these, and none of them may be called correct; nor are they plainly wrong.
+UNVERIFIABLE = [
+    (r"\frac{1}{2^{99}}", r"\frac{1}{2^{98}}", "numerically"),
+    (r"2^{-99}", r"2^{-98}", "numerically"),
+    (r"\frac{1}{2004!}", r"\frac{1}{2006!}", "numerically"),
+    (r"(\frac{1}{2^{99}}, 1)", r"(\frac{1}{2^{98}}, 1)", "numerically"),
+    ("0.0000001", "0.0000002", "numerically"),
+    ("x=x+1", "y=y+2", "unknowns"),
+    (r"1,2,\ldots,n", r"1,3,\ldots,2n-1", "ellipsis"),
+    ("1,2,...,n", "1,3,...,2n-1", "ellipsis"),
+    ("1.2", "1,2,...,n", "ellipsis"),
+    ("1,1,2", "1,2", "elements"),
+    ("ABC", "CBA", "another order"),
+    (r"\text{ABC}", "CBA", "another order"),
+    (r"4\text{ AM}", r"4\text{ PM}", "units"),
+    (r"5\text{ cm}", r"5\text{ m}", "units"),
+    (r"500\text{ cm}", r"5\text{ m}", "units"),
+    ("3:30", "1:10", "times"),
+    ("12_3", "12_5", "bases"),
+    (r"\{1,2\}", "(1,2)", "a set and"),
+    ("7", "2x+3=7", "equation"),
+    ("7", "3+5=7", "numerically"),
+    (r"\text{no solution}", r"\emptyset", "words"),
+    ("???", "5", "reference cannot be read"),
+    ("5", "???", "answer cannot be read"),
+    ("1/0", "5", "failed"),
+    (r"\textbf{(B)}\ 5", r"(C)\ 5", "another letter"),
+]
+
+
+@pytest.mark.parametrize(("table", "outcome"), [(RIGHT, "correct"), (WRONG, "incorrect")])
+def test_table_of_verdicts(table: list[tuple[str, str]], outcome: str, pool: WorkerPool) -> None:
+    """Each boxed answer is right or wrong against its reference."""
+    found = outcomes(table, pool)
+    assert [(*pair, got) for pair, got in zip(table, found, strict=True) if got != outcome] == []
+
+
+def test_what_cannot_be_told_is_unverifiable_with_its_reason(pool: WorkerPool) -> None:
+    """Where equality is claimed wrongly or cannot be told, the verdict is unverifiable, unscored, and says why."""
+    attempts = [attempt(reference, rf"\boxed{{{box}}}") for reference, box, _ in UNVERIFIABLE]
+    verdicts = list(verify(attempts, Verify(), pool))
+    expected = [(reference, box, "unverifiable", None, True) for reference, box, _ in UNVERIFIABLE]
+    got = [
+        (reference, box, verdict.outcome, verdict.score, why in verdict.detail)
+        for (reference, box, why), verdict in zip(UNVERIFIABLE, verdicts, strict=True)
+    ]
+    assert got == expected
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [None, "", "  ", "proof", "Proof.", "notfound", "N/A", "nan", "None", "It is prime. So there is none.",
+     "All integers that are not divisible by any smaller prime", "1" * 3000],
+)  # fmt: skip
+def test_a_reference_that_is_no_answer_is_unverifiable(reference: str | None) -> None:
+    """Without a checkable reference no answer is right or wrong, not even one of the same text."""
+    for answer in (r"\boxed{5}", rf"\boxed{{{reference}}}", "", "no box"):
+        judged = decide(answer, reference)
+        assert judged is not None
+        assert judged.outcome == "unverifiable"
+        assert "reference" in judged.detail
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer", "outcome", "extracted"),
+    [
+        ("5", r"\boxed{4}, no: \boxed{5}", "correct", "5"),
+        ("4", r"\boxed{4}, no: \boxed{5}", "incorrect", "5"),
+        ("5", r"\boxed{5}. I put it in \boxed{}.", "correct", "5"),
+        (r"\frac{1}{2}", r"\boxed{\frac{1}{2}}", "correct", r"\frac{1}{2}"),
+        (r"\{1,2\}", r"\boxed{\left\{1,2\right\}} and }", "correct", r"\left\{1,2\right\}"),
+        ("5", r"\boxed 5", "correct", "5"),
+        ("5", r"\fbox{5}", "correct", "5"),
+        ("5", r"hence \boxed{5", "incorrect", None),
+        ("12", r"\boxed{5} or \boxed{12", "incorrect", None),
+        ("5", "", "incorrect", None),
+        ("5", "I do not know.", "incorrect", None),
+        ("5", "The answer is 5.", "correct", "5"),
+        ("5", "**5**", "correct", "5"),
+        ("18", "3 + 4 and so on\n#### 18", "correct", "18"),
+        (r"\frac{1}{2}", r"The final answer is $\frac{1}{2}$. I hope it is correct.", "correct", r"\frac{1}{2}"),
+        ("4", "The answer is 4√2", "unverifiable", "4"),
+        ("1", "The answer is 1 - 1/e", "unverifiable", "1"),
+        ("3", "The answer is 3.5", "incorrect", "3.5"),
+    ],
+)
+def test_which_part_of_a_response_is_its_answer(reference: str, answer: str, outcome: str, extracted: str) -> None:
+    """The last non-empty box is the answer, else what math-verify finds, if that is not cut out of something longer."""
+    judged = judge(answer, reference)
+    assert (judged.outcome, judged.extracted) == (outcome, extracted)
+
+
+def test_the_think_part_is_not_read(pool: WorkerPool) -> None:
+    """A right answer that stands only in the think part does not count; a response that ends there is incorrect."""
+    attempts = [
+        attempt("5", "I am not sure.", think=r"\boxed{5}"),
+        attempt("5", "", fault="unclosed_think"),
+    ]
+    verdicts = list(verify(attempts, Verify(), pool))
+    assert [(v.outcome, v.score, v.detail) for v in verdicts] == [
+        ("incorrect", 0.0, "no answer found in the response"),
+        ("incorrect", 0.0, "the response ends inside its think part"),
+    ]
+
+
+def test_a_power_tower_is_a_timeout_and_the_pool_still_works() -> None:
+    """Two answers whose comparison never ends are timeouts at the cost of one deadline each; the rest is judged."""
+    tower = attempt("9^{9^{9^{9}}}", r"\boxed{9^{9^{9^{8}}}}")
+    fine = attempt(r"\sqrt8", r"\boxed{2\sqrt2}")
+    before = time.monotonic()
+    with WorkerPool(2, wall_s=2, memory_mb=1024) as pool:
+        verdicts = list(verify([fine, tower, fine, tower, fine], Verify(), pool))
+    assert [v.outcome for v in verdicts] == ["correct", "timeout", "correct", "timeout", "correct"]
+    assert [v.score for v in verdicts if v.outcome == "timeout"] == [None, None]
+    assert "9^{9^{9^{8}}}" in str(verdicts[1].extracted)
+    assert time.monotonic() - before < 20
+
+
+def test_running_out_of_memory_is_not_a_wrong_answer() -> None:
+    """A comparison that hits the memory limit is unverifiable and names it, although math-verify swallows the error."""
+    hog = attempt("x^{1000000000}+x+1", r"\boxed{(x+1)^{1000000000}}")
+    with WorkerPool(1, wall_s=20, memory_mb=160) as pool:
+        [verdict] = verify([hog], Verify(), pool)
+    assert (verdict.outcome, verdict.score) == ("unverifiable", None)
+    assert "memory limit of 160 MB" in verdict.detail
+
+
+INTEGERS = st.integers(-3000, 3000)
+DECIMALS = st.decimals(-50, 50, allow_nan=False, allow_infinity=False, places=3)
+
+
+@st.composite
+def numbers(draw: st.DrawFn) -> str:
+    """A number as models and data sets write it."""
+    a, b = draw(INTEGERS), draw(st.integers(1, 12))
+    forms = [
+        f"{a}", f"{a:,}", f"{a}.0", f"{draw(DECIMALS):f}", rf"\frac{{{a}}}{{{b}}}", f"{a}/{b}", rf"-\dfrac{{{abs(a)}}}{{{b}}}",
+        rf"{abs(a) + 1}\frac{{1}}{{{b + 1}}}", rf"{a}\%", rf"\${abs(a)}", rf"{a}^\circ",
+    ]  # fmt: skip
+    return draw(st.sampled_from(forms))
+
+
+@settings(max_examples=150, deadline=None)
+@given(numbers(), numbers(), st.booleans())
+def test_the_cheap_path_agrees_with_math_verify(gold: str, box: str, same: bool) -> None:
+    """Where the exact path decides on two numbers, math-verify decides in the same way."""
+    from verifiers.math_symbolic import compare
+
+    box = gold if same else box
+    decided = decide(rf"\boxed{{{box}}}", gold)
+    if decided is not None:
+        finding = compare(gold, box, "")["finding"]
+        assert (decided.outcome, finding) in {("correct", "equal"), ("incorrect", "different")}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(-40, 40), st.integers(1, 9), st.integers(1, 5))
+def test_a_number_in_two_forms_is_right(top: int, bottom: int, factor: int) -> None:
+    """A fraction is right in every form it can be written in, and its neighbour in none."""
+    gold = rf"\frac{{{top}}}{{{bottom}}}"
+    for form in (f"{top * factor}/{bottom * factor}", rf"\dfrac{{{top * factor}}}{{{bottom * factor}}}"):
+        judged = decide(rf"\boxed{{{form}}}", gold)
+        assert judged is not None
+        assert judged.outcome == "correct"
+    wrong = decide(rf"\boxed{{{top * factor + 1}/{bottom * factor}}}", gold)
+    assert wrong is not None
+    assert wrong.outcome == "incorrect"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet=r"\{}boxed()$^_,.:;%|&0123456789 xyE√∞\n", max_size=60), st.text(max_size=40))
+def test_no_text_breaks_the_cheap_path(answer: str, reference: str) -> None:
+    """Any answer against any reference is judged or passed on, without an error."""
+    judged = decide(answer + rf"\boxed{{{reference}}}", reference or None)
+    assert judged is None or judged.outcome in {"correct", "incorrect", "unverifiable"}
+    decide(answer, reference)
+
+
+@pytest.mark.needs_real_data
+def test_references_pass_their_own_verifier(real_data: Path, pool: WorkerPool) -> None:
+    """Of 300 seeded MATH references at least 99 % are correct against their solutions, respelt so that text differs."""
+    rows = rows_of(real_data / "sources" / "math_competition.jsonl", 300)
+    references = [box.content or "" for row in rows if (box := last_box(row["solution"]))]
+    plain = [attempt(reference, row["solution"]) for reference, row in zip(references, rows, strict=True)]
+    respelt = [attempt(reference, rf"\boxed{{{respell(reference)}}}") for reference in references]
+    for attempts in (plain, respelt):
+        verdicts = list(verify(attempts, Verify(), pool))
+        assert sum(verdict.outcome == "correct" for verdict in verdicts) >= 0.99 * len(rows)
+
+
+@pytest.mark.needs_real_data
+def test_shifted_references_are_all_wrong(real_data: Path, pool: WorkerPool) -> None:
+    """Of 1,000 GSM8K solutions each is correct, and none against its reference plus one."""
+    rows = rows_of(real_data / "sources" / "gsm8k_train.jsonl", 1000)
+    finals = [row["answer"].rpartition("####")[2].strip() for row in rows]
+    answers = [rf"It is $\boxed{{{final}}}$." for final in finals]
+    shifted = [str(int(final.replace(",", "")) + 1) for final in finals]
+    for references, outcome in ((finals, "correct"), (shifted, "incorrect")):
+        attempts = [attempt(reference, answer) for reference, answer in zip(references, answers, strict=True)]
+        assert {str(v.outcome) for v in verify(attempts, Verify(), pool)} == {outcome}
+
+
+def rows_of(path: Path, count: int) -> list[dict[str, Any]]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in random.Random(0).sample(lines, count)]
+
+
+def respell(latex: str) -> str:
+    """The same answer, spelt so that only its mathematics is the same."""
+    return latex.replace(r"\frac", r"\dfrac").replace("(", r"\left(").replace(")", r"\right)") + r"\,"

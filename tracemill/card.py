@@ -1,0 +1,92 @@
+"""The dataset card: what a reader of the published files must know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import yaml
+
+from tracemill.funnel import render
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tracemill.recipe import Recipe, Teacher
+
+
+def card(recipe: Recipe, funnel: pa.Table) -> str:
+    """Hub front matter, then sources, teacher, funnel and recipe.
+
+    Args:
+        recipe: what the dataset was made by.
+        funnel: table of :class:`tracemill.funnel.Funnel`.
+    """
+    front = {
+        "pretty_name": recipe.name,
+        "task_categories": ["text-generation"],
+        "tags": ["reasoning", "tracemill"],
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "train-*.parquet"}]}],
+    }
+    teacher = recipe.distill.teacher
+    return "\n".join(
+        [
+            "---",
+            yaml.safe_dump(front, sort_keys=False).strip(),
+            "---",
+            "",
+            f"# {recipe.name}",
+            "",
+            recipe.description or "Verified reasoning traces, made by tracemill.",
+            "",
+            "Every row's response was judged correct by its verifier. Rows have content ids; every row that is not here",
+            "is in `dropped/` with the stage, the reason and the evidence.",
+            "",
+            "## Sources",
+            "",
+            "| source | layout | licence | rows in | published |",
+            "|---|---|---|---:|---:|",
+            *_source_rows(recipe, funnel),
+            "",
+            "## Teacher",
+            "",
+            _sampling(teacher),
+            "",
+            "## Funnel",
+            "",
+            "```",
+            render(funnel),
+            "```",
+            "",
+            "## Recipe",
+            "",
+            "```yaml",
+            yaml.safe_dump(recipe.content(), sort_keys=False, allow_unicode=True).strip(),
+            "```",
+            "",
+        ]
+    )
+
+
+def _sampling(teacher: Teacher) -> str:
+    revision = f" at revision `{teacher.revision}`" if teacher.revision else ""
+    return (
+        f"`{teacher.model}`{revision}, temperature {teacher.temperature}, top_p {teacher.top_p}, at most "
+        f"{teacher.max_tokens} tokens, template `{teacher.template}`, system prompt `{teacher.system_prompt}`."
+    )
+
+
+def source_yields(funnel: pa.Table) -> dict[str, tuple[int, int]]:
+    """(rows in, rows published) by source."""
+    rows = funnel.to_pylist()
+    entered = {row["source"]: row["rows"] for row in rows if row["stage"] == "source"}
+    left = {row["source"]: row["rows"] for row in rows if row["stage"] == "published"}
+    return {name: (n_rows, left.get(name, 0)) for name, n_rows in entered.items()}
+
+
+def _source_rows(recipe: Recipe, funnel: pa.Table) -> list[str]:
+    yields = source_yields(funnel)
+    return [
+        f"| {source.name} | {source.layout} | {source.licence}{' (non-commercial)' if source.non_commercial else ''} "
+        f"| {yields.get(source.name, (0, 0))[0]:,} | {yields.get(source.name, (0, 0))[1]:,} |"
+        for source in recipe.sources
+    ]

@@ -1,0 +1,100 @@
+"""The failure vocabulary: every error tracemill raises on purpose, named by the boundary that was crossed.
+
+::
+
+    TracemillError
+    ├── RecipeError              the recipe is wrong; nothing has run
+    ├── SourceError              a source cannot be read
+    │   └── UnknownLayoutError   its columns are not those of its layout
+    ├── StoreError               the store cannot be read or written
+    │   ├── CorruptShardError    a file is missing or is not what its manifest says
+    │   └── ConservationError    a stage lost rows: a bug in tracemill
+    ├── LedgerError              what has been paid for cannot be read or recorded
+    ├── TeacherError
+    │   ├── TeacherUnavailableError    nothing answers, or not in time: try again later
+    │   └── TeacherMisconfiguredError  it answers, but not as the recipe needs it
+    └── VerifierError            no verdict can be given, and not because of the answer
+        └── UnknownKindError     a category, test kind or constraint that no verifier knows
+
+A bad row is data, not an error: it is dropped with a reason. A wrong answer is a verdict.
+"""
+
+from __future__ import annotations
+
+
+class TracemillError(Exception):
+    """Says what went wrong, what was got, what was expected and how to mend it.
+
+    Args:
+        what: one clause naming the thing that failed.
+        got: the offending value or state, as text.
+        expected: what would have been right.
+        remedy: what the reader can do now.
+    """
+
+    def __init__(self, what: str, *, got: str = "", expected: str = "", remedy: str = "") -> None:
+        self.what, self.got, self.expected, self.remedy = what, got, expected, remedy
+        parts = [what]
+        if got:
+            parts.append(f"got: {got}")
+        if expected:
+            parts.append(f"expected: {expected}")
+        if remedy:
+            parts.append(f"remedy: {remedy}")
+        super().__init__("\n  ".join(parts))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keeps the keyword fields across process boundaries (exceptions pickle by position otherwise)."""
+        return _rebuild, (type(self), self.what, self.got, self.expected, self.remedy)
+
+
+def _rebuild(kind: type[TracemillError], what: str, got: str, expected: str, remedy: str) -> TracemillError:
+    return kind(what, got=got, expected=expected, remedy=remedy)
+
+
+class RecipeError(TracemillError):
+    """The recipe is wrong: an unknown key, a wrong type, an impossible value."""
+
+
+class SourceError(TracemillError):
+    """A source cannot be read: missing file, unknown format, unreachable Hub id."""
+
+
+class UnknownLayoutError(SourceError):
+    """A source's columns are not those its layout names; the message lists both."""
+
+
+class StoreError(TracemillError):
+    """The store cannot be read or written: no permission, no space, not there."""
+
+
+class CorruptShardError(StoreError):
+    """A file that a manifest names is missing or has other bytes than recorded."""
+
+
+class ConservationError(StoreError):
+    """``rows_in != rows_kept + sum(dropped)``: a stage lost or invented rows."""
+
+
+class LedgerError(TracemillError):
+    """The ledger cannot be read or appended to."""
+
+
+class TeacherError(TracemillError):
+    """The teacher could not do what was asked."""
+
+
+class TeacherUnavailableError(TeacherError):
+    """No server answers, or not before the deadline; what was answered before is in the ledger."""
+
+
+class TeacherMisconfiguredError(TeacherError):
+    """A server answers but does not serve the model, or refuses the protocol."""
+
+
+class VerifierError(TracemillError):
+    """A verifier cannot work at all; never used for a wrong answer."""
+
+
+class UnknownKindError(VerifierError):
+    """A category, test kind or constraint id that no verifier knows."""

@@ -1,0 +1,284 @@
+"""What has been paid for: every completed generation, under the content key of its request.
+
+Covered: any number of threads and processes write at once; kill -9 loses nothing that :meth:`Ledger.put` returned
+from; power loss loses at most the last seconds (``sync_every_s``); torn lines are stepped over and damaged ones
+reported. Each writer process appends to segment files of its own, so no write ever waits for another process.
+
+Not covered: two processes that ask for the same key at the same time both pay; every reader then takes the record
+in the first segment by name (that is, by time of creation), so they agree on one from the next ``refresh`` on.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracemill.ledger_index import KeyIndex, Place
+from tracemill.ledger_record import Completion, checked_key, encode, request_key
+from tracemill.ledger_segment import (
+    ENTRY,
+    SEGMENT_NAME,
+    halves,
+    read_completions,
+    read_index,
+    scan,
+    unreadable,
+    unwritable,
+    write_index,
+)
+from tracemill.ledger_writer import SegmentWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Completion", "Ledger", "LedgerStats", "request_key", "shared_ledger"]
+
+# An index file is written on opening when this much had to be scanned: 1 MiB is scanned in about 3 ms.
+_INDEX_FROM_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerStats:
+    """What a ledger holds, as far as this process has read it.
+
+    Attributes:
+        n_completions: distinct keys.
+        n_segments: segment files.
+        n_bytes: bytes of whole records.
+    """
+
+    n_completions: int
+    n_segments: int
+    n_bytes: int
+
+
+@dataclass(slots=True)
+class _Segment:
+    path: Path
+    covered: int = 0
+
+
+class Ledger:
+    """The completions recorded under ``directory``, which is made where it is missing.
+
+    Args:
+        directory: one per store; processes may share it.
+        segment_bytes: a new segment is begun from this size on.
+        sync_every_s: longest time in seconds between a ``put`` and the ``put`` that also flushes to disk.
+        sync_every_n: largest number of records between such flushes.
+
+    Raises:
+        LedgerError: the directory cannot be made or read, or a segment is damaged.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        *,
+        segment_bytes: int = 64 << 20,
+        sync_every_s: float = 5.0,
+        sync_every_n: int = 1000,
+    ) -> None:
+        self.directory = Path(directory)
+        self._segment_bytes, self._sync_every_s, self._sync_every_n = segment_bytes, sync_every_s, sync_every_n
+        self._lock = threading.RLock()
+        self._segments: list[_Segment] = []
+        self._numbers: dict[str, int] = {}
+        self._index = KeyIndex(self._before)
+        self._writer: SegmentWriter | None = None
+        self._n_unsynced, self._synced_at = 0, time.monotonic()
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unreadable(self.directory, error) from error
+        self._load()
+
+    def __len__(self) -> int:
+        """Number of completions known to this process."""
+        with self._lock:
+            return len(self._index)
+
+    def __contains__(self, key: str) -> bool:
+        """Whether ``key`` is recorded, as far as this process has read."""
+        with self._lock:
+            return bool(self._index.find([checked_key(key)]))
+
+    def stats(self) -> LedgerStats:
+        """What is known to this process."""
+        with self._lock:
+            n_bytes = sum(segment.covered for segment in self._segments)
+            return LedgerStats(len(self._index), len(self._segments), n_bytes)
+
+    def get(self, key: str) -> Completion | None:
+        """The completion under ``key``, or None.
+
+        Raises:
+            LedgerError: its record cannot be read or is damaged.
+        """
+        return self.get_many([key]).get(key)
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Completion]:
+        """The completions of those keys that are recorded, as far as this process has read (see :meth:`refresh`).
+
+        Raises:
+            LedgerError: a record cannot be read or is damaged.
+        """
+        with self._lock:
+            places = self._index.find([checked_key(key) for key in keys])
+            paths = [segment.path for segment in self._segments]
+        found: dict[str, Completion] = {}
+        by_segment: dict[int, list[tuple[str, int, int]]] = {}
+        for key, place in places.items():
+            by_segment.setdefault(place.segment, []).append((key, place.offset, place.length))
+        for number, wanted in by_segment.items():
+            found.update(read_completions(paths[number], wanted))
+        return found
+
+    def put(self, completion: Completion) -> bool:
+        """Records ``completion`` unless its key is known; says if it did. When it returns, a kill loses nothing.
+
+        Raises:
+            LedgerError: it could not be written (disk full, no permission). What was recorded before is untouched,
+                and a later ``put`` tries again.
+        """
+        line = encode(completion)
+        number = halves(completion.key)
+        with self._lock:
+            if completion.key in self:
+                return False
+            writer = self._open_writer()
+            try:
+                offset = writer.append(line, number)
+            except OSError as error:
+                self._writer = None
+                raise unwritable(self.directory, error) from error
+            segment = self._numbers[writer.path.name]
+            self._segments[segment].covered = offset + len(line)
+            self._index.offer(number, Place(segment, offset, len(line)))
+            self._n_unsynced += 1
+            due = self._n_unsynced >= self._sync_every_n or time.monotonic() - self._synced_at >= self._sync_every_s
+        if due:
+            self.sync()
+        return True
+
+    def refresh(self) -> int:
+        """Reads what other writers added since; the number of keys that are new to this process.
+
+        Raises:
+            LedgerError: a segment cannot be read or is damaged.
+        """
+        with self._lock:
+            known = len(self._index)
+            for name, size in self._listing():
+                number = self._number_of(name)
+                segment = self._segments[number]
+                if size <= segment.covered:
+                    continue
+                entries, segment.covered = scan(segment.path, segment.covered)
+                for hi, lo, offset, length in entries.tolist():
+                    self._index.offer((hi, lo), Place(number, offset, length))
+            return len(self._index) - known
+
+    def sync(self) -> None:
+        """Flushes this process's records to disk, against power loss.
+
+        Raises:
+            LedgerError: the disk does not take them.
+        """
+        with self._lock:
+            self._n_unsynced, self._synced_at = 0, time.monotonic()
+            flushed = None if self._writer is None else self._writer.duplicate()
+        if flushed is None:
+            return
+        try:
+            os.fsync(flushed)  # outside the lock: it may take long, and readers need not wait for it
+        except OSError as error:
+            raise unwritable(self.directory, error) from error
+        finally:
+            os.close(flushed)
+
+    def close(self) -> None:
+        """Flushes, and seals this process's segment with its index; a later ``put`` begins another.
+
+        Raises:
+            LedgerError: the disk does not take the last records.
+        """
+        self.sync()
+        with self._lock:
+            if self._writer is not None:
+                self._writer.seal()
+                self._writer = None
+
+    def _open_writer(self) -> SegmentWriter:
+        """The segment of this process; a new one after a fork, and when the last one is full or broken."""
+        writer = self._writer
+        if writer is not None and writer.pid != os.getpid():
+            writer = None  # a forked child: the segment stays the parent's
+        if writer is not None and writer.size >= self._segment_bytes:
+            self.close()
+            writer = None
+        if writer is None:
+            try:
+                writer = SegmentWriter(self.directory)
+            except OSError as error:
+                raise unwritable(self.directory, error) from error
+            self._number_of(writer.path.name)
+            self._writer = writer
+        return writer
+
+    def _before(self, one: Place, other: Place) -> bool:
+        """First wins: by segment name, then offset; every process orders records the same way."""
+        names = self._segments[one.segment].path.name, self._segments[other.segment].path.name
+        return (names[0], one.offset) < (names[1], other.offset)
+
+    def _listing(self) -> list[tuple[str, int]]:
+        """Name and size in bytes of every segment, by name; other files are none of the ledger's business."""
+        try:
+            with os.scandir(self.directory) as found:
+                files = [(entry.name, entry) for entry in found if SEGMENT_NAME.fullmatch(entry.name)]
+                return sorted((name, entry.stat().st_size) for name, entry in files)
+        except OSError as error:
+            raise unreadable(self.directory, error) from error
+
+    def _number_of(self, name: str) -> int:
+        if name not in self._numbers:
+            self._numbers[name] = len(self._segments)
+            self._segments.append(_Segment(self.directory / name))
+        return self._numbers[name]
+
+    def _load(self) -> None:
+        """Fills the index: from index files as far as they reach, and by scanning what they do not cover."""
+        batches = []
+        for name, size in self._listing():
+            number = self._number_of(name)
+            segment = self._segments[number]
+            entries, covered = read_index(segment.path)
+            scanned, segment.covered = scan(segment.path, covered) if size > covered else (np.empty(0, ENTRY), covered)
+            entries = np.concatenate([entries, scanned])
+            if segment.covered - covered >= _INDEX_FROM_BYTES:
+                write_index(segment.path, entries, segment.covered)
+            batches.append((number, entries))
+        self._index.load(batches)
+
+
+_shared: dict[tuple[int, Path], Ledger] = {}
+_shared_lock = threading.Lock()
+
+
+def shared_ledger(directory: str | Path) -> Ledger:
+    """The one ledger of this process for ``directory``: its threads share one index and one segment.
+
+    Raises:
+        LedgerError: as for :class:`Ledger`.
+    """
+    name = (os.getpid(), Path(directory).resolve())  # the process is part of the name: forks start afresh
+    with _shared_lock:
+        if name not in _shared:
+            _shared[name] = Ledger(name[1])
+        return _shared[name]

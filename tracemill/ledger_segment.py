@@ -1,0 +1,184 @@
+"""One segment file of the ledger: finding its records, and the index file beside it that saves finding them again.
+
+``NAME.ledger`` holds lines (see ``ledger_record``) and has one writer in its life. ``NAME.idx`` says where the
+records of its first N bytes are; it is written atomically, may lag behind or be missing, and is never trusted
+without a look at the segment: it is a short cut, the lines are the truth.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+import zlib
+from io import BytesIO
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+
+from tracemill.errors import LedgerError
+from tracemill.ledger_record import decode, sound_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from tracemill.ledger_record import Completion
+
+SUFFIX: Final = ".ledger"
+SEGMENT_NAME: Final = re.compile(r"\d{20}-\d+-[0-9a-f]{8}\.ledger")
+
+# Where one record stands. 16 bytes of a SHA-256 key: with 10^7 keys, two share them with probability 10^-25.
+ENTRY: Final = np.dtype([("hi", "<u8"), ("lo", "<u8"), ("offset", "<u4"), ("length", "<u4")])
+Entries: TypeAlias = "NDArray[np.void]"
+
+_MAGIC = b"tracemill-ledger-index 1\n"
+_HEADER_BYTES = len(_MAGIC) + 8 + 4
+
+
+def new_name() -> str:
+    """Name of a new segment; names sort by creation time and are unique per process."""
+    return f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
+
+
+def halves(key: str) -> tuple[int, int]:
+    """The first 16 bytes of a key, as two unsigned 64-bit numbers."""
+    return int(key[:16], 16), int(key[16:32], 16)
+
+
+def scan(path: Path, start: int) -> tuple[Entries, int]:
+    """The records from byte ``start`` on, and where the last whole one ends.
+
+    A bad line with nothing after it is a torn write (a writer that died, or is in the middle of it): it is left out,
+    to be looked at again.
+
+    Raises:
+        LedgerError: the file cannot be read, or a bad line has something after it.
+    """
+    data = _tail(path, start)
+    places: list[tuple[int, int, int, int]] = []
+    at = 0
+    while (end := data.find(b"\n", at) + 1) > 0:
+        key = sound_key(data[at:end])
+        if key is None:
+            break
+        places.append((*halves(key), start + at, end - at))
+        at = end
+    if 0 < end < len(data):
+        raise corrupt(path, start + at)
+    return np.array(places, dtype=ENTRY), start + at
+
+
+def _tail(path: Path, start: int) -> bytes:
+    # The size is fixed before reading: a line that grows meanwhile must not be seen in two pieces.
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(start)
+            return file.read(max(0, size - start))
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def corrupt(path: Path, offset: int) -> LedgerError:
+    """The error for a record that was whole once and is not what was written."""
+    return LedgerError(
+        f"the ledger is damaged: {path} at byte {offset}",
+        got="a line whose checksum is wrong",
+        expected="the line as it was written",
+        remedy="restore the file from a copy, or delete that line: what it held is then asked, and paid, again",
+    )
+
+
+def unreadable(path: Path, error: OSError) -> LedgerError:
+    """The error for a ledger file or directory that the system does not let us read."""
+    return LedgerError(
+        f"the ledger cannot be read: {path}",
+        got=str(error),
+        expected="a directory that this process may read, with all its segments",
+        remedy="mend permissions or the disk; nothing was changed",
+    )
+
+
+def unwritable(directory: Path, error: OSError) -> LedgerError:
+    """The error for a record that the system does not take."""
+    return LedgerError(
+        f"a completed generation cannot be recorded in {directory}",
+        got=str(error),
+        expected="a directory that this process may write to, with space left",
+        remedy="make room or mend permissions, and run again: what was recorded before is kept and not asked again",
+    )
+
+
+def write_index(path: Path, entries: Entries, covered: int) -> None:
+    """Writes the index of the first ``covered`` bytes of ``path``; a failure only costs time at the next open."""
+    payload = BytesIO()
+    np.save(payload, entries, allow_pickle=False)
+    body = covered.to_bytes(8, "little") + payload.getvalue()
+    temporary = path.with_suffix(f".tmp-{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        temporary.write_bytes(_MAGIC + zlib.crc32(body).to_bytes(4, "little") + body)
+        temporary.replace(path.with_suffix(".idx"))
+    except OSError:
+        temporary.unlink(missing_ok=True)
+
+
+def read_index(path: Path) -> tuple[Entries, int]:
+    """The indexed entries of segment ``path`` and how many bytes they cover; (none, 0) where the index does not fit."""
+    nothing = np.empty(0, dtype=ENTRY), 0
+    try:
+        raw = path.with_suffix(".idx").read_bytes()
+    except OSError:
+        return nothing
+    crc, body = raw[len(_MAGIC) : len(_MAGIC) + 4], raw[len(_MAGIC) + 4 :]
+    if len(raw) < _HEADER_BYTES or not raw.startswith(_MAGIC) or crc != zlib.crc32(body).to_bytes(4, "little"):
+        return nothing
+    entries: Entries = np.load(BytesIO(body[8:]), allow_pickle=False)
+    covered = int.from_bytes(body[:8], "little")
+    return (entries, covered) if entries.dtype == ENTRY and _fits(path, entries, covered) else nothing
+
+
+def _fits(path: Path, entries: Entries, covered: int) -> bool:
+    """Whether the last entry's record is where the index says: an index of another file, or of more, is not."""
+    if len(entries) == 0:
+        return covered == 0
+    last = entries[-1]
+    offset, length = int(last["offset"]), int(last["length"])
+    try:
+        line = read_line(path, offset, length)
+    except OSError:
+        return False
+    key = sound_key(line)
+    return offset + length == covered and key is not None and halves(key) == (int(last["hi"]), int(last["lo"]))
+
+
+def read_line(path: Path, offset: int, length: int) -> bytes:
+    """``length`` bytes at ``offset``.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb", buffering=0) as file:
+        return os.pread(file.fileno(), length, offset)
+
+
+def read_completions(path: Path, wanted: list[tuple[str, int, int]]) -> dict[str, Completion]:
+    """The completions at (key, offset, length) of one segment.
+
+    Raises:
+        LedgerError: a record cannot be read, or is damaged.
+    """
+    found: dict[str, Completion] = {}
+    try:
+        with path.open("rb", buffering=0) as file:
+            for key, offset, length in sorted(wanted, key=lambda item: item[1]):
+                completion = decode(os.pread(file.fileno(), length, offset))
+                if completion is None:
+                    raise corrupt(path, offset)
+                if completion.key == key:  # the index knows 16 bytes of it
+                    found[key] = completion
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return found

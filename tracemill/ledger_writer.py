@@ -1,0 +1,87 @@
+"""The one writer of one ledger segment: whole lines, each in one write, or none."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracemill.ledger_segment import ENTRY, new_name, write_index
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class SegmentWriter:
+    """Appends records to a new segment file in ``directory``.
+
+    Attributes:
+        path: the segment.
+        pid: the process that may append to it.
+        size: bytes of whole records in it.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / new_name()
+        self.pid = os.getpid()
+        self.size = 0
+        self._entries: list[tuple[int, int, int, int]] = []
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        _sync_directory(directory)
+
+    def append(self, line: bytes, number: tuple[int, int]) -> int:
+        """Writes ``line``, the record of the key whose halves are ``number``; the offset in bytes where it stands.
+
+        Raises:
+            OSError: the line was not written whole. The segment is cut back to whole records and closed.
+        """
+        offset = self.size
+        try:
+            _write_whole(self._file, line)
+        except OSError:
+            self._abandon()
+            raise
+        self.size += len(line)
+        self._entries.append((*number, offset, len(line)))
+        return offset
+
+    def duplicate(self) -> int:
+        """A second descriptor of the file, for the caller to flush and close."""
+        return os.dup(self._file)
+
+    def seal(self) -> None:
+        """Closes the segment and writes its index."""
+        os.close(self._file)
+        write_index(self.path, np.array(self._entries, dtype=ENTRY), self.size)
+
+    def _abandon(self) -> None:
+        """Cuts a torn line off. If even that fails it stays, and readers step over it: nothing will follow it."""
+        try:
+            os.ftruncate(self._file, self.size)
+            os.fsync(self._file)
+            if self.size == 0:
+                self.path.unlink()
+        except OSError:
+            pass
+        finally:
+            os.close(self._file)
+
+
+def _write_whole(file: int, line: bytes) -> None:
+    n_written = os.write(file, line)
+    if n_written < len(line):  # what a full disk does before it says so
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {n_written} of {len(line)} bytes written")
+
+
+def _sync_directory(directory: Path) -> None:
+    """Makes a new file's name survive power loss."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

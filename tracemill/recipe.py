@@ -1,0 +1,363 @@
+"""The recipe: one frozen section per stage, read once, refused before anything runs if any of it is wrong.
+
+A section's digest is part of its stage's cache key. Fields marked *operational* say how to run, not what to compute
+(URLs, worker counts, time-outs): they are left out of every digest, so changing them recomputes nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from tracemill.errors import RecipeError
+from tracemill.schema import Category, digest
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Layout = Literal["plain", "gsm8k", "math", "am"]
+
+
+class Section(BaseModel):
+    """Base of everything in a recipe."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    def content(self) -> dict[str, Any]:
+        """What results depend on: every field but the operational ones, as JSON values."""
+        return {
+            name: _content(getattr(self, name))
+            for name, declared in type(self).model_fields.items()
+            if not (isinstance(declared.json_schema_extra, dict) and declared.json_schema_extra.get("operational"))
+        }
+
+    def digest(self) -> str:
+        """Content digest of the section."""
+        return digest(type(self).__name__, self.content())
+
+
+def _content(value: object) -> object:
+    if isinstance(value, Section):
+        return value.content()
+    if isinstance(value, tuple | list):
+        return [_content(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _content(item) for key, item in value.items()}
+    return str(value) if isinstance(value, StrEnum) else value
+
+
+class Source(Section):
+    """One question set: a file, a glob of files, or a Hub dataset, and the layout of its rows."""
+
+    name: Name = Field(description="Unique name; it stands in every row that came from here.")
+    path: str | None = Field(
+        default=None,
+        description="File or glob (JSONL, JSONL.zst, CSV, Parquet), relative to data_dir.",
+        json_schema_extra={"operational": True},
+    )
+    hub: str | None = Field(default=None, description="Hub dataset id, instead of path.")
+    config: str | None = Field(default=None, description="Hub configuration name.")
+    split: str = "train"
+    revision: str | None = Field(default=None, description="Hub commit; required with hub, so that rows cannot move.")
+    layout: Layout = Field(default="plain", description="How rows are laid out; see tracemill/sources/.")
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="For layout plain: field of the problem -> column name."
+    )
+    category: Category = Category.MATH
+    licence: str = Field(default="unknown", description="SPDX id where there is one.")
+    non_commercial: bool = False
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Source:
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("a source needs exactly one of path and hub")
+        if self.hub is not None and self.revision is None:
+            raise ValueError("a Hub source needs its revision pinned: the rows must not move under a run")
+        return self
+
+
+class Collect(Section):
+    """Reading the sources."""
+
+    shard_rows: Positive = Field(default=1000, description="Source rows per shard; a Prefect task is a shard.")
+
+
+class Clean(Section):
+    """Rules on a prompt alone."""
+
+    min_words: Positive = Field(default=4, description="Shorter prompts are dropped as too_short.")
+
+
+class Signature(Section):
+    """MinHash signatures; another threshold needs no new ones."""
+
+    ngram: Positive = Field(default=5, description="Words per shingle.")
+    num_perm: Positive = Field(default=128, description="MinHash permutations; 128 is datasketch's default.")
+    seed: int = 1
+
+
+class Deduplicate(Section):
+    """Exact and MinHash near-duplicates over the whole batch."""
+
+    signature: Signature = Signature()
+    threshold: Fraction = Field(default=0.8, description="Estimated Jaccard from which two prompts are one.")
+    same_numbers: bool = Field(
+        default=True, description="Merge maths prompts only if their numbers agree: maths problems differ by them."
+    )
+
+
+class Benchmark(Section):
+    """A test set that nothing in the dataset may overlap with."""
+
+    name: Name
+    path: str = Field(
+        description="File, relative to data_dir; its content is digested.", json_schema_extra={"operational": True}
+    )
+    text: str = Field(default="problem", description="Column with the question.")
+
+
+class Decontaminate(Section):
+    """Word n-gram overlap with benchmarks."""
+
+    benchmarks: tuple[Benchmark, ...] = ()
+    ngram: Positive = Field(default=8, description="Words per n-gram (Open-R1 uses 8).")
+    min_containment: Fraction = Field(
+        default=0.5,
+        description="Share of a benchmark item's n-grams found in a prompt from which the prompt is dropped.",
+    )
+
+
+class Label(Section):
+    """Labels that need no model: language and length."""
+
+
+class Teacher(Section):
+    """An OpenAI-compatible chat server and how to sample from it."""
+
+    base_urls: tuple[str, ...] = Field(
+        default=("http://127.0.0.1:8000/v1",),
+        min_length=1,
+        description="Servers of the same model; requests are spread over them.",
+        json_schema_extra={"operational": True},
+    )
+    api_key: SecretStr | None = Field(default=None, json_schema_extra={"operational": True})
+    model: str = Field(description="Name under which the server serves the model.")
+    revision: str = Field(default="", description="Weights revision: part of every request's key.")
+    temperature: Annotated[float, Field(ge=0, le=2)] = Field(default=0.6, description="P1 evaluates with 0.6.")
+    top_p: Annotated[float, Field(gt=0, le=1)] = Field(default=0.95, description="P1 evaluates with 0.95.")
+    max_tokens: Positive = Field(default=16384, description="Peers generate with 12k to 16k.")
+    system_prompt: Literal["none", "am"] = Field(
+        default="none", description="none (DeepSeek's advice for R1) or am (the paper's, verbatim)."
+    )
+    template: Literal["boxed@1"] = Field(default="boxed@1", description="Prompt template and its version.")
+    max_in_flight: Positive = Field(default=256, json_schema_extra={"operational": True})
+    request_timeout_s: Seconds = Field(default=1800, json_schema_extra={"operational": True})
+    give_up_after_s: Seconds = Field(
+        default=600,
+        description="How long no server may answer before the shard fails.",
+        json_schema_extra={"operational": True},
+    )
+
+
+class Distill(Section):
+    """Reuse traces that came with a row, then ask the teacher for what is still unsolved."""
+
+    teacher: Teacher
+    reuse_traces: bool = True
+    samples_per_round: Positive = 1
+    max_rounds: Positive = Field(default=1, description="Rounds of samples until one passes.")
+    limit: Positive | None = Field(
+        default=None,
+        description="At most so many problems are distilled, the first by content id; the rest is dropped.",
+    )
+
+
+class Verify(Section):
+    """Verdicts on every response."""
+
+    wall_s: Seconds = Field(default=10.0, description="Wall limit of one verification.")
+    memory_mb: Positive = Field(default=1024, description="Address-space limit of a verifier process.")
+    workers: Positive = Field(default=2, json_schema_extra={"operational": True})
+
+
+class Quality(Section):
+    """Filters on the form of a response."""
+
+    require_think: bool = Field(default=True, description="The think/answer template of the paper must be followed.")
+    allow_truncated: bool = Field(default=False, description="Keep responses with finish_reason=length.")
+
+
+class Select(Section):
+    """Which of a problem's passing responses is published."""
+
+    prefer: Literal["first", "shortest", "longest"] = "first"
+
+
+class Export(Section):
+    """The published files."""
+
+    shuffle_seed: int = 0
+    rows_per_file: Positive = 50_000
+
+
+class Run(Section):
+    """How to run; never part of a result."""
+
+    store: str = Field(default=".tracemill/store", json_schema_extra={"operational": True})
+    ledger: str | None = Field(
+        default=None,
+        description="Folder of what has been paid for; inside the store unless given.",
+        json_schema_extra={"operational": True},
+    )
+    workers: Positive = Field(default=4, description="Shard tasks at once.", json_schema_extra={"operational": True})
+    shards_per_flow: Positive = Field(
+        default=200,
+        description="Shards per subflow: Prefect's UI stays usable up to 2-3k task runs in one flow run.",
+        json_schema_extra={"operational": True},
+    )
+    show_cached: int = Field(
+        default=200,
+        ge=0,
+        description="So many finished tasks are shown as Cached in the UI; the rest is one figure.",
+        json_schema_extra={"operational": True},
+    )
+    progress_every_s: Seconds = Field(default=5.0, json_schema_extra={"operational": True})
+
+
+class Recipe(Section):
+    """Everything a run is made from."""
+
+    name: Name
+    description: str = ""
+    data_dir: str = Field(default=".", json_schema_extra={"operational": True})
+    sources: tuple[Source, ...] = Field(min_length=1, description="In order of priority for duplicates.")
+    collect: Collect = Collect()
+    clean: Clean = Clean()
+    deduplicate: Deduplicate = Deduplicate()
+    decontaminate: Decontaminate = Decontaminate()
+    label: Label = Label()
+    distill: Distill
+    verify: Verify = Verify()
+    quality: Quality = Quality()
+    select: Select = Select()
+    export: Export = Export()
+    run: Run = Run()
+
+    @field_validator("sources")
+    @classmethod
+    def _unique_names(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+        names = [source.name for source in sources]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"source names must be unique; twice: {', '.join(twice)}")
+        return sources
+
+
+def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
+    """Reads a YAML recipe and applies ``section.key=value`` overrides (values are YAML).
+
+    Raises:
+        RecipeError: the file cannot be read, or any key or value in it is wrong.
+    """
+    try:
+        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot read recipe {path}", got=str(error), remedy="name an existing YAML file") from error
+    except yaml.YAMLError as error:
+        raise RecipeError(f"recipe {path} is not YAML", got=str(error), expected="a mapping of sections") from error
+    return parse_recipe(raw, overrides or [], origin=str(path))
+
+
+def parse_recipe(raw: object, overrides: list[str] | None = None, *, origin: str = "recipe") -> Recipe:
+    """Validates plain data as a recipe.
+
+    Raises:
+        RecipeError: naming every wrong key, its value, what was expected, and the nearest valid key.
+    """
+    if not isinstance(raw, dict):
+        raise RecipeError(f"{origin} is not a recipe", got=type(raw).__name__, expected="a mapping of sections")
+    for override in overrides or []:
+        raw = _overridden(raw, override)
+    try:
+        return Recipe.model_validate(raw)
+    except ValidationError as error:
+        raise RecipeError(f"{origin} is refused; nothing has run", got=_explain(error)) from error
+
+
+def _overridden(raw: dict[str, Any], override: str) -> dict[str, Any]:
+    key, separator, text = override.partition("=")
+    if not separator or not key.strip():
+        raise RecipeError("an override is not understood", got=override, expected="section.key=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"the value of override {key} is not YAML", got=text) from error
+    copied: dict[str, Any] = yaml.safe_load(yaml.safe_dump(raw))
+    _assign(copied, key.strip().split("."), value, override)
+    return copied
+
+
+def _assign(node: Any, path: list[str], value: object, override: str) -> None:
+    head, *rest = path
+    if isinstance(node, list):
+        index = _index(node, head, override)
+        if rest:
+            _assign(node[index], rest, value, override)
+        else:
+            node[index] = value
+    elif isinstance(node, dict):
+        if rest:
+            _assign(node.setdefault(head, {}), rest, value, override)
+        else:
+            node[head] = value
+    else:
+        raise RecipeError("an override goes below a plain value", got=override, expected="section.key=value")
+
+
+def _index(node: list[Any], text: str, override: str) -> int:
+    """List elements are named by position or, where they have one, by their name."""
+    names = [item.get("name") if isinstance(item, dict) else None for item in node]
+    if text in names:
+        return names.index(text)
+    if text.isdigit() and int(text) < len(node):
+        return int(text)
+    raise RecipeError("an override names no element", got=override, expected=f"one of {[n for n in names if n]}")
+
+
+def _explain(error: ValidationError) -> str:
+    return "".join(f"\n    {_explain_one(item)}" for item in error.errors())
+
+
+def _explain_one(item: Any) -> str:
+    key = ".".join(str(part) for part in item["loc"]) or "(the whole recipe)"
+    if item["type"] == "extra_forbidden":
+        valid = _valid_keys(item["loc"][:-1])
+        near = difflib.get_close_matches(str(item["loc"][-1]), valid, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"valid keys: {', '.join(valid)}"
+        return f"{key}: unknown key; {hint}"
+    if item["type"] == "missing":
+        return f"{key}: required, and missing"
+    return f"{key}: got {item['input']!r}; {item['msg']}" if item["loc"] else f"{key}: {item['msg']}"
+
+
+def _valid_keys(location: tuple[int | str, ...]) -> list[str]:
+    """The keys of the section that ``location`` points at."""
+    section: Any = Recipe
+    for part in location:
+        if isinstance(part, int):
+            continue
+        section = _section_in(section.model_fields[part].annotation)
+    return list(section.model_fields)
+
+
+def _section_in(annotation: Any) -> Any:
+    """The Section class inside an annotation such as ``tuple[Source, ...]`` or ``Distill``."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next(_section_in(inner) for inner in annotation.__args__ if inner is not ...)

@@ -1,0 +1,275 @@
+"""What a row is at every station of the pipeline, with the Arrow schema it is stored under.
+
+Nested values (tests, constraints, traces, …) are JSON text columns, so that no file's schema depends on its rows:
+``load_dataset`` breaks on mixed types otherwise, which is what users of the reference dataset suffered most.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+
+class Category(StrEnum):
+    """What kind of task a problem is; it decides which verifier judges it."""
+
+    MATH = "math"
+    CODE = "code"
+    CHOICE = "choice"
+    INSTRUCTION = "instruction"
+    OTHER = "other"
+
+
+class Outcome(StrEnum):
+    """What a verifier found. Only CORRECT and INCORRECT say something about the answer."""
+
+    CORRECT = "correct"
+    INCORRECT = "incorrect"
+    UNVERIFIABLE = "unverifiable"
+    TIMEOUT = "timeout"
+    SANDBOX_ERROR = "sandbox_error"
+
+
+class Origin(StrEnum):
+    """Who wrote a response."""
+
+    SOURCE = "source"
+    TEACHER = "teacher"
+
+
+def digest(*parts: object) -> str:
+    """SHA-256 hex of the parts, unambiguous for any JSON-able values (they are encoded as one JSON list)."""
+    return hashlib.sha256(json_text(list(parts)).encode()).hexdigest()
+
+
+def json_text(value: object) -> str:
+    """Canonical JSON: sorted keys, no spaces, real Unicode. Lone surrogates are escaped, so that it always encodes."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return text
+
+
+def normalise_prompt(prompt: str) -> str:
+    """The prompt as identity sees it: NFC, runs of white space folded. Not NFKC, which turns x² into x2."""
+    return " ".join(unicodedata.normalize("NFC", prompt).split())
+
+
+class Row:
+    """A frozen dataclass that is stored as one Arrow row; ``json_fields`` are written as JSON text."""
+
+    arrow: ClassVar[pa.Schema]
+    json_fields: ClassVar[frozenset[str]] = frozenset()
+
+    def as_record(self) -> dict[str, Any]:
+        """The row as column values."""
+        record = {column.name: getattr(self, column.name) for column in fields(self)}  # type: ignore[arg-type]
+        for name in self.json_fields:
+            record[name] = None if record[name] is None else json_text(record[name])
+        return record
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        """The inverse of :meth:`as_record`."""
+        values = dict(record)
+        for name in cls.json_fields:
+            values[name] = None if values[name] is None else json.loads(values[name])
+        return cls(**values)
+
+
+R = TypeVar("R", bound=Row)
+
+
+def table_of(kind: type[R], rows: Iterable[R]) -> pa.Table:
+    """Arrow table of ``rows`` under ``kind.arrow``, also when there are none."""
+    return pa.Table.from_pylist([row.as_record() for row in rows], schema=kind.arrow)
+
+
+def rows_of(kind: type[R], table: pa.Table) -> Iterator[R]:
+    """The rows of ``table``, in order."""
+    names = kind.arrow.names
+    for record in table.select(names).to_pylist():
+        yield kind.from_record(record)
+
+
+def _schema(**columns: pa.DataType) -> pa.Schema:
+    return pa.schema([pa.field(name, kind) for name, kind in columns.items()])
+
+
+@dataclass(frozen=True, slots=True)
+class Problem(Row):
+    """One question with what its answers are judged by.
+
+    Attributes:
+        id: see :func:`problem_id`; the only thing rows are joined by.
+        source: name of the source in the recipe.
+        row: where it stood in that source, for people; never joined on.
+        prompt: the last user turn.
+        history: the turns before the prompt, oldest first, as ``{"role", "content"}``.
+        reference_answer: the known answer, or None.
+        tests: one of the test objects of the verification contract, or None.
+        constraints: ``[{"id", "kwargs"}]``, or None.
+        traces: responses that came with the row: ``[{"model", "think", "answer"}]``; ``think`` is None where the
+            trace has no well-formed think part, ``answer`` then is the whole text.
+        info: what else the source said (upstream id, level, …), and labels.
+    """
+
+    id: str
+    source: str
+    row: int
+    category: str
+    prompt: str
+    history: list[dict[str, str]]
+    reference_answer: str | None
+    tests: dict[str, Any] | None
+    constraints: list[dict[str, Any]] | None
+    traces: list[dict[str, Any]]
+    licence: str
+    non_commercial: bool
+    info: dict[str, Any]
+
+    json_fields: ClassVar[frozenset[str]] = frozenset({"history", "tests", "constraints", "traces", "info"})
+    arrow: ClassVar[pa.Schema] = _schema(
+        id=pa.string(),
+        source=pa.string(),
+        row=pa.int64(),
+        category=pa.string(),
+        prompt=pa.large_string(),
+        history=pa.large_string(),
+        reference_answer=pa.large_string(),
+        tests=pa.large_string(),
+        constraints=pa.large_string(),
+        traces=pa.large_string(),
+        licence=pa.string(),
+        non_commercial=pa.bool_(),
+        info=pa.large_string(),
+    )
+
+
+def problem_id(
+    prompt: str,
+    history: list[dict[str, str]],
+    reference_answer: str | None,
+    tests: dict[str, Any] | None,
+    constraints: list[dict[str, Any]] | None,
+) -> str:
+    """Content id: the normalised prompt and everything it is judged by."""
+    turns = [[turn["role"], normalise_prompt(turn["content"])] for turn in history]
+    return digest("problem", normalise_prompt(prompt), turns, reference_answer, tests, constraints)
+
+
+@dataclass(frozen=True, slots=True)
+class Response(Row):
+    """One answer to one problem, by a source or by the teacher.
+
+    Attributes:
+        id: content key: of the request for teacher responses, of problem and text for source traces.
+        sample_index: which sample of this problem; source traces are numbered on their own.
+        think: reasoning without its tags, or None when the response has no well-formed think part.
+        answer: everything after the think part.
+        fault: why the response does not follow the think template, or None (see ``prompts.split_think``).
+        finish_reason: as the server said ("stop", "length", …); None for source traces.
+    """
+
+    id: str
+    problem_id: str
+    origin: str
+    model: str
+    sample_index: int
+    think: str | None
+    answer: str
+    fault: str | None
+    finish_reason: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+    arrow: ClassVar[pa.Schema] = _schema(
+        id=pa.string(),
+        problem_id=pa.string(),
+        origin=pa.string(),
+        model=pa.string(),
+        sample_index=pa.int32(),
+        think=pa.large_string(),
+        answer=pa.large_string(),
+        fault=pa.string(),
+        finish_reason=pa.string(),
+        prompt_tokens=pa.int64(),
+        completion_tokens=pa.int64(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict(Row):
+    """What one verifier found about one response.
+
+    Attributes:
+        score: 0.0 to 1.0, or None when nothing was scored.
+        verifier: name and version, as in "math@1".
+        extracted: the answer that was read from the response, as text.
+        detail: why, for people.
+    """
+
+    response_id: str
+    problem_id: str
+    outcome: str
+    score: float | None
+    verifier: str
+    extracted: str | None
+    detail: str
+
+    arrow: ClassVar[pa.Schema] = _schema(
+        response_id=pa.string(),
+        problem_id=pa.string(),
+        outcome=pa.string(),
+        score=pa.float64(),
+        verifier=pa.string(),
+        extracted=pa.large_string(),
+        detail=pa.large_string(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped(Row):
+    """A row that left the pipeline, with the stage, the reason and the evidence.
+
+    Attributes:
+        id: the problem's id, or "" where the row never became a problem.
+        raw: the source's own text where the row could not be read, else None.
+    """
+
+    id: str
+    source: str
+    row: int
+    stage: str
+    reason: str
+    evidence: dict[str, Any]
+    prompt: str | None = None
+    raw: str | None = field(default=None)
+
+    json_fields: ClassVar[frozenset[str]] = frozenset({"evidence"})
+    arrow: ClassVar[pa.Schema] = _schema(
+        id=pa.string(),
+        source=pa.string(),
+        row=pa.int64(),
+        stage=pa.string(),
+        reason=pa.string(),
+        evidence=pa.large_string(),
+        prompt=pa.large_string(),
+        raw=pa.large_string(),
+    )
+
+
+def dropped_problem(problem: Problem, stage: str, reason: str, evidence: dict[str, Any]) -> Dropped:
+    """The record of a problem that leaves at ``stage``."""
+    return Dropped(problem.id, problem.source, problem.row, stage, reason, evidence, prompt=problem.prompt)

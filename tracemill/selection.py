@@ -1,0 +1,225 @@
+"""The one response per problem that is published, and where each problem without one was lost."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import pyarrow as pa
+
+from tracemill.schema import Dropped, Origin, Outcome, Problem, Response, Row, Verdict, digest, dropped_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tracemill.recipe import Select
+
+# Of several failed responses, the outcome that says most about why the problem was lost.
+_TELLING = (Outcome.SANDBOX_ERROR, Outcome.UNVERIFIABLE, Outcome.TIMEOUT, Outcome.INCORRECT)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample(Row):
+    """One published row: a problem with its verified response.
+
+    Attributes:
+        n_correct: responses to this problem that were judged correct.
+        n_judged: responses that were judged correct or incorrect; the pass rate is the quotient.
+    """
+
+    id: str
+    source: str
+    category: str
+    language: str
+    messages: list[dict[str, str]]
+    prompt: str
+    think: str
+    answer: str
+    reference_answer: str | None
+    tests: str | None
+    constraints: str | None
+    model: str
+    origin: str
+    outcome: str
+    score: float | None
+    verifier: str
+    n_correct: int
+    n_judged: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    licence: str
+    non_commercial: bool
+    info: str
+
+    arrow: ClassVar[pa.Schema] = pa.schema(
+        [
+            ("id", pa.string()),
+            ("source", pa.string()),
+            ("category", pa.string()),
+            ("language", pa.string()),
+            ("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.large_string())]))),
+            ("prompt", pa.large_string()),
+            ("think", pa.large_string()),
+            ("answer", pa.large_string()),
+            ("reference_answer", pa.large_string()),
+            ("tests", pa.large_string()),
+            ("constraints", pa.large_string()),
+            ("model", pa.string()),
+            ("origin", pa.string()),
+            ("outcome", pa.string()),
+            ("score", pa.float64()),
+            ("verifier", pa.string()),
+            ("n_correct", pa.int32()),
+            ("n_judged", pa.int32()),
+            ("prompt_tokens", pa.int64()),
+            ("completion_tokens", pa.int64()),
+            ("licence", pa.string()),
+            ("non_commercial", pa.bool_()),
+            ("info", pa.large_string()),
+        ]
+    )
+
+
+class Unasked(NamedTuple):
+    """Why there is no response to a problem."""
+
+    reason: str
+    message: str
+
+
+def select(
+    problems: Iterable[Problem],
+    responses: Iterable[Response],
+    verdicts: Mapping[str, Verdict],
+    faults: Mapping[str, str],
+    unasked: Mapping[str, Unasked],
+    rules: Select,
+) -> tuple[list[Sample], list[Dropped]]:
+    """Chooses among the correct responses without a fault; every other problem is dropped where it was lost.
+
+    Args:
+        problems: of one shard.
+        responses: to those problems, source traces first, then samples in order.
+        verdicts: by response id; one for every response.
+        faults: reason by response id, from the quality filters.
+        unasked: by problem id, why the teacher was not asked or did not answer.
+        rules: which passing response is preferred.
+    """
+    answered: dict[str, list[Response]] = defaultdict(list)
+    for response in responses:
+        answered[response.problem_id].append(response)
+    samples: list[Sample] = []
+    dropped: list[Dropped] = []
+    for problem in problems:
+        given = answered[problem.id]
+        correct = [r for r in given if verdicts[r.id].outcome == Outcome.CORRECT]
+        passing = [r for r in correct if r.id not in faults]
+        if passing:
+            samples.append(_sample(problem, _preferred(passing, rules), given, verdicts))
+        else:
+            dropped.append(_lost(problem, given, correct, verdicts, faults, unasked))
+    return samples, dropped
+
+
+def _preferred(passing: list[Response], rules: Select) -> Response:
+    if rules.prefer == "first":
+        return passing[0]
+    sign = 1 if rules.prefer == "shortest" else -1
+    return min(passing, key=lambda r: (sign * (len(r.think or "") + len(r.answer)), r.id))
+
+
+def _lost(
+    problem: Problem,
+    given: list[Response],
+    correct: list[Response],
+    verdicts: Mapping[str, Verdict],
+    faults: Mapping[str, str],
+    unasked: Mapping[str, Unasked],
+) -> Dropped:
+    if correct:
+        counts = Counter(faults[response.id] for response in correct)
+        reason = min(counts, key=lambda name: (-counts[name], name))
+        return dropped_problem(problem, "quality", reason, {"faults": dict(counts)})
+    if not given:
+        why = unasked.get(problem.id, Unasked("no_response", "no round of sampling was left"))
+        stage = "verify" if why.reason == Outcome.UNVERIFIABLE else "distill"
+        return dropped_problem(problem, stage, why.reason, {"message": why.message})
+    found = {verdicts[response.id].outcome for response in given}
+    outcome = next(outcome for outcome in _TELLING if outcome in found)
+    return dropped_problem(problem, "verify", str(outcome), {"verdicts": _judged(given, verdicts)})
+
+
+def _judged(given: list[Response], verdicts: Mapping[str, Verdict]) -> list[dict[str, Any]]:
+    """The verdicts in short; in full they stand in verdicts/."""
+    chosen = [verdicts[response.id] for response in given[:4]]
+    return [{"outcome": v.outcome, "extracted": (v.extracted or "")[:200], "detail": v.detail[:300]} for v in chosen]
+
+
+def _sample(problem: Problem, chosen: Response, given: list[Response], verdicts: Mapping[str, Verdict]) -> Sample:
+    verdict = verdicts[chosen.id]
+    outcomes = Counter(verdicts[response.id].outcome for response in given)
+    record = problem.as_record()
+    think = chosen.think or ""
+    turn = f"<think>{think}</think>\n<answer>{chosen.answer}</answer>"
+    return Sample(
+        id=problem.id,
+        source=problem.source,
+        category=problem.category,
+        language=str(problem.info.get("language", "")),
+        messages=[
+            *problem.history,
+            {"role": "user", "content": problem.prompt},
+            {"role": "assistant", "content": turn},
+        ],
+        prompt=problem.prompt,
+        think=think,
+        answer=chosen.answer,
+        reference_answer=problem.reference_answer,
+        tests=record["tests"],
+        constraints=record["constraints"],
+        model=chosen.model,
+        origin=chosen.origin,
+        outcome=verdict.outcome,
+        score=verdict.score,
+        verifier=verdict.verifier,
+        n_correct=outcomes[Outcome.CORRECT],
+        n_judged=outcomes[Outcome.CORRECT] + outcomes[Outcome.INCORRECT],
+        prompt_tokens=chosen.prompt_tokens,
+        completion_tokens=chosen.completion_tokens,
+        licence=problem.licence,
+        non_commercial=problem.non_commercial,
+        info=record["info"],
+    )
+
+
+def unsolved(problems: Iterable[Problem], verdicts: Iterable[Verdict]) -> list[Problem]:
+    """The problems that another sample may still solve: no response is correct, and none is beyond judging.
+
+    A problem whose responses cannot be verified at all (no verifier, no usable reference) gains nothing from more.
+    """
+    outcomes: dict[str, set[str]] = defaultdict(set)
+    for verdict in verdicts:
+        outcomes[verdict.problem_id].add(verdict.outcome)
+    closed = {Outcome.CORRECT, Outcome.UNVERIFIABLE, Outcome.SANDBOX_ERROR}
+    return [problem for problem in problems if not outcomes[problem.id] & closed]
+
+
+def source_traces(problem: Problem) -> list[Response]:
+    """The responses that came with a problem."""
+    return [
+        Response(
+            id=digest("trace", problem.id, index, trace["think"], trace["answer"]),
+            problem_id=problem.id,
+            origin=Origin.SOURCE,
+            model=trace["model"],
+            sample_index=index,
+            think=trace["think"],
+            answer=trace["answer"],
+            fault=trace["fault"],
+            finish_reason=None,
+            prompt_tokens=None,
+            completion_tokens=None,
+        )
+        for index, trace in enumerate(problem.traces)
+    ]

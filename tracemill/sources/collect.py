@@ -1,0 +1,174 @@
+"""From raw rows to problems: chunking a source into shards, and adapting one shard.
+
+Shards only ever grow at the end of a file: a chunk that was published keeps its boundaries, so that appended rows
+become new shards and the old ones keep their digests.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from tracemill.errors import UnknownLayoutError
+from tracemill.schema import Dropped, Problem, problem_id
+from tracemill.sources.layouts import LAYOUTS, Draft, MalformedRowError, required_columns
+from tracemill.sources.readers import RawRow, files_of, read_file, read_hub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tracemill.recipe import Source
+
+STAGE = "collect"
+RAW = pa.schema([("file", pa.string()), ("row", pa.int64()), ("raw", pa.large_binary())])
+
+
+def fingerprint(source: Source, data_dir: str) -> list[Any]:
+    """What tells, without reading it, whether a source may have changed: sizes and times of files, or the Hub revision.
+
+    Raises:
+        SourceError: there is no file.
+    """
+    if source.hub is not None:
+        return [source.hub, source.config, source.split, source.revision]
+    stats = [(path, path.stat()) for path in files_of(source, data_dir)]
+    return [[str(path.absolute()), stat.st_size, stat.st_mtime_ns] for path, stat in stats]
+
+
+def raw_tables(
+    source: Source, data_dir: str, shard_rows: int, published: Mapping[str, list[int]]
+) -> Iterator[pa.Table]:
+    """The source in chunks of raw rows (``RAW``), each of one file and at most ``shard_rows`` rows.
+
+    Args:
+        source: where to read.
+        data_dir: what its path is relative to.
+        shard_rows: rows per chunk.
+        published: chunk lengths by file that earlier versions were published with; they are kept.
+
+    Raises:
+        SourceError: a file is missing, of unknown format, or damaged.
+    """
+    if source.hub is not None:
+        yield from _chunks(read_hub(source), shard_rows, published.get(source.hub, []))
+        return
+    for path in files_of(source, data_dir):
+        yield from _chunks(read_file(path, source), shard_rows, published.get(path.name, []))
+
+
+def _chunks(rows: Iterator[RawRow], shard_rows: int, published: list[int]) -> Iterator[pa.Table]:
+    for length in itertools.chain(published, itertools.repeat(shard_rows)):
+        chunk = list(itertools.islice(rows, length))
+        if not chunk:
+            return
+        columns = [[row.file for row in chunk], [row.row for row in chunk], [row.raw for row in chunk]]
+        yield pa.Table.from_arrays(
+            [pa.array(column, kind) for column, kind in zip(columns, RAW.types, strict=True)], schema=RAW
+        )
+
+
+def collect(raw: pa.Table, source: Source) -> tuple[list[Problem], list[Dropped]]:
+    """Adapts one shard; a row that cannot be read is dropped with its reason and its raw text.
+
+    Raises:
+        UnknownLayoutError: no readable row has the columns that the layout needs.
+    """
+    kept: list[Problem] = []
+    dropped: list[Dropped] = []
+    columns_seen: set[str] = set()
+    any_fits = False
+    for row in (RawRow(**record) for record in raw.to_pylist()):
+        try:
+            record = _parse(row.raw)
+            columns_seen.update(record)
+            any_fits = _check_columns(record, source) or any_fits
+            kept.append(_problem(LAYOUTS[source.layout].adapt(record, source), row, source))
+        except MalformedRowError as error:
+            any_fits = any_fits or error.reason != "missing_column"
+            dropped.append(_malformed(row, source, error))
+    if columns_seen and not kept and not any_fits:
+        raise _unknown_layout(source, columns_seen)
+    return kept, dropped
+
+
+def _parse(raw: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise MalformedRowError("malformed_json", f"{type(error).__name__}: {error}") from error
+    if not isinstance(record, dict):
+        raise MalformedRowError("not_an_object", f"a row is {type(record).__name__}, not a JSON object")
+    return record
+
+
+def _check_columns(record: dict[str, Any], source: Source) -> bool:
+    for alternatives in required_columns(source):
+        if not any(name in record for name in alternatives):
+            found = ", ".join(sorted(map(str, record)))
+            raise MalformedRowError("missing_column", f"no column {' or '.join(alternatives)}; found: {found}")
+    return True
+
+
+def _problem(draft: Draft, row: RawRow, source: Source) -> Problem:
+    prompt = _text("prompt", draft.prompt)
+    if prompt is None or not prompt.strip():
+        raise MalformedRowError("missing_prompt", f"the prompt is {draft.prompt!r}")
+    reference = _reference(draft.reference_answer)
+    category = str(draft.category or source.category)
+    return Problem(
+        id=problem_id(prompt, draft.history, reference, draft.tests, None),
+        source=source.name,
+        row=row.row,
+        category=category,
+        prompt=prompt,
+        history=draft.history,
+        reference_answer=reference,
+        tests=draft.tests,
+        constraints=None,
+        traces=draft.traces,
+        licence=source.licence,
+        non_commercial=source.non_commercial,
+        info={"file": row.file, **draft.info},
+    )
+
+
+def _text(name: str, value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise MalformedRowError(f"{name}_not_text", f"the {name} is {type(value).__name__}: {value!r:.200}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise MalformedRowError("invalid_unicode", f"the {name} holds a lone surrogate: {error}") from error
+    return value
+
+
+def _reference(value: object) -> str | None:
+    """Numbers are answers too (LIMO's and SVAMP's are read as numbers from JSON); 145.0 means 145."""
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, int | float):
+        whole = isinstance(value, float) and value.is_integer()
+        return str(int(value) if whole else value)
+    text = _text("reference_answer", value)
+    return text.strip() if text and text.strip() else None
+
+
+def _malformed(row: RawRow, source: Source, error: MalformedRowError) -> Dropped:
+    raw = row.raw.decode("utf-8", errors="backslashreplace")
+    evidence = {"file": row.file, "error": str(error)}
+    return Dropped("", source.name, row.row, STAGE, error.reason, evidence, raw=raw)
+
+
+def _unknown_layout(source: Source, columns: set[str]) -> UnknownLayoutError:
+    wanted = "; ".join(" or ".join(alternatives) for alternatives in required_columns(source))
+    return UnknownLayoutError(
+        f"source {source.name} is not laid out as {source.layout}",
+        got=f"columns {', '.join(sorted(columns))}",
+        expected=f"columns {wanted}",
+        remedy=f"set its layout to one of {', '.join(LAYOUTS)}, or map its columns with sources[].columns",
+    )

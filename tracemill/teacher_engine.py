@@ -1,0 +1,208 @@
+"""The asynchronous half of the teacher: bounded workers that post requests, on one event loop in one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+from tracemill.errors import TeacherMisconfiguredError
+from tracemill.ledger import Completion
+from tracemill.teacher_http import Broken, Failure, Wire
+from tracemill.teacher_protocol import Refusal
+from tracemill.teacher_replies import Trouble, read_reply, request_body
+from tracemill.teacher_watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from tracemill.ledger import Ledger
+    from tracemill.recipe import Teacher as TeacherSettings
+    from tracemill.teacher_batch import Desk, Job
+    from tracemill.teacher_http import Reply
+    from tracemill.teacher_servers import Patience, Server
+
+# So many refusals and not one answer: it is not the rows that are wrong, and none should be dropped for it.
+_ALL_REFUSED = 100
+# A request that timed out has cost request_timeout_s of a server: it is given up after two such.
+_TIMEOUT_WEIGHT = 4
+
+
+class Engine:
+    """Works jobs off. Every method runs on the event loop.
+
+    Attributes:
+        checked: whether the servers were found to serve the model.
+    """
+
+    def __init__(
+        self,
+        settings: TeacherSettings,
+        ledger: Ledger,
+        desk: Desk,
+        patience: Patience,
+        extra_body: Mapping[str, Any] | None,
+    ) -> None:
+        self._settings, self._ledger, self._desk, self._patience = settings, ledger, desk, patience
+        self._extra_body = extra_body
+        self._wire = Wire(settings, patience.connect_s)
+        self.watch = Watch(settings, self._wire, desk, patience, self.fail)
+        self._queue: deque[Job] = deque()
+        self._workers: set[asyncio.Task[None]] = set()
+        self.checked = False
+
+    async def check(self) -> None:
+        """See :meth:`Watch.check`; a good result is remembered until work fails."""
+        if not self.checked:
+            await self.watch.check()
+            self.checked = True
+
+    def enqueue(self, jobs: Sequence[Job]) -> None:
+        """Puts jobs in line and takes on as many workers as there is work for, up to max_in_flight."""
+        self._queue.extend(jobs)
+        for _ in range(min(len(self._queue), self._settings.max_in_flight - len(self._workers))):
+            task = asyncio.get_running_loop().create_task(self._work())
+            self._workers.add(task)
+            task.add_done_callback(self._leave)
+
+    def cancel(self, jobs: Sequence[Job]) -> None:
+        """Stops the work on jobs that nobody waits for."""
+        for job in jobs:
+            if job.task is not None:
+                job.task.cancel()
+
+    def fail(self, error: Exception) -> None:
+        """Ends all work with ``error``; what comes next begins with a new check."""
+        self._desk.fail(error)
+        self._stop()
+
+    async def close(self) -> None:
+        """Stops all work and closes the connections."""
+        await asyncio.gather(*self._stop(), return_exceptions=True)
+        await self._wire.close()
+
+    def _stop(self) -> list[asyncio.Task[None]]:
+        self.checked = False
+        self._queue.clear()
+        workers = [worker for worker in self._workers if worker is not asyncio.current_task()]
+        for worker in workers:
+            worker.cancel()
+        return workers + self.watch.stop()
+
+    def _leave(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        self.enqueue(())
+
+    async def _work(self) -> None:
+        while self._queue:
+            job = self._queue.popleft()
+            if not job.batches:
+                continue
+            job.task = asyncio.current_task()
+            try:
+                result = await self._answer(job)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the threads that wait must hear of it
+                self.fail(error)
+                return
+            finally:
+                job.task = None
+            self._desk.hand_out(job, result)
+
+    async def _answer(self, job: Job) -> Completion | Refusal:
+        """Asks until there is an answer, which is in the ledger before anybody hears of it."""
+        body = request_body(job.request, self._settings.model, self._extra_body)
+        while True:
+            server = await self.watch.server()
+            outcome = await self._attempt(server, job, body)
+            if isinstance(outcome, Completion):
+                self._record(outcome)
+            if not isinstance(outcome, Trouble):
+                return outcome
+            self._desk.count(n_retried=1)
+            if refusal := self._weigh(job, outcome):
+                return refusal
+            if not (outcome.at_once or server.rests):
+                await self._pause(job, outcome)
+
+    async def _attempt(self, server: Server, job: Job, body: bytes) -> Completion | Refusal | Trouble:
+        """Asks one server once, and notes how it did."""
+        started = time.monotonic()
+        server.n_in_flight += 1
+        self._desk.count(n_in_flight=1)
+        try:
+            reply = await self._wire.post(server.url + "/chat/completions", body)
+        finally:
+            server.n_in_flight -= 1
+            self._desk.count(n_in_flight=-1)
+        if isinstance(reply, Broken):
+            return self._broken(server, job, reply, started)
+        return self._replied(server, job, reply, started)
+
+    def _replied(self, server: Server, job: Job, reply: Reply, started: float) -> Completion | Refusal | Trouble:
+        outcome = read_reply(job.request, self._settings.model, reply.status, reply.headers, reply.raw)
+        if isinstance(outcome, Trouble):
+            server.failed(started, time.monotonic(), outcome.message)
+            return outcome
+        self.watch.answered(server)
+        if isinstance(outcome, Refusal):
+            self._judge_refusal(outcome)
+        return outcome
+
+    def _broken(self, server: Server, job: Job, broken: Broken, started: float) -> Trouble:
+        if broken.failure is Failure.TIMEOUT:
+            server.failed(started, time.monotonic(), broken.message)
+            return Trouble(broken.message, weight=_TIMEOUT_WEIGHT)
+        if broken.failure is Failure.BROKE_OFF:
+            job.n_broken += 1
+            if job.n_broken == 1:  # a socket that the server closed while it lay idle looks like this: it says nothing
+                return Trouble(broken.message, weight=0, at_once=True)
+        # The requests that a dying server takes down with it all come here; only the first makes it rest.
+        self.watch.rest(server, started, broken.message)
+        return Trouble(broken.message, weight=int(broken.failure is Failure.BROKE_OFF))
+
+    def _weigh(self, job: Job, trouble: Trouble) -> Refusal | None:
+        """Gives a request up that fails again and again while others are answered.
+
+        Raises:
+            TeacherUnavailableError: it breaks the connection again and again, and nothing is answered.
+        """
+        n_answered = self._desk.n_answered
+        if job.weight == 0:
+            job.n_answered_before = n_answered
+        job.n_failures += int(not trouble.at_once)
+        job.weight += trouble.weight
+        if trouble.weight == 0 or job.weight < self._patience.n_attempts:
+            return None
+        if n_answered > job.n_answered_before:
+            message = f"given up after {job.n_failures} failures, while others were answered: {trouble.message}"
+            return Refusal(job.request.key, trouble.status, message)
+        if job.n_broken >= self._patience.n_attempts:
+            raise self.watch.unavailable(f"the teacher breaks down at every request ({self.watch.pool.urls})")
+        return None
+
+    async def _pause(self, job: Job, trouble: Trouble) -> None:
+        """Full jitter, or as long as the server asked for."""
+        asked_s = min(trouble.wait_s, self._settings.give_up_after_s)
+        wait_s = max(asked_s, self._patience.delay_s(job.n_failures))
+        self.watch.consider_giving_up(wait_s)
+        await asyncio.sleep(wait_s)
+
+    def _record(self, completion: Completion) -> None:
+        self._ledger.put(completion)
+        self._desk.count(
+            prompt_tokens=completion.prompt_tokens or 0,
+            completion_tokens=completion.completion_tokens or 0,
+        )
+
+    def _judge_refusal(self, refusal: Refusal) -> None:
+        progress = self._desk.progress()
+        if progress.n_refused + 1 < _ALL_REFUSED or self._desk.n_answered or progress.n_from_ledger:
+            return
+        raise TeacherMisconfiguredError(
+            f"the teacher refused each of the first {_ALL_REFUSED} requests",
+            got=refusal.message,
+            expected="an answer to some",
+            remedy="check distill.teacher: max_tokens, temperature, top_p, system_prompt",
+        )

@@ -1,0 +1,93 @@
+"""What is said between the pipeline and a teacher: requests, what comes back, and the seam between the two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tracemill.ledger import Completion, request_key
+from tracemill.prompts import chat_messages
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tracemill.recipe import Teacher as TeacherSettings
+    from tracemill.schema import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One generation to be had.
+
+    Attributes:
+        key: see ``ledger.request_key``; requests with one key are one generation.
+        messages: the chat, oldest turn first, as ``{"role", "content"}``.
+        sampling: what goes into the request's body beside model and messages.
+    """
+
+    key: str
+    messages: Sequence[Mapping[str, str]]
+    sampling: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that no server will ever answer: data, not an error. It is not in the ledger.
+
+    Attributes:
+        key: the request's.
+        status: HTTP status, as in 400 for a prompt longer than the context; 0 where there was none.
+        message: the server's words.
+    """
+
+    key: str
+    status: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a teacher is, over all threads, since the process began.
+
+    Attributes:
+        n_asked: generations that were wanted, those from the ledger included.
+        n_done: those that were had: from the ledger, answered or refused.
+        n_from_ledger: those that had been paid for before.
+        n_retried: requests that were sent again, for whatever reason.
+        n_refused: see :class:`Refusal`.
+        n_in_flight: requests that a server is working on.
+        prompt_tokens: read by the teacher for this process.
+        completion_tokens: written by the teacher for this process.
+        waiting_since: since when no server answers, in seconds since the epoch; None when all is well.
+    """
+
+    n_asked: int
+    n_done: int
+    n_from_ledger: int
+    n_retried: int
+    n_refused: int
+    n_in_flight: int
+    prompt_tokens: int
+    completion_tokens: int
+    waiting_since: float | None
+
+
+class Teacher(Protocol):
+    """Whoever answers requests: ``teacher.ChatTeacher``, or a fake in tests."""
+
+    def check(self) -> None:
+        """Raises TeacherError unless the teacher can be asked."""
+
+    def complete(self, requests: Sequence[Request]) -> list[Completion | Refusal]:
+        """What came of each request, in their order."""
+
+    def progress(self) -> Progress:
+        """How far it is; may be called from any thread."""
+
+
+def build_request(problem: Problem, settings: TeacherSettings, sample_index: int) -> Request:
+    """The request for one sample of an answer to ``problem``; the index is in its key only, never sent."""
+    messages = chat_messages(problem, settings)
+    sampling = {"temperature": settings.temperature, "top_p": settings.top_p, "max_tokens": settings.max_tokens}
+    key = request_key(messages, settings.model, settings.revision, settings.template, sampling, sample_index)
+    return Request(key, messages, sampling)

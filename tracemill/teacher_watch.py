@@ -1,0 +1,165 @@
+"""Watches over the servers: asks what they serve, lets dead ones rest until they are back, knows when to give up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from tracemill.errors import TeacherUnavailableError
+from tracemill.teacher_http import Broken
+from tracemill.teacher_replies import judge_models
+from tracemill.teacher_servers import ServerPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracemill.recipe import Teacher as TeacherSettings
+    from tracemill.teacher_batch import Desk
+    from tracemill.teacher_http import Wire
+    from tracemill.teacher_servers import Patience, Server
+
+log = logging.getLogger("tracemill.teacher")
+
+
+class Watch:
+    """The servers' state; every method runs on the event loop.
+
+    Args:
+        on_lost: told when no server has answered for give_up_after_s.
+    """
+
+    def __init__(
+        self,
+        settings: TeacherSettings,
+        wire: Wire,
+        desk: Desk,
+        patience: Patience,
+        on_lost: Callable[[Exception], None],
+    ) -> None:
+        self._settings, self._wire, self._desk, self._patience = settings, wire, desk, patience
+        self._on_lost = on_lost
+        self.pool = ServerPool(settings.base_urls)
+        self._awake = asyncio.Event()
+        self._nurses: set[asyncio.Task[None]] = set()
+        self._said_at = float("-inf")
+        self._said = False
+
+    async def check(self) -> None:
+        """Asks every server for its models; those that do not answer rest, if others do.
+
+        Raises:
+            TeacherUnavailableError: none answers.
+            TeacherMisconfiguredError: one answers, but not for this model.
+        """
+        servers = self.pool.servers
+        troubles = await asyncio.gather(*(self._probe(server) for server in servers))
+        if all(troubles):
+            raise TeacherUnavailableError(
+                f"nothing answers at {self.pool.urls}",
+                got="; ".join(troubles),
+                expected=f"an OpenAI-compatible server of {self._settings.model}",
+                remedy="start vLLM there, or set distill.teacher.base_urls; answers had before are kept",
+            )
+        for server, trouble in zip(servers, troubles, strict=True):
+            if trouble:
+                log.warning("nothing answers at %s (%s); going on with the other servers", server.url, trouble)
+                self.rest(server, time.monotonic(), trouble)
+
+    async def _probe(self, server: Server) -> str:
+        """Why ``server`` cannot be asked just now, or ""; raises TeacherMisconfiguredError."""
+        reply = await self._wire.get(server.url + "/models")
+        if isinstance(reply, Broken):
+            return reply.message
+        if reply.status == 429 or reply.status >= 500:
+            return f"HTTP {reply.status}"
+        error = judge_models(server.url, reply.status, reply.raw, self._settings)
+        if error is not None:
+            raise error
+        return ""
+
+    async def server(self) -> Server:
+        """The server to ask next; waits while all rest."""
+        while (server := self.pool.choose()) is None:
+            self._awake.clear()
+            await self._awake.wait()
+        return server
+
+    def rest(self, server: Server, started: float, trouble: str) -> None:
+        """Takes ``server`` out of turn until it lists its models again."""
+        server.failed(started, time.monotonic(), trouble)
+        if server.rests:
+            return
+        server.rests = True
+        task = asyncio.get_running_loop().create_task(self._nurse(server))
+        self._nurses.add(task)
+        task.add_done_callback(self._nurses.discard)
+
+    async def _nurse(self, server: Server) -> None:
+        """Probes with cheap requests, so that no generation is spent on finding out."""
+        n_probes = 0
+        trouble = server.trouble
+        while trouble and not self._desk.is_idle():
+            wait_s = min(self._patience.delay_s(n_probes), self._settings.give_up_after_s)
+            try:
+                self.consider_giving_up(wait_s)
+                await asyncio.sleep(wait_s)
+                trouble = await self._probe(server)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the threads that wait must hear of it
+                self._on_lost(error)
+                return
+            n_probes += 1
+            if trouble:  # again: a request that the server was still working on may have cleared its record
+                server.failed(time.monotonic(), time.monotonic(), trouble)
+        # The clock starts anew: a generation may take longer than give_up_after_s.
+        server.rests, server.failing_since = False, None
+        self._awake.set()
+
+    def consider_giving_up(self, wait_s: float) -> None:
+        """Says that nobody answers, if so, and that ``wait_s`` seconds from now it is tried again.
+
+        Raises:
+            TeacherUnavailableError: nobody has answered for give_up_after_s.
+        """
+        since = self.pool.away_since()
+        if since is None:
+            return
+        now = time.monotonic()
+        if now - since >= self._settings.give_up_after_s:
+            raise self.unavailable(f"no teacher has answered for {now - since:.0f} s at {self.pool.urls}")
+        if now - max(since, self._said_at) >= self._patience.say_every_s:
+            self._said_at, self._said = now, True
+            log.warning(
+                "no teacher answers at %s since %.0f s; trying again in %.0f s; %s (%s)",
+                self.pool.urls, now - since, wait_s, self._kept(), self.pool.last_trouble,
+            )  # fmt: skip
+
+    def answered(self, server: Server) -> None:
+        """A request was answered."""
+        server.answered(time.monotonic())
+        if self._said:
+            self._said = False
+            log.warning("the teacher at %s answers again; %s", server.url, self._kept())
+
+    def unavailable(self, what: str) -> TeacherUnavailableError:
+        """The error that ends the wait."""
+        return TeacherUnavailableError(
+            what,
+            got=self.pool.last_trouble,
+            expected=f"an answer within give_up_after_s = {self._settings.give_up_after_s:g} s",
+            remedy=f"see to the servers and run again: {self._kept()} and will not be asked again",
+        )
+
+    def stop(self) -> list[asyncio.Task[None]]:
+        """Ends all probing and forgets what failed; the tasks that are ending."""
+        nurses = [nurse for nurse in self._nurses if nurse is not asyncio.current_task()]
+        for nurse in nurses:
+            nurse.cancel()
+        self.pool.forget()
+        self._awake.set()
+        return nurses
+
+    def _kept(self) -> str:
+        progress = self._desk.progress()
+        return f"{progress.n_done} of {progress.n_asked} done are kept"

@@ -1,0 +1,60 @@
+"""Text as the duplicate and contamination steps see it: words, shingles, numbers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from tracemill.schema import digest, normalise_prompt
+
+# Letters and digits of any script; CJK has no spaces, so each ideograph, kana or hangul syllable is a word of its own.
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_CJK = re.compile(r"[\u3400-\u9fff]")
+_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_LETTER = re.compile(r"[^\W\d_]")
+
+
+def words(text: str) -> list[str]:
+    """Case-folded words, without punctuation."""
+    return _WORD.findall(unicodedata.normalize("NFC", text).casefold())
+
+
+def ngrams(tokens: list[str], n: int) -> list[str]:
+    """Runs of ``n`` words, joined by blanks; a shorter text is one run of all its words, an empty one none."""
+    if len(tokens) <= n:
+        return [" ".join(tokens)] if tokens else []
+    return [" ".join(tokens[start : start + n]) for start in range(len(tokens) - n + 1)]
+
+
+def exact_key(prompt: str) -> str:
+    """Key under which two prompts are the same text: case and white space do not count."""
+    return digest("exact", normalise_prompt(prompt).casefold())
+
+
+def numbers_key(prompt: str) -> str:
+    """Key of the multiset of numbers in a prompt: two maths problems that differ in it are different problems."""
+    return digest("numbers", sorted(number.replace(",", "") for number in _NUMBER.findall(prompt)))
+
+
+def language(text: str) -> str:
+    """``zh`` when ideographs are at least three in ten letters, else ``en``; ``other`` when mostly another script."""
+    letters = _LETTER.findall(text)
+    if not letters:
+        return "other"
+    if len(_CJK.findall(text)) >= 0.3 * len(letters):
+        return "zh"
+    latin = sum(letter.isascii() for letter in letters)
+    return "en" if latin >= 0.7 * len(letters) else "other"
+
+
+def last_boxed(text: str) -> str | None:
+    r"""Content of the last balanced ``\boxed{…}`` or ``\fbox{…}``, or None."""
+    for start in reversed([match.end() for match in _BOXED.finditer(text)]):
+        depth = 1
+        for position in range(start, len(text)):
+            if text[position] in "{}" and text[position - 1] != "\\":
+                depth += 1 if text[position] == "{" else -1
+            if depth == 0:
+                return text[start:position].strip()
+    return None

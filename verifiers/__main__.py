@@ -1,0 +1,98 @@
+"""``python -m verifiers``: rows in, verdicts out, one JSON object a line each; no Prefect.
+
+Contract: same order, one line out for every line in, each flushed as soon as it is known, bounded read-ahead, exit 0
+also when rows are bad.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from queue import Queue
+from typing import TYPE_CHECKING
+
+from tracemill.recipe import Verify
+from tracemill.schema import json_text
+from verifiers.dispatch import Awaited
+from verifiers.rows import BadRow, read_row, refusal, verdict_line
+from verifiers.worker_pool import WorkerPool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+_READ_AHEAD = 64  # lines per worker
+_READ_BYTES = 1 << 16
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the command; 0, or 130 after Ctrl-C."""
+    options = _options(argv)
+    # A thread reads, so that a finished verdict is written also while the next line has not come yet.
+    queue: Queue[tuple[Any, Awaited | BadRow | BaseException] | None] = Queue(_READ_AHEAD * options.workers)
+    with WorkerPool(options.workers, options.wall_s, options.memory_mb) as pool:
+        threading.Thread(target=_read, args=(queue, pool), daemon=True).start()
+        try:
+            _write(queue)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter flushes into it
+        except KeyboardInterrupt:
+            return 130
+    return 0
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    limits = Verify()
+    parser = argparse.ArgumentParser(prog="python -m verifiers", description=__doc__)
+    parser.add_argument("--sandbox", choices=["docker"], help="where code rows run (no verifier needs one yet)")
+    parser.add_argument("--workers", type=_positive(int), default=os.cpu_count() or 1, help="worker processes")
+    parser.add_argument("--wall-s", type=_positive(float), default=limits.wall_s, help="seconds a row (%(default)s)")
+    parser.add_argument("--memory-mb", type=_positive(int), default=limits.memory_mb, help="per worker (%(default)s)")
+    return parser.parse_args(argv)
+
+
+def _positive(kind: type[int | float]) -> Any:
+    def parsed(text: str) -> int | float:
+        value = kind(text)
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"{text} is not above zero")
+        return value
+
+    parsed.__name__ = f"positive {kind.__name__}"
+    return parsed
+
+
+def _read(queue: Queue[Any], pool: WorkerPool) -> None:
+    try:
+        for line in _lines(sys.stdin.fileno()):
+            row_id, row = read_row(line)
+            queue.put((row_id, row if isinstance(row, BadRow) else Awaited(row, pool)))
+    except BaseException as error:  # noqa: BLE001 - the writer raises it
+        queue.put((None, error))
+    queue.put(None)
+
+
+def _lines(source: int) -> Iterator[bytes]:
+    """Lines as they arrive. Not sys.stdin: a thread that waits inside its lock makes the interpreter's exit fatal."""
+    rest = b""
+    while chunk := os.read(source, _READ_BYTES):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    if rest:
+        yield rest
+
+
+def _write(queue: Queue[Any]) -> None:
+    while (item := queue.get()) is not None:
+        row_id, row = item
+        if isinstance(row, BaseException):
+            raise row
+        line = refusal(row_id, row) if isinstance(row, BadRow) else verdict_line(row_id, row.verdict())
+        sys.stdout.write(json_text(line) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""What a verifier is, and what it judges: the seam between the dispatch and each kind of verification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from tracemill.schema import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from tracemill.schema import Problem, Response
+    from verifiers.worker_pool import JobResult, WorkerPool
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One response beside everything it is judged by.
+
+    Attributes:
+        id: the response's id.
+        answer: what follows the think part; the think part is never judged.
+        fault: why the response does not follow the think template (see ``tracemill.prompts.split_think``), or None.
+        tests: a test object of the verification contract, or None.
+        constraints: ``[{"id", "kwargs"}]``, or None.
+    """
+
+    id: str
+    category: str
+    prompt: str
+    answer: str
+    think: str | None = None
+    reference_answer: str | None = None
+    tests: dict[str, Any] | None = None
+    constraints: list[dict[str, Any]] | None = None
+    problem_id: str = ""
+    fault: str | None = None
+
+
+def attempt_of(problem: Problem, response: Response) -> Attempt:
+    """The response as an attempt at the problem."""
+    return Attempt(
+        id=response.id,
+        category=problem.category,
+        prompt=problem.prompt,
+        answer=response.answer,
+        think=response.think,
+        reference_answer=problem.reference_answer,
+        tests=problem.tests,
+        constraints=problem.constraints,
+        problem_id=problem.id,
+        fault=response.fault,
+    )
+
+
+class Judgement(NamedTuple):
+    """A verdict without its ids.
+
+    Attributes:
+        score: 0.0 to 1.0, or None when nothing was scored.
+        extracted: the answer as it was read from the response, or None.
+        detail: why, for people.
+    """
+
+    outcome: Outcome
+    score: float | None
+    extracted: str | None
+    detail: str
+
+
+def correct(extracted: str | None, detail: str) -> Judgement:
+    """The answer is right."""
+    return Judgement(Outcome.CORRECT, 1.0, extracted, detail)
+
+
+def incorrect(extracted: str | None, detail: str) -> Judgement:
+    """The answer is wrong, or there is none."""
+    return Judgement(Outcome.INCORRECT, 0.0, extracted, detail)
+
+
+def unverifiable(extracted: str | None, detail: str) -> Judgement:
+    """Nothing is said about the answer, right or wrong."""
+    return Judgement(Outcome.UNVERIFIABLE, None, extracted, detail)
+
+
+class Pending(NamedTuple):
+    """A judgement that waits for a worker: the job, and what its result means."""
+
+    future: Future[JobResult]
+    conclude: Callable[[JobResult], Judgement]
+
+
+class Verifier(Protocol):
+    """Judges the attempts of one category.
+
+    ``version`` is "name@n"; n grows whenever any attempt may be judged otherwise than before.
+    """
+
+    @property
+    def version(self) -> str:
+        """Name and version."""
+        ...
+
+    def begin(self, attempt: Attempt, pool: WorkerPool) -> Judgement | Pending:
+        """Judges at once what is cheap, and hands the rest to the pool.
+
+        Must not block, raise on any attempt, or depend on other attempts.
+        """
+        ...
