@@ -19,11 +19,10 @@ from flows.command_line import dataset_command
 from flows.run_context import RunContext
 from flows.shard_dag import ShardHistory, curate_chain, distill_chain, prepare_chain
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
-from tasks.publish import export_dataset
 from tasks.read import Snapshot, benchmark_files, raw_shards, read_benchmarks, snapshot_source
 from tracemill.card import card
 from tracemill.collection import Collection, RawShard, load_collection, save_collection
-from tracemill.export import Publication, published
+from tracemill.export import Publication
 from tracemill.funnel import Funnel
 from tracemill.recipe import Recipe, Source, load_recipe
 from tracemill.report import report
@@ -219,11 +218,7 @@ def publish(context: RunContext, shards: list[ShardHistory], out: str) -> dict[s
         texts=texts,
         facts={"recipe": recipe.name, "recipe_digest": recipe.digest(), "funnel": table.to_pylist()},
     )
-    standing = published(Store(out))
-    finished = standing is not None and standing["key"] == publication.key
-    context.n_cached += finished
-    context.n_executed += not finished
-    return export_dataset.submit(context.store.url, out, publication, recipe.name).result()
+    return context.export(publication, out)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,17 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.progress import Progress, reported
 from flows.shard_chains import FATAL, Chain, Chains, Failure, Step, submit
+from tasks.publish import export_dataset
 from tasks.stage import Stage
 from tracemill.errors import StoreError, TracemillError
+from tracemill.export import Publication, published
 from tracemill.recipe import Recipe, Section
 from tracemill.store import Manifest, Shard, Store
 from tracemill.teacher import tokens_received
@@ -65,6 +67,14 @@ class RunContext:
         self._count(cached=int(finished), executed=int(not finished))
         return submit(Step(stage, section, inputs), self.store, key, label, finished=finished).result()
 
+    def export(self, publication: Publication, out: str) -> dict[str, Any]:
+        """Publishes into ``out``, unless exactly this stands there; returns the publication's manifest."""
+        standing = published(Store(out))
+        finished = standing is not None and standing["key"] == publication.key
+        self._count(cached=int(finished), executed=int(not finished))
+        manifest: dict[str, Any] = export_dataset.submit(self.store.url, out, publication, self.recipe.name).result()
+        return manifest
+
     def phase(self, name: str, last_stage: str, chains: Sequence[tuple[str, Chain[Result]]]) -> dict[str, Result]:
         """Runs the chains of one phase in subflows; returns their results by label.
 
@@ -101,7 +111,7 @@ class RunContext:
             task_runner=ThreadPoolTaskRunner(max_workers=run.workers),  # type: ignore[arg-type]  # it runs any future
             validate_parameters=False,
         )
-        def shards(first: str, last: str) -> None:
+        def shards(first: str, last: str) -> None:  # noqa: ARG001 - parameters are what the UI shows
             chains = Chains[Result](self.store, run.workers, run.show_cached, progress)
             results.update(chains.run(block))
             failures.extend(chains.failures)

@@ -15,7 +15,7 @@ def export_dataset(
     store_url: str,
     out_url: str,
     publication: Publication,
-    label: str,
+    label: str,  # noqa: ARG001 - for the task run's name
 ) -> dict[str, Any]:
     """Publishes unless the directory already holds exactly this; returns its manifest."""
     out = Store(out_url)

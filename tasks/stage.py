@@ -99,9 +99,9 @@ class ManifestCache(CachePolicy):
 
     def compute_key(
         self,
-        task_ctx: TaskRunContext,
+        task_ctx: TaskRunContext,  # noqa: ARG002 - the signature is Prefect's
         inputs: dict[str, Any],
-        flow_parameters: dict[str, Any],
+        flow_parameters: dict[str, Any],  # noqa: ARG002
         **_: Any,
     ) -> str | None:
         """See :func:`tracemill.store.stage_key`; the task is only known by its inputs here."""
@@ -129,21 +129,29 @@ class Stage:
         digests = {name: shard.sha256 for name, shard in inputs.items()}
         return stage_key(self.name, self.version, section.digest(), digests)
 
+    def perform(self, store: Store, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
+        """Does the work without Prefect, unless it is done.
+
+        Raises:
+            TracemillError: whatever the stage raises; no manifest is written then.
+        """
+        return _perform(self.name, self.version, self.run, store, section, inputs, self.key(section, inputs))
+
 
 def stage(name: str, version: str | int, retries: int = RETRIES) -> Callable[[Callable[[Work], Produced]], Stage]:
     """Makes a stage of a function; its Prefect task takes store, section and handles, and returns a manifest."""
 
     def decorate(run: Callable[[Work], Produced]) -> Stage:
-        def perform(
+        def run_task(
             store_url: str,
             section: Section,
             inputs: dict[str, Shard],
             key: str,
-            label: str,
+            label: str,  # noqa: ARG001 - for the task run's name
         ) -> Manifest:
             return _perform(name, str(version), run, Store(store_url), section, inputs, key)
 
-        perform.__doc__, perform.__qualname__ = run.__doc__, f"{run.__qualname__}_task"
+        run_task.__doc__, run_task.__qualname__ = run.__doc__, f"{run.__qualname__}_task"
         # No tags: each makes Prefect ask for a concurrency slot, 2 s a task on its SQLite server when that is busy.
         prefect_task: Task[Any, Manifest] = task(
             name=name,
@@ -155,7 +163,7 @@ def stage(name: str, version: str | int, retries: int = RETRIES) -> Callable[[Ca
             retries=retries,
             retry_delay_seconds=RETRY_DELAYS_S[:retries],
             retry_condition_fn=_is_passing,
-        )(perform)
+        )(run_task)
         return Stage(name, str(version), run, prefect_task)
 
     return decorate
@@ -167,7 +175,7 @@ def _perform(
     run: Callable[[Work], Produced],
     store: Store,
     section: Section,
-    inputs: dict[str, Shard],
+    inputs: Mapping[str, Shard],
     key: str,
 ) -> Manifest:
     finished = store.find(name, key)
@@ -199,6 +207,6 @@ def _is_passing(_task: Any, _task_run: Any, state: Any) -> bool:
         return True
     except TracemillError:
         return False
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever a stage raised: a bug does not pass by waiting
         return False
     return False

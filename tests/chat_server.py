@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import hashlib
 import json
+import logging
 import operator
 import re
 import threading
@@ -26,6 +27,9 @@ from aiohttp import web
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+# aiohttp complains about the connections that are broken off here on purpose.
+_QUIET = logging.Logger("chat_server", logging.CRITICAL + 1)  # noqa: LOG001 - it shall have no parents
 
 _SUM = re.compile(r"What is (-?\d+) ([-+*]) (-?\d+)\?")
 _OPERATORS: dict[str, Callable[[int, int], int]] = {"+": operator.add, "-": operator.sub, "*": operator.mul}
@@ -54,7 +58,7 @@ class ChatServer:
         faults: taken one by one, by the next chat requests.
         completed: chat requests that were answered with 200.
         received: chat requests that came in.
-        peak: the most that were being answered at once.
+        n_busy: chat requests that are being answered; peak: the most of them at once.
         bodies: of the chat requests, in order of arrival (the last 10,000).
     """
 
@@ -73,7 +77,7 @@ class ChatServer:
         self.max_model_len, self.reasoning_field, self.api_key = max_model_len, reasoning_field, api_key
         self.faults: deque[Fault] = deque()
         self.always: Fault | None = None
-        self.completed = self.received = self.peak = self.n_models_asked = self._now = 0
+        self.completed = self.received = self.peak = self.n_models_asked = self.n_busy = 0
         self.bodies: deque[dict[str, Any]] = deque(maxlen=10_000)
         self._digests: set[str] = set()
         self._thread: threading.Thread | None = None
@@ -116,7 +120,7 @@ class ChatServer:
         app.router.add_get("/v1/models", self._list_models)
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_get("/count", self._count)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
+        runner = web.AppRunner(app, access_log=None, logger=_QUIET, shutdown_timeout=0.01)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True)
         await site.start()
@@ -125,7 +129,7 @@ class ChatServer:
         try:
             await self._stopped.wait()
         finally:
-            self._now = 0
+            self.n_busy = 0
             await runner.cleanup()
 
     async def _list_models(self, request: web.Request) -> web.Response:
@@ -143,8 +147,8 @@ class ChatServer:
         body = await request.json()
         self.received += 1
         self.bodies.append(body)
-        self._now += 1
-        self.peak = max(self.peak, self._now)
+        self.n_busy += 1
+        self.peak = max(self.peak, self.n_busy)
         try:
             fault = self.faults.popleft() if self.faults else self.always
             if fault is not None:
@@ -152,7 +156,7 @@ class ChatServer:
             await asyncio.sleep(self.latency_s)
             return self._answer(request, body)
         finally:
-            self._now -= 1
+            self.n_busy -= 1
 
     def _answer(self, request: web.Request, body: dict[str, Any]) -> web.Response:
         prompt = body["messages"][-1]["content"]

@@ -77,7 +77,7 @@ def prefect_server() -> Iterator[None]:
 
 
 @pytest.fixture
-def prefect_flows(prefect_server: None, tmp_path: Path) -> Iterator[None]:
+def prefect_flows(prefect_server: None, tmp_path: Path) -> Iterator[None]:  # noqa: ARG001 - it has to be up
     """Flows run against that server; results stay in this test, and no second is spent on the heartbeat thread."""
     from prefect.settings import (
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,

@@ -43,7 +43,7 @@ def _spawn(code: str, *arguments: object) -> subprocess.Popen[str]:
         "completion = lambda n, text='A': Completion(key(n), f'{text}{n}', None, 'stop', 3, 5, 'm')\n"
     )
     command = [sys.executable, "-c", head + code, *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_a_completion_comes_back_as_it_was_put(tmp_path: Path) -> None:
@@ -320,7 +320,7 @@ def test_a_full_disk_is_an_error_that_loses_nothing(tmp_path: Path) -> None:
 def test_a_directory_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
     """A directory that cannot be made, or not be read by this user, is an error that names it."""
     (tmp_path / "file").touch()
-    with pytest.raises(LedgerError, match="cannot be read: .*file/ledger"):
+    with pytest.raises(LedgerError, match=r"cannot be read: .*file/ledger"):
         Ledger(tmp_path / "file" / "ledger")
     closed = tmp_path / "closed"
     closed.mkdir(mode=0)
@@ -363,7 +363,9 @@ def test_one_ledger_a_process(tmp_path: Path) -> None:
     assert shared_ledger(tmp_path / "x") is shared_ledger(f"{tmp_path}/./x")
 
 
-OPERATIONS = st.lists(st.tuples(st.sampled_from(["put", "put", "reopen", "refresh"]), st.integers(0, 1), st.integers(0, 9)))
+OPERATIONS = st.lists(
+    st.tuples(st.sampled_from(["put", "put", "reopen", "refresh"]), st.integers(0, 1), st.integers(0, 9))
+)
 
 
 @settings(max_examples=60, deadline=None)

@@ -34,11 +34,10 @@ def test_an_index_is_a_dictionary_of_the_first_places(
     loaded: dict[int, Place] = {}
     for number, place in old:
         loaded.setdefault(number, place)
-    batches = [
-        (segment, np.array([(*halves(_key(n)), p.offset, p.length) for n, p in loaded.items() if p.segment == segment], ENTRY))
-        for segment in range(4)
-    ]  # fmt: skip
-    index.load(batches)
+    batches: list[list[tuple[int, ...]]] = [[], [], [], []]
+    for number, place in loaded.items():
+        batches[place.segment].append((*halves(_key(number)), place.offset, place.length))
+    index.load([(segment, np.array(batch, ENTRY)) for segment, batch in enumerate(batches)])
     model = dict(loaded)
     for number, place in new:
         wins = number not in model or _before(place, model[number])

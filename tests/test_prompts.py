@@ -25,7 +25,7 @@ SPLITS = [
     ("T\n</think>\n\nA", "T\n", "A", None),
     ("<think>T</think>\n<answer>\nA\n</answer>\n", "T", "\nA\n", None),
     ("<think> T </think> <answer> A </answer>", " T ", " A ", None),
-    ("{0}\n\nT\n\n{1}\n\n{2}\n\nA\n\n{3}".format(*BESPOKE), "\n\nT\n\n", "\n\nA\n\n", None),
+    ("{}\n\nT\n\n{}\n\n{}\n\nA\n\n{}".format(*BESPOKE), "\n\nT\n\n", "\n\nA\n\n", None),
     ("<think>a <|begin_of_thought|> b</think>A", "a <|begin_of_thought|> b", "A", None),
     ("<think>write it in <answer> tags</think>A", "write it in <answer> tags", "A", None),
     ("42", None, "42", "no_think"),
@@ -47,7 +47,7 @@ SPLITS = [
     ("<think>T</think>\n<answer>A", "T", "A", "unclosed_answer"),
     ("<think>T</think>\nA</answer>", "T", "A</answer>", "unbalanced_answer"),
     ("<think>T</think></answer>A<answer>", "T", "</answer>A<answer>", "unbalanced_answer"),
-    ("<think>T</think><answer>A</answer><answer>B</answer>", "T", "<answer>A</answer><answer>B</answer>", "unbalanced_answer"),
+    ("<think>T</think><answer>A</answer><answer>", "T", "<answer>A</answer><answer>", "unbalanced_answer"),
     ("<think>T</think>So: <answer>A</answer>", "T", "A", "text_outside_answer"),
     ("<think>T</think><answer>A</answer> Bye.", "T", "A", "text_outside_answer"),
 ]
@@ -120,20 +120,21 @@ def test_without_a_fault_nothing_but_tags_and_blanks_is_lost(content: str) -> No
 def _problem(**changes: object) -> Problem:
     values: dict[str, object] = {
         "id": "x", "source": "s", "row": 0, "category": "math", "prompt": "What is 1 + 1?", "history": [],
-        "reference_answer": "2", "tests": None, "constraints": None, "traces": [], "licence": "", "non_commercial": False,
-        "info": {},
+        "reference_answer": "2", "tests": None, "constraints": None, "traces": [], "licence": "",
+        "non_commercial": False, "info": {},
     }  # fmt: skip
     return Problem(**{**values, **changes})  # type: ignore[arg-type]
 
 
+WITHIN = "\n\nLet's think step by step and output the final answer within "
 SUFFIXES = [
-    ("math", None, "\n\nLet's think step by step and output the final answer within \\boxed{}."),
-    ("choice", None, "\n\nLet's think step by step and output the final answer within \\boxed{}."),
-    ("code", None, "\n\nLet's think step by step and output the final answer within ```python your code ```."),
-    ("code", {"kind": "stdio", "language": "cpp"}, "\n\nLet's think step by step and output the final answer within ```cpp your code ```."),
+    ("math", None, WITHIN + "\\boxed{}."),
+    ("choice", None, WITHIN + "\\boxed{}."),
+    ("code", None, WITHIN + "```python your code ```."),
+    ("code", {"kind": "stdio", "language": "cpp"}, WITHIN + "```cpp your code ```."),
     ("instruction", None, ""),
     ("other", None, ""),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("category", "tests", "suffix"), SUFFIXES)

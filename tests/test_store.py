@@ -36,6 +36,10 @@ def manifest_of(store: Store, table: pa.Table, **changes: object) -> Manifest:
 TABLE = pa.table({"x": [1, 2, 3]})
 
 
+def leftovers(store: Store) -> list[str]:
+    return [path.name for path in Path(store.path("tmp")).iterdir()]
+
+
 def test_equal_tables_are_one_object(store: Store) -> None:
     """Equal tables have equal handles and are stored once."""
     assert store.write_table(TABLE) == store.write_table(pa.table({"x": [1, 2, 3]}))
@@ -50,7 +54,7 @@ def test_table_survives_the_round_trip(store: Store) -> None:
 def test_store_can_be_moved(store: Store, tmp_path: Path) -> None:
     """Handles and identity hold after the folder was renamed."""
     shard, identity = store.write_table(TABLE), store.identity
-    os.rename(store.path(""), tmp_path / "elsewhere")
+    Path(store.path("")).rename(tmp_path / "elsewhere")
     moved = Store(str(tmp_path / "elsewhere"))
     assert moved.read_table(shard).equals(TABLE)
     assert moved.identity == identity
@@ -116,7 +120,7 @@ def test_an_interrupted_write_leaves_nothing(store: Store) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert not store.exists("x")
-    assert os.listdir(store.path("tmp")) == []
+    assert leftovers(store) == []
 
 
 def test_sweep_removes_what_dead_processes_left(store: Store) -> None:
@@ -126,7 +130,7 @@ def test_sweep_removes_what_dead_processes_left(store: Store) -> None:
     Path(store.path(f"tmp/{tag}999999999-a")).touch()
     Path(store.path(f"tmp/{tag}{os.getpid()}-b")).touch()
     assert store.sweep() == 1
-    assert os.listdir(store.path("tmp")) == [f"{tag}{os.getpid()}-b"]
+    assert leftovers(store) == [f"{tag}{os.getpid()}-b"]
 
 
 def test_unwritable_place_is_named(tmp_path: Path) -> None:
@@ -145,7 +149,7 @@ def test_full_disk_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StoreError, match=r"(?s)No space left.*free some space"):
         store.write_table(TABLE)
-    assert os.listdir(store.path("tmp")) == []
+    assert leftovers(store) == []
 
 
 def test_works_on_an_object_store() -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from chat_server import ChatServer, Fault
 
+from tests.chat_server import ChatServer, Fault
 from tracemill.errors import LedgerError, TeacherError, TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.ledger import Completion, Ledger
 from tracemill.prompts import split_think
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 QUICK = Patience(base_s=0.01, cap_s=0.1, connect_s=2.0, say_every_s=0.05)
-Make = "Callable[..., ChatTeacher]"
 
 
 @pytest.fixture
@@ -128,8 +127,8 @@ def test_the_request_is_what_the_recipe_says(server: ChatServer, make: Any) -> N
     requests = [build_request(_problem("What is 1 + 1?"), settings, index) for index in range(3)]
     make(server).complete(requests)
     message = {"role": "user", "content": requests[0].messages[0]["content"]}
-    body = {"model": "demo", "messages": [message], "temperature": 0.7, "top_p": 0.9, "max_tokens": 100, "stream": False}
-    assert list(server.bodies) == [body] * 3
+    sampling = {"temperature": 0.7, "top_p": 0.9, "max_tokens": 100}
+    assert list(server.bodies) == [{"model": "demo", "messages": [message], **sampling, "stream": False}] * 3
     assert len({request.key for request in requests}) == 3
 
 
@@ -337,6 +336,21 @@ def test_giving_up_names_servers_error_and_what_is_kept(server: ChatServer, make
     assert server.completed == 10
 
 
+def test_a_server_at_work_is_not_given_up(server: ChatServer, make: Any) -> None:
+    """While a server works on a long generation, another request's failures do not end the wait."""
+    server.latency_s = 1.2
+    teacher = make(server, give_up_after_s=0.3)
+    calls = [_in_thread(lambda: teacher.complete(_requests(1)))]
+    _until(lambda: server.n_busy == 1)
+    server.always = Fault(500)
+    calls.append(_in_thread(lambda: teacher.complete(_requests(1, 10))))
+    time.sleep(0.8)
+    server.always = None
+    for thread, outcome in calls:
+        thread.join(10)
+        assert len(outcome[0]) == 1  # type: ignore[arg-type]
+
+
 def test_giving_up_when_nothing_listens_any_more(server: ChatServer, make: Any) -> None:
     """A server that goes away and stays away ends the call after give_up_after_s, and every call that waits."""
     server.latency_s = 0.02
@@ -397,6 +411,24 @@ def test_a_server_that_changes_its_mind(server: ChatServer, make: Any, status: i
         make(server).complete(_requests(20))
 
 
+def test_a_teacher_that_breaks_down_at_every_request(server: ChatServer, make: Any) -> None:
+    """A server that comes back each time but breaks the connection at every request ends the call."""
+    server.always = Fault(0)
+    with pytest.raises(TeacherUnavailableError, match="breaks down at every request"):
+        make(server, give_up_after_s=60).complete(_requests(3))
+
+
+def test_closing_ends_the_wait(server: ChatServer, make: Any) -> None:
+    """A call that waits when the teacher is closed ends with an error."""
+    server.latency_s = 5
+    teacher = make(server)
+    thread, outcome = _in_thread(lambda: teacher.complete(_requests(3)))
+    _until(lambda: server.n_busy == 3)
+    teacher.close()
+    thread.join(5)
+    assert isinstance(outcome[0], TeacherUnavailableError)
+
+
 def test_the_check_is_made_once(server: ChatServer, make: Any) -> None:
     """The servers' models are asked for once, not per call."""
     teacher = make(server)
@@ -418,11 +450,13 @@ def test_what_was_answered_before_an_error_is_kept(server: ChatServer, make: Any
     server.always = Fault(404)
     thread.join(10)
     assert isinstance(outcome[0], TeacherError)
+    server.stop()
     n_kept = len(Ledger(tmp_path / "ledger"))
     assert server.completed - 8 <= n_kept <= server.completed
-    server.always, server.completed = None, 0
+    server.always, n_before = None, server.completed
+    server.start()
     make(server).complete(_requests(100))
-    assert server.completed == 100 - n_kept
+    assert server.completed - n_before == 100 - n_kept
 
 
 def test_a_ledger_that_cannot_record_ends_the_call(server: ChatServer, make: Any, monkeypatch: Any) -> None:
@@ -467,14 +501,14 @@ def test_killed_and_started_again_pays_only_for_what_was_in_flight(server: ChatS
         "ChatTeacher(_settings(sys.argv[1]), Ledger(sys.argv[2])).complete(_requests(200))"
     )
     root = Path(__file__).resolve().parents[1]
-    command = [sys.executable, "-c", "import sys; sys.path[:0] = ['tests']\n" + code, server.url, str(tmp_path)]
-    process = subprocess.Popen(command, cwd=root)  # noqa: S603
+    command = [sys.executable, "-c", code, server.url, str(tmp_path)]
+    process = subprocess.Popen(command, cwd=root)
     _until(lambda: server.completed >= 50)
     process.kill()
     process.wait()
     server.stop()
     server.start()
-    with_rest = subprocess.run(command, cwd=root, check=False)  # noqa: S603
+    with_rest = subprocess.run(command, cwd=root, check=False)
     assert with_rest.returncode == 0
     assert len(Ledger(tmp_path)) == 200
     assert server.completed <= 200 + 8
@@ -483,10 +517,11 @@ def test_killed_and_started_again_pays_only_for_what_was_in_flight(server: ChatS
 def test_the_chat_server_runs_by_itself() -> None:
     """The test server starts from the command line, solves sums and counts."""
     port = _free_port()
-    process = subprocess.Popen([sys.executable, "tests/chat_server.py", "--port", str(port)], cwd=Path(__file__).parents[1])  # noqa: S603, S607, E501
+    command = [sys.executable, str(Path(__file__).with_name("chat_server.py")), "--port", str(port)]
+    process = subprocess.Popen(command)
     try:
         _until(lambda: _listens(port))
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/count") as reply:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/count") as reply:
             assert reply.read() == b'{"completed": 0, "received": 0, "distinct": 0}'
     finally:
         process.kill()

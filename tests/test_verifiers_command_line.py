@@ -33,7 +33,14 @@ def encoded(**changes: Any) -> bytes:
 def test_a_row_gives_exactly_the_fields_of_the_contract() -> None:
     """A good row gives its id, outcome, score, verifier, extracted answer and detail, and nothing else."""
     assert run([encoded()], "--sandbox", "docker", "--wall-s", "5", "--memory-mb", "512") == [
-        {"id": "x1", "outcome": "correct", "score": 1.0, "verifier": "math@1", "extracted": "2", "detail": "the same text"}
+        {
+            "id": "x1",
+            "outcome": "correct",
+            "score": 1.0,
+            "verifier": "math@1",
+            "extracted": "2",
+            "detail": "the same text",
+        }
     ]
 
 
@@ -66,7 +73,7 @@ def test_bad_rows_get_a_verdict_and_do_not_stop_the_good_ones() -> None:
 
 
 def test_kinds_of_rows() -> None:
-    """Categories without a verifier, missing references, unclosed thinking and odd characters each get their outcome."""
+    """Rows without verifier, reference, answer or end of thinking, and odd characters, each get their outcome."""
     rows = [
         (encoded(category="code"), "unverifiable", "no verifier for code"),
         (encoded(reference_answer=None), "unverifiable", "the reference is missing"),

@@ -50,7 +50,9 @@ def test_verdicts_keep_order_and_ids() -> None:
     """Verdicts come in the order of the attempts, whether a worker was asked or not."""
     boxes = ["5", r"\frac{10}{2}", r"\sqrt{25}", "6", "x=5"] * 20
     attempts = [
-        Attempt(f"r{i}", "math" if i % 7 else "other", "?", rf"\boxed{{{box}}}", reference_answer="5", problem_id=f"p{i}")
+        Attempt(
+            f"r{i}", "math" if i % 7 else "other", "?", rf"\boxed{{{box}}}", reference_answer="5", problem_id=f"p{i}"
+        )
         for i, box in enumerate(boxes)
     ]
     verdicts = list(verify(attempts, Verify(workers=2)))

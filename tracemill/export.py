@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-from tracemill.errors import StoreError
+from tracemill.errors import CorruptShardError, StoreError
 from tracemill.schema import Dropped, Verdict, digest, json_text
 from tracemill.selection import Sample
 
@@ -162,7 +162,12 @@ def _write_parquet(
         piece = next(pieces, schema.empty_table())
         with _recorded(out, name, files, rows=piece.num_rows) as sink:
             pq.write_table(piece.cast(schema), sink, compression="zstd", row_group_size=1000)
-    assert next(pieces, None) is None, "the shards hold more rows than their handles say"
+    if next(pieces, None) is not None:
+        raise CorruptShardError(
+            f"the shards of {folder} hold more rows than their handles say",
+            expected=f"{n_rows} rows",
+            remedy="this is a bug in tracemill; nothing was published",
+        )
 
 
 def _rechunked(tables: Iterable[pa.Table], rows_per_file: int, schema: pa.Schema) -> Iterator[pa.Table]:

@@ -51,7 +51,7 @@ class Completion:
 _FIELDS = tuple(field.name for field in fields(Completion) if field.name != "key")
 
 
-def request_key(  # noqa: PLR0913, PLR0917 - these six are what a response depends on; a bundle would only hide them
+def request_key(
     messages: Sequence[Mapping[str, str]],
     model: str,
     revision: str,

@@ -21,6 +21,7 @@ import os
 import socket
 import uuid
 from functools import cached_property
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import fsspec
@@ -162,7 +163,7 @@ class Store:
         """A binary sink whose content appears under ``relative`` when the block ends well, and never otherwise."""
         target = self.path(relative)
         with self._errors("write", relative):
-            self._fs.makedirs(os.path.dirname(target), exist_ok=True)
+            self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
             if self._is_local:
                 with self._open_local(target) as sink:
                     yield sink
@@ -174,16 +175,16 @@ class Store:
     def _open_local(self, target: str) -> Iterator[IO[bytes]]:
         folder = self.path("tmp")
         self._fs.makedirs(folder, exist_ok=True)
-        partial = f"{folder}/{_process_tag()}-{uuid.uuid4().hex}"
+        partial = Path(folder, f"{_process_tag()}-{uuid.uuid4().hex}")
         try:
-            with open(partial, "wb") as sink:
+            with partial.open("wb") as sink:
                 yield sink
                 sink.flush()
                 os.fsync(sink.fileno())
-            os.replace(partial, target)
+            partial.replace(target)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(partial)
+                partial.unlink()
             raise
 
     def write_table(self, table: pa.Table) -> Shard:
@@ -248,12 +249,12 @@ class Store:
         if not self._is_local or not self.exists("tmp"):
             return 0
         host, n_removed = socket.gethostname(), 0
-        for name in os.listdir(self.path("tmp")):
-            owner, _, rest = name.rpartition("@")
+        for partial in Path(self.path("tmp")).iterdir():
+            owner, _, rest = partial.name.rpartition("@")
             pid = rest.split("-")[0]
             if owner == host and pid.isdigit() and not _is_alive(int(pid)):
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(self.path(f"tmp/{name}"))
+                    partial.unlink()
                     n_removed += 1
         return n_removed
 

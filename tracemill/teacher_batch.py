@@ -11,6 +11,7 @@ import threading
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
+from tracemill.errors import TracemillError
 from tracemill.ledger import Completion
 from tracemill.teacher_protocol import Progress, Refusal
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from tracemill.ledger import Ledger
     from tracemill.teacher_protocol import Request
+
 
 @dataclass(eq=False, slots=True)
 class Batch:
@@ -33,8 +35,10 @@ class Batch:
     def wait(self) -> dict[str, Completion | Refusal]:
         """Blocks until every job is done; raises what ended the batch early."""
         self.over.wait()
-        if self.error is not None:
+        if isinstance(self.error, TracemillError):
             raise copy.copy(self.error) from self.error  # several threads may wait for the same failure
+        if self.error is not None:
+            raise self.error
         return self.results
 
 

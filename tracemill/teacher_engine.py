@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from tracemill.errors import TeacherMisconfiguredError
+from tracemill.errors import TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.ledger import Completion
 from tracemill.teacher_http import Broken, Failure, Wire
 from tracemill.teacher_protocol import Refusal
@@ -51,6 +51,7 @@ class Engine:
         self.watch = Watch(settings, self._wire, desk, patience, self.fail)
         self._queue: deque[Job] = deque()
         self._workers: set[asyncio.Task[None]] = set()
+        self._n_attempts = 0
         self.checked = False
 
     async def check(self) -> None:
@@ -79,7 +80,8 @@ class Engine:
         self._stop()
 
     async def close(self) -> None:
-        """Stops all work and closes the connections."""
+        """Stops all work, for those who still wait too, and closes the connections."""
+        self._desk.fail(TeacherUnavailableError("the teacher was closed", remedy="run again: what was had is kept"))
         await asyncio.gather(*self._stop(), return_exceptions=True)
         await self._wire.close()
 
@@ -129,21 +131,23 @@ class Engine:
     async def _attempt(self, server: Server, job: Job, body: bytes) -> Completion | Refusal | Trouble:
         """Asks one server once, and notes how it did."""
         started = time.monotonic()
-        server.n_in_flight += 1
+        self._n_attempts += 1
+        number = self._n_attempts
+        server.starts[number] = started
         self._desk.count(n_in_flight=1)
         try:
             reply = await self._wire.post(server.url + "/chat/completions", body)
         finally:
-            server.n_in_flight -= 1
+            del server.starts[number]
             self._desk.count(n_in_flight=-1)
         if isinstance(reply, Broken):
             return self._broken(server, job, reply, started)
-        return self._replied(server, job, reply, started)
+        return self._replied(server, job, reply)
 
-    def _replied(self, server: Server, job: Job, reply: Reply, started: float) -> Completion | Refusal | Trouble:
+    def _replied(self, server: Server, job: Job, reply: Reply) -> Completion | Refusal | Trouble:
         outcome = read_reply(job.request, self._settings.model, reply.status, reply.headers, reply.raw)
         if isinstance(outcome, Trouble):
-            server.failed(started, time.monotonic(), outcome.message)
+            server.failed(time.monotonic(), outcome.message)
             return outcome
         self.watch.answered(server)
         if isinstance(outcome, Refusal):
@@ -152,14 +156,14 @@ class Engine:
 
     def _broken(self, server: Server, job: Job, broken: Broken, started: float) -> Trouble:
         if broken.failure is Failure.TIMEOUT:
-            server.failed(started, time.monotonic(), broken.message)
+            server.timed_out(started, time.monotonic(), broken.message)
             return Trouble(broken.message, weight=_TIMEOUT_WEIGHT)
         if broken.failure is Failure.BROKE_OFF:
             job.n_broken += 1
             if job.n_broken == 1:  # a socket that the server closed while it lay idle looks like this: it says nothing
                 return Trouble(broken.message, weight=0, at_once=True)
         # The requests that a dying server takes down with it all come here; only the first makes it rest.
-        self.watch.rest(server, started, broken.message)
+        self.watch.rest(server, broken.message)
         return Trouble(broken.message, weight=int(broken.failure is Failure.BROKE_OFF))
 
     def _weigh(self, job: Job, trouble: Trouble) -> Refusal | None:

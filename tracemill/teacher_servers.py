@@ -38,7 +38,7 @@ class Server:
     """One base URL.
 
     Attributes:
-        n_in_flight: requests it is working on.
+        starts: when the requests that it is working on were sent, by their number, oldest first.
         rests: no connection to it can be had; somebody looks after it until one can.
         failing_since: when it began to fail without a single answer since, or None.
         answered_at: when it last answered a request.
@@ -46,7 +46,7 @@ class Server:
     """
 
     url: str
-    n_in_flight: int = 0
+    starts: dict[int, float] = field(default_factory=dict)
     rests: bool = False
     failing_since: float | None = None
     answered_at: float = field(default=float("-inf"))
@@ -57,11 +57,22 @@ class Server:
         """A request was answered or refused: it is alive."""
         self.answered_at, self.failing_since = now, None
 
-    def failed(self, started: float, now: float, trouble: str) -> None:
-        """A request begun at ``started`` failed; if nothing was answered meanwhile, it has been failing since then."""
+    def failed(self, now: float, trouble: str) -> None:
+        """A request failed."""
         self.trouble = trouble
         if self.failing_since is None:
-            self.failing_since = started if self.answered_at < started else now
+            self.failing_since = now
+
+    def timed_out(self, started: float, now: float, trouble: str) -> None:
+        """A request ran out of time; if nothing else was answered meanwhile, the server has been failing all along."""
+        self.failed(started if self.answered_at < started else now, trouble)
+
+    def away_since(self) -> float | None:
+        """Since when it fails, or None if it does not, or still works on what it took on before: that may take long."""
+        if self.failing_since is None:
+            return None
+        works = any(started < self.failing_since for started in self.starts.values())
+        return None if works else self.failing_since
 
 
 class ServerPool:
@@ -86,14 +97,14 @@ class ServerPool:
         awake = [server for server in self.servers if not server.rests]
         if not awake:
             return None
-        server = min(awake, key=lambda server: (server.n_in_flight, server.turn))
+        server = min(awake, key=lambda server: (len(server.starts), server.turn))
         self._turn += 1
         server.turn = self._turn
         return server
 
     def away_since(self) -> float | None:
-        """Since when every server has been failing, or None while at least one is not."""
-        times = [server.failing_since for server in self.servers]
+        """Since when every server is away, or None while at least one is not."""
+        times = [server.away_since() for server in self.servers]
         known = [time for time in times if time is not None]
         return max(known) if len(known) == len(times) else None
 

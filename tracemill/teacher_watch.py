@@ -65,7 +65,7 @@ class Watch:
         for server, trouble in zip(servers, troubles, strict=True):
             if trouble:
                 log.warning("nothing answers at %s (%s); going on with the other servers", server.url, trouble)
-                self.rest(server, time.monotonic(), trouble)
+                self.rest(server, trouble)
 
     async def _probe(self, server: Server) -> str:
         """Why ``server`` cannot be asked just now, or ""; raises TeacherMisconfiguredError."""
@@ -86,9 +86,9 @@ class Watch:
             await self._awake.wait()
         return server
 
-    def rest(self, server: Server, started: float, trouble: str) -> None:
+    def rest(self, server: Server, trouble: str) -> None:
         """Takes ``server`` out of turn until it lists its models again."""
-        server.failed(started, time.monotonic(), trouble)
+        server.failed(time.monotonic(), trouble)
         if server.rests:
             return
         server.rests = True
@@ -111,7 +111,7 @@ class Watch:
                 return
             n_probes += 1
             if trouble:  # again: a request that the server was still working on may have cleared its record
-                server.failed(time.monotonic(), time.monotonic(), trouble)
+                server.failed(time.monotonic(), trouble)
         # The clock starts anew: a generation may take longer than give_up_after_s.
         server.rests, server.failing_since = False, None
         self._awake.set()

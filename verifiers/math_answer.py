@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 NO_ANSWER: Final = "no answer found in the response"
 _COMPARE = "verifiers.math_symbolic:compare"  # by name: its module imports sympy, which only workers should
-_MAX_CHARS = 2_000  # of a box or a reference; the longest of MATH's 5,000 references has 120
+_MAX_CHARS = 2_000  # of a box or a reference; the longest of MATH's 5,000 references has 81
 _SIX_PLACES = 2e-6  # two decimals further apart than this cannot round to the same six places
 _FLOAT_DIGITS = 15  # beyond them math-verify's floats and exact decimals part
 
@@ -67,7 +67,7 @@ def judge(answer: str, reference: str | None) -> Judgement:
     settled = decide(answer, reference)
     if settled is not None or reference is None:
         return settled or unverifiable(None, "the reference is missing")
-    from verifiers.math_symbolic import compare  # noqa: PLC0415 - see the module's docstring there
+    from verifiers.math_symbolic import compare  # see that module
 
     box = last_box(answer)
     content = box.content if box else None

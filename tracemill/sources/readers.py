@@ -49,7 +49,7 @@ def files_of(source: Source, data_dir: str) -> list[Path]:
         SourceError: there is none.
     """
     pattern = str(Path(data_dir) / (source.path or ""))
-    found = sorted(Path(name) for name in glob.glob(pattern, recursive=True))
+    found = sorted(Path(name) for name in glob.glob(pattern, recursive=True))  # noqa: PTH207 - the pattern may be absolute
     if not found:
         raise SourceError(
             f"source {source.name} has no file",

@@ -1,0 +1,91 @@
+"""Cost of orchestration per row: a whole build with an instant teacher, against the same stages called without Prefect.
+
+``python -m benchmarks.orchestration [--rows 20000]`` prints one ratio: wall time with Prefect / without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from benchmarks.instant_build import use_instant_teacher, write_inputs
+from flows import build_dataset as flow_module
+from flows.run_context import RunContext
+from flows.shard_chains import Chain
+from tasks.publish import export_dataset
+from tasks.stage import Stage
+from tracemill.export import Publication
+from tracemill.recipe import load_recipe
+from tracemill.store import Manifest, Shard
+
+
+class PlainContext(RunContext):
+    """Runs every step in this thread, without Prefect."""
+
+    def single(self, stage: Stage, section: Any, inputs: dict[str, Shard], label: str) -> Manifest:  # noqa: ARG002
+        """One step."""
+        return stage.perform(self.store, section, inputs)
+
+    def export(self, publication: Publication, out: str) -> dict[str, Any]:
+        """The run's directory."""
+        return export_dataset.fn(self.store.url, out, publication, "")
+
+    def phase(self, name: str, last_stage: str, chains: Any) -> dict[str, Any]:  # noqa: ARG002
+        """Every chain, one after the other."""
+        return {label: self._run(chain) for label, chain in chains}
+
+    def _run(self, chain: Chain[Any]) -> Any:
+        step = next(chain)
+        while True:
+            try:
+                step = chain.send(self.single(step.stage, step.section, dict(step.inputs), ""))
+            except StopIteration as stop:
+                return stop.value
+
+
+def plain_build(recipe_path: Path, out: Path) -> None:
+    """The flow's own phases, in a context without Prefect."""
+    recipe = load_recipe(recipe_path)
+    with (
+        mock.patch.object(flow_module, "RunContext", PlainContext),
+        mock.patch.object(flow_module, "get_run_logger", return_value=logging.getLogger("plain")),
+    ):
+        flow_module.build(recipe, str(out))
+
+
+def main() -> None:
+    """Prints the ratio."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--shard-rows", type=int, default=1000)
+    given = parser.parse_args()
+    use_instant_teacher()
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = write_inputs(Path(folder), given.rows, given.shard_rows)
+        seconds = {}
+        for name, build in (("plain", plain_build), ("prefect", _prefect_build)):
+            text = recipe.read_text().replace(f"{folder}/store", f"{folder}/store-{name}")
+            own = recipe.with_name(f"{name}.yaml")
+            own.write_text(text)
+            began = time.perf_counter()
+            build(own, Path(folder) / f"out-{name}")
+            seconds[name] = time.perf_counter() - began
+    n_shards = -(-given.rows // given.shard_rows)
+    print(
+        f"orchestration: {seconds['prefect'] / seconds['plain']:.3f} x the plain stages "
+        f"({1e6 * (seconds['prefect'] - seconds['plain']) / given.rows:.0f} us a row more; "
+        f"{given.rows:,} rows in {n_shards} shards, {seconds['prefect']:.1f} s against {seconds['plain']:.1f} s)"
+    )
+
+
+def _prefect_build(recipe: Path, out: Path) -> None:
+    flow_module.build_dataset(str(recipe), out=str(out))
+
+
+if __name__ == "__main__":
+    main()

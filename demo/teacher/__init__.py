@@ -1,0 +1,1 @@
+"""The demo teacher: how it is trained, measured and served."""

@@ -1,0 +1,145 @@
+"""Cleaning, duplicates, decontamination: every drop has its reason and its evidence."""
+
+from __future__ import annotations
+
+import random
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from samples import problem
+
+from tracemill.cleaning import clean
+from tracemill.contamination import ITEMS, BenchmarkIndex, decontaminate
+from tracemill.near_duplicates import Deduplicated, deduplicate, sign
+from tracemill.recipe import Clean, Decontaminate, Deduplicate, Signature
+from tracemill.schema import Problem
+
+LONG = "a farmer has twelve sheep and sells five of them at the market on a sunny tuesday how many sheep are left"
+
+
+def test_clean_names_each_reason() -> None:
+    """Too short prompts and repeated ids are dropped, each with its reason; the rest stays in order."""
+    first, copy = problem("What is one plus one?"), problem("What is one plus one?", row=5)
+    kept, dropped = clean([first, problem("Hi there"), problem("Another one of four words"), copy], Clean())
+    assert [p.prompt for p in kept] == [first.prompt, "Another one of four words"]
+    assert [(row.row, row.reason) for row in dropped] == [(0, "too_short"), (5, "exact_duplicate")]
+    assert dropped[1].evidence["kept"] == first.id
+
+
+def test_clean_keeps_the_copy_with_a_trace() -> None:
+    """Of equal rows the one whose trace can save a generation stays."""
+    plain = problem("What is one plus one?")
+    traced = problem("What is one plus one?", traces=[{"model": "r1"}], row=1)
+    kept, dropped = clean([plain, traced], Clean())
+    assert kept == [traced]
+    assert [row.row for row in dropped] == [0]
+
+
+def run(batch: list[list[Problem]], earlier: list[pa.Table] | None = None, **changes: object) -> Deduplicated:
+    tables = [sign(shard, Signature()) for shard in batch]
+    return deduplicate(tables, earlier or [], Deduplicate(**changes), ["a", "b"])
+
+
+def decided(found: Deduplicated) -> list[tuple[str, str, str]]:
+    return [(row["id"], row["reason"], row["kept"]) for table in found.decisions for row in table.to_pylist()]
+
+
+def test_exact_duplicates_across_shards() -> None:
+    """The same text in two shards is one problem; the dropped row names the kept one."""
+    first, second = problem(LONG), problem(LONG.upper(), source="b")
+    assert decided(run([[first], [second]])) == [(second.id, "exact_duplicate", first.id)]
+
+
+def test_near_duplicates_are_found() -> None:
+    """A changed word at the end is a near-duplicate, with method and score."""
+    first, second = problem(LONG), problem(LONG + " today", source="b")
+    found = run([[first, second]])
+    assert decided(found) == [(second.id, "near_duplicate", first.id)]
+    row = found.decisions[0].to_pylist()[0]
+    assert row["method"] == "minhash"
+    assert row["score"] >= 0.8
+
+
+def test_other_numbers_are_another_problem() -> None:
+    """Maths problems that differ in their numbers are kept apart, unless the recipe says otherwise."""
+    text = LONG + " after that and what is the total number of legs of all the animals then left on the whole farm {}"
+    pair = [[problem(text.format(7)), problem(text.format(8))]]
+    assert decided(run(pair)) == []
+    assert len(decided(run(pair, same_numbers=False))) == 1
+
+
+@pytest.mark.parametrize(
+    "better",
+    [
+        {"source": "a"},
+        {"source": "b", "reference_answer": "1"},
+        {"source": "b", "reference_answer": None, "tests": {"kind": "assert"}},
+        {"source": "b", "reference_answer": None, "traces": [{}]},
+    ],
+)
+def test_representative_by_priority(better: dict[str, object]) -> None:
+    """Source priority first, then a reference, tests, a trace."""
+    worse = problem(LONG, source="b", reference_answer=None, id="0")
+    best = problem(LONG + " ", **(better | {"id": "1"}))
+    assert decided(run([[worse], [best]])) == [("0", "exact_duplicate", "1")]
+
+
+def test_published_rows_win_against_later_batches() -> None:
+    """A row that an earlier batch kept stays, even against a source of higher priority."""
+    old, new = problem(LONG, source="b"), problem(LONG + " today", source="a")
+    earlier = run([[old]]).kept
+    assert decided(run([[new]], [earlier])) == [(new.id, "near_duplicate", old.id)]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_order_does_not_matter(shuffler: random.Random) -> None:
+    """The same rows are kept whatever shard they are in."""
+    rows = [problem(f"{LONG} {tail}", source=source) for source in "ab" for tail in ("now", "then", "on a hill", "x y")]
+    expected = sorted(run([rows]).kept["id"].to_pylist())
+    shuffler.shuffle(rows)
+    assert sorted(run([rows[:3], rows[3:]]).kept["id"].to_pylist()) == expected
+
+
+def test_signatures_name_how_they_were_made() -> None:
+    """Stored signatures carry library, version and parameters."""
+    metadata = sign([problem(LONG)], Signature()).schema.metadata[b"signature"].decode()
+    assert "datasketch 2." in metadata
+    assert "'num_perm': 128" in metadata
+
+
+BENCHMARK = pa.Table.from_pylist(
+    [
+        {"benchmark": "bench", "item": 0, "text": LONG},
+        {"benchmark": "bench", "item": 1, "text": r"Compute $\sin 60^\circ$."},
+    ],
+    schema=ITEMS,
+)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "item"),
+    [
+        (LONG, 0),
+        (LONG.upper() + "!", 0),
+        ("Please answer the following question with great care. " + LONG + " Give a number.", 0),
+        (" ".join(LONG.split()[:16]), 0),
+        (" ".join(LONG.split()[:9]) + " and then something else entirely happens to all of us", None),
+        (r"compute \(\sin 60^\circ\)", 1),
+        (r"Please compute $\sin 60^\circ$ now", 1),
+        (r"Compute $\sin 60^\circ + \cos 60^\circ$ and then find the area of the triangle it describes", None),
+        ("Something that has nothing to do with either of them at all", None),
+        ("", None),
+    ],
+)
+def test_contamination(prompt: str, item: int | None) -> None:
+    """Items are found whole, wrapped, mostly copied, or short; a shared phrase is not contamination."""
+    kept, dropped = decontaminate([problem(prompt)], BenchmarkIndex(BENCHMARK, 8), Decontaminate())
+    assert (len(kept), len(dropped)) == ((1, 0) if item is None else (0, 1))
+    if item is not None:
+        evidence = dropped[0].evidence
+        assert (dropped[0].reason, evidence["benchmark"], evidence["item"]) == ("bench", "bench", item)
+        assert evidence["score"] >= 0.5
+        assert evidence["overlap"]
