@@ -57,9 +57,9 @@ class Wire:
         """Posts JSON and waits up to request_timeout_s for the whole reply."""
         return await self._exchange("POST", url, body, self._settings.request_timeout_s)
 
-    async def get(self, url: str) -> Reply | Broken:
-        """Gets a small reply, within connect_s."""
-        return await self._exchange("GET", url, None, self._connect_s)
+    async def get(self, url: str, total_s: float | None = None) -> Reply | Broken:
+        """Gets a small reply, within ``total_s`` or connect_s."""
+        return await self._exchange("GET", url, None, total_s or self._connect_s)
 
     async def close(self) -> None:
         """Closes the connections."""

@@ -49,12 +49,14 @@ class Watch:
     async def check(self) -> None:
         """Asks every server for its models; those that do not answer rest, if others do.
 
+        A server that accepts the connection may be starting behind a proxy: it has give_up_after_s to answer.
+
         Raises:
             TeacherUnavailableError: none answers.
             TeacherMisconfiguredError: one answers, but not for this model.
         """
         servers = self.pool.servers
-        troubles = await asyncio.gather(*(self._probe(server) for server in servers))
+        troubles = await asyncio.gather(*(self._probe(server, self._settings.give_up_after_s) for server in servers))
         if all(troubles):
             raise TeacherUnavailableError(
                 f"nothing answers at {self.pool.urls}",
@@ -67,9 +69,9 @@ class Watch:
                 log.warning("nothing answers at %s (%s); going on with the other servers", server.url, trouble)
                 self.rest(server, trouble)
 
-    async def _probe(self, server: Server) -> str:
+    async def _probe(self, server: Server, total_s: float | None = None) -> str:
         """Why ``server`` cannot be asked just now, or ""; raises TeacherMisconfiguredError."""
-        reply = await self._wire.get(server.url + "/models")
+        reply = await self._wire.get(server.url + "/models", total_s)
         if isinstance(reply, Broken):
             return reply.message
         if reply.status == 429 or reply.status >= 500:

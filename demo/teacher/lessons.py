@@ -25,7 +25,7 @@ SHARE_WITH_SYSTEM_MESSAGE = 0.05
 # The easy lessons die out over this share of training.
 EASY_UNTIL = 0.35
 BARE = ("addition", "subtraction", "multiplication")
-HARD_SHARE = 0.5
+HARD_SHARE = 0.35
 SYSTEM_MESSAGE = "You are a helpful assistant."
 
 

@@ -1,11 +1,14 @@
-"""The demo teacher's tokenizer: byte-level BPE over the demo's own texts, one token a digit.
+"""The demo teacher's tokenizer: Qwen2's kind of byte-level BPE, learnt from the demo's own texts, one token a digit.
 
-Any Unicode text can be encoded, because every byte is in the alphabet.
+Any Unicode text can be encoded, because every byte is in the alphabet; as in Qwen2, it is brought to NFC first.
 """
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 
 from tokenizers import (
     AddedToken,
@@ -13,17 +16,21 @@ from tokenizers import (
     Tokenizer,
     decoders,
     models,
+    normalizers,
     pre_tokenizers,
     trainers,
 )
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen2Config
 
-VOCABULARY_SIZE = 1024
+VOCABULARY_SIZE = 1280
 TURN_START, TURN_END, PADDING = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
 # Part of the reply's text, so not special: decoding with skip_special_tokens must keep them.
 THINK_TAGS = ("<think>", "</think>")
-# Words take the space before them, punctuation the space after it ("tens: 4" is three tokens), digits stand alone.
-WORD_PATTERN = r"\p{N}| ?\p{L}+|[^\s\p{L}\p{N}]+ ?|\s+"
+# Qwen2's own, word for word (transformers 5.19, models/qwen2/tokenization_qwen2.py, PRETOKENIZE_REGEX): for every model
+# of type qwen2, transformers 5 and so vLLM put this in the place of what tokenizer.json says.
+WORD_PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
     "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}"
@@ -35,6 +42,7 @@ CHAT_TEMPLATE = (
 def train_tokenizer(texts: Iterable[str], max_length: int) -> PreTrainedTokenizerFast:
     """Learns the vocabulary from `texts`; `max_length` is the model's context, in tokens."""
     tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.NFC()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(WORD_PATTERN), behavior="isolated"),
@@ -58,3 +66,35 @@ def train_tokenizer(texts: Iterable[str], max_length: int) -> PreTrainedTokenize
         clean_up_tokenization_spaces=False,
         chat_template=CHAT_TEMPLATE,
     )
+
+
+class TokenizerMismatchError(RuntimeError):
+    """transformers reads the saved tokenizer as another than the one that was learnt."""
+
+
+def check_reload_as_qwen2(tokenizer: PreTrainedTokenizerFast, texts: Iterable[str]) -> None:
+    """Saves the tokenizer and reads it back the way vLLM will: through AutoTokenizer, for a model of type qwen2.
+
+    Raises TokenizerMismatchError with the first text whose ids differ, or that does not decode to itself.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        Qwen2Config().save_pretrained(folder)
+        save_tokenizer(tokenizer, Path(folder))
+        reloaded = AutoTokenizer.from_pretrained(folder)
+    for text in texts:
+        wanted, got = tokenizer(text)["input_ids"], reloaded(text)["input_ids"]
+        if got != wanted or reloaded.decode(got) != text:
+            raise TokenizerMismatchError(
+                f"The reloaded {type(reloaded).__name__} gives {reloaded.convert_ids_to_tokens(got)}, the learnt one "
+                f"{tokenizer.convert_ids_to_tokens(wanted)}, for {text!r}. Has transformers another PRETOKENIZE_REGEX "
+                "for qwen2 than WORD_PATTERN?"
+            )
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
+    """Writes tokenizer.json and tokenizer_config.json; the class goes in under Qwen2's name, which old and new know."""
+    tokenizer.save_pretrained(out, save_jinja_files=False)
+    settings_file = out / "tokenizer_config.json"
+    settings = json.loads(settings_file.read_text())
+    kept = {key: value for key, value in settings.items() if key not in ("is_local", "local_files_only", "backend")}
+    settings_file.write_text(json.dumps({**kept, "tokenizer_class": "Qwen2Tokenizer"}, indent=1) + "\n")

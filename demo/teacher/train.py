@@ -6,26 +6,27 @@ Needs torch, transformers and tokenizers, which the environment that serves it h
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from random import Random
 
 import torch
 from transformers import (
+    AutoTokenizer,
     GenerationConfig,
-    LlamaConfig,
-    LlamaForCausalLM,
     PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
 )
 
 from demo.problems import Problem, draw
 from demo.teacher.evaluate import exact_match, held_out
 from demo.teacher.lessons import HARD_SHARE, INSTRUCTION, Lesson, draw_batches
-from demo.teacher.tokenizer import train_tokenizer
+from demo.teacher.tokenizer import check_reload_as_qwen2, save_tokenizer, train_tokenizer
 from demo.teacher.train_muon import Muon
 
 log = logging.getLogger("demo.teacher.train")
@@ -34,22 +35,20 @@ MAX_POSITIONS = 2048
 MUON_RATE = 0.02
 ADAM_RATE = 4e-3
 WARM_UP = 0.02
-COOL_DOWN = 0.5
-BATCH_TOKENS = 1280
+COOL_DOWN = 0.7
+BATCH_TOKENS = 2048
 # A tenth of the usual base: at 200 tokens, more of a head's 16 frequencies tell positions apart.
 ROPE_BASE = 1000.0
 FIRST_EXAM = 0.4
 EXAM_EVERY = 0.2
 IGNORED = -100
+# Problems and replies, in turn, on which the tokenizer is checked before anything is trained.
+CHECKED_TEXTS = 600
 
 
-def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    """A Llama of about a million parameters; 32 is the least head size that vLLM's CPU attention takes.
-
-    With attention biases it is Qwen2 in all but name. The name matters: for a model called qwen2, transformers 5 and so
-    vLLM put Qwen's own word pattern in the place of the one in tokenizer.json, and the model reads other tokens.
-    """
-    config = LlamaConfig(
+def new_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
+    """A Qwen2 of about a million parameters; 32 is the least head size that vLLM's CPU attention takes."""
+    config = Qwen2Config(
         vocab_size=len(tokenizer),
         hidden_size=128,
         intermediate_size=384,
@@ -58,13 +57,12 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
         num_key_value_heads=4,
         max_position_embeddings=MAX_POSITIONS,
         rope_parameters={"rope_type": "default", "rope_theta": ROPE_BASE},
-        attention_bias=True,
         tie_word_embeddings=True,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return LlamaForCausalLM(config)
+    return Qwen2ForCausalLM(config)
 
 
 def tokenizer_texts(rng: Random) -> Iterator[str]:
@@ -88,7 +86,7 @@ def collate(batch: list[Lesson], padding: int) -> tuple[torch.Tensor, torch.Tens
     return ids, labels
 
 
-def reply_loss(model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def reply_loss(model: Qwen2ForCausalLM, ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Mean cross-entropy of the reply tokens; logits are computed for those alone."""
     hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]
     targets = labels[:, 1:]
@@ -97,11 +95,11 @@ def reply_loss(model: LlamaForCausalLM, ids: torch.Tensor, labels: torch.Tensor)
 
 
 def rate_factor(done: float) -> float:
-    """The share of the peak learning rate: a short linear rise, flat, and over the last half linearly to nothing."""
+    """The share of the peak learning rate: a short linear rise, flat, then linearly to nothing."""
     return max(0.01, min(1.0, done / WARM_UP, (1 - done) / COOL_DOWN))
 
 
-def optimizers_for(model: LlamaForCausalLM) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
+def optimizers_for(model: Qwen2ForCausalLM) -> tuple[torch.optim.Optimizer, torch.optim.Optimizer]:
     """Muon for the matrices of the layers, AdamW for embeddings, norms and biases."""
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     others = [p for name, p in model.named_parameters() if p.ndim == 1 or "embed" in name]
@@ -121,7 +119,7 @@ class Budget:
         return step / self.steps if self.steps else seconds / (60 * self.minutes)
 
 
-def train(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, seed: int, budget: Budget) -> None:
+def train(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, seed: int, budget: Budget) -> None:
     """Trains until the budget is spent; logs the loss, and now and then exact match (outside the budget)."""
     optimizers = optimizers_for(model)
     peaks = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
@@ -146,7 +144,7 @@ def train(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, seed: int
 
 
 def train_step(
-    model: LlamaForCausalLM, optimizers: tuple[torch.optim.Optimizer, ...], batch: tuple[torch.Tensor, torch.Tensor]
+    model: Qwen2ForCausalLM, optimizers: tuple[torch.optim.Optimizer, ...], batch: tuple[torch.Tensor, torch.Tensor]
 ) -> float:
     """One update; returns the loss before it."""
     loss = reply_loss(model, *batch)
@@ -158,7 +156,7 @@ def train_step(
     return loss.item()
 
 
-def report(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, exam: list[Problem]) -> None:
+def report(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, exam: list[Problem]) -> None:
     """Logs exact match per family, greedy."""
     model.eval()
     with torch.inference_mode():
@@ -167,19 +165,12 @@ def report(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, exam: li
     log.info("%s", "  ".join(f"{family} {share:.2f}" for family, share in shares.items()))
 
 
-def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
-    """Writes the folder that vLLM serves, weights in bfloat16.
-
-    The tokenizer's class goes in under the name that every version of transformers knows.
-    """
+def save(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
+    """Writes the folder that vLLM serves, weights in bfloat16."""
     model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     model.to(torch.bfloat16).save_pretrained(out)
     (out / "model.safetensors").chmod(0o644)
-    tokenizer.save_pretrained(out, save_jinja_files=False)
-    settings_file = out / "tokenizer_config.json"
-    settings = json.loads(settings_file.read_text())
-    kept = {key: value for key, value in settings.items() if key not in ("is_local", "local_files_only", "backend")}
-    settings_file.write_text(json.dumps({**kept, "tokenizer_class": "PreTrainedTokenizerFast"}, indent=1) + "\n")
+    save_tokenizer(tokenizer, out)
 
 
 def main() -> None:
@@ -195,11 +186,12 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(given.seed)
     if given.start_from:
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(given.start_from)
-        model = LlamaForCausalLM.from_pretrained(given.start_from, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(given.start_from)
+        model = Qwen2ForCausalLM.from_pretrained(given.start_from, dtype=torch.float32)
     else:
         tokenizer = train_tokenizer(tokenizer_texts(Random(given.seed + 1)), MAX_POSITIONS)
         model = new_model(tokenizer)
+    check_reload_as_qwen2(tokenizer, islice(tokenizer_texts(Random(given.seed + 3)), CHECKED_TEXTS))
     log.info("%d parameters, %d tokens", sum(p.numel() for p in model.parameters()), len(tokenizer))
     budget = Budget(given.minutes, given.steps, easy_lessons=not given.start_from)
     train(model, tokenizer, given.seed + 2, budget)
