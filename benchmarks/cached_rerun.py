@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.instant_build import use_instant_teacher, write_inputs
+from benchmarks.instant_build import start_prefect, use_instant_teacher, write_inputs
 from flows.build_dataset import build_dataset
 
 
@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--shard-rows", type=int, default=20)
     given = parser.parse_args()
     use_instant_teacher()
+    start_prefect()
     with tempfile.TemporaryDirectory() as folder:
         recipe = write_inputs(Path(folder), given.shards * given.shard_rows, given.shard_rows)
         seconds, built = [], []

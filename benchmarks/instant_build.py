@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import random
 from pathlib import Path
 from typing import Any
 
 import yaml
+from prefect import flow
+from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, temporary_settings
 
+from flows.command_line import SERVER_START_S, TEMPORARY_SERVER
 from tracemill.ledger import Completion
 from tracemill.teacher import Refusal, Request
 
@@ -56,3 +61,12 @@ def use_instant_teacher() -> None:
     import tasks.distill
 
     tasks.distill.shared_teacher = lambda *_: InstantTeacher()  # type: ignore[assignment,return-value]
+
+
+def start_prefect() -> None:
+    """Starts the temporary server, as the command line does, so that no measurement contains its start."""
+    for variable, value in TEMPORARY_SERVER.items():
+        os.environ.setdefault(variable, value)
+    logging.getLogger("prefect").setLevel(logging.WARNING)
+    with temporary_settings({PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: SERVER_START_S}):
+        flow(lambda: None, name="warm-up")()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from benchmarks.instant_build import use_instant_teacher, write_inputs
+from benchmarks.instant_build import start_prefect, use_instant_teacher, write_inputs
 from flows import build_dataset as flow_module
 from flows.run_context import RunContext
 from flows.shard_chains import Chain
@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--shard-rows", type=int, default=1000)
     given = parser.parse_args()
     use_instant_teacher()
+    start_prefect()
     with tempfile.TemporaryDirectory() as folder:
         recipe = write_inputs(Path(folder), given.rows, given.shard_rows)
         seconds = {}

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from flows.build_dataset import Built
 
 
-# For the server that Prefect starts for one run where PREFECT_API_URL names none; what is set outside wins. Its defaults
-# record task runs one by one, which on SQLite holds up the run itself (2.6 s to start a subflow), and give up on a first
-# start after 20 s (43 s seen on a busy machine).
+# For the server that Prefect starts for one run where PREFECT_API_URL names none; what is set outside wins. Its
+# defaults record task runs one by one, which on SQLite holds up the run itself (2.6 s to start a subflow), and give up
+# on a first start after 20 s (43 s seen on a busy machine).
 TEMPORARY_SERVER = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",

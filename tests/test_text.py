@@ -47,7 +47,13 @@ def test_exact_key(left: str, right: str, same: bool) -> None:
 
 @pytest.mark.parametrize(
     ("left", "right", "same"),
-    [("3 cats, 4 dogs", "4 cats and 3 dogs", True), ("1,000 m", "1000 m", True), ("3 cats", "5 cats", False)],
+    [
+        ("3 cats, 4 dogs", "4 cats and 3 dogs", True),
+        ("1,000 m", "1000 m", True),
+        ("3 cats", "5 cats", False),
+        ("f(-1)", "f(1)", False),
+        ("a+b", "a*b", False),
+    ],
 )
 def test_numbers_key(left: str, right: str, same: bool) -> None:
     """Prompts agree in their numbers whatever the order and the thousands separators."""

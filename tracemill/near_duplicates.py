@@ -197,10 +197,13 @@ def _similar_pairs(rows: list[Signed], distinct: list[int], settings: Deduplicat
 
     parameters = settings.signature
     index = MinHashLSH(threshold=settings.threshold, num_perm=parameters.num_perm)
+    shared = MinHash(parameters.num_perm, parameters.seed, scheme=SCHEME).permutations  # 0.7 ms to make
     pairs = []
     for position in distinct:
         row = rows[position]
-        sketch = MinHash(parameters.num_perm, parameters.seed, hashvalues=row.values, scheme=SCHEME)
+        sketch = MinHash(
+            parameters.num_perm, parameters.seed, hashvalues=row.values, permutations=shared, scheme=SCHEME
+        )
         pairs += [
             (other, position)
             for other in index.query(sketch)

@@ -91,7 +91,7 @@ class Collect(Section):
 class Clean(Section):
     """Rules on a prompt alone."""
 
-    min_words: Positive = Field(default=4, description="Shorter prompts are dropped as too_short.")
+    min_words: Positive = Field(default=3, description="Shorter prompts are dropped as too_short.")
 
 
 class Signature(Section):
@@ -108,7 +108,8 @@ class Deduplicate(Section):
     signature: Signature = Signature()
     threshold: Fraction = Field(default=0.8, description="Estimated Jaccard from which two prompts are one.")
     same_numbers: bool = Field(
-        default=True, description="Merge maths prompts only if their numbers agree: maths problems differ by them."
+        default=True,
+        description="Merge maths prompts only if their numbers and operators agree: problems differ by them.",
     )
 
 

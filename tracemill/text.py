@@ -9,7 +9,8 @@ from tracemill.schema import digest, normalise_prompt
 
 # Letters and digits of any script; CJK has no spaces, so each ideograph, kana or hangul syllable is a word of its own.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+# Hyphens join words, so a minus counts only before a number or a bracket.
+_QUANTITY = re.compile(r"[-−]?\d+(?:[.,]\d+)*|[-−](?=[(\\])|[+*/^=<>|!]")
 _CJK = re.compile(r"[\u3400-\u9fff]")
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -33,8 +34,12 @@ def exact_key(prompt: str) -> str:
 
 
 def numbers_key(prompt: str) -> str:
-    """Key of the multiset of numbers in a prompt: two maths problems that differ in it are different problems."""
-    return digest("numbers", sorted(number.replace(",", "") for number in _NUMBER.findall(prompt)))
+    """Key of the multiset of numbers and operators in a prompt: maths problems that differ in it are not the same.
+
+    Operators too, since words alone take arccos(-1) for arccos(1).
+    """
+    found = (token.replace(",", "").replace("−", "-") for token in _QUANTITY.findall(prompt))
+    return digest("numbers", sorted(found))
 
 
 def language(text: str) -> str:
