@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from demo.teacher.serve import ServerError, serving
+from demo.teacher.serve import MODEL_DIR, ServerError, serving
+
+# transformers 5.19, models/qwen2/tokenization_qwen2.py: what it splits text by for every model of type qwen2.
+QWEN2_PATTERN = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 STUB = """
 import sys
@@ -49,6 +55,15 @@ def is_running(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_model_in_the_repository_is_a_qwen2_that_reads_text_as_qwen2_does() -> None:
+    """The committed model is a Qwen2, and its tokenizer splits text by the pattern that transformers would put there."""
+    config = json.loads((MODEL_DIR / "config.json").read_text())
+    tokenizer = json.loads((MODEL_DIR / "tokenizer.json").read_text(encoding="utf-8"))
+    assert (config["model_type"], config["tie_word_embeddings"]) == ("qwen2", True)
+    assert tokenizer["pre_tokenizer"]["pretokenizers"][0]["pattern"] == {"Regex": QWEN2_PATTERN}
+    assert tokenizer["normalizer"] == {"type": "NFC"}
 
 
 def test_server_runs_for_the_length_of_the_block(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def _shuffled(store: Store, shards: Sequence[Shard], seed: int) -> Iterator[pa.T
 def _permuted(tables: list[pa.Table], seed: int) -> pa.Table:
     table = pa.concat_tables(tables)
     keys = [digest(seed, problem_id) for problem_id in table["id"].to_pylist()]
-    return table.take(sorted(range(len(keys)), key=keys.__getitem__))
+    return table.take(pa.array(sorted(range(len(keys)), key=keys.__getitem__), pa.int64()))
 
 
 def _tables(store: Store, shards: Iterable[Shard]) -> Iterator[pa.Table]:
