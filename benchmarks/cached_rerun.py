@@ -1,7 +1,7 @@
-"""A fully cached re-run of many shards, against the run that computed them.
+"""A fully cached re-run of many shards under Prefect, against the stages that computed them, run without Prefect.
 
-``python -m benchmarks.cached_rerun [--shards 1400] [--shard-rows 20]`` prints one ratio: second run / first run.
-Shards are small here: what a cached re-run costs depends on their number alone.
+``python -m benchmarks.cached_rerun [--shards 1400] [--shard-rows 20]`` prints one ratio: cached re-run / computing.
+Shards are small here, which makes the ratio look bad: what a cached re-run costs depends on their number alone.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from benchmarks.instant_build import start_prefect, use_instant_teacher, write_inputs
+from benchmarks.orchestration import plain_build
 from flows.build_dataset import build_dataset
 
 
@@ -25,17 +26,17 @@ def main() -> None:
     start_prefect()
     with tempfile.TemporaryDirectory() as folder:
         recipe = write_inputs(Path(folder), given.shards * given.shard_rows, given.shard_rows)
-        seconds, built = [], []
-        for _ in range(2):
-            began = time.perf_counter()
-            built.append(build_dataset(str(recipe), out=f"{folder}/out"))
-            seconds.append(time.perf_counter() - began)
-    if built[1].n_executed:
-        raise SystemExit(f"the second run was not cached: {built[1].n_executed} tasks ran")
+        began = time.perf_counter()
+        plain_build(recipe, Path(folder) / "out")
+        computing = time.perf_counter() - began
+        began = time.perf_counter()
+        built = build_dataset(str(recipe), out=f"{folder}/out")
+        cached = time.perf_counter() - began
+    if built.n_executed:
+        raise SystemExit(f"the re-run was not cached: {built.n_executed} tasks ran")
     print(
-        f"cached re-run: {seconds[1] / seconds[0]:.3f} x the first run "
-        f"({given.shards} shards, {built[1].n_cached} tasks found finished in {seconds[1]:.1f} s, "
-        f"{1000 * seconds[1] / built[1].n_cached:.1f} ms each)"
+        f"cached re-run: {cached / computing:.3f} x computing ({given.shards} shards, {built.n_cached} tasks found "
+        f"finished in {cached:.1f} s, {1000 * cached / built.n_cached:.2f} ms each; computing took {computing:.1f} s)"
     )
 
 

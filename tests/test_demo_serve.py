@@ -57,8 +57,8 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def test_model_in_the_repository_is_a_qwen2_that_reads_text_as_qwen2_does() -> None:
-    """The committed model is a Qwen2, and its tokenizer splits text by the pattern that transformers would put there."""
+def test_model_in_the_repository_is_a_qwen2_that_reads_text_as_one() -> None:
+    """The committed model is a Qwen2, and its tokenizer splits text by the pattern that transformers puts there."""
     config = json.loads((MODEL_DIR / "config.json").read_text())
     tokenizer = json.loads((MODEL_DIR / "tokenizer.json").read_text(encoding="utf-8"))
     assert (config["model_type"], config["tie_word_embeddings"]) == ("qwen2", True)
