@@ -20,8 +20,8 @@ from flows.shard_chains import Chain
 from tasks.publish import export_dataset
 from tasks.stage import Stage
 from tracemill.export import Publication
-from tracemill.recipe import load_recipe
-from tracemill.store import Manifest, Shard
+from tracemill.manifest import Manifest, Shard
+from tracemill.recipe_file import load_recipe
 
 
 class PlainContext(RunContext):

@@ -24,11 +24,13 @@ from tracemill.card import card
 from tracemill.collection import Collection, RawShard, load_collection, save_collection
 from tracemill.export import Publication
 from tracemill.funnel import Funnel
-from tracemill.recipe import Recipe, Source, load_recipe
+from tracemill.manifest import Manifest, Shard
+from tracemill.recipe import Recipe, Source
+from tracemill.recipe_file import load_recipe
 from tracemill.report import report
 from tracemill.schema import digest
 from tracemill.sources.collect import fingerprint
-from tracemill.store import Manifest, Shard, Store
+from tracemill.store import Store
 
 EXPORT_VERSION = 1
 
@@ -75,9 +77,9 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     """
     context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
     out = out or f"runs/{recipe.name}"
-    context.store.check_writable()
-    context.store.sweep()
-    Store(out).check_writable()
+    context.store.prepare()
+    context.store.identity  # noqa: B018 - made here, before many threads ask for it
+    Store(out).prepare()
     benchmarks = context.single(
         read_benchmarks, benchmark_files(recipe.decontaminate.benchmarks, recipe.data_dir), {}, ""
     )

@@ -8,12 +8,18 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from prefect.client.orchestration import get_client
 from prefect.events.worker import EventsWorker
-from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, temporary_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_HOME,
+    PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+    temporary_settings,
+)
 
 from tracemill.errors import TracemillError
 from tracemill.funnel import FUNNEL, render
@@ -63,6 +69,17 @@ def dataset_command(flow: Callable[..., Any], name: str, about: str) -> int:
     return 0
 
 
+def _how_to_look() -> str:
+    """How to see the run in Prefect's UI."""
+    api_url = PREFECT_API_URL.value()
+    if api_url:
+        return f"open {api_url.removesuffix('/api')}/runs"
+    home = Path(PREFECT_HOME.value()).resolve()
+    # The Makefile keeps Prefect's database here; a plain call uses the user's own.
+    start = "make ui" if home == Path(".tracemill/prefect").resolve() else f"PREFECT_HOME={home} prefect server start"
+    return f"{start}, then open http://127.0.0.1:4200/runs"
+
+
 def _let_task_runs_be_recorded() -> None:
     """Waits until the server has recorded what it was told: a temporary one ends with this process."""
     EventsWorker.instance().wait_until_empty()
@@ -95,6 +112,6 @@ def summary(built: Built, seconds: float) -> str:
             f"verdicts  {where}/verdicts         (every verdict on every response)",
             f"report    {where}/report.html",
             f"one row   python -m tracemill why ID --run {where}",
-            "the run   make ui, then open http://127.0.0.1:4200/runs",
+            f"the run   {_how_to_look()}",
         ]
     )

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from tracemill.store import Manifest
+from tracemill.manifest import Manifest
 
 
 @dataclass

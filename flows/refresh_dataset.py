@@ -16,7 +16,7 @@ from flows.command_line import dataset_command
 from flows.run_context import RunContext
 from tracemill.collection import load_collection
 from tracemill.export import published
-from tracemill.recipe import load_recipe
+from tracemill.recipe_file import load_recipe
 from tracemill.store import Store
 
 

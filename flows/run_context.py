@@ -17,8 +17,9 @@ from tasks.publish import export_dataset
 from tasks.stage import Stage
 from tracemill.errors import StoreError, TracemillError
 from tracemill.export import Publication, published
+from tracemill.manifest import Manifest, Shard
 from tracemill.recipe import Recipe, Section
-from tracemill.store import Manifest, Shard, Store
+from tracemill.store import Store
 from tracemill.teacher import tokens_received
 
 Result = TypeVar("Result")

@@ -18,8 +18,9 @@ from prefect.futures import PrefectFuture
 from flows.progress import Progress
 from tasks.stage import Stage
 from tracemill.errors import RecipeError, SourceError, TeacherMisconfiguredError
+from tracemill.manifest import Manifest, Shard
 from tracemill.recipe import Section
-from tracemill.store import Manifest, Shard, Store
+from tracemill.store import Store
 
 Result = TypeVar("Result")
 # What is wrong with one shard for these reasons is wrong with all of them: no further chain is started.

@@ -29,8 +29,8 @@ from tasks.verify import verify_shard
 
 if TYPE_CHECKING:
     from tracemill.collection import RawShard
+    from tracemill.manifest import Manifest, Shard
     from tracemill.recipe import Recipe, Source
-    from tracemill.store import Manifest, Shard
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ import pyarrow as pa
 from tasks.stage import Produced, Work, split, stage
 from tracemill.cleaning import clean
 from tracemill.contamination import BenchmarkIndex, decontaminate
+from tracemill.manifest import Shard
 from tracemill.near_duplicates import deduplicate, sign
 from tracemill.recipe import Section
 from tracemill.schema import Dropped, Problem, dropped_problem
 from tracemill.sources.collect import collect
-from tracemill.store import Shard, Store
+from tracemill.store import Store
 from tracemill.text import language, words
 
 

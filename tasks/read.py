@@ -12,10 +12,10 @@ from tasks.stage import Produced, Work, stage
 from tracemill.collection import RawShard
 from tracemill.contamination import ITEMS
 from tracemill.errors import SourceError, UnknownLayoutError
+from tracemill.manifest import Manifest
 from tracemill.recipe import Benchmark, Section, Source
 from tracemill.sources.collect import fingerprint, raw_tables
 from tracemill.sources.readers import files_of, read_file
-from tracemill.store import Manifest
 
 
 class Snapshot(Section):

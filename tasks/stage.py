@@ -17,9 +17,10 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 
 from tracemill.errors import LedgerError, StoreError, TeacherUnavailableError, TracemillError
+from tracemill.manifest import Manifest, Shard, stage_key
 from tracemill.recipe import Section
 from tracemill.schema import Dropped, Row, rows_of, table_of
-from tracemill.store import Manifest, Shard, Store, stage_key
+from tracemill.store import Store
 
 Kind = TypeVar("Kind", bound=Row)
 
@@ -104,7 +105,7 @@ class ManifestCache(CachePolicy):
         flow_parameters: dict[str, Any],  # noqa: ARG002
         **_: Any,
     ) -> str | None:
-        """See :func:`tracemill.store.stage_key`; the task is only known by its inputs here."""
+        """See :func:`tracemill.manifest.stage_key`; the task is only known by its inputs here."""
         return f"{inputs['key']}-{Store(inputs['store_url']).identity}"
 
 

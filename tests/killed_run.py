@@ -73,7 +73,7 @@ def is_collecting(run: SmallRun) -> bool:
 
 def is_exporting(run: SmallRun) -> bool:
     """The published files are being written."""
-    return any((run.out / "tmp").glob("*")) and n_manifests(run, "select") > 0
+    return any((run.out / ".tmp").glob("*")) and n_manifests(run, "select") > 0
 
 
 def has_paid_for(n: int) -> Callable[[SmallRun], bool]:

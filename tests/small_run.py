@@ -134,7 +134,7 @@ class SmallRun:
 
 def digests_of(out: Path) -> dict[str, str]:
     """SHA-256 of every file below a run's directory, but for its manifest."""
-    files = [path for path in sorted(out.rglob("*")) if path.is_file() and "tmp" not in path.parts]
+    files = [path for path in sorted(out.rglob("*")) if path.is_file() and ".tmp" not in path.parts]
     return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

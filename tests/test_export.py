@@ -10,10 +10,11 @@ from small_run import digests_of, table
 
 from tracemill.errors import StoreError
 from tracemill.export import Publication, publish, published
+from tracemill.manifest import Shard
 from tracemill.recipe import Select
 from tracemill.schema import Dropped, Outcome, Verdict, table_of
 from tracemill.selection import Sample, select
-from tracemill.store import Shard, Store
+from tracemill.store import Store
 from tracemill.why import story
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tracemill.errors import RecipeError
-from tracemill.recipe import load_recipe, parse_recipe
+from tracemill.recipe_file import load_recipe, parse_recipe
 
 RAW = {
     "name": "r",

@@ -42,7 +42,7 @@ def test_killed_runs_end_in_the_same_bytes(tmp_path: Path) -> None:
         n_distinct = n_ledger_lines(run)
         assert n_distinct == 60
         assert teacher.completed - n_distinct <= IN_FLIGHT * 2  # two kills fell into generation
-        assert not list((run.folder / "store" / "tmp").iterdir())
+        assert not list((run.folder / "store" / ".tmp").iterdir())
 
         whole = dataclasses.replace(run, folder=tmp_path / "whole")
         finish(whole)

@@ -11,11 +11,11 @@ from samples import problem, response, verdict
 
 from tracemill.errors import ConservationError
 from tracemill.funnel import Funnel, render
+from tracemill.manifest import Manifest
 from tracemill.quality import fault_of
 from tracemill.recipe import Quality, Select
 from tracemill.schema import Dropped, Outcome, Response
 from tracemill.selection import Sample, Unasked, select, source_traces, unsolved
-from tracemill.store import Manifest
 
 PROBLEM = problem("What is one plus one?")
 OUTCOMES = st.sampled_from(list(Outcome))

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracemill.errors import ConservationError, CorruptShardError, StoreError
-from tracemill.store import Manifest, Store, stage_key
+from tracemill.manifest import Manifest, stage_key
+from tracemill.store import Store
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ TABLE = pa.table({"x": [1, 2, 3]})
 
 
 def leftovers(store: Store) -> list[str]:
-    return [path.name for path in Path(store.path("tmp")).iterdir()]
+    return [path.name for path in Path(store.path(".tmp")).iterdir()]
 
 
 def test_equal_tables_are_one_object(store: Store) -> None:
@@ -127,8 +128,8 @@ def test_sweep_removes_what_dead_processes_left(store: Store) -> None:
     """Unfinished files of a process that is gone are removed, those of a running one are not."""
     store.write_bytes("x", b"")
     tag = f"{os.uname().nodename}@"
-    Path(store.path(f"tmp/{tag}999999999-a")).touch()
-    Path(store.path(f"tmp/{tag}{os.getpid()}-b")).touch()
+    Path(store.path(f".tmp/{tag}999999999-a")).touch()
+    Path(store.path(f".tmp/{tag}{os.getpid()}-b")).touch()
     assert store.sweep() == 1
     assert leftovers(store) == [f"{tag}{os.getpid()}-b"]
 
@@ -137,7 +138,7 @@ def test_unwritable_place_is_named(tmp_path: Path) -> None:
     """A store below a plain file is refused with the path and a remedy."""
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match=r"(?s)cannot write .*file/store.*run\.store"):
-        Store(str(tmp_path / "file" / "store")).check_writable()
+        Store(str(tmp_path / "file" / "store")).prepare()
 
 
 def test_full_disk_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -21,17 +21,10 @@ def card(recipe: Recipe, funnel: pa.Table) -> str:
         recipe: what the dataset was made by.
         funnel: table of :class:`tracemill.funnel.Funnel`.
     """
-    front = {
-        "pretty_name": recipe.name,
-        "task_categories": ["text-generation"],
-        "tags": ["reasoning", "tracemill"],
-        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "train-*.parquet"}]}],
-    }
-    teacher = recipe.distill.teacher
     return "\n".join(
         [
             "---",
-            yaml.safe_dump(front, sort_keys=False).strip(),
+            yaml.safe_dump(_front_matter(recipe), sort_keys=False).strip(),
             "---",
             "",
             f"# {recipe.name}",
@@ -47,24 +40,24 @@ def card(recipe: Recipe, funnel: pa.Table) -> str:
             "|---|---|---|---:|---:|",
             *_source_rows(recipe, funnel),
             "",
-            "## Teacher",
-            "",
-            _sampling(teacher),
-            "",
-            "## Funnel",
-            "",
-            "```",
-            render(funnel),
-            "```",
-            "",
-            "## Recipe",
-            "",
-            "```yaml",
-            yaml.safe_dump(recipe.content(), sort_keys=False, allow_unicode=True).strip(),
-            "```",
-            "",
+            *_part("Teacher", _sampling(recipe.distill.teacher)),
+            *_part("Funnel", f"```\n{render(funnel)}\n```"),
+            *_part("Recipe", f"```yaml\n{yaml.safe_dump(recipe.content(), sort_keys=False, allow_unicode=True)}```"),
         ]
     )
+
+
+def _front_matter(recipe: Recipe) -> dict[str, Any]:
+    return {
+        "pretty_name": recipe.name,
+        "task_categories": ["text-generation"],
+        "tags": ["reasoning", "tracemill"],
+        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "train-*.parquet"}]}],
+    }
+
+
+def _part(title: str, text: str) -> list[str]:
+    return [f"## {title}", "", text, ""]
 
 
 def _sampling(teacher: Teacher) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from tracemill.manifest import Shard
 from tracemill.schema import digest
-from tracemill.store import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

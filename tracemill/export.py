@@ -24,7 +24,8 @@ from tracemill.selection import Sample
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tracemill.store import Shard, Store
+    from tracemill.manifest import Shard
+    from tracemill.store import Store
 
 MANIFEST = "manifest.json"
 GROUP_ROWS = 50_000  # Rows shuffled together: about 1.2 GB of reference-sized rows.

@@ -12,7 +12,7 @@ from tracemill.errors import ConservationError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tracemill.store import Manifest
+    from tracemill.manifest import Manifest
 
 # Stages whose rows are problems, in order; the others count responses, requests or signatures.
 STATIONS = ("collect", "clean", "drop_duplicates", "decontaminate", "label", "apply_limit", "select")

@@ -4,7 +4,7 @@ Layout below one root (a folder or any fsspec URL)::
 
     objects/ab/abcdef….parquet      a table, named by the SHA-256 of its bytes
     manifests/<stage>/<key>.json    written last: it exists only if everything it names is complete
-    tmp/                            unfinished files of running processes; swept when their process is gone
+    .tmp/                           unfinished files of running processes; swept when their process is gone
     store.json                      the identity of this store, which moves with it
 
 Handles are relative to the root, so a store can be moved.
@@ -22,82 +22,22 @@ import socket
 import uuid
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
-from pydantic import BaseModel, ConfigDict, Field
 
-from tracemill.errors import ConservationError, CorruptShardError, StoreError
-from tracemill.schema import digest, json_text
+from tracemill.errors import CorruptShardError, StoreError
+from tracemill.manifest import Manifest, Shard
+from tracemill.schema import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+TMP = ".tmp"
 ROW_GROUP_ROWS = 10_000  # Fixed, so that equal tables give equal bytes.
-
-
-class Shard(BaseModel):
-    """A handle on a stored table: what travels through Prefect instead of rows.
-
-    Attributes:
-        path: relative to the store's root.
-        rows: number of rows.
-        size: bytes.
-        sha256: of the file's bytes, hex.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    path: str
-    rows: int
-    size: int
-    sha256: str
-
-
-class Manifest(BaseModel):
-    """What one task did: inputs, outputs, and where every row went.
-
-    Attributes:
-        inputs: digests of what it read, by name.
-        outputs: what it wrote, by name.
-        rows_in: rows that entered; equals ``rows_kept`` plus all of ``dropped``.
-        dropped: count by "stage/reason".
-        facts: figures for people and for the report; not part of any key.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    stage: str
-    version: str
-    key: str
-    inputs: dict[str, str]
-    outputs: dict[str, Shard]
-    rows_in: int
-    rows_kept: int
-    dropped: dict[str, int] = Field(default_factory=dict)
-    facts: dict[str, Any] = Field(default_factory=dict)
-
-    def check_conservation(self) -> None:
-        """Refuses a manifest that does not account for every row.
-
-        Raises:
-            ConservationError: ``rows_in != rows_kept + sum(dropped)``.
-        """
-        if self.rows_in != self.rows_kept + sum(self.dropped.values()):
-            raise ConservationError(
-                f"stage {self.stage} does not account for every row",
-                got=f"{self.rows_in} in, {self.rows_kept} kept, dropped {self.dropped}",
-                expected="rows_in == rows_kept + sum(dropped)",
-                remedy="this is a bug in tracemill; the manifest was not written",
-            )
-
-
-def stage_key(stage: str, version: str, section_digest: str, inputs: dict[str, str]) -> str:
-    """Cache key of a task: stage, its version, its recipe section and the digests of its inputs, nothing else."""
-    return digest(stage, version, section_digest, inputs)
 
 
 class Store:
@@ -173,7 +113,7 @@ class Store:
 
     @contextlib.contextmanager
     def _open_local(self, target: str) -> Iterator[IO[bytes]]:
-        folder = self.path("tmp")
+        folder = self.path(TMP)
         self._fs.makedirs(folder, exist_ok=True)
         partial = Path(folder, f"{_process_tag()}-{uuid.uuid4().hex}")
         try:
@@ -238,18 +178,19 @@ class Store:
         self.write_bytes(path, manifest.model_dump_json(indent=1).encode())
         return manifest
 
-    def check_writable(self) -> None:
-        """Fails early, and clearly, where nothing can be written."""
-        probe = f"probe-{uuid.uuid4().hex}"
+    def prepare(self) -> None:
+        """Fails early, and clearly, where nothing can be written; removes what killed processes left unfinished."""
+        probe = f".probe-{uuid.uuid4().hex}"
         self.write_bytes(probe, b"")
         self.remove(probe)
+        self.sweep()
 
     def sweep(self) -> int:
         """Removes unfinished files whose process on this machine is gone; returns how many."""
-        if not self._is_local or not self.exists("tmp"):
+        if not self._is_local or not self.exists(TMP):
             return 0
         host, n_removed = socket.gethostname(), 0
-        for partial in Path(self.path("tmp")).iterdir():
+        for partial in Path(self.path(TMP)).iterdir():
             owner, _, rest = partial.name.rpartition("@")
             pid = rest.split("-")[0]
             if owner == host and pid.isdigit() and not _is_alive(int(pid)):
