@@ -12,6 +12,8 @@ help:            ## this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 setup: $(VENV)/.ready  ## the environment: .venv with the locked versions
+	@mkdir -p $(PREFECT_HOME)
+
 $(VENV)/.ready: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "tracemill needs Python >= 3.11, and '$(PYTHON)' is $$($(PYTHON) -V): make setup PYTHON=python3.12"; exit 1; }
