@@ -69,11 +69,16 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
-    """A real Prefect server of this test session's own."""
+    """A real Prefect server of this test session's own, set up as the command line sets up its temporary one."""
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
+    from flows.command_line import TEMPORARY_SERVER
+
+    with pytest.MonkeyPatch.context() as environment:
+        for variable, value in TEMPORARY_SERVER.items():
+            environment.setenv(variable, value)
+        with prefect_test_harness(server_startup_timeout=120):
+            yield
 
 
 @pytest.fixture
