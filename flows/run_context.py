@@ -18,7 +18,8 @@ from tasks.stage import Stage
 from tracemill.errors import StoreError, TracemillError
 from tracemill.export import Publication, published
 from tracemill.manifest import Manifest, Shard
-from tracemill.recipe import Recipe, Section
+from tracemill.recipe import Recipe
+from tracemill.recipe_section import Section
 from tracemill.store import Store
 from tracemill.teacher import tokens_received
 

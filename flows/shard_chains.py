@@ -19,7 +19,7 @@ from flows.progress import Progress
 from tasks.stage import Stage
 from tracemill.errors import RecipeError, SourceError, TeacherMisconfiguredError
 from tracemill.manifest import Manifest, Shard
-from tracemill.recipe import Section
+from tracemill.recipe_section import Section
 from tracemill.store import Store
 
 Result = TypeVar("Result")

@@ -12,7 +12,7 @@ from tracemill.cleaning import clean
 from tracemill.contamination import BenchmarkIndex, decontaminate
 from tracemill.manifest import Shard
 from tracemill.near_duplicates import deduplicate, sign
-from tracemill.recipe import Section
+from tracemill.recipe_section import Section
 from tracemill.schema import Dropped, Problem, dropped_problem
 from tracemill.sources.collect import collect
 from tracemill.store import Store

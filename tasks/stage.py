@@ -18,7 +18,7 @@ from prefect.context import TaskRunContext
 
 from tracemill.errors import LedgerError, StoreError, TeacherUnavailableError, TracemillError
 from tracemill.manifest import Manifest, Shard, stage_key
-from tracemill.recipe import Section
+from tracemill.recipe_section import Section
 from tracemill.schema import Dropped, Row, rows_of, table_of
 from tracemill.store import Store
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 from collections import Counter
 from collections.abc import Iterable
 
 from tasks.stage import Produced, Work, stage
-from tracemill.recipe import Verify
+from tracemill.recipe_verify import Verify
 from tracemill.schema import Outcome, Problem, Response, Verdict, digest, table_of
-from verifiers import Attempt, WorkerPool, attempt_of, verifier_versions, verify
+from verifiers import Attempt, Bench, attempt_of, verifier_versions, verify
 
 VERSION = digest("verify", sorted(verifier_versions().items()))[:16]
 
 
 @functools.lru_cache(maxsize=2)
-def _pool(settings: Verify) -> WorkerPool:
-    """One pool of worker processes per process, shared by all shard tasks; its workers end with the process."""
-    return WorkerPool(workers=settings.workers, wall_s=settings.wall_s, memory_mb=settings.memory_mb)
+def _bench(settings: Verify) -> Bench:
+    """One bench per process, shared by all shard tasks; what it started ends with the process."""
+    bench = Bench(settings)
+    atexit.register(bench.close)
+    return bench
 
 
 @stage("verify", version=VERSION)
@@ -26,7 +29,7 @@ def verify_shard(work: Work) -> Produced:
     problems = {problem.id: problem for problem in work.rows(Problem, "problems")}
     responses = work.rows(Response, "responses")
     attempts = [attempt_of(problems[response.problem_id], response) for response in responses]
-    verdicts = list(verify(attempts, work.section, _pool(work.section)))
+    verdicts = list(verify(attempts, _bench(work.section)))
     outcomes = Counter(verdict.outcome for verdict in verdicts)
     table = table_of(Verdict, verdicts)
     return Produced({"verdicts": table}, len(responses), table.num_rows, facts={"outcomes": dict(outcomes)})
@@ -38,7 +41,7 @@ def unjudgeable(problems: Iterable[Problem], settings: Verify) -> dict[str, str]
     Found by judging an empty answer: it is ``incorrect`` wherever an answer can be judged at all.
     """
     listed = list(problems)
-    verdicts = verify((_empty_answer(problem) for problem in listed), settings, _pool(settings))
+    verdicts = verify((_empty_answer(problem) for problem in listed), _bench(settings))
     return {
         problem.id: verdict.detail
         for problem, verdict in zip(listed, verdicts, strict=True)

@@ -10,17 +10,17 @@ import pytest
 
 import verifiers
 from tracemill.errors import UnknownKindError
-from tracemill.recipe import Verify
+from tracemill.recipe_verify import Verify
 from tracemill.schema import Category, Problem, Response
-from verifiers import Attempt, attempt_of, verifier_versions, verify
-from verifiers.dispatch import VERIFIERS
+from verifiers import Attempt, Bench, attempt_of, verifier_versions, verify
+from verifiers.dispatch import verifiers_for
 
 ROOT = Path(__file__).parent.parent
 
 
 def test_every_category_has_an_entry() -> None:
     """Each category of the schema is dispatched to a verifier with a version."""
-    assert set(VERIFIERS) == set(Category)
+    assert set(verifiers_for(Verify())) == set(Category)
     assert verifier_versions() == {
         "choice": "none@1",
         "code": "none@1",
@@ -34,7 +34,7 @@ def test_every_category_has_an_entry() -> None:
 @pytest.mark.parametrize("category", [c for c in Category if c is not Category.MATH])
 def test_what_has_no_verifier_is_never_correct(category: Category) -> None:
     """A category without a verifier is unverifiable and unscored, also where answer and reference are the same."""
-    [verdict] = verify([Attempt("r", category, "?", "5", reference_answer="5", problem_id="p")], Verify())
+    [verdict] = verify([Attempt("r", category, "?", "5", reference_answer="5", problem_id="p")], Bench(Verify()))
     assert (verdict.response_id, verdict.problem_id) == ("r", "p")
     assert (verdict.outcome, verdict.score, verdict.extracted) == ("unverifiable", None, None)
     assert (verdict.verifier, verdict.detail) == ("none@1", f"no verifier for {category}")
@@ -43,7 +43,7 @@ def test_what_has_no_verifier_is_never_correct(category: Category) -> None:
 def test_an_unknown_category_raises() -> None:
     """A category that no one knows is an error that names it and the known ones."""
     with pytest.raises(UnknownKindError, match=r"poetry[\s\S]*math"):
-        list(verify([Attempt("r", "poetry", "?", "5")], Verify()))
+        list(verify([Attempt("r", "poetry", "?", "5")], Bench(Verify())))
 
 
 def test_verdicts_keep_order_and_ids() -> None:
@@ -55,7 +55,7 @@ def test_verdicts_keep_order_and_ids() -> None:
         )
         for i, box in enumerate(boxes)
     ]
-    verdicts = list(verify(attempts, Verify(workers=2)))
+    verdicts = list(verify(attempts, Bench(Verify(workers=2))))
     assert [(v.response_id, v.problem_id) for v in verdicts] == [(a.id, a.problem_id) for a in attempts]
     expected = ["unverifiable" if i % 7 == 0 else "incorrect" if i % 5 == 3 else "correct" for i in range(100)]
     assert [v.outcome for v in verdicts] == expected
@@ -67,7 +67,7 @@ def test_an_attempt_is_made_of_problem_and_response() -> None:
     response = Response("r", "p", "teacher", "m", 0, "hm", r"\boxed{2}", None, "stop", 1, 1)
     attempt = attempt_of(problem, response)
     assert (attempt.id, attempt.problem_id, attempt.think, attempt.reference_answer) == ("r", "p", "hm", "2")
-    assert [v.outcome for v in verify([attempt], Verify())] == ["correct"]
+    assert [v.outcome for v in verify([attempt], Bench(Verify()))] == ["correct"]
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracemill.recipe import Verify
-from verifiers import Attempt, WorkerPool, verify
+from tracemill.recipe_verify import Verify
+from verifiers import Attempt, Bench, WorkerPool, verify
 from verifiers.math_answer import decide
 from verifiers.math_text import last_box
 
@@ -90,7 +90,7 @@ def test_references_pass_their_own_verifier(real_data: Path, pool: WorkerPool) -
     plain = [attempt(reference, row["solution"]) for reference, row in zip(references, rows, strict=True)]
     respelt = [attempt(reference, rf"\boxed{{{respell(reference)}}}") for reference in references]
     for attempts in (plain, respelt):
-        verdicts = list(verify(attempts, Verify(), pool))
+        verdicts = list(verify(attempts, Bench(Verify(), pool=pool)))
         assert sum(verdict.outcome == "correct" for verdict in verdicts) >= 0.99 * len(rows)
 
 
@@ -103,7 +103,7 @@ def test_shifted_references_are_all_wrong(real_data: Path, pool: WorkerPool) -> 
     shifted = [str(int(final.replace(",", "")) + 1) for final in finals]
     for references, outcome in ((finals, "correct"), (shifted, "incorrect")):
         attempts = [attempt(reference, answer) for reference, answer in zip(references, answers, strict=True)]
-        assert {str(v.outcome) for v in verify(attempts, Verify(), pool)} == {outcome}
+        assert {str(v.outcome) for v in verify(attempts, Bench(Verify(), pool=pool))} == {outcome}
 
 
 def rows_of(path: Path, count: int) -> list[dict[str, Any]]:

@@ -1,51 +1,16 @@
-"""The recipe: one frozen section per stage, read once, refused before anything runs if any of it is wrong.
-
-A section's digest is part of its stage's cache key. Fields marked *operational* say how to run, not what to compute
-(URLs, worker counts, time-outs): they are left out of every digest, so changing them recomputes nothing.
-"""
+"""The recipe: one frozen section per stage, read once, refused before anything runs if any of it is wrong."""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
-from tracemill.schema import Category, digest
+from tracemill.recipe_section import Fraction, Name, Positive, Seconds, Section
+from tracemill.recipe_verify import Verify
+from tracemill.schema import Category
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
-Positive = Annotated[int, Field(gt=0)]
-Seconds = Annotated[float, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
 Layout = Literal["plain", "gsm8k", "math", "am"]
-
-
-class Section(BaseModel):
-    """Base of everything in a recipe."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-    def content(self) -> dict[str, Any]:
-        """What results depend on: every field but the operational ones, as JSON values."""
-        return {
-            name: _content(getattr(self, name))
-            for name, declared in type(self).model_fields.items()
-            if not (isinstance(declared.json_schema_extra, dict) and declared.json_schema_extra.get("operational"))
-        }
-
-    def digest(self) -> str:
-        """Content digest of the section."""
-        return digest(type(self).__name__, self.content())
-
-
-def _content(value: object) -> object:
-    if isinstance(value, Section):
-        return value.content()
-    if isinstance(value, tuple | list):
-        return [_content(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _content(item) for key, item in value.items()}
-    return str(value) if isinstance(value, StrEnum) else value
 
 
 class Source(Section):
@@ -173,14 +138,6 @@ class Distill(Section):
         default=None,
         description="At most so many problems are distilled, the first by content id; the rest is dropped.",
     )
-
-
-class Verify(Section):
-    """Verdicts on every response."""
-
-    wall_s: Seconds = Field(default=10.0, description="Wall limit of one verification.")
-    memory_mb: Positive = Field(default=1024, description="Address-space limit of a verifier process.")
-    workers: Positive = Field(default=2, json_schema_extra={"operational": True})
 
 
 class Quality(Section):

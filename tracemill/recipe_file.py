@@ -10,7 +10,8 @@ import yaml
 from pydantic import ValidationError
 
 from tracemill.errors import RecipeError
-from tracemill.recipe import Recipe, Section
+from tracemill.recipe import Recipe
+from tracemill.recipe_section import Section
 
 
 def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:

@@ -218,6 +218,7 @@ class Verdict(Row):
         verifier: name and version, as in "math@1".
         extracted: the answer that was read from the response, as text.
         detail: why, for people.
+        provenance: what judged beside the verifier's own code (a sandbox image's digest, a judge model), or None.
     """
 
     response_id: str
@@ -227,6 +228,7 @@ class Verdict(Row):
     verifier: str
     extracted: str | None
     detail: str
+    provenance: str | None = None
 
     arrow: ClassVar[pa.Schema] = _schema(
         response_id=pa.string(),
@@ -236,6 +238,7 @@ class Verdict(Row):
         verifier=pa.string(),
         extracted=pa.large_string(),
         detail=pa.large_string(),
+        provenance=pa.string(),
     )
 
 

@@ -11,19 +11,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from verifiers.dispatch import verifier_versions, verify
+    from verifiers.dispatch import Bench, verifier_versions, verify
     from verifiers.protocol import Attempt, attempt_of
     from verifiers.worker_pool import WorkerPool
 
 _HOME = {
     "Attempt": "protocol",
+    "Bench": "dispatch",
     "WorkerPool": "worker_pool",
     "attempt_of": "protocol",
     "verifier_versions": "dispatch",
     "verify": "dispatch",
 }
 
-__all__ = ["Attempt", "WorkerPool", "attempt_of", "verifier_versions", "verify"]
+__all__ = ["Attempt", "Bench", "WorkerPool", "attempt_of", "verifier_versions", "verify"]
 
 
 def __getattr__(name: str) -> object:

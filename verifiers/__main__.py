@@ -13,11 +13,10 @@ import threading
 from queue import Queue
 from typing import TYPE_CHECKING
 
-from tracemill.recipe import Verify
+from tracemill.recipe_verify import Verify
 from tracemill.schema import json_text
-from verifiers.dispatch import Awaited
+from verifiers.dispatch import Awaited, Bench
 from verifiers.rows import BadRow, read_row, refusal, verdict_line
-from verifiers.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +31,9 @@ def main(argv: list[str] | None = None) -> int:
     options = _options(argv)
     # A thread reads, so that a finished verdict is written also while the next line has not come yet.
     queue: Queue[tuple[Any, Awaited | BadRow | BaseException] | None] = Queue(_READ_AHEAD * options.workers)
-    with WorkerPool(options.workers, options.wall_s, options.memory_mb) as pool:
-        threading.Thread(target=_read, args=(queue, pool), daemon=True).start()
+    settings = Verify(workers=options.workers, wall_s=options.wall_s, memory_mb=options.memory_mb)
+    with Bench(settings) as bench:
+        threading.Thread(target=_read, args=(queue, bench), daemon=True).start()
         try:
             _write(queue)
         except BrokenPipeError:
@@ -64,11 +64,11 @@ def _positive(kind: type[int | float]) -> Any:
     return parsed
 
 
-def _read(queue: Queue[Any], pool: WorkerPool) -> None:
+def _read(queue: Queue[Any], bench: Bench) -> None:
     try:
         for line in _lines(sys.stdin.fileno()):
             row_id, row = read_row(line)
-            queue.put((row_id, row if isinstance(row, BadRow) else Awaited(row, pool)))
+            queue.put((row_id, row if isinstance(row, BadRow) else bench.begin(row)))
     except BaseException as error:  # noqa: BLE001 - the writer raises it
         queue.put((None, error))
     queue.put(None)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from tracemill.errors import UnknownKindError
+from tracemill.recipe_verify import Verify
 from tracemill.schema import Category, Verdict
 from verifiers.math_answer import MathVerifier
-from verifiers.protocol import Judgement, Pending, unverifiable
+from verifiers.protocol import Judgement, Means, Pending, unverifiable
+from verifiers.sandbox.protocol import NoSandbox
 from verifiers.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
-    from tracemill.recipe import Verify
     from verifiers.protocol import Attempt, Verifier
+    from verifiers.sandbox.protocol import Sandbox
 
 _READ_AHEAD = 64  # attempts per worker: four batches, so that a slow one at the head leaves no worker idle
 
@@ -29,43 +31,75 @@ class NoVerifier:
     def __init__(self, category: Category) -> None:
         self._category = category
 
-    def begin(self, attempt: Attempt, pool: WorkerPool) -> Judgement:  # noqa: ARG002 - the Verifier contract
+    def begin(self, attempt: Attempt, means: Means) -> Judgement:  # noqa: ARG002 - the Verifier contract
         """Unverifiable, whatever it is."""
         return unverifiable(None, f"no verifier for {self._category}")
 
 
-VERIFIERS: Final[Mapping[str, Verifier]] = {
-    Category.MATH: MathVerifier(),
-    Category.CODE: NoVerifier(Category.CODE),
-    Category.CHOICE: NoVerifier(Category.CHOICE),
-    Category.INSTRUCTION: NoVerifier(Category.INSTRUCTION),
-    Category.OTHER: NoVerifier(Category.OTHER),
-}
+def verifiers_for(settings: Verify) -> dict[str, Verifier]:  # noqa: ARG001 - the next verifiers have settings
+    """The verifier of every category."""
+    return {
+        Category.MATH: MathVerifier(),
+        Category.CODE: NoVerifier(Category.CODE),
+        Category.CHOICE: NoVerifier(Category.CHOICE),
+        Category.INSTRUCTION: NoVerifier(Category.INSTRUCTION),
+        Category.OTHER: NoVerifier(Category.OTHER),
+    }
 
 
 def verifier_versions() -> dict[str, str]:
     """Version of the verifier of every category: the part of a cache key that says who judged."""
-    return {str(category): VERIFIERS[category].version for category in sorted(VERIFIERS)}
+    return {str(category): verifier.version for category, verifier in sorted(verifiers_for(Verify()).items())}
 
 
-class Awaited:
-    """One attempt on its way to its verdict."""
+class Bench:
+    """The verifiers of one recipe section and what they work with; shared by any number of threads.
 
-    def __init__(self, attempt: Attempt, pool: WorkerPool) -> None:
+    Args:
+        settings: section ``verify`` of the recipe.
+        pool: worker processes to share; else the bench has its own.
+        sandbox: containers to share; else the bench has its own.
+    """
+
+    def __init__(self, settings: Verify, *, pool: WorkerPool | None = None, sandbox: Sandbox | None = None) -> None:
+        self.workers = pool.workers if pool else settings.workers
+        self._verifiers = verifiers_for(settings)
+        self._owned = ExitStack()
+        if pool is None:
+            pool = self._owned.enter_context(WorkerPool(settings.workers, settings.wall_s, settings.memory_mb))
+        self._means = Means(pool, sandbox or NoSandbox("no sandbox yet"))
+
+    def begin(self, attempt: Attempt) -> Awaited:
         """Starts judging.
 
         Raises:
             UnknownKindError: no verifier knows the attempt's category.
         """
-        verifier = VERIFIERS.get(attempt.category)
+        verifier = self._verifiers.get(attempt.category)
         if verifier is None:
             raise UnknownKindError(
                 f"attempt {attempt.id} is of an unknown category",
                 got=repr(attempt.category),
-                expected=f"one of {', '.join(sorted(VERIFIERS))}",
+                expected=f"one of {', '.join(sorted(self._verifiers))}",
             )
-        self._ids, self._version = (attempt.id, attempt.problem_id), verifier.version
-        self._begun = verifier.begin(attempt, pool)
+        return Awaited(attempt, verifier.version, verifier.begin(attempt, self._means))
+
+    def close(self) -> None:
+        """Ends what the bench has started."""
+        self._owned.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Awaited:
+    """One attempt on its way to its verdict."""
+
+    def __init__(self, attempt: Attempt, version: str, begun: Judgement | Pending) -> None:
+        self._ids, self._version, self._begun = (attempt.id, attempt.problem_id), version, begun
 
     def done(self) -> bool:
         """Whether :meth:`verdict` returns at once."""
@@ -79,7 +113,9 @@ class Awaited:
         """
         begun = self._begun
         found = begun.conclude(begun.future.result()) if isinstance(begun, Pending) else begun
-        return Verdict(*self._ids, found.outcome, found.score, self._version, found.extracted, found.detail)
+        return Verdict(
+            *self._ids, found.outcome, found.score, self._version, found.extracted, found.detail, found.provenance
+        )
 
     def cancel(self) -> None:
         """Gives up on a verdict that nobody waits for any more."""
@@ -87,29 +123,25 @@ class Awaited:
             self._begun.future.cancel()
 
 
-def verify(attempts: Iterable[Attempt], settings: Verify, pool: WorkerPool | None = None) -> Iterator[Verdict]:
+def verify(attempts: Iterable[Attempt], bench: Bench) -> Iterator[Verdict]:
     """The verdict on each attempt, in order, as they come.
 
     Args:
         attempts: read at most 64 per worker ahead of the verdicts.
-        settings: limits, for a pool of its own.
-        pool: a pool to share with other threads instead; its own limits hold.
+        bench: what judges them.
 
     Raises:
         UnknownKindError: an attempt is of a category that no verifier knows.
         VerifierError: no worker can work at all (an import fails, memory_mb is too small to start).
     """
-    with ExitStack() as stack:
-        if pool is None:
-            pool = stack.enter_context(WorkerPool(settings.workers, settings.wall_s, settings.memory_mb))
-        window: deque[Awaited] = deque()
-        try:
-            for attempt in attempts:
-                window.append(Awaited(attempt, pool))
-                while window and (len(window) >= _READ_AHEAD * pool.workers or window[0].done()):
-                    yield window.popleft().verdict()
-            while window:
+    window: deque[Awaited] = deque()
+    try:
+        for attempt in attempts:
+            window.append(bench.begin(attempt))
+            while window and (len(window) >= _READ_AHEAD * bench.workers or window[0].done()):
                 yield window.popleft().verdict()
-        finally:
-            for awaited in window:
-                awaited.cancel()
+        while window:
+            yield window.popleft().verdict()
+    finally:
+        for awaited in window:
+            awaited.cancel()

@@ -29,8 +29,8 @@ from verifiers.protocol import Judgement, Pending, correct, incorrect, unverifia
 from verifiers.worker_pool import TimedOut, Value
 
 if TYPE_CHECKING:
-    from verifiers.protocol import Attempt
-    from verifiers.worker_pool import JobResult, WorkerPool
+    from verifiers.protocol import Attempt, Means
+    from verifiers.worker_pool import JobResult
 
 NO_ANSWER: Final = "no answer found in the response"
 _COMPARE = "verifiers.math_symbolic:compare"  # by name: its module imports sympy, which only workers should
@@ -44,7 +44,7 @@ class MathVerifier:
 
     version: Final = "math@1"
 
-    def begin(self, attempt: Attempt, pool: WorkerPool) -> Judgement | Pending:
+    def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
         """Decides at once or asks a worker."""
         reference = attempt.reference_answer
         settled = decide(attempt.answer, reference, attempt.fault)
@@ -53,7 +53,7 @@ class MathVerifier:
         box = last_box(attempt.answer)
         content = box.content if box else None
         answer = "" if box else attempt.answer
-        future = pool.submit(_COMPARE, reference, content, answer)
+        future = means.pool.submit(_COMPARE, reference, content, answer)
         return Pending(future, lambda result: _conclude(result, reference, content))
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from tracemill.schema import Problem, Response
-    from verifiers.worker_pool import JobResult, WorkerPool
+    from verifiers.sandbox.protocol import Sandbox
+    from verifiers.worker_pool import WorkerPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,14 @@ class Judgement(NamedTuple):
         score: 0.0 to 1.0, or None when nothing was scored.
         extracted: the answer as it was read from the response, or None.
         detail: why, for people.
+        provenance: what judged beside this code, as in the sandbox image's digest; None where nothing did.
     """
 
     outcome: Outcome
     score: float | None
     extracted: str | None
     detail: str
+    provenance: str | None = None
 
 
 def correct(extracted: str | None, detail: str) -> Judgement:
@@ -86,10 +89,23 @@ def unverifiable(extracted: str | None, detail: str) -> Judgement:
 
 
 class Pending(NamedTuple):
-    """A judgement that waits for a worker: the job, and what its result means."""
+    """A judgement that waits for a worker or a container: the work, and what its result means."""
 
-    future: Future[JobResult]
-    conclude: Callable[[JobResult], Judgement]
+    future: Future[Any]
+    conclude: Callable[[Any], Judgement]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What verifiers work with, shared by any number of threads.
+
+    Attributes:
+        pool: killable worker processes, for our own code over strangers' text.
+        sandbox: containers, for strangers' code.
+    """
+
+    pool: WorkerPool
+    sandbox: Sandbox
 
 
 class Verifier(Protocol):
@@ -103,8 +119,8 @@ class Verifier(Protocol):
         """Name and version."""
         ...
 
-    def begin(self, attempt: Attempt, pool: WorkerPool) -> Judgement | Pending:
-        """Judges at once what is cheap, and hands the rest to the pool.
+    def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
+        """Judges at once what is cheap, and hands the rest to the means.
 
         Must not block, raise on any attempt, or depend on other attempts.
         """

@@ -1,0 +1,47 @@
+"""What every section of a recipe is: frozen, closed to unknown keys, and digested into its stage's cache key.
+
+Fields marked *operational* say how to run, not what to compute (URLs, worker counts, time-outs): they are left out of
+every digest, so changing them recomputes nothing.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tracemill.schema import digest
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+Positive = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """Base of everything in a recipe."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    def content(self) -> dict[str, Any]:
+        """What results depend on: every field but the operational ones, as JSON values."""
+        return {
+            name: _content(getattr(self, name))
+            for name, declared in type(self).model_fields.items()
+            if not (isinstance(declared.json_schema_extra, dict) and declared.json_schema_extra.get("operational"))
+        }
+
+    def digest(self) -> str:
+        """Content digest of the section."""
+        return digest(type(self).__name__, self.content())
+
+
+def _content(value: object) -> object:
+    if isinstance(value, Section):
+        return value.content()
+    if isinstance(value, tuple | list):
+        return [_content(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _content(item) for key, item in value.items()}
+    return str(value) if isinstance(value, StrEnum) else value
