@@ -13,16 +13,18 @@ import threading
 from queue import Queue
 from typing import TYPE_CHECKING
 
-from tracemill.recipe_verify import Verify
+from tracemill.recipe_verify import Sandbox, Verify
 from tracemill.schema import json_text
 from verifiers.dispatch import Awaited, Bench
 from verifiers.rows import BadRow, read_row, refusal, verdict_line
+from verifiers.sandbox.protocol import NoSandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
 _READ_AHEAD = 64  # lines per worker
+_NO_SANDBOX = "no sandbox was asked for; run again with --sandbox docker"
 _READ_BYTES = 1 << 16
 
 
@@ -31,8 +33,13 @@ def main(argv: list[str] | None = None) -> int:
     options = _options(argv)
     # A thread reads, so that a finished verdict is written also while the next line has not come yet.
     queue: Queue[tuple[Any, Awaited | BadRow | BaseException] | None] = Queue(_READ_AHEAD * options.workers)
-    settings = Verify(workers=options.workers, wall_s=options.wall_s, memory_mb=options.memory_mb)
-    with Bench(settings) as bench:
+    settings = Verify(
+        workers=options.workers,
+        wall_s=options.wall_s,
+        memory_mb=options.memory_mb,
+        sandbox=Sandbox(containers=options.workers, image=options.sandbox_image),
+    )
+    with Bench(settings, sandbox=None if options.sandbox else NoSandbox(_NO_SANDBOX)) as bench:
         threading.Thread(target=_read, args=(queue, bench), daemon=True).start()
         try:
             _write(queue)
@@ -46,8 +53,11 @@ def main(argv: list[str] | None = None) -> int:
 def _options(argv: list[str] | None) -> argparse.Namespace:
     limits = Verify()
     parser = argparse.ArgumentParser(prog="python -m verifiers", description=__doc__)
-    parser.add_argument("--sandbox", choices=["docker"], help="where code rows run (no verifier needs one yet)")
-    parser.add_argument("--workers", type=_positive(int), default=os.cpu_count() or 1, help="worker processes")
+    parser.add_argument("--sandbox", choices=["docker"], help="where programs run; without it they are not judged")
+    parser.add_argument("--sandbox-image", default=Sandbox().image, help="image of the containers (%(default)s)")
+    parser.add_argument(
+        "--workers", type=_positive(int), default=os.cpu_count() or 1, help="worker processes, and containers"
+    )
     parser.add_argument("--wall-s", type=_positive(float), default=limits.wall_s, help="seconds a row (%(default)s)")
     parser.add_argument("--memory-mb", type=_positive(int), default=limits.memory_mb, help="per worker (%(default)s)")
     return parser.parse_args(argv)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final, Self
 from tracemill.errors import UnknownKindError
 from tracemill.recipe_verify import Verify
 from tracemill.schema import Category, Verdict
+from verifiers.code_tests import CodeVerifier
 from verifiers.math_answer import MathVerifier
 from verifiers.protocol import Judgement, Means, Pending, unverifiable
-from verifiers.sandbox.protocol import NoSandbox
+from verifiers.sandbox.docker_sandbox import DockerSandbox
 from verifiers.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
@@ -36,11 +37,11 @@ class NoVerifier:
         return unverifiable(None, f"no verifier for {self._category}")
 
 
-def verifiers_for(settings: Verify) -> dict[str, Verifier]:  # noqa: ARG001 - the next verifiers have settings
+def verifiers_for(settings: Verify) -> dict[str, Verifier]:
     """The verifier of every category."""
     return {
         Category.MATH: MathVerifier(),
-        Category.CODE: NoVerifier(Category.CODE),
+        Category.CODE: CodeVerifier(settings.code),
         Category.CHOICE: NoVerifier(Category.CHOICE),
         Category.INSTRUCTION: NoVerifier(Category.INSTRUCTION),
         Category.OTHER: NoVerifier(Category.OTHER),
@@ -58,7 +59,7 @@ class Bench:
     Args:
         settings: section ``verify`` of the recipe.
         pool: worker processes to share; else the bench has its own.
-        sandbox: containers to share; else the bench has its own.
+        sandbox: containers to share, or a NoSandbox; else the bench has its own, made when a program comes.
     """
 
     def __init__(self, settings: Verify, *, pool: WorkerPool | None = None, sandbox: Sandbox | None = None) -> None:
@@ -67,7 +68,10 @@ class Bench:
         self._owned = ExitStack()
         if pool is None:
             pool = self._owned.enter_context(WorkerPool(settings.workers, settings.wall_s, settings.memory_mb))
-        self._means = Means(pool, sandbox or NoSandbox("no sandbox yet"))
+        if sandbox is None:
+            sandbox = DockerSandbox(settings.sandbox)
+            self._owned.callback(sandbox.close)
+        self._means = Means(pool, sandbox)
 
     def begin(self, attempt: Attempt) -> Awaited:
         """Starts judging.

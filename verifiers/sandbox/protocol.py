@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
 
+class SandboxFault(Exception):  # noqa: N818 - an event that the sandbox handles, not an error that leaves it
+    """The container failed, not the program in it. Raised by sessions; the work is begun anew in another container."""
+
+
 @dataclass(frozen=True, slots=True)
 class SandboxFailure:
-    """No container could run the program to its end; says nothing about the program.
+    """No container could do the work; says nothing about the program.
 
     Attributes:
         reason: what failed, and what to do about it.
@@ -23,10 +27,106 @@ class SandboxFailure:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one process and all it starts may use.
+
+    Attributes:
+        cpu_s: CPU seconds, over all processes and threads.
+        wall_s: seconds until it is killed, however little it has worked.
+        memory_mb: resident memory of all processes, shared memory included.
+        output_bytes: of standard output, and of standard error.
+    """
+
+    cpu_s: float
+    wall_s: float
+    memory_mb: int
+    output_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a process ended.
+
+    Attributes:
+        stdout: at most a little more than the limit.
+        stderr: the end of it.
+        status: exit status; 0 where a signal ended it.
+        signal: number of the signal that ended it, or 0.
+        stopped: why it was killed, if it was: a limit, or because nobody needed it any more (host).
+        out_of_memory: a process was killed for memory, or the limit was passed.
+    """
+
+    stdout: bytes
+    stderr: str
+    status: int
+    signal: int
+    stopped: Literal["cpu", "wall", "output", "host"] | None
+    out_of_memory: bool
+    cpu_s: float
+    wall_s: float
+    rss_mb: float
+
+    @property
+    def ended_well(self) -> bool:
+        """Whether it ran to its end with exit status 0."""
+        return not (self.status or self.signal or self.stopped or self.out_of_memory)
+
+
+class Compiled(NamedTuple):
+    """Whether a program can be run at all; ``errors`` is the end of what the compiler said."""
+
+    ok: bool
+    errors: str
+
+
+class Conversation(NamedTuple):
+    """A program and tests that talked: how each ended, and what the tests reported."""
+
+    program: Run
+    tester: Run
+    reports: list[dict[str, Any]]
+
+
+class Session(Protocol):
+    """A container of one's own, for one program.
+
+    Every method raises SandboxFault when the container fails; whoever submitted the work need not catch it.
+    """
+
+    @property
+    def provenance(self) -> str:
+        """What runs the programs: the image's digest."""
+        ...
+
+    def compile(self, source: str, language: str, memory_mb: int) -> Compiled:
+        """Makes ``source`` the program that the other methods run; once for all of its tests."""
+        ...
+
+    def run(self, stdin: bytes, limits: Limits) -> Run:
+        """Runs it as a main program, in a process and under a uid of its own."""
+        ...
+
+    def call(self, request: Mapping[str, Any], limits: Limits) -> tuple[Run, dict[str, Any] | None]:
+        """Loads it as a module and makes one request of it: how it ended, and its reply if there was one.
+
+        The reply was written by the program, and may be anything.
+        """
+        ...
+
+    def converse(self, plan: Mapping[str, Any], limits: Limits) -> Conversation:
+        """Loads it as a module, and lets tests in another container talk with it."""
+        ...
+
+    def share(self, plan: Mapping[str, Any], limits: Limits, *, perturbed: bool) -> tuple[Run, list[dict[str, Any]]]:
+        """Runs tests in the program's own process. What they report, the program may have made up."""
+        ...
+
+
 class Sandbox(Protocol):
     """Containers, and the queue in front of them. Used by any number of threads."""
 
-    def submit(self, work: Callable[[Any], T]) -> Future[T | SandboxFailure]:
+    def submit(self, work: Callable[[Session], T]) -> Future[T | SandboxFailure]:
         """Runs ``work`` with a container of its own, again in another one if that fails, and then gives up."""
         ...
 
@@ -41,7 +141,7 @@ class NoSandbox:
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
-    def submit(self, work: Callable[[Any], T]) -> Future[T | SandboxFailure]:  # noqa: ARG002 - the Sandbox contract
+    def submit(self, work: Callable[[Session], T]) -> Future[T | SandboxFailure]:  # noqa: ARG002 - the Sandbox contract
         """Fails at once."""
         future: Future[T | SandboxFailure] = Future()
         future.set_result(SandboxFailure(self._reason))

@@ -1,0 +1,57 @@
+"""What a program printed against what it should have printed: bytes against bytes, with named leniencies.
+
+Forgiven, as most judges do: CRLF, white space at line ends, blank lines, how many spaces are between tokens. Forgiven
+where the expected token asks for it: the last digits of a number with a point or an exponent, the case of yes and no.
+Not forgiven: tokens on other lines, integers written as floats, nan.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final
+
+_FLOAT: Final = re.compile(rb"[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?")
+_NUMBER: Final = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_WORDS: Final = frozenset((b"yes", b"no"))
+
+
+def why_different(expected: bytes, got: bytes, tolerance: float) -> str | None:
+    """Where the outputs part, for people; None when they are the same.
+
+    Args:
+        expected: what the row says.
+        got: what was printed.
+        tolerance: absolute or relative, for expected tokens with a point or an exponent.
+    """
+    if expected == got:
+        return None
+    wanted, given = _lines(expected), _lines(got)
+    for number, (line, other) in enumerate(zip(wanted, given, strict=False), 1):
+        if len(line) != len(other) or not all(map(_same_token, line, other, [tolerance] * len(line))):
+            return f"line {number}: expected {_shown(b' '.join(line))}, got {_shown(b' '.join(other))}"
+    if len(wanted) != len(given):
+        more = wanted[len(given) :] or given[len(wanted) :]
+        side = "missing" if len(given) < len(wanted) else "too much"
+        return f"{len(wanted)} lines expected, {len(given)} printed; {side}: {_shown(b' '.join(more[0]))}"
+    return None
+
+
+def _lines(output: bytes) -> list[list[bytes]]:
+    return [tokens for line in output.split(b"\n") if (tokens := line.split())]
+
+
+def _same_token(expected: bytes, got: bytes, tolerance: float) -> bool:
+    if expected == got:
+        return True
+    if expected.lower() in _WORDS:
+        return expected.lower() == got.lower()
+    if not (_FLOAT.fullmatch(expected) and _NUMBER.fullmatch(got)):
+        return False
+    a, b = float(expected), float(got)
+    return math.isfinite(b) and math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
+
+
+def _shown(text: bytes, limit: int = 80) -> str:
+    shown = text[:limit].decode(errors="replace")
+    return repr(shown + ("…" if len(text) > limit else ""))

@@ -1,0 +1,225 @@
+"""A session in containers: what judging asks for, in the supervisor's orders."""
+
+from __future__ import annotations
+
+import json
+import select
+import struct
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from verifiers.sandbox.languages import LANGUAGES, PRODUCT
+from verifiers.sandbox.protocol import Compiled, Conversation, Limits, Run, SandboxFault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from verifiers.sandbox.container import Container, Frame
+
+_GRACE_S: Final = 20.0  # how much later than its wall limit the supervisor may say that a process has ended
+_TESTER_S: Final = 10.0  # tests may take longer than what they test; they wait for it
+_COMPILER_OUTPUT: Final = 16 << 20
+_MAX_CONVERSATION: Final = 256 << 20
+_LENGTH: Final = struct.Struct(">I")
+
+
+class ContainerSession:
+    """A session over a slot's containers.
+
+    Args:
+        program: gives the container for programs, fit for so much memory.
+        tester: gives the container for tests, which no program ever runs in.
+        provenance: the image's digest.
+    """
+
+    def __init__(self, program: Callable[[int], Container], tester: Callable[[], Container], provenance: str) -> None:
+        self._new_program, self._tester = program, tester
+        self.provenance = provenance
+        self._source: tuple[str, str] = ("", "")
+        self._built: Container | None = None
+
+    def compile(self, source: str, language: str, memory_mb: int) -> Compiled:
+        """See the protocol."""
+        self._source, self._built = (source, language), None
+        found = LANGUAGES[language]
+        limits = Limits(found.compile_s, 3 * found.compile_s, memory_mb, _COMPILER_OUTPUT)
+        container = self._new_program(memory_mb)
+        order = {**_order("", limits), "do": "compile", "compiler": found.compile, "product": PRODUCT}
+        if found.compile is not None:
+            order["argv"] = list(found.compile)
+        container.order(order, source.encode("utf-8", "surrogatepass"))
+        frame = container.receive(time.monotonic() + limits.wall_s + _GRACE_S)
+        _mark(container, frame)
+        errors = frame.blob.decode(errors="replace")
+        if frame.header["oom"] or frame.header["stopped"]:
+            errors = f"the compiler was stopped: {frame.header['stopped'] or 'memory'}"
+        self._built = container
+        return Compiled(not frame.header["failed"], errors)
+
+    def _program(self, memory_mb: int) -> Container:
+        """The container in which the program is compiled: a new one, if a test has left the last one dirty."""
+        container = self._new_program(memory_mb)
+        if container is not self._built and not self.compile(*self._source, memory_mb).ok:
+            raise SandboxFault("what compiled before does not compile again")
+        return container
+
+    def run(self, stdin: bytes, limits: Limits) -> Run:
+        """See the protocol."""
+        container = self._program(limits.memory_mb)
+        compiled = LANGUAGES[self._source[1]].compile is not None
+        order = _order("exec" if compiled else "main", limits)
+        if compiled:
+            order["argv"] = [f"/work/.bin/{PRODUCT}"]
+        container.order(order, stdin)
+        return _ended(container, container.receive(time.monotonic() + limits.wall_s + _GRACE_S), limits)
+
+    def call(self, request: Mapping[str, Any], limits: Limits) -> tuple[Run, dict[str, Any] | None]:
+        """See the protocol."""
+        container = self._program(limits.memory_mb)
+        container.order(_order("serve", limits), b"null")
+        container.order({"do": "channel"}, _framed(request))
+        said, deadline = bytearray(), time.monotonic() + limits.wall_s + _GRACE_S
+        while (frame := container.receive(deadline)).header["is"] == "channel":
+            said += frame.blob
+            if _n_frames(said) == 2 or len(said) > limits.output_bytes:  # that it is loaded, and the reply
+                container.order({"do": "stop"})
+        replies = list(_split(said))
+        return _ended(container, frame, limits), _readable(replies[-1]) if replies else None
+
+    def converse(self, plan: Mapping[str, Any], limits: Limits) -> Conversation:
+        """See the protocol."""
+        program, tester = self._program(limits.memory_mb), self._tester()
+        theirs = Limits(limits.cpu_s + _TESTER_S, limits.wall_s + _TESTER_S, limits.memory_mb, limits.output_bytes)
+        program.order(_order("serve", limits), b"null")
+        tester.order(_order("tester", theirs), json.dumps(plan).encode())
+        return _Relay(program, tester, limits, theirs).run()
+
+    def share(self, plan: Mapping[str, Any], limits: Limits, *, perturbed: bool) -> tuple[Run, list[dict[str, Any]]]:
+        """See the protocol."""
+        container = self._program(limits.memory_mb)
+        container.order(_order("control" if perturbed else "shared", limits), json.dumps(plan).encode())
+        said, deadline = bytearray(), time.monotonic() + limits.wall_s + _GRACE_S
+        while (frame := container.receive(deadline)).header["is"] == "channel":
+            said += frame.blob[: max(0, limits.output_bytes - len(said))]
+        reports = [found for text in _split(said) if (found := _readable(text)) is not None]
+        return _ended(container, frame, limits), [r["report"] for r in reports if isinstance(r.get("report"), dict)]
+
+
+class _Relay:
+    """Passes on what a program and its tests say to each other, and keeps what the tests report to us."""
+
+    def __init__(self, program: Container, tester: Container, limits: Limits, theirs: Limits) -> None:
+        self._program, self._tester = program, tester
+        self._limits, self._theirs = limits, theirs
+        self._said = bytearray()
+        self._n_passed = 0
+        self._reports: list[dict[str, Any]] = []
+        self._ends: dict[str, Run] = {}
+
+    def run(self) -> Conversation:
+        deadline = time.monotonic() + self._theirs.wall_s + _GRACE_S
+        both = [self._program, self._tester]
+        while len(self._ends) < 2:
+            waiting = [container for container in both if not container.has_frame()]
+            if len(waiting) == 2:
+                ready, _, _ = select.select(waiting, [], [], max(0.0, deadline - time.monotonic()))
+                if not ready:
+                    raise SandboxFault("neither program nor tests end")
+                for container in ready:
+                    container.read()
+            if self._program.has_frame():
+                self._from_program(self._program.receive(deadline))
+            if self._tester.has_frame():
+                self._from_tester(self._tester.receive(deadline))
+        return Conversation(self._ends["program"], self._ends["tester"], self._reports)
+
+    def _from_program(self, frame: Frame) -> None:
+        if frame.header["is"] == "channel":
+            self._n_passed += len(frame.blob)
+            if self._n_passed > _MAX_CONVERSATION:
+                self._program.order({"do": "stop"})
+            elif "tester" not in self._ends:
+                self._tester.order({"do": "channel"}, frame.blob)
+            return
+        self._ends["program"] = _ended(self._program, frame, self._limits)
+        if "tester" not in self._ends:
+            self._tester.order({"do": "hangup"})
+
+    def _from_tester(self, frame: Frame) -> None:
+        if frame.header["is"] == "channel":
+            self._said += frame.blob
+            for text in _split(self._said, consume=True):
+                message = json.loads(text)
+                if "report" in message:
+                    self._reports.append(message["report"])
+                elif "program" not in self._ends:
+                    self._program.order({"do": "channel"}, _LENGTH.pack(len(text)) + text)
+            return
+        self._ends["tester"] = _ended(self._tester, frame, self._theirs)
+        if "program" not in self._ends:
+            self._program.order({"do": "stop"})
+
+
+def _order(mode: str, limits: Limits) -> dict[str, Any]:
+    return {
+        "do": "run",
+        "mode": mode,
+        "cpu_s": limits.cpu_s,
+        "wall_s": limits.wall_s,
+        "output_bytes": limits.output_bytes,
+        "file_bytes": 64 << 20,
+        "stack_bytes": min(limits.memory_mb, 256) << 20,
+    }
+
+
+def _mark(container: Container, frame: Frame) -> None:
+    container.dirty = container.dirty or frame.header.get("dirty", "")
+
+
+def _ended(container: Container, frame: Frame, limits: Limits) -> Run:
+    header = frame.header
+    _mark(container, frame)
+    n_out = header["n_out"]
+    return Run(
+        stdout=frame.blob[:n_out],
+        stderr=frame.blob[n_out:].decode(errors="replace"),
+        status=header["status"],
+        signal=header["signal"],
+        stopped=header["stopped"],
+        out_of_memory=header["oom"] or header["rss_mb"] > limits.memory_mb,
+        cpu_s=header["cpu_s"],
+        wall_s=header["wall_s"],
+        rss_mb=header["rss_mb"],
+    )
+
+
+def _framed(message: Mapping[str, Any]) -> bytes:
+    text = json.dumps(message).encode()
+    return _LENGTH.pack(len(text)) + text
+
+
+def _n_frames(data: bytearray) -> int:
+    return len(_split(data))
+
+
+def _split(data: bytearray, *, consume: bool = False) -> list[bytes]:
+    """The whole frames at the head of what was said on a channel."""
+    texts, start = [], 0
+    while len(data) >= start + _LENGTH.size:
+        end = start + _LENGTH.size + _LENGTH.unpack_from(data, start)[0]
+        if len(data) < end:
+            break
+        texts.append(bytes(data[start + _LENGTH.size : end]))
+        start = end
+    if consume:
+        del data[:start]
+    return texts
+
+
+def _readable(text: bytes) -> dict[str, Any] | None:
+    """A message that the program may have written itself."""
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) else None
