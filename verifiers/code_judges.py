@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from verifiers.code_results import CaseResult, Code, fault_of
 from verifiers.output_comparison import why_different
+from verifiers.perturbation import accepted, perturbed
+from verifiers.sandbox.inside.values import Malformed, decode, encode
+from verifiers.value_comparison import same_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -13,8 +16,6 @@ if TYPE_CHECKING:
     from tracemill.recipe_verify import CodeTests
     from verifiers.code_cases import Case
     from verifiers.sandbox.protocol import Limits, Run, Session
-
-Judge = "Callable[[Session, Case, Limits, CodeTests], list[CaseResult]]"
 
 
 def judge_stdio(session: Session, case: Case, limits: Limits, settings: CodeTests) -> list[CaseResult]:
@@ -33,4 +34,122 @@ def _confirmed(attempt: Callable[[], Run]) -> Run:
     return attempt() if run.stopped == "wall" and run.cpu_s > 0.1 * run.wall_s else run
 
 
-JUDGES: Final[Mapping[str, Any]] = {"stdio": judge_stdio}
+def judge_call(session: Session, case: Case, limits: Limits, settings: CodeTests) -> list[CaseResult]:
+    """Arguments in, a value out, compared here."""
+    request = case.request or {}
+    message = {
+        "op": "call",
+        "target": ["name", request["entry_point"]],
+        "args": [encode(value) for value in request["args"]],
+        "kwargs": {name: encode(value) for name, value in request["kwargs"].items()},
+    }
+    run, reply = session.call(message, limits)
+    fault = _fault_before_end(run, limits)
+    if fault is not None:
+        return [fault]
+    if reply is None or "value" not in reply:
+        raised = (reply or {}).get("raised") or (reply or {}).get("failed")
+        return [CaseResult(Code.RE, _shown_error(raised) if raised else "it ended without a value", run.wall_s)]
+    try:
+        got = decode(reply["value"], lambda handle: _Opaque(str(handle[2:3])))
+    except Malformed as error:
+        return [CaseResult(Code.RE, f"its value cannot be read: {error}", run.wall_s)]
+    if same_value(case.expected, got, settings.float_tolerance):
+        return [CaseResult(Code.AC, "", run.wall_s)]
+    return [CaseResult(Code.WA, f"expected {_shown(case.expected)}, got {_shown(got)}", run.wall_s)]
+
+
+class _Opaque:
+    """A value that is no plain data, and equal to none."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def __repr__(self) -> str:
+        return f"an object {self._kind}"
+
+
+def judge_script(session: Session, case: Case, limits: Limits, settings: CodeTests) -> list[CaseResult]:  # noqa: ARG001
+    """Tests in a container of their own; beside the program only where they need more of it than plain data."""
+    plan = dict(case.plan or {})
+    talk = session.converse(plan, limits)
+    results = read_reports(talk.program, talk.tester, talk.reports, limits)
+    is_open = any(result.code in (Code.WA, Code.RE, Code.IE) for result in results)
+    if is_open and any(report.get("used_objects") for report in talk.reports):
+        return _judged_together(session, plan, limits) or results
+    return results
+
+
+def read_reports(program: Run, tester: Run, reports: list[dict[str, Any]], limits: Limits) -> list[CaseResult]:
+    """A code for each test that was reported, and one more where the last of them never came."""
+    wall_s = tester.wall_s
+    results = [_reported(report) for report in reports if "test" in report]
+    invalid = next((report["invalid"] for report in reports if "invalid" in report), None)
+    if invalid is not None:
+        return [CaseResult(Code.IE, f"the tests are at fault: {invalid}", wall_s)]
+    fault = _fault_before_end(program, limits)
+    ended = any(report.get("end") for report in reports)
+    if fault is not None:
+        return [*results, fault]
+    if not ended:
+        return [*results, CaseResult(Code.IE, f"the tests did not end: {_end_of(tester)}", wall_s)]
+    return results or [CaseResult(Code.RE, f"the program could not be tested: {_end_of(program)}", wall_s)]
+
+
+def _fault_before_end(program: Run, limits: Limits) -> CaseResult | None:
+    """Why the program's process ended before it was asked to. Being stopped by us is how it should end."""
+    return (
+        None
+        if program.stopped == "host" and not program.out_of_memory
+        else (
+            fault_of(program, limits) or CaseResult(Code.RE, "the program ended before its tests did", program.wall_s)
+        )
+    )
+
+
+def _reported(report: dict[str, Any]) -> CaseResult:
+    code = {"pass": Code.AC, "fail": Code.WA}.get(report["outcome"], Code.RE)
+    return CaseResult(code, "" if code is Code.AC else f"{report['test']}: {report['detail']}")
+
+
+def _judged_together(session: Session, plan: dict[str, Any], limits: Limits) -> list[CaseResult] | None:
+    """In one process, twice, the second time perturbed; None where that says no more than the first way did."""
+    control_plan = perturbed(plan)
+    if control_plan is None:
+        return None
+    both = {**plan, "perturbed": control_plan}
+    run, reports = session.share(both, limits, perturbed=False)
+    fault = fault_of(run, limits)
+    if fault is not None or not all(report["outcome"] == "pass" for report in reports if "test" in report):
+        return None
+    _, control = session.share(both, limits, perturbed=True)
+    if not accepted(reports, control):
+        return [CaseResult(Code.WA, "tests beside the program pass also when nothing can pass them", run.wall_s)]
+    return [CaseResult(Code.AC, "", run.wall_s) for report in reports if "test" in report]
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return "a value too large to show"
+    return text if len(text) <= 120 else f"{text[:120]}…"
+
+
+def _shown_error(raised: object) -> str:
+    if not isinstance(raised, dict):
+        return "it raised what cannot be read"
+    return f"{raised.get('type')}: {raised.get('text')}"[:300]
+
+
+def _end_of(run: Run) -> str:
+    last = [line for line in run.stderr.strip().splitlines() if line.strip()][-1:]
+    return last[0][:300] if last else f"exit status {run.status}, signal {run.signal}, stopped by {run.stopped}"
+
+
+JUDGES: Final[Mapping[str, Callable[[Session, Case, Limits, CodeTests], list[CaseResult]]]] = {
+    "stdio": judge_stdio,
+    "call": judge_call,
+    "assert": judge_script,
+    "script": judge_script,
+}

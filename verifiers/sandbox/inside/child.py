@@ -18,6 +18,8 @@ import threading
 import types
 from typing import Any
 
+from verifiers.sandbox.inside import shared, solution, tester
+
 CHANNEL = 3
 _PR_SET_DUMPABLE = 4
 _MAX_INT_DIGITS = 50_000  # LiveCodeBench's runner allows as many; the default of 4,300 fails programs that are right
@@ -136,15 +138,9 @@ def _exit_status(code: Any) -> int:
 def _beside_tests(mode: str, plan: Any, code: Any) -> int:
     """The other ways of being judged: see solution, tester and shared."""
     if mode == "serve":
-        from verifiers.sandbox.inside import solution
-
         return run_to_end(lambda: solution.serve(CHANNEL, code))
     if mode == "tester":
-        from verifiers.sandbox.inside import tester
-
         return run_to_end(lambda: tester.run_tests(CHANNEL, plan))
-    from verifiers.sandbox.inside import shared
-
     return run_to_end(lambda: shared.run_shared(CHANNEL, code, plan, mode == "control"))
 
 
