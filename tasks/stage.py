@@ -37,11 +37,13 @@ class Work:
     Attributes:
         section: the recipe section of the stage.
         inputs: handles by name.
+        before: outputs of the same work when it was last done provisionally; empty where it was not.
     """
 
     store: Store
     section: Any
     inputs: Mapping[str, Shard]
+    before: Mapping[str, Shard] = field(default_factory=dict)
 
     def table(self, name: str) -> pa.Table:
         """The table behind an input."""
@@ -70,6 +72,7 @@ class Produced:
         rows_kept: rows that went on.
         dropped: count by "stage/reason".
         facts: figures for people.
+        provisional: something outside was missing. The run goes on with this, and the next one does the work again.
     """
 
     outputs: Mapping[str, pa.Table | Shard]
@@ -77,6 +80,7 @@ class Produced:
     rows_kept: int
     dropped: dict[str, int] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    provisional: bool = False
 
 
 def split(rows_in: int, kept: Iterable[Row], kind: type[Row], dropped: list[Dropped], **facts: object) -> Produced:
@@ -182,23 +186,27 @@ def _perform(
     finished = store.find(name, key)
     if finished is not None:
         return finished
-    produced = run(Work(store, section, inputs))
-    return store.commit(
-        Manifest(
-            stage=name,
-            version=version,
-            key=key,
-            inputs={input_name: shard.sha256 for input_name, shard in inputs.items()},
-            outputs={
-                output: made if isinstance(made, Shard) else store.write_table(made)
-                for output, made in produced.outputs.items()
-            },
-            rows_in=produced.rows_in,
-            rows_kept=produced.rows_kept,
-            dropped=produced.dropped,
-            facts=produced.facts,
-        )
+    provisional = f"{name}-provisional"
+    before = store.find(provisional, key)
+    produced = run(Work(store, section, inputs, before.outputs if before else {}))
+    manifest = Manifest(
+        stage=name,
+        version=version,
+        key=key,
+        inputs={input_name: shard.sha256 for input_name, shard in inputs.items()},
+        outputs={
+            output: made if isinstance(made, Shard) else store.write_table(made)
+            for output, made in produced.outputs.items()
+        },
+        rows_in=produced.rows_in,
+        rows_kept=produced.rows_kept,
+        dropped=produced.dropped,
+        facts=produced.facts,
     )
+    if produced.provisional:
+        store.commit(manifest.model_copy(update={"stage": provisional}))
+        return manifest
+    return store.commit(manifest)
 
 
 def _is_passing(_task: Any, _task_run: Any, state: Any) -> bool:

@@ -9,8 +9,11 @@ from collections.abc import Iterable
 
 from tasks.stage import Produced, Work, stage
 from tracemill.recipe_verify import Verify
-from tracemill.schema import Outcome, Problem, Response, Verdict, digest, table_of
+from tracemill.schema import Outcome, Problem, Response, Verdict, digest, rows_of, table_of
 from verifiers import Attempt, Bench, attempt_of, verifier_versions, verify
+
+# Fact of a shard: responses that the sandbox failed to judge, by reason.
+UNJUDGED = "unjudged"
 
 VERSION = digest("verify", sorted(verifier_versions().items()))[:16]
 
@@ -25,14 +28,26 @@ def _bench(settings: Verify) -> Bench:
 
 @stage("verify", version=VERSION)
 def verify_shard(work: Work) -> Produced:
-    """One verdict for every response of a shard."""
+    """One verdict for every response of a shard; where the sandbox failed, the next run judges again."""
     problems = {problem.id: problem for problem in work.rows(Problem, "problems")}
     responses = work.rows(Response, "responses")
-    attempts = [attempt_of(problems[response.problem_id], response) for response in responses]
-    verdicts = list(verify(attempts, _bench(work.section)))
-    outcomes = Counter(verdict.outcome for verdict in verdicts)
+    settled = _settled(work)
+    pending = [response for response in responses if response.id not in settled]
+    attempts = [attempt_of(problems[response.problem_id], response) for response in pending]
+    settled |= {verdict.response_id: verdict for verdict in verify(attempts, _bench(work.section))}
+    verdicts = [settled[response.id] for response in responses]
+    unjudged = Counter(verdict.detail for verdict in verdicts if verdict.outcome == Outcome.SANDBOX_ERROR)
+    facts = {"outcomes": dict(Counter(verdict.outcome for verdict in verdicts)), UNJUDGED: dict(unjudged)}
     table = table_of(Verdict, verdicts)
-    return Produced({"verdicts": table}, len(responses), table.num_rows, facts={"outcomes": dict(outcomes)})
+    return Produced({"verdicts": table}, len(responses), table.num_rows, facts=facts, provisional=bool(unjudged))
+
+
+def _settled(work: Work) -> dict[str, Verdict]:
+    """Verdicts by response id that stand from an earlier try, in which the sandbox failed for the others."""
+    if "verdicts" not in work.before:
+        return {}
+    found = rows_of(Verdict, work.store.read_table(work.before["verdicts"]))
+    return {verdict.response_id: verdict for verdict in found if verdict.outcome != Outcome.SANDBOX_ERROR}
 
 
 def unjudgeable(problems: Iterable[Problem], settings: Verify) -> dict[str, str]:

@@ -24,7 +24,10 @@ def _missing_docker() -> str | None:
     if shutil.which("docker") is None:
         return "no docker command"
     answered = subprocess.run(["docker", "info"], capture_output=True, text=True, timeout=60, check=False)
-    return None if answered.returncode == 0 else "no Docker engine answers: start one"
+    if answered.returncode != 0:
+        return "no Docker engine answers: start one"
+    found = subprocess.run(["docker", "image", "inspect", "tracemill-sandbox"], capture_output=True, check=False)
+    return None if found.returncode == 0 else "no image tracemill-sandbox: run `make sandbox-image`"
 
 
 def _missing_vllm() -> str | None:

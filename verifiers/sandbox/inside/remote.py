@@ -92,8 +92,9 @@ class Program:
         self.used_objects = True
         if isinstance(value, Remote):
             return value._target  # noqa: SLF001 - a stand-in is ours
-        if getattr(builtins, getattr(value, "__name__", ""), None) is value:
-            return ["builtin", value.__name__]
+        name = str(getattr(value, "__name__", ""))
+        if getattr(builtins, name, None) is value:
+            return ["builtin", name]
         if callable(value):
             self._callbacks.append(value)
             return ["callback", len(self._callbacks) - 1]

@@ -143,8 +143,9 @@ class _Server:
         return encode(value, self._export)
 
     def _export(self, value: Any) -> list[Any]:
-        if isinstance(value, type) and getattr(builtins, value.__name__, None) is value:
-            return ["builtin", value.__name__]
+        name = type.__getattribute__(value, "__name__") if isinstance(value, type) else ""
+        if name and getattr(builtins, name, None) is value:
+            return ["builtin", name]
         self._objects.append(value)
         return ["handle", len(self._objects) - 1, type(value).__name__, callable(value)]
 

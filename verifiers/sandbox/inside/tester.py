@@ -34,11 +34,7 @@ def run_tests(fd: int, plan: dict[str, Any]) -> None:
     n_tests = 0
     if "loaded" in loaded:
         module = types.ModuleType("solution")
-        module.__dict__.update(
-            program.define(
-                loaded["loaded"], plan["setup"] + plan["statement"] if plan["kind"] == "assert" else plan["code"]
-            )
-        )
+        module.__dict__.update(program.define(loaded["loaded"], str(plan)))
         try:
             for name, test in collect(plan, module):
                 program.used_objects = False
