@@ -6,7 +6,7 @@ two holds is for ``tracemill.verdicts``. It is not asked where there is no refer
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tracemill.schema import Outcome, Verdict
 from tracemill.teacher import Refusal
@@ -40,12 +40,7 @@ set, a unit that the problem implies, and a longer explanation are the same. Ano
 part, and no final answer are different.
 Answer with JSON: {{"verdict": "same"}} or {{"verdict": "different"}}."""
 _OUTCOMES: Final = {"same": Outcome.CORRECT, "different": Outcome.INCORRECT}
-_SCHEMA: Final[dict[str, Any]] = {
-    "type": "object",
-    "properties": {"verdict": {"type": "string", "enum": list(_OUTCOMES)}},
-    "required": ["verdict"],
-    "additionalProperties": False,
-}
+_PATTERN: Final = rf'\{{"verdict": "({"|".join(_OUTCOMES)})"\}}'
 
 
 def can_judge(problem: Problem, categories: Collection[str]) -> bool:
@@ -67,7 +62,7 @@ def judge_request(problem: Problem, response: Response, settings: Judge) -> Requ
         reference=fenced("reference", problem.reference_answer or ""),
         answer=fenced("answer", response.answer),
     )
-    return constrained(settings, f"judge-{settings.prompt}", _SYSTEM, user, _SCHEMA)
+    return constrained(settings, f"judge-{settings.prompt}", _SYSTEM, user, _PATTERN)
 
 
 def judge_verdict(response: Response, answer: Completion | Refusal, settings: Judge) -> Verdict:
