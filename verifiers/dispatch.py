@@ -10,6 +10,7 @@ from tracemill.errors import UnknownKindError
 from tracemill.recipe_verify import Verify
 from tracemill.schema import Category, Verdict
 from verifiers.code_tests import CodeVerifier
+from verifiers.instructions.verifier import InstructionVerifier
 from verifiers.math_answer import MathVerifier
 from verifiers.protocol import Judgement, Means, Pending, unverifiable
 from verifiers.sandbox.docker_sandbox import DockerSandbox
@@ -43,7 +44,7 @@ def verifiers_for(settings: Verify) -> dict[str, Verifier]:
         Category.MATH: MathVerifier(),
         Category.CODE: CodeVerifier(settings.code),
         Category.CHOICE: NoVerifier(Category.CHOICE),
-        Category.INSTRUCTION: NoVerifier(Category.INSTRUCTION),
+        Category.INSTRUCTION: InstructionVerifier(settings.instructions),
         Category.OTHER: NoVerifier(Category.OTHER),
     }
 

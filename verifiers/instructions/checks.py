@@ -1,0 +1,200 @@
+"""What each constraint means, as IFEval's own checker has it (google-research, instruction_following_eval).
+
+A check is given the text of a response and its keyword arguments and says whether the constraint holds. Where the
+original passes or fails by accident, correctness decides, and a comment says so.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections import Counter
+from typing import Final
+
+from verifiers.instructions.sentences import count_sentences
+
+
+class Undecidable(Exception):  # noqa: N818 - a finding
+    """The constraint can be judged in general, but not on this text."""
+
+
+RELATIONS: Final = {
+    "at least": lambda n, wanted: n >= wanted,
+    "less than": lambda n, wanted: n < wanted,
+    "at most": lambda n, wanted: n <= wanted,
+    "exactly": lambda n, wanted: n == wanted,
+    # RLVR-IFeval's: ten per cent, and one at the least.
+    "around": lambda n, wanted: abs(n - wanted) <= max(1, round(wanted / 10)),
+}
+_SURE: Final = 0.8  # langdetect's probability, from which another language is another language
+_LIKELY: Final = 0.5
+
+
+def _compare(n_found: int, wanted: int, relation: str) -> bool:
+    return bool(RELATIONS[relation](n_found, wanted))
+
+
+def keywords_existence(text: str, *, keywords: list[str]) -> bool:
+    """Every keyword occurs. Literally: the original takes "C++" for a regular expression, and fails on it."""
+    return all(re.search(re.escape(word), text, re.IGNORECASE) for word in keywords)
+
+
+def keyword_frequency(text: str, *, keyword: str, frequency: int, relation: str) -> bool:
+    """The keyword occurs so often; literally, as above."""
+    return _compare(len(re.findall(re.escape(keyword), text, re.IGNORECASE)), frequency, relation)
+
+
+def forbidden_words(text: str, *, forbidden_words: list[str]) -> bool:
+    """None of the words occurs as a word of its own."""
+    return not any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE) for word in forbidden_words)
+
+
+def letter_frequency(text: str, *, letter: str, let_frequency: int, let_relation: str) -> bool:
+    """The letter occurs so often, in either case."""
+    return _compare(Counter(text.lower())[letter.lower()], let_frequency, let_relation)
+
+
+def response_language(text: str, *, language: str) -> bool:
+    """The text is in this language. Where the original cannot tell, it says that it is."""
+    found = dict(_languages(text))
+    if found.get(language, 0.0) >= _LIKELY:
+        return True
+    if max(found.values(), default=0.0) < _SURE:
+        raise Undecidable(f"the language cannot be told: {', '.join(found) or 'no words'}")
+    return False
+
+
+@functools.lru_cache(maxsize=64)  # the loose way asks eight times about nearly the same text
+def _languages(text: str) -> tuple[tuple[str, float], ...]:
+    from langdetect import DetectorFactory, LangDetectException, detect_langs
+
+    DetectorFactory.seed = 0  # it draws samples, and must draw the same ones each time
+    try:
+        return tuple((found.lang, found.prob) for found in detect_langs(text[:20_000]))
+    except LangDetectException:
+        return ()
+
+
+def number_sentences(text: str, *, num_sentences: int, relation: str) -> bool:
+    """So many sentences."""
+    return _compare(count_sentences(text), num_sentences, relation)
+
+
+def number_paragraphs(text: str, *, num_paragraphs: int) -> bool:
+    """Exactly so many paragraphs between ``***``, none of them empty but the first and the last."""
+    parts = [part.strip() for part in re.split(r"\s?\*\*\*\s?", text)]
+    return all(parts[1:-1]) and sum(map(bool, parts)) == num_paragraphs
+
+
+def number_words(text: str, *, num_words: int, relation: str) -> bool:
+    r"""So many words, which are runs of ``\w``."""
+    return _compare(len(re.findall(r"\w+", text)), num_words, relation)
+
+
+def nth_paragraph_first_word(text: str, *, num_paragraphs: int, nth_paragraph: int, first_word: str) -> bool:
+    """Exactly so many paragraphs between blank lines, and the n-th begins with this word."""
+    paragraphs = text.split("\n\n")
+    if sum(bool(part.strip()) for part in paragraphs) != num_paragraphs or not 1 <= nth_paragraph <= num_paragraphs:
+        return False
+    words = paragraphs[nth_paragraph - 1].split()
+    if not words:
+        return False
+    found = re.match(r"[^.,?!'\"]*", words[0].lstrip("'\""))
+    return found is not None and found.group().lower() == first_word.lower()
+
+
+def number_placeholders(text: str, *, num_placeholders: int) -> bool:
+    """At least so many ``[placeholders]``."""
+    return len(re.findall(r"\[.*?\]", text)) >= num_placeholders
+
+
+def postscript(text: str, *, postscript_marker: str) -> bool:
+    """A postscript with this marker."""
+    patterns = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}
+    pattern = patterns.get(postscript_marker, re.escape(postscript_marker.lower()))
+    return re.search(pattern, text.lower()) is not None
+
+
+def number_bullet_lists(text: str, *, num_bullets: int) -> bool:
+    """Exactly so many bullets, ``*`` or ``-`` at the beginning of a line."""
+    return len(re.findall(r"^\s*\*[^\*].*$|^\s*-.*$", text, re.MULTILINE)) == num_bullets
+
+
+CHOICES: Final = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
+
+
+def constrained_response(text: str, *, options: list[str] | None = None) -> bool:
+    """One of the options is in the text: IFEval's three, or the row's own."""
+    return any(option in text for option in options or CHOICES)
+
+
+def number_highlighted_sections(text: str, *, num_highlights: int) -> bool:
+    """At least so many ``*highlights*`` or ``**highlights**`` that are not empty."""
+    single = [found.strip("*").strip() for found in re.findall(r"\*[^\n\*]*\*", text)]
+    double = [found[2:-2].strip() for found in re.findall(r"\*\*[^\n\*]*\*\*", text)]
+    return sum(map(bool, single)) + sum(map(bool, double)) >= num_highlights
+
+
+def multiple_sections(text: str, *, section_spliter: str, num_sections: int) -> bool:
+    """At least so many sections that begin with the word and a number."""
+    return len(re.findall(rf"{re.escape(section_spliter)}\s?\d+", text)) >= num_sections
+
+
+def json_format(text: str) -> bool:
+    """All of it is JSON, in a fence or not."""
+    bare = re.sub(r"^```(?:json)?|```$", "", text.strip(), flags=re.IGNORECASE).strip()
+    try:
+        json.loads(bare)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def title(text: str) -> bool:
+    """A ``<<title>>`` that is not empty."""
+    return any(found.lstrip("<").rstrip(">").strip() for found in re.findall(r"<<[^\n]+>>", text))
+
+
+def two_responses(text: str) -> bool:
+    """Two different responses between ``******``."""
+    parts = [part.strip() for part in text.split("******")]
+    found = [part for part in parts if part]
+    return all(parts[1:-1]) and len(found) == 2 and found[0] != found[1]
+
+
+def repeat_prompt(text: str, *, prompt_to_repeat: str) -> bool:
+    """The text begins with the prompt."""
+    return text.strip().lower().startswith(prompt_to_repeat.strip().lower())
+
+
+def end_checker(text: str, *, end_phrase: str) -> bool:
+    """The text ends with the phrase, quotation marks aside."""
+    return text.strip().strip('"').lower().endswith(end_phrase.strip().lower())
+
+
+def quotation(text: str) -> bool:
+    """All of it is between double quotation marks."""
+    bare = text.strip()
+    return len(bare) > 1 and bare[0] == bare[-1] == '"'
+
+
+def capital_word_frequency(text: str, *, capital_frequency: int, capital_relation: str) -> bool:
+    """So many words in capitals. A hyphenated one is one word, as nltk has it."""
+    words = re.findall(r"\w+(?:[-'’.]\w+)*", text)
+    return _compare(sum(word.isupper() for word in words), capital_frequency, capital_relation)
+
+
+def english_capital(text: str) -> bool:
+    """English, all in capitals. The language is told from small letters: detectors know few words in capitals."""
+    return text.isupper() and response_language(text.lower(), language="en")
+
+
+def english_lowercase(text: str) -> bool:
+    """English, with no capital."""
+    return text.islower() and response_language(text, language="en")
+
+
+def no_comma(text: str) -> bool:
+    """No comma at all."""
+    return "," not in text

@@ -1,0 +1,106 @@
+"""The 25 constraints of IFEval: name, arguments, and what it takes to hold. A name that is not here is not judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from verifiers.instructions import checks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """One kind of constraint.
+
+    Attributes:
+        check: whether it holds of a text.
+        arguments: type of each keyword argument.
+        optional: those that a row need not name.
+    """
+
+    check: Callable[..., bool]
+    arguments: Mapping[str, type] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
+
+
+class Relation(str):
+    """An argument that is one of ``checks.RELATIONS``."""
+
+    __slots__ = ()
+
+
+CONSTRAINTS: Final[Mapping[str, Constraint]] = {
+    "keywords:existence": Constraint(checks.keywords_existence, {"keywords": list}),
+    "keywords:frequency": Constraint(
+        checks.keyword_frequency, {"keyword": str, "frequency": int, "relation": Relation}
+    ),
+    "keywords:forbidden_words": Constraint(checks.forbidden_words, {"forbidden_words": list}),
+    "keywords:letter_frequency": Constraint(
+        checks.letter_frequency, {"letter": str, "let_frequency": int, "let_relation": Relation}
+    ),
+    "language:response_language": Constraint(checks.response_language, {"language": str}),
+    "length_constraints:number_sentences": Constraint(
+        checks.number_sentences, {"num_sentences": int, "relation": Relation}
+    ),
+    "length_constraints:number_paragraphs": Constraint(checks.number_paragraphs, {"num_paragraphs": int}),
+    "length_constraints:number_words": Constraint(checks.number_words, {"num_words": int, "relation": Relation}),
+    "length_constraints:nth_paragraph_first_word": Constraint(
+        checks.nth_paragraph_first_word, {"num_paragraphs": int, "nth_paragraph": int, "first_word": str}
+    ),
+    "detectable_content:number_placeholders": Constraint(checks.number_placeholders, {"num_placeholders": int}),
+    "detectable_content:postscript": Constraint(checks.postscript, {"postscript_marker": str}),
+    "detectable_format:number_bullet_lists": Constraint(checks.number_bullet_lists, {"num_bullets": int}),
+    "detectable_format:constrained_response": Constraint(
+        checks.constrained_response, {"options": list}, frozenset({"options"})
+    ),
+    "detectable_format:number_highlighted_sections": Constraint(
+        checks.number_highlighted_sections, {"num_highlights": int}
+    ),
+    "detectable_format:multiple_sections": Constraint(
+        checks.multiple_sections, {"section_spliter": str, "num_sections": int}
+    ),
+    "detectable_format:json_format": Constraint(checks.json_format),
+    "detectable_format:title": Constraint(checks.title),
+    "combination:two_responses": Constraint(checks.two_responses),
+    "combination:repeat_prompt": Constraint(checks.repeat_prompt, {"prompt_to_repeat": str}),
+    "startend:end_checker": Constraint(checks.end_checker, {"end_phrase": str}),
+    "startend:quotation": Constraint(checks.quotation),
+    "change_case:capital_word_frequency": Constraint(
+        checks.capital_word_frequency, {"capital_frequency": int, "capital_relation": Relation}
+    ),
+    "change_case:english_capital": Constraint(checks.english_capital),
+    "change_case:english_lowercase": Constraint(checks.english_lowercase),
+    "punctuation:no_comma": Constraint(checks.no_comma),
+}
+
+
+def why_unusable(name: str, arguments: Mapping[str, Any]) -> str | None:
+    """Why nothing can be judged by this constraint, naming what, got and expected; None if it can."""
+    constraint = CONSTRAINTS.get(name)
+    if constraint is None:
+        return f"constraint {name!r} is not known"
+    for argument, kind in constraint.arguments.items():
+        if argument not in arguments:
+            if argument in constraint.optional:
+                continue
+            return f"{name}: {argument} is missing; got: {', '.join(sorted(arguments)) or 'no arguments'}"
+        problem = _misfit(arguments[argument], kind)
+        if problem:
+            return f"{name}: {argument} is {arguments[argument]!r:.80}; expected: {problem}"
+    unknown = sorted(set(arguments) - set(constraint.arguments))
+    return f"{name}: no such argument: {', '.join(unknown)}" if unknown else None
+
+
+def _misfit(value: Any, kind: type) -> str | None:
+    """What was expected of an argument, or None if it is so."""
+    if kind is Relation:
+        return None if value in checks.RELATIONS else f"one of {', '.join(checks.RELATIONS)}"
+    if kind is int:
+        return None if type(value) is int and value >= 0 else "a number"
+    if kind is list:
+        fits = isinstance(value, list) and value and all(isinstance(item, str) and item for item in value)
+        return None if fits else "a list of texts"
+    return None if isinstance(value, str) and value.strip() else "a text"

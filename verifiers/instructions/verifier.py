@@ -1,0 +1,76 @@
+"""The instruction verifier: every constraint of a row judged, and the share that holds against the mark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from tracemill.prompts import UNCLOSED_THINK
+from tracemill.schema import Outcome
+from verifiers.instructions.constraints import why_unusable
+from verifiers.instructions.dialects import canonical
+from verifiers.protocol import Judgement, Pending, incorrect, unverifiable
+from verifiers.worker_pool import TimedOut, Value
+
+if TYPE_CHECKING:
+    from tracemill.recipe_verify import Instructions
+    from verifiers.protocol import Attempt, Means
+    from verifiers.worker_pool import JobResult
+
+_JUDGE: Final = "verifiers.instructions.judgement:judge"
+
+
+class InstructionVerifier:
+    """See the module.
+
+    Args:
+        settings: section ``verify.instructions`` of the recipe.
+    """
+
+    version: Final = "instructions@1"
+
+    def __init__(self, settings: Instructions) -> None:
+        self._settings = settings
+
+    def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
+        """Refuses at once what cannot be judged, and hands the rest to a worker."""
+        if not attempt.constraints:
+            return unverifiable(None, "the problem has no constraints")
+        if not all(isinstance(constraint, dict) for constraint in attempt.constraints):
+            return unverifiable(None, "a constraint is no object with id and kwargs")
+        constraints = [canonical(constraint) for constraint in attempt.constraints]
+        unusable = [why for name, arguments in constraints if (why := why_unusable(name, arguments))]
+        if unusable:
+            return unverifiable(None, "; ".join(unusable))
+        if attempt.fault == UNCLOSED_THINK:
+            return incorrect(None, "the response ends inside its think part")
+        if not attempt.answer.strip():
+            return incorrect(None, "the response has no answer")
+        listed = [[name, arguments] for name, arguments in constraints]
+        future = means.pool.submit(_JUDGE, attempt.answer, listed, self._settings.mode)
+        return Pending(future, self._conclude)
+
+    def _conclude(self, result: JobResult) -> Judgement:
+        if isinstance(result, TimedOut):
+            return Judgement(Outcome.TIMEOUT, None, None, f"judging took more than {result.seconds:g} s")
+        if not isinstance(result, Value):
+            return unverifiable(None, f"the answer was not judged, the worker crashed: {result.reason}")
+        findings: list[dict[str, Any]] = result.value
+        n_held = sum(finding["holds"] is True for finding in findings)
+        n_open = sum(finding["holds"] is None for finding in findings)
+        detail = f"{n_held}/{len(findings)} constraints hold{_reasons(findings)}"
+        share, mark = n_held / len(findings), self._settings.pass_mark
+        if share >= mark:
+            return Judgement(Outcome.CORRECT, share, None, detail)
+        if (n_held + n_open) / len(findings) >= mark:
+            return unverifiable(None, detail)
+        return Judgement(Outcome.INCORRECT, share, None, detail)
+
+
+def _reasons(findings: list[dict[str, Any]]) -> str:
+    failed = [
+        f"; {finding['id']} {'fails' if finding['holds'] is False else 'cannot be told'}"
+        + (f" ({finding['why']})" if finding["why"] else "")
+        for finding in findings
+        if finding["holds"] is not True
+    ]
+    return "".join(failed)
