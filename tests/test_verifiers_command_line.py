@@ -73,9 +73,23 @@ def test_bad_rows_get_a_verdict_and_do_not_stop_the_good_ones() -> None:
 
 
 def test_kinds_of_rows() -> None:
-    """Rows without verifier, reference, answer or end of thinking, and odd characters, each get their outcome."""
+    """Rows without verifier, tests, reference, answer or end of thinking, and odd ones, each get their outcome."""
+    program = {
+        "category": "code",
+        "response": "```python\nprint(4)\n```",
+        "tests": {"kind": "stdio", "cases": [{"stdin": "", "stdout": "4"}]},
+    }
     rows = [
-        (encoded(category="code"), "unverifiable", "no verifier for code"),
+        (encoded(category="other"), "unverifiable", "no verifier for other"),
+        (encoded(category="code"), "unverifiable", "IE: the kind of tests is 'NoneType'"),
+        (encoded(**program), "sandbox_error", "no sandbox was asked for; run again with --sandbox docker"),
+        (encoded(**{**program, "response": "print(4)"}), "incorrect", "no program found"),
+        (encoded(category="choice", reference_answer="B", response=r"\boxed{B}"), "correct", "the same letter"),
+        (
+            encoded(category="instruction", constraints=[{"id": "punctuation:no_comma", "kwargs": {}}]),
+            "correct",
+            "1/1 constraints hold",
+        ),
         (encoded(reference_answer=None), "unverifiable", "the reference is missing"),
         (encoded(response=r"<think>so \boxed{2}"), "incorrect", "the response ends inside its think part"),
         (encoded(response="<think>hm</think>"), "incorrect", "no answer found in the response"),

@@ -22,22 +22,29 @@ def test_every_category_has_an_entry() -> None:
     """Each category of the schema is dispatched to a verifier with a version."""
     assert set(verifiers_for(Verify())) == set(Category)
     assert verifier_versions() == {
-        "choice": "none@1",
-        "code": "none@1",
-        "instruction": "none@1",
+        "choice": "choice@1",
+        "code": "code@1",
+        "instruction": "instructions@1",
         "math": "math@1",
         "other": "none@1",
     }
     assert list(verifier_versions()) == sorted(verifier_versions())
 
 
-@pytest.mark.parametrize("category", [c for c in Category if c is not Category.MATH])
-def test_what_has_no_verifier_is_never_correct(category: Category) -> None:
-    """A category without a verifier is unverifiable and unscored, also where answer and reference are the same."""
-    [verdict] = verify([Attempt("r", category, "?", "5", reference_answer="5", problem_id="p")], Bench(Verify()))
+def test_what_has_no_verifier_is_never_correct() -> None:
+    """An open answer is unverifiable by rule and unscored, also where answer and reference are the same."""
+    [verdict] = verify([Attempt("r", "other", "?", "5", reference_answer="5", problem_id="p")], Bench(Verify()))
     assert (verdict.response_id, verdict.problem_id) == ("r", "p")
     assert (verdict.outcome, verdict.score, verdict.extracted) == ("unverifiable", None, None)
-    assert (verdict.verifier, verdict.detail) == ("none@1", f"no verifier for {category}")
+    assert (verdict.verifier, verdict.detail) == ("none@1", "no verifier for other")
+
+
+@pytest.mark.parametrize("category", list(Category))
+def test_what_nothing_can_be_judged_by_is_unverifiable(category: Category) -> None:
+    """Without reference, tests and constraints no category has anything to judge by, and none says correct."""
+    with Bench(Verify()) as bench:
+        [verdict] = verify([Attempt("r", category, "?", "5")], bench)
+    assert (verdict.outcome, verdict.score) == ("unverifiable", None)
 
 
 def test_an_unknown_category_raises() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 from tracemill.errors import UnknownKindError
 from tracemill.recipe_verify import Verify
 from tracemill.schema import Category, Verdict
+from verifiers.choice_answer import ChoiceVerifier
 from verifiers.code_tests import CodeVerifier
 from verifiers.instructions.verifier import InstructionVerifier
 from verifiers.math_answer import MathVerifier
@@ -43,7 +44,7 @@ def verifiers_for(settings: Verify) -> dict[str, Verifier]:
     return {
         Category.MATH: MathVerifier(),
         Category.CODE: CodeVerifier(settings.code),
-        Category.CHOICE: NoVerifier(Category.CHOICE),
+        Category.CHOICE: ChoiceVerifier(),
         Category.INSTRUCTION: InstructionVerifier(settings.instructions),
         Category.OTHER: NoVerifier(Category.OTHER),
     }

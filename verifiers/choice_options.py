@@ -1,0 +1,122 @@
+"""The options of a multiple-choice prompt, and what a short text names among them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from verifiers.answer_words import core
+from verifiers.math_text import read_number, tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# "A." "(A)" "A)" "A:" "[A]" "**A.**" "- A." "1." before a blank and a text; also with a full-width stop or colon.
+_MARK: Final = re.compile(
+    r"(?:(?<=\s)|^)(?:[-*•]\s+)?[*_(\[（]*([A-Ja-j1-9])(?:[.):\]．：、）]+[*_]*|[*_]+)(?=\s|\S)", re.MULTILINE
+)
+_LETTERS: Final = "ABCDEFGHIJ"
+_LETTER: Final = re.compile(
+    r"[\s*_$(\[（]*(?:option|choice|选项)?\s*[(\[（]?([A-Ja-j])[)\]）]?[\s*_$.。:：)]*", re.IGNORECASE
+)
+_LABELLED: Final = re.compile(r"[*_(\[（]*([A-J])(?:[)\]）][.:]?|[.:：、])[*_]*\s*(\S.*)", re.DOTALL)
+_SEVERAL: Final = re.compile(r"[(\[]?([A-J])[)\]]?(?:\s*(?:,|;|&|、|，|and|和)\s*(?:and\s+)?[(\[]?([A-J])[)\]]?)+\.?")
+_SHORT_WORDS: Final = 12
+
+
+class Named(NamedTuple):
+    """What a text says.
+
+    Attributes:
+        letters: of the options it names, or empty.
+        text: in one spelling, where it names none.
+    """
+
+    letters: frozenset[str]
+    text: str
+
+
+def options_of(prompt: str) -> dict[str, str]:
+    """The options of a prompt by upper-case letter (1, 2, 3 are A, B, C); empty where it lists none.
+
+    The last run of consecutive labels that begins with the first one counts: examples come before the question.
+    """
+    runs: list[list[re.Match[str]]] = []
+    for mark in _MARK.finditer(prompt):
+        index = _index(mark.group(1))
+        if index == 0:
+            runs.append([mark])
+        elif runs and index == len(runs[-1]) and _same_kind(runs[-1][0], mark):
+            runs[-1].append(mark)
+    found = [run for run in runs if len(run) >= 2]
+    if not found:
+        return {}
+    run = found[-1]
+    ends = [mark.start() for mark in run[1:]] + [_end_of_last(prompt, run[-1].end())]
+    texts = [prompt[mark.end() : end].strip(" \t\n*_;,") for mark, end in zip(run, ends, strict=True)]
+    return {_LETTERS[i]: text for i, text in enumerate(texts)}
+
+
+def _index(label: str) -> int:
+    return int(label) - 1 if label.isdigit() else _LETTERS.index(label.upper())
+
+
+def _same_kind(first: re.Match[str], other: re.Match[str]) -> bool:
+    a, b = first.group(1), other.group(1)
+    return (a.isdigit(), a.isupper()) == (b.isdigit(), b.isupper())
+
+
+def _end_of_last(prompt: str, start: int) -> int:
+    end = prompt.find("\n", start)
+    return len(prompt) if end < 0 else end
+
+
+def named(text: str, options: Mapping[str, str]) -> Named | None:
+    """What a short text names: options by letter, by label and text, or by text alone; else itself.
+
+    None where it is long, or names an option's text that stands under two letters.
+    """
+    text = core(_plain(text))
+    letter = _LETTER.fullmatch(text)
+    if letter and (text.strip(" *_$.()[]（）").isupper() or options):
+        return Named(frozenset(letter.group(1).upper()), "")
+    several = _letters(text, options)
+    if several:
+        return Named(several, "")
+    labelled = _LABELLED.fullmatch(text)
+    if labelled and (not options or labelled.group(1) in options):
+        return Named(frozenset(labelled.group(1)), "")
+    folded = fold(text)
+    holding = [letter for letter, option in options.items() if fold(option) == folded]
+    if len(holding) > 1:
+        return None
+    if holding:
+        return Named(frozenset(holding), "")
+    return Named(frozenset(), folded) if folded and len(folded.split()) <= _SHORT_WORDS else None
+
+
+def _letters(text: str, options: Mapping[str, str]) -> frozenset[str]:
+    """Several letters: ``A, C`` or ``A and C``, and ``ACD`` where the prompt lists options."""
+    bare = text.strip(" .()[]$")
+    if _SEVERAL.fullmatch(bare):
+        return frozenset(re.findall(r"\b[A-J]\b", bare))
+    is_run = len(bare) > 1 and bare.isupper() and set(bare) <= set(options) and sorted(set(bare)) == list(bare)
+    return frozenset(bare) if is_run else frozenset()
+
+
+def _plain(text: str) -> str:
+    r"""Without ``\text{}`` and its kin, emphasis, and white space at the ends."""
+    found = text.strip()
+    while (match := re.fullmatch(r"\\(?:text|mathrm|mathbf|textbf)\s*\{(.*)\}", found, re.DOTALL)) is not None:
+        found = match.group(1).strip()
+    found = re.sub(r"\\(?:text|mathrm|mathbf|textbf)\s*\{([^{}]*)\}", r"\1", found)
+    return re.sub(r"^\*\*(.*)\*\*$", r"\1", found, flags=re.DOTALL).strip()
+
+
+def fold(text: str) -> str:
+    """One spelling of a short text: numbers by value, words in lower case without their last stop."""
+    plain = tidy(_plain(text))
+    number = read_number(plain)
+    if number is not None:
+        return str(number.value)
+    return " ".join(plain.lower().replace("\\", " ").split()).strip(" .'\"`")
