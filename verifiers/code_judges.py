@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from verifiers.code_results import CaseResult, Code, fault_of
 from verifiers.output_comparison import why_different
-from verifiers.perturbation import accepted, perturbed
 from verifiers.sandbox.inside.values import Malformed, decode, encode
 from verifiers.value_comparison import same_value
 
@@ -70,13 +69,20 @@ class _Opaque:
 
 
 def judge_script(session: Session, case: Case, limits: Limits, settings: CodeTests) -> list[CaseResult]:  # noqa: ARG001
-    """Tests in a container of their own; beside the program only where they need more of it than plain data."""
+    """Tests in a container of their own.
+
+    Where they fail on objects of the program's they may need its very process; then nothing is said about it.
+    """
     plan = dict(case.plan or {})
     talk = session.converse(plan, limits)
     results = read_reports(talk.program, talk.tester, talk.reports, limits)
-    is_open = any(result.code in (Code.WA, Code.RE, Code.IE) for result in results)
-    if is_open and any(report.get("used_objects") for report in talk.reports):
-        return _judged_together(session, plan, limits) or results
+    failed = any(result.code in (Code.WA, Code.RE) for result in results)
+    if (
+        failed
+        and any(report.get("used_objects") for report in talk.reports)
+        and _needs_one_process(session, plan, limits)
+    ):
+        return [CaseResult(Code.IE, "the tests pass in the program's own process alone, which proves nothing")]
     return results
 
 
@@ -112,20 +118,11 @@ def _reported(report: dict[str, Any]) -> CaseResult:
     return CaseResult(code, "" if code is Code.AC else f"{report['test']}: {report['detail']}")
 
 
-def _judged_together(session: Session, plan: dict[str, Any], limits: Limits) -> list[CaseResult] | None:
-    """In one process, twice, the second time perturbed; None where that says no more than the first way did."""
-    control_plan = perturbed(plan)
-    if control_plan is None:
-        return None
-    both = {**plan, "perturbed": control_plan}
-    run, reports = session.share(both, limits, perturbed=False)
-    fault = fault_of(run, limits)
-    if fault is not None or not all(report["outcome"] == "pass" for report in reports if "test" in report):
-        return None
-    _, control = session.share(both, limits, perturbed=True)
-    if not accepted(reports, control):
-        return [CaseResult(Code.WA, "tests beside the program pass also when nothing can pass them", run.wall_s)]
-    return [CaseResult(Code.AC, "", run.wall_s) for report in reports if "test" in report]
+def _needs_one_process(session: Session, plan: dict[str, Any], limits: Limits) -> bool:
+    """Whether the tests pass in the program's own process. That it is right does not follow: it may have cheated."""
+    run, reports = session.share(plan, limits)
+    outcomes = [report.get("outcome") for report in reports if "test" in report]
+    return fault_of(run, limits) is None and bool(outcomes) and all(outcome == "pass" for outcome in outcomes)
 
 
 def _shown(value: object) -> str:

@@ -118,7 +118,7 @@ class Session(Protocol):
         """Loads it as a module, and lets tests in another container talk with it."""
         ...
 
-    def share(self, plan: Mapping[str, Any], limits: Limits, *, perturbed: bool) -> tuple[Run, list[dict[str, Any]]]:
+    def share(self, plan: Mapping[str, Any], limits: Limits) -> tuple[Run, list[dict[str, Any]]]:
         """Runs tests in the program's own process. What they report, the program may have made up."""
         ...
 

@@ -94,10 +94,10 @@ class ContainerSession:
         tester.order(_order("tester", theirs), json.dumps(plan).encode())
         return _Relay(program, tester, limits, theirs).run()
 
-    def share(self, plan: Mapping[str, Any], limits: Limits, *, perturbed: bool) -> tuple[Run, list[dict[str, Any]]]:
+    def share(self, plan: Mapping[str, Any], limits: Limits) -> tuple[Run, list[dict[str, Any]]]:
         """See the protocol."""
         container = self._program(limits.memory_mb)
-        container.order(_order("control" if perturbed else "shared", limits), json.dumps(plan).encode())
+        container.order(_order("shared", limits), json.dumps(plan).encode())
         said, deadline = bytearray(), time.monotonic() + limits.wall_s + _GRACE_S
         while (frame := container.receive(deadline)).header["is"] == "channel":
             said += frame.blob[: max(0, limits.output_bytes - len(said))]

@@ -141,7 +141,7 @@ def _beside_tests(mode: str, plan: Any, code: Any) -> int:
         return run_to_end(lambda: solution.serve(CHANNEL, code))
     if mode == "tester":
         return run_to_end(lambda: tester.run_tests(CHANNEL, plan))
-    return run_to_end(lambda: shared.run_shared(CHANNEL, code, plan, mode == "control"))
+    return run_to_end(lambda: shared.run_shared(CHANNEL, code, plan))
 
 
 def explain(error: BaseException) -> bytes:

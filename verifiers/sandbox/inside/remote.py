@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import importlib
+import sys
 from typing import Any
 
 from verifiers.sandbox.inside import channel
@@ -16,10 +17,16 @@ from verifiers.sandbox.inside.values import decode, encode
 
 _UNARY = ("__len__", "__str__", "__repr__", "__iter__", "__next__", "__int__", "__float__", "__index__", "__neg__",
           "__abs__", "__reversed__", "__enter__", "__invert__", "__round__", "__format__")  # fmt: skip
-_BINARY = ("__getitem__", "__contains__", "__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__",
-           "__pow__", "__matmul__", "__and__", "__or__", "__xor__", "__radd__", "__rsub__", "__rmul__", "__lt__",
-           "__le__", "__gt__", "__ge__", "__delitem__", "__setitem__", "__exit__")  # fmt: skip
+_ACCESS = ("__getitem__", "__contains__", "__delitem__", "__setitem__", "__exit__")
+# Between two objects of the program alone: one that subtracts to nothing is close to everything.
+_AMONG_OBJECTS = ("__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__pow__", "__matmul__",
+                  "__and__", "__or__", "__xor__", "__lt__", "__le__", "__gt__", "__ge__")  # fmt: skip
 _WORDS = {"__len__": TypeError("object has no len()"), "__iter__": TypeError("object is not iterable")}
+
+
+def _standard_modules() -> frozenset[str]:
+    """Names that no program may give to another module: its ``math`` must be the tests' too."""
+    return frozenset(getattr(sys, "stdlib_module_names", sys.builtin_module_names))
 
 
 class Program:
@@ -45,8 +52,8 @@ class Program:
         defined: dict[str, Any] = {}
         for name, found in names.items():
             if found["kind"] == "module":
-                with contextlib.suppress(ImportError):
-                    if name in text:
+                if name in text and (name == found["name"] or name not in _standard_modules()):
+                    with contextlib.suppress(ImportError):
                         defined[name] = importlib.import_module(found["name"])
                 continue
             if found["kind"] == "class" and found["bases"]:
@@ -181,6 +188,8 @@ class Remote:
 
 def _forwarded(name: str) -> Any:
     def special(self: Remote, *args: Any) -> Any:
+        if name in _AMONG_OBJECTS and not isinstance(args[0], Remote):
+            return NotImplemented
         found = self._special(name, *args)
         if found is not None:
             return found[0]
@@ -191,7 +200,7 @@ def _forwarded(name: str) -> Any:
     return special
 
 
-for _name in (*_UNARY, *_BINARY):
+for _name in (*_UNARY, *_ACCESS, *_AMONG_OBJECTS):
     setattr(Remote, _name, _forwarded(_name))
 
 

@@ -1,7 +1,7 @@
-"""The last resort: tests in the program's own process, for what cannot be told apart from it.
+"""Tests in the program's own process: to tell a wrong program from tests that need more of it than plain data.
 
-What they report here, the program may have made up. The host runs them twice, the second time perturbed so that no test
-can pass; a program that passes then as well is cheating.
+What they report here, the program may have made up. So a pass proves nothing, and makes a row unverifiable; that they
+fail here as well is the program's own word against itself.
 """
 
 from __future__ import annotations
@@ -11,17 +11,12 @@ from typing import Any
 from verifiers.sandbox.inside import channel, solution, tester
 
 
-def run_shared(fd: int, code: Any, plan: dict[str, Any], perturbed: bool) -> None:
-    """Loads the program, then runs the tests of the plan, or their perturbed form."""
-    try:
-        module = solution.load(code)
-    except BaseException as error:
-        channel.send(fd, {"report": {"failed": solution.describe(error)}})
-        raise
+def run_shared(fd: int, code: Any, plan: dict[str, Any]) -> None:
+    """Loads the program, then runs the tests of the plan on it."""
+    module = solution.load(code)
     n_tests = 0
-    chosen = {**plan, **plan["perturbed"]} if perturbed else plan
     try:
-        for name, test in tester.collect(chosen, module):
+        for name, test in tester.collect(plan, module):
             tester.report(fd, name, *tester.outcome_of(test))
             n_tests += 1
     except tester.InvalidTests as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import functools
 import inspect
+import re
 import sys
 import types
 from collections.abc import Callable
@@ -85,8 +86,7 @@ def collect(plan: dict[str, Any], module: types.ModuleType) -> list[tuple[str, C
         InvalidTests: there are none, or they cannot be read.
     """
     sys.modules["solution"] = module
-    names = {name: value for name, value in list(vars(module).items()) if not name.startswith("__")}
-    scope: dict[str, Any] = {**names, "__name__": "tests", "__builtins__": builtins}
+    scope: dict[str, Any] = {**_usable(plan, module), "__name__": "tests", "__builtins__": builtins}
     if plan["kind"] == "assert":
         setup, statement = _compiled(plan["setup"]), _compiled(plan["statement"])
 
@@ -96,6 +96,19 @@ def collect(plan: dict[str, Any], module: types.ModuleType) -> list[tuple[str, C
 
         return [("assert", test)]
     return _script(plan, scope)
+
+
+def _usable(plan: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
+    """The program's names, but for those of built-ins: a program's own ``abs`` must not serve the tests.
+
+    Unless a built-in's name is all that they use of it: some programs are asked for a ``sum``.
+    """
+    names = {name: value for name, value in list(vars(module).items()) if not name.startswith("__")}
+    own = {name: value for name, value in names.items() if not hasattr(builtins, name)}
+    used = set(re.findall(r"\w+", " ".join(str(plan.get(key) or "") for key in ("setup", "statement", "code"))))
+    if plan.get("entry_point") in names:
+        own[plan["entry_point"]] = names[plan["entry_point"]]
+    return own if used & set(own) else names
 
 
 def _compiled(text: str) -> types.CodeType:

@@ -17,9 +17,9 @@ KILL_S = 5.0
 _CHUNK = 1 << 16
 _POLICE_S = 0.05  # how often CPU time is looked at
 # Modes in which the process talks on a channel, and in which it runs the compiled program.
-_TALKING = ("serve", "tester", "shared", "control")
+_TALKING = ("serve", "tester", "shared")
 _FOR_CHILD = ("mode", "argv", "cpu_s", "file_bytes", "stack_bytes")
-_COMPILED = ("main", "serve", "shared", "control")
+_COMPILED = ("main", "serve", "shared")
 
 
 class Trial:
