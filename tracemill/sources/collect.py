@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from tracemill.errors import UnknownLayoutError
 from tracemill.schema import Dropped, Problem, problem_id
-from tracemill.sources.layouts import LAYOUTS, Draft, MalformedRowError, required_columns
+from tracemill.sources.draft import Draft, MalformedRowError
+from tracemill.sources.layouts import LAYOUTS, required_columns
 from tracemill.sources.readers import RawRow, files_of, read_file, read_hub
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _problem(draft: Draft, row: RawRow, source: Source) -> Problem:
     reference = _reference(draft.reference_answer)
     category = str(draft.category or source.category)
     return Problem(
-        id=problem_id(prompt, draft.history, reference, draft.tests, None),
+        id=problem_id(prompt, draft.history, reference, draft.tests, draft.constraints),
         source=source.name,
         row=row.row,
         category=category,
@@ -127,7 +128,7 @@ def _problem(draft: Draft, row: RawRow, source: Source) -> Problem:
         history=draft.history,
         reference_answer=reference,
         tests=draft.tests,
-        constraints=None,
+        constraints=draft.constraints,
         traces=draft.traces,
         licence=source.licence,
         non_commercial=source.non_commercial,
