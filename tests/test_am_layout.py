@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from adapted_rows import one
+from adapted_rows import one, reason
 
 OPTIONS = "Which is prime?\nA. 4\nB. 7\nC. 9\nD. 12"
 NUMINA = r"What is $1+1$? $\textbf{(A)}\ 1 \qquad \textbf{(B)}\ 2 \qquad \textbf{(C)}\ 3$"
@@ -77,3 +77,15 @@ def test_turns_with_a_strange_info(info: object) -> None:
     row = am_row("What is 1 + 1?")
     row["messages"][0]["info"] = row["messages"][1]["info"] = info
     assert one(row, "am").reference_answer is None
+
+
+@pytest.mark.parametrize("place", [("messages", 1, "content"), ("messages", 0, "info", "source")])
+def test_half_characters_drop_the_row(place: tuple[Any, ...]) -> None:
+    """A lone surrogate in a trace or a label makes a malformed row, not a failed shard."""
+    row: Any = am_row("What is 1 + 1?", "2")
+    *path, last = place
+    node = row
+    for key in path:
+        node = node[key]
+    node[last] = "half \ud800"
+    assert reason(row, "am") == "invalid_unicode"
