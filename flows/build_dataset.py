@@ -19,20 +19,20 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.command_line import dataset_command
 from flows.run_context import RunContext
 from flows.shard_dag import ShardHistory, curate_chain, distill_chain, prepare_chain
+from flows.source_shards import read_sources, shard_labels
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
 from tasks.model_verdicts import Calibration, calibrate_cut
-from tasks.read import Snapshot, benchmark_files, raw_shards, read_benchmarks, snapshot_source
+from tasks.read import benchmark_files, read_benchmarks
 from tasks.verify import UNJUDGED
 from tracemill.card import card
-from tracemill.collection import Collection, RawShard, load_collection, save_collection
+from tracemill.collection import Collection, save_collection
 from tracemill.export import Publication
 from tracemill.funnel import Funnel
-from tracemill.manifest import Manifest, Shard
-from tracemill.recipe import Recipe, Source
+from tracemill.manifest import Shard
+from tracemill.recipe import Recipe
 from tracemill.recipe_file import load_recipe
 from tracemill.report import report
 from tracemill.schema import digest
-from tracemill.sources.collect import fingerprint
 from tracemill.store import Store
 
 EXPORT_VERSION = 1
@@ -80,9 +80,7 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     """
     context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
     out = out or f"runs/{recipe.name}"
-    context.store.prepare()
-    context.store.identity  # noqa: B018 - made here, before many threads ask for it
-    Store(out).prepare()
+    context.prepare(out)
     benchmarks = context.single(
         read_benchmarks, benchmark_files(recipe.decontaminate.benchmarks, recipe.data_dir), {}, ""
     )
@@ -113,68 +111,21 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     return Built(out, manifest, context.n_cached, context.n_executed)
 
 
-def read_sources(context: RunContext) -> Collection:
-    """Every source as raw shards, and in which batch each shard is.
-
-    A source whose files have not been touched since the last time is not read again.
-    """
-    recipe = context.recipe
-    before = load_collection(context.store, recipe.name)
-    present: list[RawShard] = []
-    snapshots: dict[str, str] = {}
-    for source in recipe.sources:
-        manifest, state = _read_source(context, source, before)
-        present += raw_shards(source, manifest)
-        snapshots[state] = manifest.key
-    collection = before.grown(present, snapshots)
-    context.logger.info(
-        "%d sources, %s rows in %d shards, batch %d",
-        len(recipe.sources),
-        f"{sum(raw.shard.rows for raw in present):,}",
-        len(present),
-        len(collection.batches),
-    )
-    return collection
-
-
-def _read_source(context: RunContext, source: Source, before: Collection) -> tuple[Manifest, str]:
-    """The snapshot of a source, and the key of the state that its files are in."""
-    recipe = context.recipe
-    plan = Snapshot(
-        source=source,
-        shard_rows=recipe.collect.shard_rows,
-        fingerprint=fingerprint(source, recipe.data_dir),
-        published={},
-        data_dir=recipe.data_dir,
-    )
-    state = snapshot_source.key(plan, {})
-    standing = context.store.find("snapshot", before.snapshots.get(state, ""))
-    if standing is not None:
-        context.n_cached += 1
-        return standing, state
-    plan = plan.model_copy(update={"published": before.chunk_lengths(source.name)})
-    return context.single(snapshot_source, plan, {}, source.name), state
-
-
 def curate(context: RunContext, collection: Collection) -> dict[str, ShardHistory]:
     """Collect, clean and sign every shard; by label, in the order of the collection."""
     sources = {source.name: source for source in context.recipe.sources}
     chains = [
         (label, curate_chain(raw, sources[raw.source], context.recipe))
-        for label, raw in zip(_labels(collection), collection.shards(), strict=True)
+        for label, raw in zip(shard_labels(collection), collection.shards(), strict=True)
     ]
     return context.phase("curate", "sign", chains)
-
-
-def _labels(collection: Collection) -> list[str]:
-    return [f"{number:05d}-{raw.source}" for number, raw in enumerate(collection.shards())]
 
 
 def cluster_duplicates(
     context: RunContext, collection: Collection, curated: dict[str, ShardHistory]
 ) -> dict[str, Shard]:
     """One clustering per batch, each against all that the batches before it kept; decisions by shard label."""
-    labels = iter(_labels(collection))
+    labels = iter(shard_labels(collection))
     decisions: dict[str, Shard] = {}
     earlier: list[Shard] = []
     for number, batch in enumerate(collection.batches):

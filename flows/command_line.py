@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 from prefect.client.orchestration import get_client
@@ -27,6 +27,7 @@ from tracemill.funnel import FUNNEL, render
 if TYPE_CHECKING:
     from flows.build_dataset import Built
 
+Made = TypeVar("Made")
 
 # For the server that Prefect starts for one run where PREFECT_API_URL names none; what is set outside wins. Its
 # defaults record task runs one by one, which on SQLite holds up the run itself (2.6 s to start a subflow), and give up
@@ -44,14 +45,35 @@ RECORDING_S = 20  # at most; a few seconds are usual
 
 
 def dataset_command(flow: Callable[..., Any], name: str, about: str) -> int:
-    """Runs a dataset flow from the command line; returns the exit status."""
+    """Runs a flow that builds a dataset from a recipe; returns the exit status."""
+    options = recipe_options(name, about).parse_args()
+    return run_command(name, lambda: flow(recipe=options.recipe, overrides=options.overrides, out=options.out), summary)
+
+
+def recipe_options(name: str, about: str) -> argparse.ArgumentParser:
+    """The options of every flow that starts from a recipe."""
     parser = argparse.ArgumentParser(prog=f"python -m flows.{name}", description=about.splitlines()[0])
     parser.add_argument("recipe", metavar="RECIPE", help="YAML recipe")
+    add_overrides(parser)
+    parser.add_argument("--out", metavar="DIR", help="directory of the finished run (default: below runs/)")
+    return parser
+
+
+def add_overrides(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--set``."""
     parser.add_argument(
         "--set", dest="overrides", action="append", default=[], metavar="section.key=value", help="override a setting"
     )
-    parser.add_argument("--out", metavar="DIR", help="directory of the finished run (default: runs/<recipe name>)")
-    arguments = parser.parse_args()
+
+
+def run_command(name: str, work: Callable[[], Made], tell: Callable[[Made, float], str]) -> int:
+    """Runs a flow from the command line; returns the exit status.
+
+    Args:
+        name: of the flow's module.
+        work: calls the flow.
+        tell: what to print of its result, and of the seconds that it took.
+    """
     began = time.monotonic()
     for variable, value in TEMPORARY_SERVER.items():
         os.environ.setdefault(variable, value)
@@ -59,17 +81,17 @@ def dataset_command(flow: Callable[..., Any], name: str, about: str) -> int:
     logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)
     try:
         with temporary_settings({PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: SERVER_START_S}):
-            built: Built = flow(recipe=arguments.recipe, overrides=arguments.overrides, out=arguments.out)
+            made = work()
             seconds = time.monotonic() - began
             _let_task_runs_be_recorded()
     except TracemillError as error:
         print(f"\n{name} failed: {error}", file=sys.stderr)
         return 1
-    print(summary(built, seconds))
+    print(tell(made, seconds))
     return 0
 
 
-def _how_to_look() -> str:
+def how_to_look() -> str:
     """How to see the run in Prefect's UI."""
     api_url = PREFECT_API_URL.value()
     if api_url:
@@ -91,27 +113,29 @@ def _let_task_runs_be_recorded() -> None:
             before, now = now, client.request("POST", "/task_runs/count", json={}).json()
 
 
+def work_done(n_executed: int, n_cached: int, seconds: float) -> str:
+    """How much had to be done."""
+    if n_executed == 0:
+        return f"everything was cached: {n_cached} tasks found finished, none run; {seconds:.1f} s"
+    return f"{n_executed} tasks run, {n_cached} found finished; {seconds:.1f} s"
+
+
 def summary(built: Built, seconds: float) -> str:
     """What was made and where it is."""
     table = pa.Table.from_pylist(built.manifest["funnel"], schema=FUNNEL)
-    work = (
-        f"everything was cached: {built.n_cached} tasks found finished, none run"
-        if built.n_executed == 0
-        else f"{built.n_executed} tasks run, {built.n_cached} found finished"
-    )
     where = os.path.relpath(built.out)
     return "\n".join(
         [
             "",
             render(table),
             "",
-            f"{work}; {seconds:.1f} s",
+            work_done(built.n_executed, built.n_cached, seconds),
             f"dataset   {where}/dataset          (Parquet; card in README.md)",
             f"          {where}/am.jsonl.zst     (the reference dataset's row layout)",
             f"dropped   {where}/dropped          (every dropped row: stage, reason, evidence)",
             f"verdicts  {where}/verdicts         (every verdict on every response)",
             f"report    {where}/report.html",
             f"one row   python -m tracemill why ID --run {where}",
-            f"the run   {_how_to_look()}",
+            f"the run   {how_to_look()}",
         ]
     )

@@ -11,12 +11,13 @@ from pathlib import Path
 from prefect import flow, get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.build_dataset import Built, build, read_sources
+from flows.build_dataset import Built, build
 from flows.command_line import dataset_command
 from flows.run_context import RunContext
+from flows.source_shards import read_sources
 from tracemill.collection import load_collection
-from tracemill.export import published
 from tracemill.recipe_file import load_recipe
+from tracemill.run_directory import published
 from tracemill.store import Store
 
 

@@ -6,24 +6,27 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
+from typing_extensions import TypeVar
 
 from flows.progress import Progress, reported
 from flows.shard_chains import FATAL, Chain, Chains, Failure, Step, submit
 from tasks.publish import export_dataset
 from tasks.stage import Stage
 from tracemill.errors import StoreError, TracemillError
-from tracemill.export import Publication, published
 from tracemill.manifest import Manifest, Shard
 from tracemill.recipe import Recipe
+from tracemill.recipe_audit import Audit
 from tracemill.recipe_section import Section
+from tracemill.run_directory import Published, published
 from tracemill.store import Store
 from tracemill.teacher import tokens_received
 
 Result = TypeVar("Result")
+Plan = TypeVar("Plan", bound=Recipe | Audit, default=Recipe)
 
 
 class ShardsFailedError(TracemillError):
@@ -31,15 +34,16 @@ class ShardsFailedError(TracemillError):
 
 
 @dataclass
-class RunContext:
+class RunContext(Generic[Plan]):
     """One run.
 
     Attributes:
+        recipe: what it is made from.
         n_cached: tasks that were found finished.
         n_executed: tasks that had to be run.
     """
 
-    recipe: Recipe
+    recipe: Plan
     store: Store
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger]
     n_cached: int = 0
@@ -62,6 +66,12 @@ class RunContext:
             )
         return str(Path(self.store.path("ledger")))
 
+    def prepare(self, out: str) -> None:
+        """Fails early where the store or the run's directory cannot be written; sweeps what killed runs left there."""
+        self.store.prepare()
+        self.store.identity  # noqa: B018 - made here, before many threads ask for it
+        Store(out).prepare()
+
     def single(self, stage: Stage, section: Section, inputs: dict[str, Shard], label: str) -> Manifest:
         """Runs one task of the run itself, such as the duplicate clustering, and waits for it."""
         key = stage.key(section, inputs)
@@ -69,7 +79,7 @@ class RunContext:
         self._count(cached=int(finished), executed=int(not finished))
         return submit(Step(stage, section, inputs), self.store, key, label, finished=finished).result()
 
-    def export(self, publication: Publication, out: str) -> dict[str, Any]:
+    def export(self, publication: Published, out: str) -> dict[str, Any]:
         """Publishes into ``out``, unless exactly this stands there; returns the publication's manifest."""
         standing = published(Store(out))
         finished = standing is not None and standing["key"] == publication.key

@@ -19,7 +19,7 @@ from tracemill.store import Store
 from tracemill.text import language, words
 
 
-@stage("collect", version=1)
+@stage("collect", version=2)
 def collect_shard(work: Work) -> Produced:
     """Raw rows -> problems, by the adapter of the source's layout."""
     raw = work.table("raw")

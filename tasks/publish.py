@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import task
 
-from tracemill.export import Publication, publish, published
+from tracemill.run_directory import Published, publish, published
 from tracemill.store import Store
 
 
@@ -14,7 +14,7 @@ from tracemill.store import Store
 def export_dataset(
     store_url: str,
     out_url: str,
-    publication: Publication,
+    publication: Published,
     label: str,  # noqa: ARG001 - for the task run's name
 ) -> dict[str, Any]:
     """Publishes unless the directory already holds exactly this; returns its manifest."""

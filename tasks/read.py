@@ -25,12 +25,14 @@ class Snapshot(Section):
     Attributes:
         fingerprint: sizes and times of its files, or its Hub revision.
         published: chunk lengths by file that must be kept.
+        limit: at most so many rows, from the beginning.
     """
 
     source: Source
     shard_rows: int
     fingerprint: list[Any]
     published: dict[str, list[int]]
+    limit: int | None = None
     data_dir: str = Field(json_schema_extra={"operational": True})
 
 
@@ -39,7 +41,7 @@ def snapshot_source(work: Work) -> Produced:
     """A source as raw shards, read once in constant memory; they are stored as they are read."""
     plan: Snapshot = work.section
     shards, files = {}, {}
-    tables = raw_tables(plan.source, plan.data_dir, plan.shard_rows, plan.published)
+    tables = raw_tables(plan.source, plan.data_dir, plan.shard_rows, plan.published, plan.limit)
     for number, table in enumerate(tables):
         name = f"raw-{number:05d}"
         shards[name], files[name] = work.store.write_table(table), table["file"][0].as_py()

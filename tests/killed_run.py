@@ -1,4 +1,4 @@
-"""A build in a process of its own, so that it can be killed."""
+"""A flow in a process of its own, so that it can be killed."""
 
 from __future__ import annotations
 
@@ -23,33 +23,45 @@ PATIENCE_S = 240.0
 def start(run: SmallRun) -> subprocess.Popen[bytes]:
     """Starts a build on this test session's Prefect server."""
     run.write()
+    return launch(run.folder, "flows.build_dataset", str(run.recipe_path), "--out", str(run.out))
+
+
+def launch(folder: Path, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+    """Starts a flow on this test session's Prefect server; its log and Prefect's results go into ``folder``."""
     environment = {
         **os.environ,
         "PREFECT_API_URL": str(PREFECT_API_URL.value()),
-        "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(run.folder / "prefect-results"),
+        "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(folder / "prefect-results"),
         "PREFECT_LOGGING_LEVEL": "WARNING",
     }
-    command = [sys.executable, "-m", "flows.build_dataset", str(run.recipe_path), "--out", str(run.out)]
-    with (run.folder / "build.log").open("a") as log:
+    with (folder / "build.log").open("a") as log:
+        command = [sys.executable, "-m", module, *arguments]
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
 def finish(run: SmallRun) -> None:
     """Builds to the end."""
-    process = start(run)
-    status = process.wait(PATIENCE_S)
-    assert status == 0, (run.folder / "build.log").read_text()[-3000:]
+    end(start(run), run.folder)
+
+
+def end(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Waits for a flow that must end well."""
+    assert process.wait(PATIENCE_S) == 0, (folder / "build.log").read_text()[-3000:]
 
 
 def kill_when(run: SmallRun, moment: Callable[[SmallRun], bool]) -> None:
     """Starts a build and SIGKILLs it at a moment; fails if it ends before that moment comes."""
-    process = start(run)
+    kill(start(run), run.folder, lambda: moment(run))
+
+
+def kill(process: subprocess.Popen[bytes], folder: Path, moment: Callable[[], bool]) -> None:
+    """SIGKILLs a flow at a moment; fails if it ends before that moment comes."""
     deadline = time.monotonic() + PATIENCE_S
-    while not moment(run):
+    while not moment():
         assert process.poll() is None, (
-            "the build ended before it could be killed\n" + ((run.folder / "build.log").read_text()[-3000:])
+            "the flow ended before it could be killed\n" + ((folder / "build.log").read_text()[-3000:])
         )
-        assert time.monotonic() < deadline, "the moment to kill the build never came"
+        assert time.monotonic() < deadline, "the moment to kill the flow never came"
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.wait()

@@ -9,9 +9,10 @@ from samples import problem, response, verdict
 from small_run import digests_of, table
 
 from tracemill.errors import StoreError
-from tracemill.export import Publication, publish, published
+from tracemill.export import Publication
 from tracemill.manifest import Shard
 from tracemill.recipe import Select
+from tracemill.run_directory import publish, published
 from tracemill.schema import Dropped, Outcome, Verdict, table_of
 from tracemill.selection import Sample, select
 from tracemill.store import Store

@@ -119,6 +119,12 @@ def test_unknown_layout_lists_both_sides(tmp_path: Path) -> None:
         collected([{"body": "x", "label": 1}] * 3, tmp_path, layout="math")
 
 
+def test_a_broken_line_hides_no_unknown_layout(tmp_path: Path) -> None:
+    """A line that is no JSON says nothing about the columns: the layout is refused all the same."""
+    with pytest.raises(UnknownLayoutError):
+        collected([{"body": "x"}, b"{broken\n"], tmp_path, layout="math")
+
+
 def test_missing_file_is_named(tmp_path: Path) -> None:
     """A source without a file is an error with its path."""
     with pytest.raises(SourceError, match=r"(?s)has no file.*nowhere\.jsonl"):

@@ -12,7 +12,10 @@ from tracemill.recipe_server import ModelServer
 from tracemill.recipe_verify import Verify
 from tracemill.schema import Category
 
-Layout = Literal["plain", "gsm8k", "math", "am"]
+Layout = Literal["plain", "gsm8k", "math", "svamp", "mbpp", "humaneval", "code_contests", "ifeval", "am"]
+PlainField = Literal[
+    "prompt", "reference_answer", "tests", "constraints", "category", "history", "reference_solution", "id"
+]
 
 
 class Source(Section):
@@ -29,7 +32,7 @@ class Source(Section):
     split: str = "train"
     revision: str | None = Field(default=None, description="Hub commit; required with hub, so that rows cannot move.")
     layout: Layout = Field(default="plain", description="How rows are laid out; see tracemill/sources/.")
-    columns: dict[str, str] = Field(
+    columns: dict[PlainField, str] = Field(
         default_factory=dict, description="For layout plain: field of the problem -> column name."
     )
     category: Category = Category.MATH

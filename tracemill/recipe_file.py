@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from tracemill.errors import RecipeError
 from tracemill.recipe import Recipe
 from tracemill.recipe_section import Section
+
+Kind = TypeVar("Kind", bound=Section)
 
 
 def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
@@ -30,7 +32,18 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
 
 
 def parse_recipe(raw: object, overrides: list[str] | None = None, *, origin: str = "recipe") -> Recipe:
-    """Validates plain data as a recipe.
+    """Validates plain data as a recipe; see :func:`parse_section`."""
+    return parse_section(Recipe, raw, overrides, origin=origin)
+
+
+def parse_section(kind: type[Kind], raw: object, overrides: list[str] | None = None, *, origin: str) -> Kind:
+    """Validates plain data as a recipe of any kind.
+
+    Args:
+        kind: what it should be.
+        raw: the data.
+        overrides: ``section.key=value`` settings on top of it.
+        origin: where the data is from, for the error.
 
     Raises:
         RecipeError: naming every wrong key, its value, what was expected, and the nearest valid key.
@@ -40,9 +53,9 @@ def parse_recipe(raw: object, overrides: list[str] | None = None, *, origin: str
     for override in overrides or []:
         raw = _overridden(raw, override)
     try:
-        return Recipe.model_validate(raw)
+        return kind.model_validate(raw)
     except ValidationError as error:
-        raise RecipeError(f"{origin} is refused; nothing has run", got=_explain(error)) from error
+        raise RecipeError(f"{origin} is refused; nothing has run", got=_explain(kind, error)) from error
 
 
 def _overridden(raw: dict[str, Any], override: str) -> dict[str, Any]:
@@ -85,14 +98,14 @@ def _index(node: list[Any], text: str, override: str) -> int:
     raise RecipeError("an override names no element", got=override, expected=f"one of {[n for n in names if n]}")
 
 
-def _explain(error: ValidationError) -> str:
-    return "".join(f"\n    {_explain_one(item)}" for item in error.errors())
+def _explain(kind: type[Section], error: ValidationError) -> str:
+    return "".join(f"\n    {_explain_one(kind, item)}" for item in error.errors())
 
 
-def _explain_one(item: Any) -> str:
+def _explain_one(kind: type[Section], item: Any) -> str:
     key = ".".join(str(part) for part in item["loc"]) or "(the whole recipe)"
     if item["type"] == "extra_forbidden":
-        valid = _valid_keys(item["loc"][:-1])
+        valid = _valid_keys(kind, item["loc"][:-1])
         near = difflib.get_close_matches(str(item["loc"][-1]), valid, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"valid keys: {', '.join(valid)}"
         return f"{key}: unknown key; {hint}"
@@ -101,9 +114,9 @@ def _explain_one(item: Any) -> str:
     return f"{key}: got {item['input']!r}; {item['msg']}" if item["loc"] else f"{key}: {item['msg']}"
 
 
-def _valid_keys(location: tuple[int | str, ...]) -> list[str]:
+def _valid_keys(kind: type[Section], location: tuple[int | str, ...]) -> list[str]:
     """The keys of the section that ``location`` points at."""
-    section: Any = Recipe
+    section: Any = kind
     for part in location:
         if isinstance(part, int):
             continue

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tracemill.recipe import Recipe
 
-_STYLE = """
+STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c2330; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0 2rem; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #e3e6ec; vertical-align: middle; }
@@ -34,7 +34,7 @@ def report(recipe: Recipe, funnel: pa.Table) -> str:
     name = html.escape(recipe.name)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name} · tracemill</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{name}</h1><p>{html.escape(recipe.description)}</p>"
+        f"<style>{STYLE}</style></head><body><h1>{name}</h1><p>{html.escape(recipe.description)}</p>"
         f"<h2>Funnel</h2>{_funnel_table(funnel)}<h2>Yield by source</h2>{_yield_table(funnel)}"
         "<p>Each dropped row is in <code>dropped/</code> with its evidence, each verdict in <code>verdicts/</code>; "
         "<code>python -m tracemill why ID</code> tells the story of one row.</p></body></html>\n"

@@ -61,6 +61,12 @@ def json_text(value: object) -> str:
     return text
 
 
+def pretty_json(value: object) -> str:
+    """JSON for people, in the order of its keys; lone surrogates are escaped, so that it always encodes."""
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def normalise_prompt(prompt: str) -> str:
     """The prompt as identity sees it: NFC, runs of white space folded. Not NFKC, which turns x² into x2."""
     return " ".join(unicodedata.normalize("NFC", prompt).split())

@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from tracemill.errors import UnknownLayoutError
 from tracemill.schema import Dropped, Problem, problem_id
-from tracemill.sources.layouts import LAYOUTS, Draft, MalformedRowError, required_columns
+from tracemill.sources.draft import Draft, MalformedRowError
+from tracemill.sources.layouts import LAYOUTS, required_columns
 from tracemill.sources.readers import RawRow, files_of, read_file, read_hub
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def fingerprint(source: Source, data_dir: str) -> list[Any]:
 
 
 def raw_tables(
-    source: Source, data_dir: str, shard_rows: int, published: Mapping[str, list[int]]
+    source: Source, data_dir: str, shard_rows: int, published: Mapping[str, list[int]], limit: int | None = None
 ) -> Iterator[pa.Table]:
     """The source in chunks of raw rows (``RAW``), each of one file and at most ``shard_rows`` rows.
 
@@ -48,15 +49,27 @@ def raw_tables(
         data_dir: what its path is relative to.
         shard_rows: rows per chunk.
         published: chunk lengths by file that earlier versions were published with; they are kept.
+        limit: at most so many rows, from the beginning.
 
     Raises:
         SourceError: a file is missing, of unknown format, or damaged.
     """
+    left = limit
+    for name, rows in _readings(source, data_dir):
+        for table in _chunks(itertools.islice(rows, left), shard_rows, published.get(name, [])):
+            left = None if left is None else left - table.num_rows
+            yield table
+        if left == 0:
+            return
+
+
+def _readings(source: Source, data_dir: str) -> Iterator[tuple[str, Iterator[RawRow]]]:
+    """Name and rows of every file of a source, or of its Hub dataset."""
     if source.hub is not None:
-        yield from _chunks(read_hub(source), shard_rows, published.get(source.hub, []))
+        yield source.hub, read_hub(source)
         return
     for path in files_of(source, data_dir):
-        yield from _chunks(read_file(path, source), shard_rows, published.get(path.name, []))
+        yield path.name, read_file(path, source)
 
 
 def _chunks(rows: Iterator[RawRow], shard_rows: int, published: list[int]) -> Iterator[pa.Table]:
@@ -87,7 +100,6 @@ def collect(raw: pa.Table, source: Source) -> tuple[list[Problem], list[Dropped]
             any_fits = _check_columns(record, source) or any_fits
             kept.append(_problem(LAYOUTS[source.layout].adapt(record, source), row, source))
         except MalformedRowError as error:
-            any_fits = any_fits or error.reason != "missing_column"
             dropped.append(_malformed(row, source, error))
     if columns_seen and not kept and not any_fits:
         raise _unknown_layout(source, columns_seen)
@@ -117,9 +129,11 @@ def _problem(draft: Draft, row: RawRow, source: Source) -> Problem:
     if prompt is None or not prompt.strip():
         raise MalformedRowError("missing_prompt", f"the prompt is {draft.prompt!r}")
     reference = _reference(draft.reference_answer)
+    if b"\\ud" in row.raw.lower():
+        _refuse_surrogates(draft)
     category = str(draft.category or source.category)
     return Problem(
-        id=problem_id(prompt, draft.history, reference, draft.tests, None),
+        id=problem_id(prompt, draft.history, reference, draft.tests, draft.constraints),
         source=source.name,
         row=row.row,
         category=category,
@@ -127,7 +141,7 @@ def _problem(draft: Draft, row: RawRow, source: Source) -> Problem:
         history=draft.history,
         reference_answer=reference,
         tests=draft.tests,
-        constraints=None,
+        constraints=draft.constraints,
         traces=draft.traces,
         licence=source.licence,
         non_commercial=source.non_commercial,
@@ -145,6 +159,12 @@ def _text(name: str, value: object) -> str | None:
     except UnicodeEncodeError as error:
         raise MalformedRowError("invalid_unicode", f"the {name} holds a lone surrogate: {error}") from error
     return value
+
+
+def _refuse_surrogates(draft: Draft) -> None:
+    """Half a character, which JSON can say and Arrow cannot hold, is also refused outside prompt and reference."""
+    for name in ("history", "tests", "constraints", "traces", "info"):
+        _text(name, json.dumps(getattr(draft, name), ensure_ascii=False))
 
 
 def _reference(value: object) -> str | None:

@@ -5,48 +5,17 @@ An adapter maps one parsed row to a :class:`Draft` or says why it cannot. What t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tracemill.prompts import split_think
 from tracemill.schema import Category
+from tracemill.sources.am_layout import am
+from tracemill.sources.code_layouts import CONTEST_TESTS, code_contests, humaneval, mbpp
+from tracemill.sources.criteria import category_of, constraint, constraints_of, history_of, tests_of
+from tracemill.sources.draft import Draft, LayoutAdapter, MalformedRowError
 from tracemill.text import last_boxed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tracemill.recipe import Source
-
-R1 = "deepseek-r1"
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A problem before it has an id."""
-
-    prompt: object
-    reference_answer: object = None
-    category: Category | None = None
-    history: list[dict[str, str]] = field(default_factory=list)
-    tests: dict[str, Any] | None = None
-    traces: list[dict[str, Any]] = field(default_factory=list)
-    info: dict[str, Any] = field(default_factory=dict)
-
-
-class MalformedRowError(ValueError):
-    """A row that its adapter cannot read; ``reason`` is a drop reason, the message its evidence."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        self.reason = reason
-        super().__init__(message)
-
-
-@dataclass(frozen=True, slots=True)
-class LayoutAdapter:
-    """One layout: the columns it cannot do without (aliases of each), and how to read a row."""
-
-    required: tuple[tuple[str, ...], ...]
-    adapt: Callable[[dict[str, Any], Source], Draft]
+    from tracemill.recipe import PlainField, Source
 
 
 def required_columns(source: Source) -> tuple[tuple[str, ...], ...]:
@@ -62,13 +31,27 @@ REFERENCE_COLUMNS = ("reference_answer", "answer", "final_answer")
 
 
 def _plain(row: dict[str, Any], source: Source) -> Draft:
-    prompt = _column(row, source, "prompt", PROMPT_COLUMNS)
-    reference = _column(row, source, "reference_answer", REFERENCE_COLUMNS)
-    return Draft(prompt=prompt, reference_answer=reference)
+    """One column a field; tests make a row code, and constraints an instruction, unless it says what it is."""
+    category = category_of(_column(row, source, "category"), named="category" in source.columns)
+    tests = tests_of(_column(row, source, "tests"))
+    constraints = constraints_of(_column(row, source, "constraints"))
+    guess = Category.CODE if tests else Category.INSTRUCTION if constraints else None
+    solution, upstream_id = _column(row, source, "reference_solution"), _column(row, source, "id")
+    info = {"reference_solution": solution, "upstream_id": upstream_id}
+    return Draft(
+        prompt=_column(row, source, "prompt", PROMPT_COLUMNS),
+        reference_answer=_column(row, source, "reference_answer", REFERENCE_COLUMNS),
+        category=category or guess,
+        history=history_of(_column(row, source, "history")),
+        tests=tests,
+        constraints=constraints,
+        info={name: value for name, value in info.items() if isinstance(value, str | int) and value != ""},
+    )
 
 
-def _column(row: dict[str, Any], source: Source, field_name: str, aliases: tuple[str, ...]) -> object:
-    names = (source.columns[field_name],) if field_name in source.columns else aliases
+def _column(row: dict[str, Any], source: Source, field_name: PlainField, aliases: tuple[str, ...] = ()) -> object:
+    named = source.columns.get(field_name)
+    names = (named,) if named is not None else aliases or (field_name,)
     return next((row[name] for name in names if name in row), None)
 
 
@@ -89,61 +72,39 @@ def _math(row: dict[str, Any], _source: Source) -> Draft:
     return Draft(prompt=row.get("problem"), reference_answer=reference, info=info)
 
 
-def _am(row: dict[str, Any], source: Source) -> Draft:
-    """The reference dataset's own layout; ``info`` keys may be absent or null, and turns may be several."""
-    turns = row["messages"]
-    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-        raise MalformedRowError("malformed_messages", f"messages is {type(turns).__name__}, not a list of turns")
-    asked = [position for position, turn in enumerate(turns) if turn.get("role") == "user"]
-    if not asked:
-        raise MalformedRowError("missing_prompt", "no turn of role user")
-    last = asked[-1]
-    info = turns[last].get("info") or {}
-    tests = _am_tests(info.get("test_case"))
-    reference = info.get("reference_answer")
+def _svamp(row: dict[str, Any], _source: Source) -> Draft:
+    """SVAMP: a body, which in four of ten rows ends without a full stop, and a question. Answers are floats."""
+    body, question = row.get("Body"), row.get("Question")
+    if not isinstance(body, str) or not isinstance(question, str):
+        raise MalformedRowError("missing_prompt", f"Body is {body!r:.100}, Question is {question!r:.100}")
+    joint = " " if body.rstrip().endswith((".", "!", "?")) else ", "
+    info = {"upstream_id": row["ID"]} if row.get("ID") else {}
+    return Draft(prompt=f"{body.rstrip()}{joint}{question.strip()}", reference_answer=row.get("Answer"), info=info)
+
+
+def _ifeval(row: dict[str, Any], _source: Source) -> Draft:
+    """IFEval: names of constraints, and beside each its arguments; the Hub's copy pads them with nulls."""
+    names, arguments = row.get("instruction_id_list"), row.get("kwargs") or []
+    if not isinstance(names, list) or not isinstance(arguments, list) or len(names) != len(arguments):
+        raise MalformedRowError("malformed_constraints", "instruction_id_list and kwargs are no lists of equal length")
+    if not all(isinstance(name, str) for name in names) or not all(isinstance(a or {}, dict) for a in arguments):
+        raise MalformedRowError("malformed_constraints", f"names {names!r:.200}, kwargs {arguments!r:.200}")
     return Draft(
-        prompt=turns[last].get("content"),
-        reference_answer=reference,
-        category=_am_category(reference, tests, source),
-        history=[{"role": str(turn.get("role")), "content": str(turn.get("content"))} for turn in turns[:last]],
-        tests=tests,
-        traces=[_am_trace(turn) for turn in turns[last + 1 :] if turn.get("role") == "assistant"],
-        info={"upstream_source": info.get("source")},
+        prompt=row.get("prompt"),
+        category=Category.INSTRUCTION,
+        constraints=[constraint(name, given) for name, given in zip(names, arguments, strict=True)],
+        info={"upstream_id": row["key"]} if "key" in row else {},
     )
-
-
-def _am_category(reference: object, tests: object, source: Source) -> Category:
-    """The layout has no category: tests mean code, and what has neither tests nor a reference is general chat."""
-    if tests is not None:
-        return Category.CODE
-    return Category.OTHER if reference is None else source.category
-
-
-def _am_trace(turn: dict[str, Any]) -> dict[str, Any]:
-    info = turn.get("info") or {}
-    split = split_think(str(turn.get("content") or ""))
-    return {
-        "model": R1,
-        "source": info.get("source"),
-        "think": split.think,
-        "answer": split.answer,
-        "fault": split.fault,
-    }
-
-
-def _am_tests(case: object) -> dict[str, Any] | None:
-    """The shapes of ``test_case`` that are tests in our sense; other shapes have none."""
-    if isinstance(case, dict) and isinstance(case.get("test_code"), str):
-        return {"kind": "script", "entry_point": case.get("test_entry_point"), "code": case["test_code"]}
-    asserts = case.get("testcase") if isinstance(case, dict) else case
-    if isinstance(asserts, list) and asserts and all(isinstance(line, str) for line in asserts):
-        return {"kind": "assert", "setup": "", "asserts": asserts}
-    return None
 
 
 LAYOUTS: dict[str, LayoutAdapter] = {
     "plain": LayoutAdapter(required=(PROMPT_COLUMNS,), adapt=_plain),
     "gsm8k": LayoutAdapter(required=(("question",), ("answer",)), adapt=_gsm8k),
     "math": LayoutAdapter(required=(("problem",), ("solution",)), adapt=_math),
-    "am": LayoutAdapter(required=(("messages",),), adapt=_am),
+    "svamp": LayoutAdapter(required=(("Body",), ("Question",), ("Answer",)), adapt=_svamp),
+    "mbpp": LayoutAdapter(required=(("text",), ("test_list",)), adapt=mbpp),
+    "humaneval": LayoutAdapter(required=(("prompt",), ("test",), ("entry_point",)), adapt=humaneval),
+    "code_contests": LayoutAdapter(required=(("description", "content"), CONTEST_TESTS), adapt=code_contests),
+    "ifeval": LayoutAdapter(required=(("prompt",), ("instruction_id_list",)), adapt=_ifeval),
+    "am": LayoutAdapter(required=(("messages",),), adapt=am),
 }

@@ -1,0 +1,112 @@
+"""The DAG of the audits: per shard collect -> responses to judge -> verify -> rows with verdicts; then the count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from flows.shard_chains import Chain, Step
+from flows.shard_dag import ShardHistory
+from flows.source_shards import read_sources, shard_labels
+from tasks.audit import audit_shard
+from tasks.curate import collect_shard
+from tasks.stage import NoSettings
+from tasks.verify import verify_shard
+from tracemill.audit_tally import Counted, Tally
+
+if TYPE_CHECKING:
+    from flows.run_context import RunContext
+    from tasks.stage import Stage
+    from tracemill.collection import RawShard
+    from tracemill.manifest import Shard
+    from tracemill.recipe import Source
+    from tracemill.recipe_verify import Verify
+
+
+@dataclass(frozen=True)
+class AuditRun:
+    """What an audit has made.
+
+    Attributes:
+        out: the run's directory.
+        summary: of :meth:`tracemill.audit_tally.Tally.summary`.
+        n_cached: tasks that were found finished.
+        n_executed: tasks that were run.
+    """
+
+    out: str
+    summary: dict[str, Any]
+    n_cached: int
+    n_executed: int
+
+
+@dataclass(frozen=True)
+class AuditedShards:
+    """All shards of an input, audited.
+
+    Attributes:
+        audited: shards of :class:`tracemill.audit.AuditedRow`.
+        dropped: shards of :class:`tracemill.schema.Dropped`.
+        summary: the count of all rows.
+    """
+
+    audited: list[Shard]
+    dropped: list[Shard]
+    summary: dict[str, Any]
+
+    def digests(self) -> list[list[str]]:
+        """What a publication's key depends on."""
+        return [[shard.sha256 for shard in shards] for shards in (self.audited, self.dropped)]
+
+
+def audit(
+    context: RunContext[Any], name: str, responses: Stage, counted: Counted, limit: int | None = None
+) -> AuditedShards:
+    """Judges every row of the sources, shard by shard, and counts what was found.
+
+    Args:
+        context: of the run.
+        name: of the phase, for people.
+        responses: the stage that says which responses are judged: those that came along, or gold attempts.
+        counted: how rows are counted.
+        limit: at most so many rows of each source.
+
+    Raises:
+        TracemillError: what was finished before is kept.
+    """
+    collection = read_sources(context, limit)
+    sources = {source.name: source for source in context.recipe.sources}
+    chains = [
+        (label, audit_chain(raw, sources[raw.source], responses, context.recipe.verify))
+        for label, raw in zip(shard_labels(collection), collection.shards(), strict=True)
+    ]
+    histories = list(context.phase(name, "audit", chains).values())
+    audited = [history.current for history in histories]
+    dropped = [shard for history in histories for shard in history.outputs("dropped")]
+    tally = Tally(counted)
+    for shard in audited:
+        tally.add(context.store.read_table(shard))
+    for shard in dropped:
+        tally.add_dropped(context.store.read_table(shard, ["source", "reason", "evidence"]))
+    n_rows = sum(raw.shard.rows for raw in collection.shards())
+    return AuditedShards(audited, dropped, tally.summary(n_rows))
+
+
+def audit_chain(raw: RawShard, source: Source, responses: Stage, settings: Verify) -> Chain[ShardHistory]:
+    """Raw rows to audited rows.
+
+    Args:
+        raw: the shard.
+        source: what it is a part of.
+        responses: see :func:`audit`.
+        settings: of the verification.
+    """
+    collected = yield Step(collect_shard, source, {"raw": raw.shard})
+    history = ShardHistory(raw.source, (collected,), collected.outputs["kept"])
+    answered = yield Step(responses, NoSettings(), {"problems": history.current})
+    history = history.then(answered)
+    inputs = {"problems": history.current, "responses": answered.outputs["responses"]}
+    verified = yield Step(verify_shard, settings, inputs)
+    history = replace(history, manifests=(*history.manifests, verified))
+    inputs |= {"verdicts": verified.outputs["verdicts"]}
+    return history.then((yield Step(audit_shard, NoSettings(), inputs)), "audited")

@@ -1,0 +1,87 @@
+"""Does every reference pass its own verifier? ``python -m flows.check_references RECIPE``: run it before any GPU hour.
+
+Model-free: the gold answer of every row of the recipe's sources is judged as a response would be. What is collected
+here is not collected again when the dataset is built.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from prefect import flow, get_run_logger
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.audit_dag import AuditRun, audit
+from flows.command_line import how_to_look, recipe_options, run_command, work_done
+from flows.run_context import RunContext
+from tasks.audit import gold_shard
+from tracemill.audit_publication import ReferencePublication
+from tracemill.audit_report import render, report
+from tracemill.recipe_file import load_recipe
+from tracemill.references import CHECKED
+from tracemill.schema import digest, pretty_json
+from tracemill.store import Store
+
+PUBLICATION_VERSION = 1
+_INTRO = "Every reference against its own verifier. A bad one can never be answered right, whatever a teacher is paid."
+
+
+@flow(
+    name="check-references",
+    flow_run_name="check {recipe}",
+    task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]  # the decorator wants a bare runner type
+    validate_parameters=False,
+)
+def check_references(recipe: str, overrides: list[str] | None = None, out: str | None = None) -> AuditRun:
+    """Judges the gold answer of every source row.
+
+    Args:
+        recipe: path of the recipe's YAML file.
+        overrides: ``section.key=value`` settings on top of it.
+        out: directory of the finished run; ``runs/references-<recipe name>`` unless given.
+    """
+    loaded = load_recipe(recipe, overrides)
+    context = RunContext(loaded, Store(loaded.run.store), get_run_logger())
+    out = out or f"runs/references-{loaded.name}"
+    context.prepare(out)
+    found = audit(context, "check", gold_shard, CHECKED)
+    summary = {"recipe": loaded.name, **found.summary}
+    texts = {
+        "summary.json": pretty_json(summary),
+        "report.html": report(f"References of {loaded.name}", _INTRO, summary, CHECKED),
+    }
+    key = digest("references", PUBLICATION_VERSION, found.digests(), texts)
+    facts = {"recipe": loaded.name, "verify": loaded.verify.content(), "rows": summary["rows"]}
+    context.export(ReferencePublication(key, found.audited, found.dropped, texts, facts), out)
+    return AuditRun(out, summary, context.n_cached, context.n_executed)
+
+
+def told(run: AuditRun, seconds: float) -> str:
+    """What was found and where it is."""
+    where = os.path.relpath(run.out)
+    return "\n".join(
+        [
+            "",
+            render(run.summary, CHECKED),
+            "",
+            work_done(run.n_executed, run.n_cached, seconds),
+            f"bad       {where}/bad_references.parquet",
+            f"others    {where}/dropped          (rows without a reference, or that could not be read)",
+            f"summary   {where}/summary.json     (by source, category and reason)",
+            f"report    {where}/report.html",
+            f"the run   {how_to_look()}",
+        ]
+    )
+
+
+def main() -> int:
+    """Runs the command; returns the exit status."""
+    options = recipe_options("check_references", __doc__ or "").parse_args()
+    return run_command(
+        "check_references", lambda: check_references(options.recipe, options.overrides, options.out), told
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

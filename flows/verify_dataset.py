@@ -1,0 +1,174 @@
+"""Audits a published dataset in the reference dataset's row layout: ``python -m flows.verify_dataset INPUT``.
+
+A verdict on every row's response, by the verifiers that build datasets; nothing is generated. Finished shards are found
+when the command is run again, however it ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from glob import glob, has_magic
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.audit_dag import AuditRun, audit
+from flows.command_line import add_overrides, how_to_look, run_command, work_done
+from flows.run_context import RunContext
+from tasks.audit import traces_shard
+from tracemill.audit_publication import AuditPublication
+from tracemill.audit_report import render, report
+from tracemill.audit_tally import VERDICTS
+from tracemill.errors import SourceError
+from tracemill.recipe_audit import Audit
+from tracemill.recipe_file import parse_section
+from tracemill.schema import digest, pretty_json
+from tracemill.store import Store
+
+PUBLICATION_VERSION = 1
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_SUFFIXES = (".jsonl", ".jsonl.zst", ".parquet", ".csv", ".json", ".zst", ".gz")
+
+
+@flow(
+    name="verify-dataset",
+    flow_run_name="verify {dataset}",
+    task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]  # the decorator wants a bare runner type
+    validate_parameters=False,
+)
+def verify_dataset(
+    dataset: str,
+    out: str | None = None,
+    limit: int | None = None,
+    overrides: list[str] | None = None,
+    hub: dict[str, str] | None = None,
+) -> AuditRun:
+    """Audits a published dataset.
+
+    Args:
+        dataset: a file, a glob of files, or a Hub id.
+        out: directory of the finished run; ``runs/audit-<name>`` unless given.
+        limit: at most so many rows, from the beginning.
+        overrides: ``section.key=value`` settings; sections are those of :class:`tracemill.recipe_audit.Audit`.
+        hub: revision, split and config of a Hub dataset.
+    """
+    recipe = audit_recipe(dataset, hub or {}, overrides or [])
+    context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
+    out = out or f"runs/audit-{recipe.name}"
+    context.prepare(out)
+    found = audit(context, "verify", traces_shard, VERDICTS, limit)
+    rows = "All rows" if limit is None else f"The first {limit:,} rows"
+    summary = {"input": dataset, "limit": limit, **found.summary}
+    texts = {
+        "summary.json": pretty_json(summary),
+        "report.html": report(f"Audit of {recipe.name}", f"{rows} of {dataset}.", summary, VERDICTS),
+    }
+    key = digest("audit", PUBLICATION_VERSION, found.digests(), texts)
+    facts = {"audit": recipe.name, "verify": recipe.verify.content(), "rows": summary["rows"]}
+    context.export(AuditPublication(key, found.audited, found.dropped, texts, facts), out)
+    return AuditRun(out, summary, context.n_cached, context.n_executed)
+
+
+def audit_recipe(dataset: str, hub: dict[str, str], overrides: list[str]) -> Audit:
+    """The recipe of an audit.
+
+    Args:
+        dataset: a file, a glob of files, or a Hub id.
+        hub: revision, split and config of a Hub dataset.
+        overrides: ``section.key=value`` settings.
+
+    Raises:
+        SourceError: there is no such file, and it is no Hub id with a revision.
+        RecipeError: a setting is wrong.
+    """
+    name = _name_of(dataset)
+    place: dict[str, Any] = {"hub": dataset, **hub} if _is_hub_id(dataset) else {"path": dataset}
+    if "hub" in place and "revision" not in hub:
+        raise SourceError(
+            f"{dataset} is no file here, and a Hub dataset needs its revision",
+            remedy="name its commit with --revision, so that the rows cannot move; or correct the path",
+        )
+    source = {"name": name, "layout": "am", **place}
+    return parse_section(Audit, {"name": name, "sources": [source]}, overrides, origin=f"the audit of {dataset}")
+
+
+def _is_hub_id(dataset: str) -> bool:
+    """Whether it names a Hub dataset, as there is no such file and it does not look like one.
+
+    Raises:
+        SourceError: it looks like a file, and there is none.
+    """
+    if Path(dataset).is_dir():
+        raise SourceError(
+            f"{dataset} is a folder", expected="a file or a glob", remedy=f"name its files, as in '{dataset}/*.parquet'"
+        )
+    if glob(dataset, recursive=True):  # noqa: PTH207 - the pattern may be absolute
+        return False
+    if has_magic(dataset) or dataset.endswith(_SUFFIXES) or not _HUB_ID.fullmatch(dataset):
+        raise SourceError(
+            f"there is no file {dataset}",
+            expected="a .jsonl, .jsonl.zst or .parquet file, a glob that matches some, or a Hub id such as org/name",
+            remedy="correct the path",
+        )
+    return True
+
+
+def _name_of(dataset: str) -> str:
+    """A name for folders and labels: the file's without its suffix, or the Hub id with a dash."""
+    path = Path(dataset)
+    stem = dataset if not path.exists() and _HUB_ID.fullmatch(dataset) else path.name
+    for suffix in _SUFFIXES:
+        stem = stem.removesuffix(suffix)
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:80] or "input"
+
+
+def told(run: AuditRun, seconds: float) -> str:
+    """What was found and where it is."""
+    where = os.path.relpath(run.out)
+    return "\n".join(
+        [
+            "",
+            render(run.summary, VERDICTS),
+            "",
+            work_done(run.n_executed, run.n_cached, seconds),
+            f"verdicts  {where}/verdicts         (one row for each row of the input)",
+            f"dropped   {where}/dropped          (rows that could not be read, or bring no response)",
+            f"summary   {where}/summary.json     (by source, category and reason)",
+            f"report    {where}/report.html",
+            f"the run   {how_to_look()}",
+        ]
+    )
+
+
+def main() -> int:
+    """Runs the command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m flows.verify_dataset", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("dataset", metavar="INPUT", help=".jsonl, .jsonl.zst or .parquet file, quoted glob, or Hub id")
+    parser.add_argument("--out", metavar="DIR", help="directory of the finished run (default: runs/audit-<name>)")
+    parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N rows")
+    parser.add_argument("--store", metavar="DIR", help="where finished shards are kept (default: .tracemill/store)")
+    for name, what in (("revision", "commit of a Hub dataset (required)"), ("split", "train unless given")):
+        parser.add_argument(f"--{name}", help=what)
+    parser.add_argument("--config", help="configuration of a Hub dataset")
+    add_overrides(parser)
+    options = parser.parse_args()
+    overrides = options.overrides + ([f"run.store={options.store}"] if options.store else [])
+    hub = {name: value for name in ("revision", "split", "config") if (value := getattr(options, name)) is not None}
+    return run_command(
+        "verify_dataset", lambda: verify_dataset(options.dataset, options.out, options.limit, overrides, hub), told
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text} is no number of rows")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

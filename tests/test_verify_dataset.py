@@ -1,0 +1,206 @@
+"""The audit of a published dataset, on a real Prefect server: every row judged or accounted for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+from audited_set import PLANTED, UNREADABLE, right, write, write_as, wrong
+from killed_run import end, kill, launch
+from small_run import digests_of, table
+
+from flows.audit_dag import AuditRun
+from flows.verify_dataset import audit_recipe
+from tracemill.errors import RecipeError, SourceError, TracemillError
+
+pytestmark = pytest.mark.usefixtures("prefect_flows")
+
+
+def audit(path: Path | str, folder: Path, limit: int | None = None, **settings: Any) -> AuditRun:
+    """Audits in this process, in shards of seven rows."""
+    from flows.verify_dataset import verify_dataset
+
+    settings = {"run.store": folder / "store", "collect.shard_rows": 7, "verify.workers": 1} | settings
+    overrides = [f"{key}={value}" for key, value in settings.items()]
+    run: AuditRun = verify_dataset(str(path), str(folder / "out"), limit, overrides)
+    return run
+
+
+def test_every_planted_error_is_found(tmp_path: Path) -> None:
+    """Right, wrong, truncated, unverifiable, unanswered and unreadable rows are each counted, by source and reason."""
+    run = audit(write(tmp_path), tmp_path)
+    found = run.summary
+    counts = ("rows", "correct", "incorrect", "unverifiable", "timeout", "sandbox_error", "no_response", "unreadable")
+    assert [found[name] for name in counts] == [len(PLANTED) + 2, 16, 7, 2, 0, 0, 1, 2]
+    assert found["accuracy"] == round(16 / 23, 6)
+    by_source = {name: [group[count] for count in counts] for name, group in found["by_source"].items()}
+    assert by_source == {
+        "alpha": [17, 12, 5, 0, 0, 0, 0, 0],
+        "beta": [8, 3, 2, 2, 0, 0, 1, 0],
+        "set": [3, 1, 0, 0, 0, 0, 0, 2],  # the row that names no source, and the unreadable ones
+    }
+    assert found["by_source"]["beta"]["accuracy"] == 0.6
+    assert found["by_category"]["other"]["unverifiable"] == 1
+    assert sum(found["reasons"]["unverifiable"].values()) == 2
+    assert found["reasons"]["unreadable"] == {"malformed_json": 1, "malformed_messages": 1}
+    assert json.loads((tmp_path / "out" / "summary.json").read_text()) == found
+
+
+def test_every_row_can_be_found(tmp_path: Path) -> None:
+    """Verdicts and dropped rows together name every row of the input once, with its file and its raw text if broken."""
+    run = audit(write(tmp_path), tmp_path)
+    verdicts = table(tmp_path / "out", "verdicts").to_pylist()
+    dropped = table(tmp_path / "out", "dropped").to_pylist()
+    assert sorted(row["row"] for row in verdicts + dropped) == list(range(len(PLANTED) + len(UNREADABLE)))
+    assert {row["file"] for row in verdicts} == {"set.jsonl"}
+    assert [row["raw"].encode() for row in dropped if row["raw"]] == UNREADABLE
+    outcomes = {row["row"]: row["outcome"] for row in verdicts}
+    assert [outcomes[row] for row in (0, 10, 14, 17, 19)] == [
+        "correct", "incorrect", "correct", "incorrect", "unverifiable",
+    ]  # fmt: skip
+    # Two responses to one problem, each with its own verdict; of several turns the last is judged.
+    assert verdicts[0]["id"] == verdicts[-1]["id"]
+    assert (outcomes[0], outcomes[len(PLANTED) - 1]) == ("correct", "incorrect")
+    assert [outcomes[PLANTED.index(row)] for row in PLANTED[-4:-2]] == ["correct", "correct"]
+    assert run.summary["examples"][0]["detail"]
+
+
+def test_formats_give_the_same_verdicts(tmp_path: Path) -> None:
+    """JSONL, zstd with a large window and Parquet are audited alike."""
+    verdicts = []
+    for kind in (".jsonl", ".jsonl.zst", ".parquet"):
+        folder = tmp_path / kind
+        folder.mkdir()
+        audit(write_as(kind, folder), folder)
+        rows = table(folder / "out", "verdicts").drop(["file"]).to_pylist()
+        verdicts.append(rows)
+    assert verdicts[0] == verdicts[1] == verdicts[2]
+    assert len(verdicts[0]) == len(PLANTED) - 1
+
+
+def test_a_second_audit_does_nothing(tmp_path: Path) -> None:
+    """Audited again, everything is found finished and the bytes stay; appended rows are judged alone."""
+    path = write(tmp_path, [right(number) for number in range(20)])
+    audit(path, tmp_path)
+    before = digests_of(tmp_path / "out")
+    assert audit(path, tmp_path).n_executed == 0
+    assert digests_of(tmp_path / "out") == before
+    write(tmp_path, [right(number) for number in range(20)] + [wrong(number) for number in range(20, 27)])
+    again = audit(path, tmp_path)
+    assert (again.summary["correct"], again.summary["incorrect"]) == (20, 7)
+    assert again.n_cached == 2 * 4  # the two full shards
+
+
+def test_limit_reads_the_first_rows(tmp_path: Path) -> None:
+    """Only the first rows are audited, and an audit of all finds their full shards finished."""
+    path = write(tmp_path)
+    limited = audit(path, tmp_path, limit=14)
+    assert (limited.summary["rows"], limited.summary["limit"]) == (14, 14)
+    assert (limited.summary["correct"], limited.summary["incorrect"]) == (10, 4)
+    assert audit(path, tmp_path).n_cached == 2 * 4
+    assert audit(path, tmp_path, limit=3).summary["rows"] == 3
+
+
+def test_a_limit_spans_files(tmp_path: Path) -> None:
+    """Of a glob, the limit counts rows over all files."""
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, [right(number) for number in range(5)])
+    assert audit(f"{tmp_path}/*/set.jsonl", tmp_path, limit=8).summary["rows"] == 8
+
+
+def test_a_killed_audit_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    """SIGKILL in the middle changes no byte of what is published, and no finished shard is judged again."""
+    rows = [right(number) if number % 3 else wrong(number) for number in range(400)]
+    path = write(tmp_path, rows)
+
+    def command(name: str) -> list[str]:
+        (tmp_path / name).mkdir(exist_ok=True)
+        options = ["--set", "collect.shard_rows=10", "--set", "verify.workers=1", "--set", "run.workers=2"]
+        return [str(path), "--out", str(tmp_path / name / "out"), "--store", str(tmp_path / name / "store"), *options]
+
+    audits = tmp_path / "killed" / "store" / "manifests" / "audit"
+    killed = launch_in(tmp_path / "killed", command("killed"))
+    kill(killed, tmp_path / "killed", lambda: len(list(audits.glob("*.json"))) >= 3)
+    assert not (tmp_path / "killed" / "out" / "manifest.json").exists()
+    times = {path: path.stat().st_mtime_ns for path in audits.glob("*.json")}
+    assert 3 <= len(times) < 40
+    for name in ("killed", "whole"):
+        end(launch_in(tmp_path / name, command(name)), tmp_path / name)
+    assert digests_of(tmp_path / "killed" / "out") == digests_of(tmp_path / "whole" / "out")
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+
+
+def launch_in(folder: Path, command: list[str]) -> Any:
+    """Starts the command, with its log in the folder."""
+    return launch(folder, "flows.verify_dataset", *command)
+
+
+def test_the_page_stands_alone(tmp_path: Path) -> None:
+    """The report loads nothing from elsewhere, escapes what rows say, and shows expected and got of wrong rows."""
+    row = wrong(7, "<b>bold</b>")
+    row["messages"][0]["content"] = "Is 1 < 2 & 7 + 7 <script>alert(1)</script>?"
+    audit(write(tmp_path, [row]), tmp_path)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "&lt;b&gt;bold&lt;/b&gt;" in page
+    assert "Is 1 &lt; 2 &amp; 7 + 7" in page
+    assert "expected <code>14</code>" in page
+    assert "got <code>15</code>" in page
+    assert not [word for word in ("<script", "http", "src=") if word in page]
+
+
+def truncated(folder: Path) -> Path:
+    path = folder / "cut.jsonl.zst"
+    path.write_bytes(zstandard.compress(b"\n".join(json.dumps(row).encode() for row in PLANTED))[:-9])
+    return path
+
+
+def other_layout(folder: Path) -> Path:
+    path = folder / "other.jsonl"
+    path.write_text('{"question": "What?", "answer": "1"}\n{broken\n')
+    return path
+
+
+def other_format(folder: Path) -> Path:
+    path = folder / "set.xlsx"
+    path.touch()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("bad_input", "message"),
+    [
+        (lambda folder: folder / "nowhere.jsonl", r"there is no file .*nowhere\.jsonl"),
+        (lambda _: "data/*.jsonl", r"there is no file data/\*\.jsonl"),
+        (lambda folder: folder, r"is a folder"),
+        (lambda _: "org/set", r"--revision"),
+        (truncated, r"(?s)cut\.jsonl\.zst.*truncated"),
+        (other_layout, r"(?s)not laid out as am.*answer, question"),
+        (other_format, r"(?s)set\.xlsx.*\.parquet"),
+    ],
+)
+def test_bad_input_is_named(bad_input: Any, message: str, tmp_path: Path) -> None:
+    """Whatever is wrong with the input is named with its remedy, and nothing is published."""
+    with pytest.raises(TracemillError, match=message) as caught:
+        audit(bad_input(tmp_path), tmp_path)
+    assert "remedy" in str(caught.value)
+    assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+def test_settings_are_those_of_an_audit(tmp_path: Path) -> None:
+    """A setting that an audit does not have is refused with those that it has."""
+    with pytest.raises(RecipeError, match=r"(?s)did you mean wall_s.*distill: unknown key; valid keys: name,.* run"):
+        audit_recipe(str(write(tmp_path)), {}, ["distill.limit=3", "verify.wal_s=3"])
+
+
+def test_hub_datasets_are_pinned() -> None:
+    """A Hub id with its revision is a Hub source with the options given; without one it is refused."""
+    recipe = audit_recipe("org/some_set", {"revision": "abc", "split": "test", "config": "am_0.5M"}, [])
+    source = recipe.sources[0]
+    assert (source.hub, source.revision, source.split, source.config) == ("org/some_set", "abc", "test", "am_0.5M")
+    assert recipe.name == "org-some_set"
+    with pytest.raises(SourceError, match="revision"):
+        audit_recipe("org/some_set", {}, [])

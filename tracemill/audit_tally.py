@@ -1,0 +1,175 @@
+"""What an audit found, counted: by source, by category, by reason; with examples, and what to do about the rest."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from tracemill.audit import NO_RESPONSE
+from tracemill.errors import ConservationError
+from tracemill.schema import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import pyarrow as pa
+
+UNREADABLE: Final = "unreadable"
+N_EXAMPLES: Final = 10
+_MOST_GROUPS: Final = 200  # AM has about 30 sources; a set whose rows each name their own would fill the summary
+_MOST_REASONS: Final = 20
+_OTHERS: Final = "(others)"
+_SHOWN_CHARS: Final = 300
+_SHOWN: Final = (
+    "upstream_source",
+    "file",
+    "row",
+    "id",
+    "category",
+    "prompt",
+    "reference_answer",
+    "extracted",
+    "detail",
+)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How the rows of one kind of audit are counted.
+
+    Attributes:
+        statuses: what becomes of a row that could be read, in the order in which people read them.
+        group: the column that says where a row is from.
+        status_of: status of the record of an audited row.
+        share: a name, and the statuses p and q of p / (p + q); examples are shown of q.
+    """
+
+    statuses: tuple[str, ...]
+    group: str
+    status_of: Callable[[Mapping[str, Any]], str]
+    share: tuple[str, str, str]
+
+
+VERDICTS: Final = Counted(
+    statuses=(*Outcome, NO_RESPONSE),
+    group="upstream_source",
+    status_of=lambda row: str(row["outcome"]),
+    share=("accuracy", Outcome.CORRECT, Outcome.INCORRECT),
+)
+
+
+class Tally:
+    """Counts of every row of an input; add the tables of all its shards, in any order.
+
+    Args:
+        counted: how.
+    """
+
+    def __init__(self, counted: Counted) -> None:
+        self._how = counted
+        self._counts: Counter[tuple[str, str, str, str]] = Counter()  # source, category, status, reason
+        self._unjudged: Counter[str] = Counter()
+        self._examples: list[dict[str, Any]] = []
+
+    def add(self, audited: pa.Table) -> None:
+        """Counts rows of :class:`tracemill.audit.AuditedRow`."""
+        records = audited.to_pylist()
+        statuses = [self._how.status_of(record) for record in records]
+        for record, status in zip(records, statuses, strict=True):
+            self._counts[record[self._how.group], record["category"], status, record["reason"]] += 1
+            if record["outcome"] == Outcome.SANDBOX_ERROR:
+                self._unjudged[record["detail"]] += 1
+        shown = [record for record, status in zip(records, statuses, strict=True) if status == self._how.share[2]]
+        # The smallest ids: they are digests, so this is a sample of the whole that no order of rows changes.
+        order = heapq.nsmallest(
+            N_EXAMPLES, self._examples + shown, key=lambda row: (row["id"], row["file"], row["row"])
+        )
+        self._examples = order
+
+    def add_dropped(self, dropped: pa.Table) -> None:
+        """Counts rows of :class:`tracemill.schema.Dropped`: they could not be read, or there was nothing to judge."""
+        for record in dropped.select(["source", "reason", "evidence"]).to_pylist():
+            evidence = json.loads(record["evidence"])
+            known = record["reason"] in self._how.statuses
+            source = evidence.get(self._how.group) or record["source"]
+            status = record["reason"] if known else UNREADABLE
+            self._counts[source, evidence.get("category", "(none)"), status, "" if known else record["reason"]] += 1
+
+    def summary(self, rows_in: int) -> dict[str, Any]:
+        """Everything that was found, as JSON values.
+
+        Args:
+            rows_in: rows of the input.
+
+        Raises:
+            ConservationError: a row of the input is not counted, or counted twice.
+        """
+        if rows_in != self._counts.total():
+            raise ConservationError(
+                "the audit does not account for every row",
+                got=f"{rows_in} rows in, {self._counts.total()} counted",
+                remedy="this is a bug in tracemill; nothing was published",
+            )
+        return {
+            **self._group(self._counts),
+            "by_source": self._groups(0),
+            "by_category": self._groups(1),
+            "examples": [_example(row) for row in self._examples],
+            "advice": self._advice(),
+        }
+
+    def _groups(self, position: int) -> dict[str, Any]:
+        """Figures by source or by category, the largest first."""
+        rows: Counter[str] = Counter()
+        for key, n_rows in self._counts.items():
+            rows[key[position]] += n_rows
+        names = sorted(rows, key=lambda name: (-rows[name], name))[:_MOST_GROUPS]
+        parts: dict[str, Counter[tuple[str, str, str, str]]] = {name: Counter() for name in names}
+        for key, n_rows in self._counts.items():
+            parts.setdefault(key[position] if key[position] in parts else _OTHERS, Counter())[key] += n_rows
+        return {name: self._group(part) for name, part in parts.items()}
+
+    def _group(self, counts: Counter[tuple[str, str, str, str]]) -> dict[str, Any]:
+        """Rows by status, the share, and why the rows are in their statuses."""
+        statuses: Counter[str] = Counter()
+        reasons: dict[str, Counter[str]] = {}
+        for (_, _, status, reason), n_rows in counts.items():
+            statuses[status] += n_rows
+            if reason:
+                reasons.setdefault(status, Counter())[reason] += n_rows
+        share, fine, wrong = self._how.share
+        n_decided = statuses[fine] + statuses[wrong]
+        order = (*self._how.statuses, UNREADABLE)
+        return {
+            "rows": counts.total(),
+            **{str(status): statuses[status] for status in order},
+            share: round(statuses[fine] / n_decided, 6) if n_decided else None,
+            "reasons": {str(s): _most(reasons[s]) for s in order if s in reasons and s != fine},
+        }
+
+    def _advice(self) -> list[str]:
+        if not self._unjudged:
+            return []
+        detail, _ = min(self._unjudged.items(), key=lambda item: (-item[1], item[0]))
+        n_rows = f"{self._unjudged.total():,} rows were not judged because the sandbox failed"
+        return [f"{n_rows}: {detail}. Mend that and run the same command again: what was judged keeps its verdict"]
+
+
+def _most(reasons: Counter[str]) -> dict[str, int]:
+    """The most frequent reasons; the others as one."""
+    order = sorted(reasons, key=lambda reason: (-reasons[reason], reason))
+    named = {reason: reasons[reason] for reason in order[:_MOST_REASONS]}
+    n_others = reasons.total() - sum(named.values())
+    return named | ({_OTHERS: n_others} if n_others else {})
+
+
+def _example(record: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {name: record[name] for name in _SHOWN}
+    return {name: _shortened(value) if isinstance(value, str) else value for name, value in shown.items()}
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]} …"

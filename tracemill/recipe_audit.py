@@ -1,0 +1,20 @@
+"""What an audit is made from: the part of a recipe that reads rows and judges them, without a teacher."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tracemill.recipe import Collect, Run, Source
+from tracemill.recipe_section import Name, Section
+from tracemill.recipe_verify import Verify
+
+
+class Audit(Section):
+    """A published dataset and how it is judged; its sections are a recipe's."""
+
+    name: Name
+    data_dir: str = Field(default=".", json_schema_extra={"operational": True})
+    sources: tuple[Source, ...] = Field(min_length=1)
+    collect: Collect = Collect()
+    verify: Verify = Verify()
+    run: Run = Run()

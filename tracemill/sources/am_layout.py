@@ -1,0 +1,121 @@
+"""The reference dataset's own layout: ``messages`` whose turns carry an ``info``; no id, no category, no score."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from tracemill.prompts import split_think
+from tracemill.schema import Category
+from tracemill.sources.criteria import TEST_KINDS
+from tracemill.sources.draft import Draft, MalformedRowError
+
+if TYPE_CHECKING:
+    from tracemill.recipe import Source
+
+R1 = "deepseek-r1"
+# "B", "(B)", "B.", "\text{B}": a reference that names an option, if the prompt has options.
+_LETTER: Final = re.compile(r"(?:\\text(?:bf)?\{)?\(?([A-E])\)?\.?\}?")
+_OPTION: Final = re.compile(r"(?:^|[\s({*$])([A-E])[.):：．、]", re.MULTILINE)
+
+
+def am(row: dict[str, Any], source: Source) -> Draft:
+    """``info`` keys may be absent or null, and turns may be several: the last user turn is the prompt."""
+    turns = row["messages"]
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+        raise MalformedRowError("malformed_messages", f"messages is {type(turns).__name__}, not a list of turns")
+    asked = [position for position, turn in enumerate(turns) if turn.get("role") == "user"]
+    if not asked:
+        raise MalformedRowError("missing_prompt", "no turn of role user")
+    last = asked[-1]
+    info = _info(turns[last])
+    prompt, reference, tests = turns[last].get("content"), info.get("reference_answer"), _tests(info.get("test_case"))
+    return Draft(
+        prompt=prompt,
+        reference_answer=reference,
+        category=_category(prompt, reference, tests, source),
+        history=[{"role": str(turn.get("role")), "content": str(turn.get("content"))} for turn in turns[:last]],
+        tests=tests,
+        traces=[_trace(turn) for turn in turns[last + 1 :] if turn.get("role") == "assistant"],
+        info={"upstream_source": info.get("source")},
+    )
+
+
+def _info(turn: dict[str, Any]) -> dict[str, Any]:
+    info = turn.get("info")
+    return info if isinstance(info, dict) else {}
+
+
+def _category(prompt: object, reference: object, tests: object, source: Source) -> Category:
+    """The layout has no category: a guess from what the row can be judged by, right where it matters.
+
+    Tests mean code; what has neither tests nor a reference is general chat; a letter for a reference means a choice
+    where the prompt has options of such letters. The rest is what the recipe says of the source.
+    """
+    if tests is not None:
+        return Category.CODE
+    if reference is None or (isinstance(reference, str) and not reference.strip()):
+        return Category.OTHER
+    if source.category == Category.MATH and _is_choice(prompt, reference):
+        return Category.CHOICE
+    return source.category
+
+
+def _is_choice(prompt: object, reference: object) -> bool:
+    if not isinstance(prompt, str) or not isinstance(reference, str):
+        return False
+    letter = _LETTER.fullmatch(reference.strip())
+    return letter is not None and {"A", "B", letter.group(1)} <= set(_OPTION.findall(prompt))
+
+
+def _trace(turn: dict[str, Any]) -> dict[str, Any]:
+    split = split_think(str(turn.get("content") or ""))
+    return {
+        "model": R1,
+        "source": _info(turn).get("source"),
+        "think": split.think,
+        "answer": split.answer,
+        "fault": split.fault,
+    }
+
+
+def _tests(case: object) -> dict[str, Any] | None:
+    """The shapes of ``test_case`` that are tests in our sense, also as JSON text; other shapes have none.
+
+    KodCode's pytest module, OpenCoder's assertions, PRIME's inputs and outputs, and our own export of other kinds.
+    CodeIO's inputs and outputs are what a *prediction* is compared with: no program is asked for.
+    """
+    case = _unquoted(case)
+    if isinstance(case, dict) and case.get("kind") in TEST_KINDS:
+        return case
+    if isinstance(case, dict) and isinstance(case.get("test_code"), str):
+        return {"kind": "script", "entry_point": case.get("test_entry_point"), "code": case["test_code"]}
+    asserts = case.get("testcase") if isinstance(case, dict) else case
+    if isinstance(asserts, list) and asserts and all(isinstance(line, str) for line in asserts):
+        return {"kind": "assert", "setup": "", "asserts": asserts}
+    return _stdio_tests(_unquoted(case.get("ground_truth"))) if isinstance(case, dict) else None
+
+
+def _stdio_tests(truth: object) -> dict[str, Any] | None:
+    """PRIME's ``{"inputs": [text], "outputs": [text]}``; with a function's name they are no programs."""
+    if not isinstance(truth, dict) or truth.get("fn_name"):
+        return None
+    inputs, outputs = truth.get("inputs"), truth.get("outputs")
+    if not isinstance(inputs, list) or not isinstance(outputs, list) or len(inputs) != len(outputs) or not inputs:
+        return None
+    if not all(isinstance(text, str) for text in inputs + outputs):
+        return None
+    cases = [{"stdin": given, "stdout": said} for given, said in zip(inputs, outputs, strict=True)]
+    return {"kind": "stdio", "language": "python", "cases": cases}
+
+
+def _unquoted(value: object) -> object:
+    """JSON text as what it says: the published card types ``test_case`` as text, the files hold objects."""
+    if not isinstance(value, str):
+        return value
+    try:
+        parsed: object = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    return parsed

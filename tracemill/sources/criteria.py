@@ -1,0 +1,101 @@
+"""What answers are judged by, and what came before the prompt, read from columns: objects, or JSON text of objects."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from tracemill.schema import Category
+from tracemill.sources.draft import MalformedRowError
+
+TEST_KINDS: Final = ("stdio", "call", "assert", "script")
+
+
+def tests_of(value: object) -> dict[str, Any] | None:
+    """A test object of the verification contract; what is inside is for its verifier to judge.
+
+    Raises:
+        MalformedRowError: it is no object, or of an unknown kind.
+    """
+    tests = _parsed(value, "tests")
+    if tests is None:
+        return None
+    if not isinstance(tests, dict) or tests.get("kind") not in TEST_KINDS:
+        raise _malformed("tests", tests, f"an object whose kind is one of {', '.join(TEST_KINDS)}")
+    return tests
+
+
+def constraints_of(value: object) -> list[dict[str, Any]] | None:
+    """Constraints as ``[{"id", "kwargs"}]``.
+
+    Raises:
+        MalformedRowError: it is no list of such objects.
+    """
+    constraints = _parsed(value, "constraints")
+    if constraints is None:
+        return None
+    if not isinstance(constraints, list) or not all(_is_constraint(item) for item in constraints):
+        raise _malformed("constraints", constraints, 'a list of {"id": text, "kwargs": object}')
+    return [constraint(item["id"], item.get("kwargs")) for item in constraints]
+
+
+def _is_constraint(item: object) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("id"), str) and isinstance(item.get("kwargs") or {}, dict)
+
+
+def constraint(constraint_id: str, kwargs: dict[str, Any] | None) -> dict[str, Any]:
+    """One constraint; arguments that are null were only there to make columns of equal shape."""
+    given = {name: argument for name, argument in (kwargs or {}).items() if argument is not None}
+    return {"id": constraint_id, "kwargs": given}
+
+
+def history_of(value: object) -> list[dict[str, str]]:
+    """The turns before the prompt, oldest first.
+
+    Raises:
+        MalformedRowError: it is no list of turns with role and content.
+    """
+    turns = _parsed(value, "history")
+    if turns is None:
+        return []
+    if not isinstance(turns, list) or not all(_is_turn(turn) for turn in turns):
+        raise _malformed("history", turns, 'a list of {"role": text, "content": text}')
+    return [{"role": turn["role"], "content": turn["content"]} for turn in turns]
+
+
+def _is_turn(turn: object) -> bool:
+    return isinstance(turn, dict) and isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str)
+
+
+def category_of(value: object, *, named: bool) -> Category | None:
+    """The category that a column says.
+
+    Args:
+        value: of the column, or None.
+        named: the recipe names that column. Otherwise another vocabulary in it (Algebra, Geometry) says nothing.
+
+    Raises:
+        MalformedRowError: the column is named, and its value is no category.
+    """
+    if isinstance(value, str) and value in list(Category):
+        return Category(value)
+    if named and value is not None and value != "":
+        raise _malformed("category", value, f"one of {', '.join(Category)}")
+    return None
+
+
+def _parsed(value: object, name: str) -> object:
+    """The value, parsed where it is JSON text; blank text is none (CSV has no other way to say so)."""
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        return None
+    try:
+        parsed: object = json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise MalformedRowError(f"malformed_{name}", f"{name} is text but no JSON: {error}") from error
+    return parsed
+
+
+def _malformed(name: str, got: object, expected: str) -> MalformedRowError:
+    return MalformedRowError(f"malformed_{name}", f"{name} is {got!r:.200}; expected: {expected}")
