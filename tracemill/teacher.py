@@ -138,7 +138,7 @@ class ChatTeacher:
                 self._thread.start()
 
 
-_shared: dict[tuple[int, str, str, Path], ChatTeacher] = {}
+_shared: dict[tuple[int, ModelServer, Path], ChatTeacher] = {}
 _shared_lock = threading.Lock()
 
 
@@ -150,8 +150,7 @@ def shared_teacher(settings: ModelServer, ledger_dir: str | Path) -> ChatTeacher
     """
     ledger = shared_ledger(ledger_dir)
     # The process is part of the name: threads do not survive a fork, so a child needs a teacher of its own.
-    secret = settings.api_key.get_secret_value() if settings.api_key else ""
-    name = (os.getpid(), settings.model_dump_json(), secret, ledger.directory)
+    name = (os.getpid(), settings, ledger.directory)
     with _shared_lock:
         if name not in _shared:
             _shared[name] = ChatTeacher(settings, ledger)

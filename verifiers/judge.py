@@ -6,7 +6,7 @@ two holds is for ``tracemill.verdicts``. It is not asked where there is no refer
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.schema import Outcome, Verdict
 from tracemill.teacher import Refusal
@@ -40,7 +40,12 @@ set, a unit that the problem implies, and a longer explanation are the same. Ano
 part, and no final answer are different.
 Answer with JSON: {{"verdict": "same"}} or {{"verdict": "different"}}."""
 _OUTCOMES: Final = {"same": Outcome.CORRECT, "different": Outcome.INCORRECT}
-_PATTERN: Final = rf'\{{"verdict": "({"|".join(_OUTCOMES)})"\}}'
+_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {"verdict": {"type": "string", "enum": list(_OUTCOMES)}},
+    "required": ["verdict"],
+    "additionalProperties": False,
+}
 
 
 def can_judge(problem: Problem, categories: Collection[str]) -> bool:
@@ -62,7 +67,7 @@ def judge_request(problem: Problem, response: Response, settings: Judge) -> Requ
         reference=fenced("reference", problem.reference_answer or ""),
         answer=fenced("answer", response.answer),
     )
-    return constrained(settings, f"judge-{settings.prompt}", _SYSTEM, user, _PATTERN)
+    return constrained(settings, f"judge-{settings.prompt}", _SYSTEM, user, _SCHEMA)
 
 
 def judge_verdict(response: Response, answer: Completion | Refusal, settings: Judge) -> Verdict:

@@ -1,4 +1,4 @@
-"""What verdicts by models share: JSON answers held to a pattern, strangers' text as data, and how it is read."""
+"""What verdicts by models share: JSON answers constrained by a schema, strangers' text as data, and how it is read."""
 
 from __future__ import annotations
 
@@ -24,28 +24,30 @@ def fenced(name: str, text: str) -> str:
     return f"<{mark}>\n{kept}\n</{mark}>"
 
 
-def constrained(server: ModelServer, prompt: str, system: str, user: str, pattern: str) -> Request:
-    """A request whose answer the server holds to a pattern (vLLM's structured outputs).
+def constrained(server: ModelServer, prompt: str, system: str, user: str, schema: dict[str, Any]) -> Request:
+    """A request whose answer the server holds to a JSON schema.
 
     Args:
         server: whom to ask.
         prompt: name and version of the prompt, part of the key.
         system: its first message.
         user: its second.
-        pattern: regular expression of the answer, part of the key.
+        schema: of the answer, part of the key.
     """
     messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
     sampling = {
         "temperature": 0,
         "max_tokens": server.max_tokens,
-        # Not a JSON schema: it allows white space, with which a model that is lost fills its whole answer.
-        "structured_outputs": {"regex": pattern},
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": prompt.partition("@")[0], "strict": True, "schema": schema},
+        },
     }
     return Request(request_key(messages, server.model, server.revision, prompt, sampling, 0), messages, sampling)
 
 
 def read_json(content: str) -> dict[str, Any] | None:
-    """The object that an answer is, or None: a server that ignores the pattern may say anything."""
+    """The object that an answer is, or None: a server that ignores the schema may say anything."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):

@@ -38,7 +38,12 @@ Grade, each from 0 (none) to 4 (nothing to improve):
 - correctness: what it says is true, and nothing that matters is missing;
 - helpfulness: it does what was asked for.
 Answer with JSON: {{"coherence": …, "correctness": …, "helpfulness": …}}."""
-_PATTERN: Final = r"\{" + ", ".join(f'"{name}": [0-{_RUBRIC_HIGHEST}]' for name in RUBRIC) + r"\}"
+_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {name: {"type": "integer", "enum": list(range(_RUBRIC_HIGHEST + 1))} for name in RUBRIC},
+    "required": list(RUBRIC),
+    "additionalProperties": False,
+}
 
 
 class Score(NamedTuple):
@@ -57,7 +62,7 @@ def reward_request(problem: Problem, response: Response, settings: Reward) -> Re
     """What is asked about a response: prompt, earlier turns and the answer part, never the think part."""
     if settings.kind == "rubric":
         user = _USER.format(prompt=fenced("request", problem.prompt), answer=fenced("answer", response.answer))
-        return constrained(settings, settings.prompt, _SYSTEM, user, _PATTERN)
+        return constrained(settings, settings.prompt, _SYSTEM, user, _SCHEMA)
     messages = [
         *problem.history,
         {"role": "user", "content": problem.prompt},

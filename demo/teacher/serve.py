@@ -56,9 +56,7 @@ def free_port() -> int:
         return port
 
 
-def server_command(
-    vllm_python: Path, model_dir: Path, name: str, port: int, max_model_len: int, *more: str
-) -> list[str]:
+def server_command(vllm_python: Path, model_dir: Path, name: str, port: int, max_model_len: int) -> list[str]:
     """The command line of the server. The module, not the `vllm` script: the script needs a CUDA build."""
     options = {
         "--model": str(model_dir),
@@ -68,7 +66,7 @@ def server_command(
         "--max-model-len": str(max_model_len),
     }
     flat = [word for option in options.items() for word in option]
-    return [str(vllm_python), "-m", "vllm.entrypoints.openai.api_server", *flat, "--enforce-eager", *more]
+    return [str(vllm_python), "-m", "vllm.entrypoints.openai.api_server", *flat, "--enforce-eager"]
 
 
 def server_environment() -> dict[str, str]:
@@ -156,13 +154,10 @@ def serving(
     model_dir: Path = MODEL_DIR,
     name: str = MODEL_NAME,
     max_model_len: int = 2048,
-    runner: str = "generate",
     log: Path | None = None,
     timeout_s: float = START_TIMEOUT_S,
 ) -> Iterator[DemoServer]:
     """A vLLM server for the length of a `with` block; port 0 takes a free one, `max_model_len` is in tokens.
-
-    Its runner is "generate" for a chat model, "pooling" for a model that scores.
 
     On Linux the server also ends when this process is killed. It is tied to the thread that starts it: that thread
     has to live as long as the block. Raises ServerError when it does not come up within `timeout_s` seconds.
@@ -173,7 +168,7 @@ def serving(
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as sink:
         process = subprocess.Popen(  # noqa: S603 - our own command, no shell
-            server_command(vllm_python, model_dir, name, port, max_model_len, "--runner", runner),
+            server_command(vllm_python, model_dir, name, port, max_model_len),
             env=server_environment(),
             stdin=subprocess.DEVNULL,
             stdout=sink,
