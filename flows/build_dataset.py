@@ -21,7 +21,6 @@ from flows.run_context import RunContext
 from flows.shard_dag import ShardHistory, curate_chain, distill_chain, prepare_chain
 from flows.source_shards import read_sources, shard_labels
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
-from tasks.model_verdicts import Calibration, calibrate_cut
 from tasks.read import benchmark_files, read_benchmarks
 from tasks.verify import UNJUDGED
 from tracemill.card import card
@@ -96,12 +95,11 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
         ],
     )
     over = choose_problems(context, prepared)
-    cut = choose_cut(context, collection, prepared)
     distilled = context.phase(
         "distill",
         "select",
         [
-            (label, distill_chain(history, over.get(label), context.ledger, recipe, cut))
+            (label, distill_chain(history, over.get(label), context.ledger, recipe))
             for label, history in prepared.items()
         ],
     )
@@ -152,27 +150,6 @@ def choose_problems(context: RunContext, prepared: dict[str, ShardHistory]) -> d
     inputs = {f"problems-{i:05d}": history.current for i, history in enumerate(prepared.values())}
     chosen = context.single(limit_problems, context.recipe.distill, inputs, "")
     return {label: chosen.outputs[f"over-{i:05d}"] for i, label in enumerate(prepared)}
-
-
-def choose_cut(context: RunContext, collection: Collection, prepared: dict[str, ShardHistory]) -> Shard | None:
-    """The score from which open answers pass, where the recipe has it read from a calibration set.
-
-    Read from the first batch alone, so that it stands when the sources grow.
-    """
-    recipe = context.recipe
-    if recipe.reward is None or recipe.reward.quantile is None:
-        return None
-    first = dict(zip(prepared, collection.batches[0], strict=False))
-    inputs = {f"problems-{i:05d}": prepared[label].current for i, label in enumerate(first)}
-    plan = Calibration(
-        reward=recipe.reward,
-        teacher=recipe.distill.teacher,
-        reuse_traces=recipe.distill.reuse_traces,
-        ledger=context.ledger,
-    )
-    found = context.single(calibrate_cut, plan, inputs, "")
-    context.logger.info("open answers pass from a score of %.4f (%d scored)", *found.facts.values())
-    return found.outputs["cut"]
 
 
 def warn_of_unjudged(context: RunContext, shards: list[ShardHistory]) -> None:

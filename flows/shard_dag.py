@@ -5,7 +5,6 @@
     curate:   collect -> clean -> sign
     prepare:  drop duplicates -> decontaminate -> label
     distill:  [over the limit?] -> reuse -> verify -> (distill -> verify)* -> quality -> select
-    verify:   rules -> [score open answers] -> [rescue what rules call wrong]
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from tasks.curate import (
 )
 from tasks.distill import DistillRound, distill_shard, reuse_traces_shard
 from tasks.judge import quality_shard, select_shard
-from tasks.model_verdicts import Rescue, Scoring, rescue_shard, score_shard
 from tasks.stage import NoSettings
 from tasks.verify import verify_shard
 
@@ -76,37 +74,25 @@ def prepare_chain(history: ShardHistory, decisions: Shard, benchmarks: Shard, re
     return history.then((yield Step(label_shard, recipe.label, {"problems": history.current})))
 
 
-def distill_chain(
-    history: ShardHistory, over: Shard | None, ledger: str, recipe: Recipe, cut: Shard | None = None
-) -> Chain[ShardHistory]:
-    """Problems to samples: reuse before generate, resample until one passes or the rounds are spent.
-
-    Args:
-        history: of the shard so far.
-        over: which of its rows are over the recipe's limit, where there is one.
-        ledger: folder of the ledger.
-        recipe: the run's.
-        cut: the score from which open answers pass, where it was read from a calibration set.
-    """
+def distill_chain(history: ShardHistory, over: Shard | None, ledger: str, recipe: Recipe) -> Chain[ShardHistory]:
+    """Problems to samples: reuse before generate, resample until one passes or the rounds are spent."""
     if over is not None:
         inputs = {"problems": history.current, "over": over}
         history = history.then((yield Step(apply_limit_shard, recipe.distill, inputs)))
     problems = history.current
-    rounds = Rounds(problems, recipe, ledger, cut)
+    rounds = Rounds(problems)
     if recipe.distill.reuse_traces:
-        rounds = yield from rounds.judge((yield Step(reuse_traces_shard, NoSettings(), {"problems": problems})))
+        rounds = yield from rounds.judge((yield Step(reuse_traces_shard, NoSettings(), {"problems": problems})), recipe)
     for number in range(recipe.distill.max_rounds):
         plan = DistillRound(
             teacher=recipe.distill.teacher,
             first_sample=number * recipe.distill.samples_per_round,
             samples=recipe.distill.samples_per_round,
             verify=recipe.verify,
-            scored=recipe.reward.categories if recipe.reward else (),
-            rescued=recipe.judge.categories if recipe.judge else (),
             ledger=ledger,
         )
         asked = yield Step(distill_shard, plan, {"problems": problems} | rounds.inputs("verdicts"))
-        rounds = yield from rounds.judge(asked)
+        rounds = yield from rounds.judge(asked, recipe)
         if asked.rows_in == 0:
             break
     checked = yield Step(quality_shard, recipe.quality, rounds.inputs("responses"))
@@ -122,23 +108,13 @@ class Rounds:
     """The rounds of responses to one shard's problems, and their verdicts."""
 
     problems: Shard
-    recipe: Recipe
-    ledger: str
-    cut: Shard | None
     manifests: tuple[Manifest, ...] = ()
 
-    def judge(self, answered: Manifest) -> Chain[Rounds]:
-        """Verifies one more round: by rules, then by models where the recipe names some."""
-        recipe, inputs = self.recipe, {"problems": self.problems, "responses": answered.outputs["responses"]}
-        judged = [(yield Step(verify_shard, recipe.verify, inputs))]
-        if recipe.reward is not None:
-            scoring = Scoring(reward=recipe.reward, ledger=self.ledger)
-            judged.append((yield Step(score_shard, scoring, inputs | ({"cut": self.cut} if self.cut else {}))))
-        if recipe.judge is not None:
-            rescue = Rescue(judge=recipe.judge, ledger=self.ledger)
-            verdicts = {f"verdicts-{i:03d}": found.outputs["verdicts"] for i, found in enumerate(judged)}
-            judged.append((yield Step(rescue_shard, rescue, inputs | verdicts)))
-        return replace(self, manifests=(*self.manifests, answered, *judged))
+    def judge(self, answered: Manifest, recipe: Recipe) -> Chain[Rounds]:
+        """Verifies one more round."""
+        inputs = {"problems": self.problems, "responses": answered.outputs["responses"]}
+        verified = yield Step(verify_shard, recipe.verify, inputs)
+        return replace(self, manifests=(*self.manifests, answered, verified))
 
     def inputs(self, name: str) -> dict[str, Shard]:
         """The rounds' tables of one name, as numbered inputs."""

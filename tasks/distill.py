@@ -7,18 +7,16 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
-from tasks.model_verdicts import teacher_response
 from tasks.stage import Produced, Work, stage
 from tasks.verify import unjudgeable
 from tracemill.ledger import Completion
+from tracemill.prompts import split_think
 from tracemill.recipe import Teacher
 from tracemill.recipe_section import Section
 from tracemill.recipe_verify import Verify
-from tracemill.schema import Problem, Response, Verdict, table_of
+from tracemill.schema import Origin, Problem, Response, Verdict, digest, table_of
 from tracemill.selection import source_traces, unsolved
 from tracemill.teacher import Refusal, Request, build_request, shared_teacher
-from tracemill.verdicts import settled
-from verifiers.judge import can_judge
 
 # Problems that the teacher was not asked about, or refused: why.
 UNASKED = pa.schema([("problem_id", pa.string()), ("reason", pa.string()), ("message", pa.large_string())])
@@ -39,8 +37,6 @@ class DistillRound(Section):
         first_sample: index of the round's first sample of each problem.
         samples: how many samples of each problem.
         verify: settings of the check that an answer to the problem could be judged at all.
-        scored: categories that a reward scores.
-        rescued: categories in which a judge looks at what rules do not accept.
         ledger: folder of the ledger.
     """
 
@@ -48,8 +44,6 @@ class DistillRound(Section):
     first_sample: int
     samples: int
     verify: Verify = Field(json_schema_extra={"operational": True})
-    scored: tuple[str, ...] = ()
-    rescued: tuple[str, ...] = ()
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
@@ -57,9 +51,8 @@ class DistillRound(Section):
 def distill_shard(work: Work) -> Produced:
     """Asks the teacher about every problem that no response has solved yet, and that can be judged."""
     plan: DistillRound = work.section
-    pending = unsolved(work.rows(Problem, "problems"), settled(work.all_rows(Verdict, "verdicts")).values())
-    by_rule = [p for p in pending if p.category not in plan.scored and not can_judge(p, plan.rescued)]
-    hopeless = unjudgeable(by_rule, plan.verify)
+    pending = unsolved(work.rows(Problem, "problems"), work.all_rows(Verdict, "verdicts"))
+    hopeless = unjudgeable(pending, plan.verify)
     asked = [
         (problem, plan.first_sample + k)
         for problem in pending
@@ -69,7 +62,7 @@ def distill_shard(work: Work) -> Produced:
     requests = [build_request(problem, plan.teacher, sample_index=index) for problem, index in asked]
     answers = _complete(requests, plan)
     responses = [
-        teacher_response(problem, index, answer)
+        _response(problem, index, answer)
         for (problem, index), answer in zip(asked, answers, strict=True)
         if isinstance(answer, Completion)
     ]
@@ -95,6 +88,23 @@ def distill_shard(work: Work) -> Produced:
 
 def _complete(requests: list[Request], plan: DistillRound) -> list[Completion | Refusal]:
     return shared_teacher(plan.teacher, plan.ledger).complete(requests) if requests else []
+
+
+def _response(problem: Problem, sample_index: int, completion: Completion) -> Response:
+    split = split_think(completion.content, completion.reasoning)
+    return Response(
+        id=digest("response", problem.id, completion.key),
+        problem_id=problem.id,
+        origin=Origin.TEACHER,
+        model=completion.model,
+        sample_index=sample_index,
+        think=split.think,
+        answer=split.answer,
+        fault=split.fault,
+        finish_reason=completion.finish_reason,
+        prompt_tokens=completion.prompt_tokens,
+        completion_tokens=completion.completion_tokens,
+    )
 
 
 def _facts(responses: list[Response]) -> dict[str, Any]:

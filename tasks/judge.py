@@ -10,7 +10,6 @@ from tasks.stage import Produced, Work, split, stage
 from tracemill.quality import FAULTS, fault_of
 from tracemill.schema import Problem, Response, Verdict
 from tracemill.selection import Sample, Unasked, select
-from tracemill.verdicts import settled
 
 
 @stage("quality", version=1)
@@ -35,7 +34,7 @@ def select_shard(work: Work) -> Produced:
     samples, dropped = select(
         problems,
         work.all_rows(Response, "responses"),
-        settled(work.all_rows(Verdict, "verdicts")),
+        {verdict.response_id: verdict for verdict in work.all_rows(Verdict, "verdicts")},
         {fault["response_id"]: fault["reason"] for fault in work.table("faults").to_pylist()},
         {
             row["problem_id"]: Unasked(row["reason"], row["message"])

@@ -23,7 +23,7 @@ words = st.sampled_from(["choices", "message", "content", "usage", "x"])
 
 
 def _read(status: int, raw: bytes = b"") -> Completion | Refusal | Trouble:
-    return read_reply(REQUEST, TeacherSettings(model="m"), status, {}, raw)
+    return read_reply(REQUEST, "m", status, {}, raw)
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def select(
     Args:
         problems: of one shard.
         responses: to those problems, source traces first, then samples in order.
-        verdicts: the one that holds, by response id; one for every response.
+        verdicts: by response id; one for every response.
         faults: reason by response id, from the quality filters.
         unasked: by problem id, why the teacher was not asked or did not answer.
         rules: which passing response is preferred.
@@ -195,10 +195,6 @@ def _sample(problem: Problem, chosen: Response, given: list[Response], verdicts:
 
 def unsolved(problems: Iterable[Problem], verdicts: Iterable[Verdict]) -> list[Problem]:
     """The problems that another sample may still solve: no response is correct, and none is beyond judging.
-
-    Args:
-        problems: of one shard.
-        verdicts: those that hold, one for each response.
 
     A problem whose responses cannot be verified at all (no verifier, no usable reference) gains nothing from more.
     """

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from tracemill.recipe_server import ModelServer
+    from tracemill.recipe import Teacher as TeacherSettings
 
 __all__ = [
     "ChatTeacher",
@@ -48,7 +48,7 @@ class ChatTeacher:
     """A teacher behind one or more servers of the OpenAI chat protocol; use it from any number of threads.
 
     Args:
-        settings: section ``distill.teacher`` of the recipe, or of another model server.
+        settings: section ``distill.teacher`` of the recipe.
         ledger: where responses are recorded, and looked up.
         patience: how attempts are spaced.
         extra_body: further fields of every request's body; for benchmarks only, since it is in no key.
@@ -56,7 +56,7 @@ class ChatTeacher:
 
     def __init__(
         self,
-        settings: ModelServer,
+        settings: TeacherSettings,
         ledger: Ledger,
         *,
         patience: Patience | None = None,
@@ -138,11 +138,11 @@ class ChatTeacher:
                 self._thread.start()
 
 
-_shared: dict[tuple[int, ModelServer, Path], ChatTeacher] = {}
+_shared: dict[tuple[int, TeacherSettings, Path], ChatTeacher] = {}
 _shared_lock = threading.Lock()
 
 
-def shared_teacher(settings: ModelServer, ledger_dir: str | Path) -> ChatTeacher:
+def shared_teacher(settings: TeacherSettings, ledger_dir: str | Path) -> ChatTeacher:
     """The one teacher of this process for these settings and this ledger: its threads share max_in_flight.
 
     Raises:

@@ -11,7 +11,7 @@ from tracemill.errors import TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.ledger import Completion
 from tracemill.teacher_http import Broken, Failure, Wire
 from tracemill.teacher_protocol import Refusal
-from tracemill.teacher_replies import Trouble, address, read_reply, request_body
+from tracemill.teacher_replies import Trouble, read_reply, request_body
 from tracemill.teacher_watch import Watch
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from tracemill.ledger import Ledger
-    from tracemill.recipe_server import ModelServer
+    from tracemill.recipe import Teacher as TeacherSettings
     from tracemill.teacher_batch import Desk, Job
     from tracemill.teacher_http import Reply
     from tracemill.teacher_servers import Patience, Server
@@ -39,7 +39,7 @@ class Engine:
 
     def __init__(
         self,
-        settings: ModelServer,
+        settings: TeacherSettings,
         ledger: Ledger,
         desk: Desk,
         patience: Patience,
@@ -136,7 +136,7 @@ class Engine:
         server.starts[number] = started
         self._desk.count(n_in_flight=1)
         try:
-            reply = await self._wire.post(address(server.url, job.request), body)
+            reply = await self._wire.post(server.url + "/chat/completions", body)
         finally:
             del server.starts[number]
             self._desk.count(n_in_flight=-1)
@@ -145,7 +145,7 @@ class Engine:
         return self._replied(server, job, reply)
 
     def _replied(self, server: Server, job: Job, reply: Reply) -> Completion | Refusal | Trouble:
-        outcome = read_reply(job.request, self._settings, reply.status, reply.headers, reply.raw)
+        outcome = read_reply(job.request, self._settings.model, reply.status, reply.headers, reply.raw)
         if isinstance(outcome, Trouble):
             server.failed(time.monotonic(), outcome.message)
             return outcome
@@ -208,5 +208,5 @@ class Engine:
             f"the teacher refused each of the first {_ALL_REFUSED} requests",
             got=refusal.message,
             expected="an answer to some",
-            remedy=f"check {self._settings.place}: max_tokens, and what is sampled with",
+            remedy="check distill.teacher: max_tokens, temperature, top_p, system_prompt",
         )

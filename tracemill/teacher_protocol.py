@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tracemill.ledger import Completion, request_key
 from tracemill.prompts import chat_messages
@@ -23,13 +23,11 @@ class Request:
         key: see ``ledger.request_key``; requests with one key are one generation.
         messages: the chat, oldest turn first, as ``{"role", "content"}``.
         sampling: what goes into the request's body beside model and messages.
-        endpoint: chat for an answer, classify or pooling for a reward model's scores.
     """
 
     key: str
     messages: Sequence[Mapping[str, str]]
     sampling: Mapping[str, Any]
-    endpoint: Literal["chat", "classify", "pooling"] = "chat"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from tracemill.teacher_protocol import Refusal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracemill.recipe_server import ModelServer
+    from tracemill.recipe import Teacher as TeacherSettings
     from tracemill.teacher_protocol import Request
 
 # The request itself is wrong, and will be at the next attempt: vLLM answers 400 to a prompt longer than the context.
@@ -47,18 +47,9 @@ class Trouble:
     at_once: bool = False
 
 
-def address(base_url: str, request: Request) -> str:
-    """Where a request goes; vLLM's pooling endpoints are not below /v1."""
-    if request.endpoint == "chat":
-        return base_url + "/chat/completions"
-    return base_url.removesuffix("/v1") + f"/{request.endpoint}"
-
-
 def request_body(request: Request, model: str, extra: Mapping[str, Any] | None = None) -> bytes:
     """The body of the chat request. Without ``seed`` and ``n``: the vLLM CPU build dies of them."""
-    body = {"model": model, "messages": request.messages, **request.sampling, **(extra or {})}
-    if request.endpoint == "chat":
-        body["stream"] = False
+    body = {"model": model, "messages": request.messages, **request.sampling, "stream": False, **(extra or {})}
     try:
         return orjson.dumps(body)
     except TypeError:  # a lone surrogate in a prompt; json writes it as an escape
@@ -66,7 +57,7 @@ def request_body(request: Request, model: str, extra: Mapping[str, Any] | None =
 
 
 def read_reply(
-    request: Request, settings: ModelServer, status: int, headers: Mapping[str, str], raw: bytes
+    request: Request, model: str, status: int, headers: Mapping[str, str], raw: bytes
 ) -> Completion | Refusal | Trouble:
     """What a reply to ``request`` says.
 
@@ -74,7 +65,7 @@ def read_reply(
         TeacherMisconfiguredError: the server will answer no request like this (wrong key, model or path).
     """
     if status == 200:
-        return (_completion if request.endpoint == "chat" else _scores)(request, settings.model, raw)
+        return _completion(request, model, raw)
     message = f"HTTP {status}: {_server_words(raw)}"
     if status in _REFUSED:
         return Refusal(request.key, status, message)
@@ -82,10 +73,10 @@ def read_reply(
         wait_s = retry_after(headers.get("Retry-After"), time.time())
         return Trouble(message, status, wait_s, weight=int(status not in _BUSY))
     raise TeacherMisconfiguredError(
-        f"the server does not take requests for model {settings.model}",
+        f"the teacher does not take requests for model {model}",
         got=message,
         expected="an answer, or a refusal of this one request",
-        remedy=f"check {settings.place}.base_urls (with /v1), .model and .api_key",
+        remedy="check distill.teacher.base_urls (with /v1), .model and .api_key",
     )
 
 
@@ -110,19 +101,6 @@ def _completion(request: Request, model: str, raw: bytes) -> Completion | Troubl
     if finish_reason in {"abort", "error"}:  # vLLM's words for a generation that it gave up
         return Trouble(f"the server broke the generation off: finish_reason {finish_reason}")
     return completion
-
-
-def _scores(request: Request, model: str, raw: bytes) -> Completion | Trouble:
-    """A reward model's outputs, as JSON text in the place of an answer."""
-    try:
-        payload = _parsed(raw)
-        found = payload["data"][0]
-        outputs = [float(output) for output in (found["probs"] if request.endpoint == "classify" else found["data"])]
-        tokens = (payload.get("usage") or {}).get("prompt_tokens")
-        served = str(payload.get("model") or model)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        return Trouble(f"the reply holds no scores ({error!r}): {_server_words(raw)}")
-    return Completion(request.key, json.dumps(outputs), None, "stop", tokens, None, served)
 
 
 def _parsed(raw: bytes) -> Any:
@@ -157,25 +135,24 @@ def retry_after(value: str | None, now: float) -> float:
         return 0.0
 
 
-def judge_models(url: str, status: int, raw: bytes, settings: ModelServer) -> TeacherMisconfiguredError | None:
+def judge_models(url: str, status: int, raw: bytes, settings: TeacherSettings) -> TeacherMisconfiguredError | None:
     """What is wrong with the server that gave this reply to ``GET /models``, or None."""
-    place = settings.place
     if status in {401, 403}:
-        return _misfit(f"the server at {url} refuses the key", _server_words(raw), "", f"set {place}.api_key")
+        return _misfit(f"the teacher at {url} refuses the key", _server_words(raw), "", "set distill.teacher.api_key")
     try:
         models = {str(model["id"]): model for model in _parsed(raw)["data"]}
     except (ValueError, KeyError, TypeError):
         got = f"HTTP {status}: {_server_words(raw)}"
-        remedy = f"end {place}.base_urls in /v1"
+        remedy = "end distill.teacher.base_urls in /v1"
         return _misfit(f"what answers at {url} does not speak the OpenAI protocol", got, "a list of models", remedy)
     if settings.model not in models:
         near = difflib.get_close_matches(settings.model, models, n=1, cutoff=0.4)
         remedy = f"did you mean {near[0]}? " if near else ""
-        remedy += f"set {place}.model, or start vLLM with --served-model-name"
+        remedy += "set distill.teacher.model, or start vLLM with --served-model-name"
         return _misfit(f"the model is not served at {url}", f"served: {', '.join(models)}", settings.model, remedy)
     length = models[settings.model].get("max_model_len")
     if isinstance(length, int) and length < settings.max_tokens:
-        remedy = f"lower {place}.max_tokens, or start vLLM with a larger --max-model-len"
+        remedy = "lower distill.teacher.max_tokens, or start vLLM with a larger --max-model-len"
         got = f"max_model_len {length}"
         return _misfit(f"answers do not fit the model at {url}", got, f"at least {settings.max_tokens}", remedy)
     return None

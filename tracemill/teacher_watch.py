@@ -15,7 +15,7 @@ from tracemill.teacher_servers import ServerPool
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracemill.recipe_server import ModelServer
+    from tracemill.recipe import Teacher as TeacherSettings
     from tracemill.teacher_batch import Desk
     from tracemill.teacher_http import Wire
     from tracemill.teacher_servers import Patience, Server
@@ -32,7 +32,7 @@ class Watch:
 
     def __init__(
         self,
-        settings: ModelServer,
+        settings: TeacherSettings,
         wire: Wire,
         desk: Desk,
         patience: Patience,
@@ -62,7 +62,7 @@ class Watch:
                 f"nothing answers at {self.pool.urls}",
                 got="; ".join(troubles),
                 expected=f"an OpenAI-compatible server of {self._settings.model}",
-                remedy="start vLLM there, or set " + self._settings.place + ".base_urls; answers had before are kept",
+                remedy="start vLLM there, or set distill.teacher.base_urls; answers had before are kept",
             )
         for server, trouble in zip(servers, troubles, strict=True):
             if trouble:
