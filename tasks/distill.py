@@ -11,8 +11,8 @@ from tasks.stage import Produced, Work, stage
 from tasks.verify import unjudgeable
 from tracemill.ledger import Completion
 from tracemill.prompts import split_think
-from tracemill.recipe import Teacher
 from tracemill.recipe_section import Section
+from tracemill.recipe_server import Teacher
 from tracemill.recipe_verify import Verify
 from tracemill.schema import Origin, Problem, Response, Verdict, digest, table_of
 from tracemill.selection import source_traces, unsolved

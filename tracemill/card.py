@@ -11,7 +11,8 @@ from tracemill.funnel import render
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tracemill.recipe import Recipe, Teacher
+    from tracemill.recipe import Recipe
+    from tracemill.recipe_server import Teacher
 
 
 def card(recipe: Recipe, funnel: pa.Table) -> str:
