@@ -20,8 +20,10 @@ from flows.run_context import RunContext
 from flows.shard_dag import ShardHistory, curate_chain, distill_chain, prepare_chain
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
 from tasks.read import Snapshot, benchmark_files, raw_shards, read_benchmarks, snapshot_source
+from tasks.score import Calibration, calibrate
 from tracemill.card import card
 from tracemill.collection import Collection, RawShard, load_collection, save_collection
+from tracemill.cuts import Cut
 from tracemill.export import Publication
 from tracemill.funnel import Funnel
 from tracemill.manifest import Manifest, Shard
@@ -95,15 +97,16 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
         ],
     )
     over = choose_problems(context, prepared)
+    cuts = choose_cuts(context, collection, prepared)
     distilled = context.phase(
         "distill",
         "select",
         [
-            (label, distill_chain(history, over.get(label), context.ledger, recipe))
+            (label, distill_chain(history, over.get(label), cuts, context.ledger, recipe))
             for label, history in prepared.items()
         ],
     )
-    manifest = publish(context, list(distilled.values()), out)
+    manifest = publish(context, list(distilled.values()), cuts, out)
     save_collection(context.store, recipe.name, collection)
     return Built(out, manifest, context.n_cached, context.n_executed)
 
@@ -198,14 +201,39 @@ def choose_problems(context: RunContext, prepared: dict[str, ShardHistory]) -> d
     return {label: chosen.outputs[f"over-{i:05d}"] for i, label in enumerate(prepared)}
 
 
-def publish(context: RunContext, shards: list[ShardHistory], out: str) -> dict[str, Any]:
+def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str, ShardHistory]) -> dict[str, Cut]:
+    """The score above which an open answer passes, by section of the recipe; no later batch moves it."""
+    recipe = context.recipe
+    first = [history.current for history, _ in zip(prepared.values(), collection.batches[0], strict=False)]
+    inputs = {f"problems-{i:05d}": shard for i, shard in enumerate(first)}
+    cuts = {}
+    for scored in (recipe.reward, recipe.rubric):
+        if scored is None:
+            continue
+        if scored.quantile is None:
+            cuts[scored.place] = Cut(scored.threshold, "fixed by the recipe")
+            continue
+        plan = Calibration(
+            scored=scored,
+            teacher=recipe.distill.teacher,
+            reuse_traces=recipe.distill.reuse_traces,
+            limit=recipe.distill.limit,
+            verify=recipe.verify,
+            ledger=context.ledger,
+        )
+        found = context.single(calibrate, plan, inputs, scored.place).facts
+        cuts[scored.place] = Cut(found["cut"], f"quantile {scored.quantile:g} of {found['n_scores']} scores")
+    return cuts
+
+
+def publish(context: RunContext, shards: list[ShardHistory], cuts: dict[str, Cut], out: str) -> dict[str, Any]:
     """Writes the run's directory, once every row is accounted for."""
     recipe = context.recipe
     funnel = Funnel()
     for history in shards:
         funnel.add(history.source, history.manifests)
     table = funnel.table()
-    texts = {"dataset/README.md": card(recipe, table), "report.html": report(recipe, table)}
+    texts = {"dataset/README.md": card(recipe, table, cuts), "report.html": report(recipe, table)}
     selected = [history.current for history in shards]
     dropped = [shard for history in shards for shard in history.outputs("dropped")]
     verdicts = [shard for history in shards for shard in history.outputs("verdicts")]
@@ -218,7 +246,12 @@ def publish(context: RunContext, shards: list[ShardHistory], out: str) -> dict[s
         shuffle_seed=recipe.export.shuffle_seed,
         rows_per_file=recipe.export.rows_per_file,
         texts=texts,
-        facts={"recipe": recipe.name, "recipe_digest": recipe.digest(), "funnel": table.to_pylist()},
+        facts={
+            "recipe": recipe.name,
+            "recipe_digest": recipe.digest(),
+            "funnel": table.to_pylist(),
+            **({"cuts": {name: cut._asdict() for name, cut in cuts.items()}} if cuts else {}),
+        },
     )
     return context.export(publication, out)
 

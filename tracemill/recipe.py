@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from tracemill.recipe_judge import Judge, Reward, Rubric
 from tracemill.recipe_section import Fraction, Name, Positive, Seconds, Section
 from tracemill.recipe_server import Teacher
 from tracemill.recipe_verify import Verify
@@ -173,6 +174,9 @@ class Recipe(Section):
     label: Label = Label()
     distill: Distill
     verify: Verify = Verify()
+    reward: Reward | None = None
+    rubric: Rubric | None = None
+    judge: Judge | None = None
     quality: Quality = Quality()
     select: Select = Select()
     export: Export = Export()
