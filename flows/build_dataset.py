@@ -204,8 +204,9 @@ def choose_problems(context: RunContext, prepared: dict[str, ShardHistory]) -> d
 def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str, ShardHistory]) -> dict[str, Cut]:
     """The score above which an open answer passes, by section of the recipe; no later batch moves it."""
     recipe = context.recipe
-    first = [history.current for history, _ in zip(prepared.values(), collection.batches[0], strict=False)]
-    inputs = {f"problems-{i:05d}": shard for i, shard in enumerate(first)}
+    n_first = len(collection.batches[0]) if collection.batches else 0
+    first = list(prepared.values())[:n_first]
+    inputs = {f"problems-{i:05d}": history.current for i, history in enumerate(first)}
     cuts = {}
     for scored in (recipe.reward, recipe.rubric):
         if scored is None:
@@ -223,6 +224,7 @@ def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str,
         )
         found = context.single(calibrate, plan, inputs, scored.place).facts
         cuts[scored.place] = Cut(found["cut"], f"quantile {scored.quantile:g} of {found['n_scores']} scores")
+        context.logger.info("%s: cut %s, %s", scored.place, *cuts[scored.place])
     return cuts
 
 

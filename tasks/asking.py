@@ -22,7 +22,11 @@ def ask(
     """
     if not requests:
         return []
-    answers = shared_teacher(server, ledger, dialect).complete(requests)
+    return heard(shared_teacher(server, ledger, dialect).complete(requests), server)
+
+
+def heard(answers: list[Completion | Refusal], server: ModelServer) -> list[Completion | Refusal]:
+    """The answers, if the server has answered or refused every request; see :func:`ask`."""
     for answer in answers:
         if isinstance(answer, Refusal) and not answer.is_for_good:
             raise TeacherUnavailableError(

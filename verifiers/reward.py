@@ -12,6 +12,7 @@ from tracemill.ledger import request_key
 from tracemill.teacher import Request
 from tracemill.teacher_dialect import PoolingDialect
 from verifiers.scores import Marks
+from verifiers.untrusted_text import defused
 
 if TYPE_CHECKING:
     from tracemill.recipe_judge import Reward
@@ -31,11 +32,9 @@ class RewardScorer:
 
     def request(self, problem: Problem, response: Response) -> Request:
         """The conversation with the answer part as its last turn."""
-        messages = [
-            *(dict(turn) for turn in problem.history),
-            {"role": "user", "content": problem.prompt},
-            {"role": "assistant", "content": response.answer},
-        ]
+        answered = {"role": "assistant", "content": response.answer}
+        turns = [*problem.history, {"role": "user", "content": problem.prompt}, answered]
+        messages = [{"role": turn["role"], "content": defused(turn["content"])} for turn in turns]
         asked = self.server
         template = f"reward/{asked.endpoint}/{asked.input}"
         sampling = dict(self.dialect.sampling)

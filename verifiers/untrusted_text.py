@@ -1,20 +1,30 @@
 """Strangers' text inside a prompt: marked as data, with marks that the text cannot contain, and bounded.
 
 Covered: a text that pretends to end early and go on as an instruction, since the mark is a digest of everything that is
-shown, which whoever writes a part of it cannot know. Not covered: a model that obeys what it was told is data.
+shown, which whoever writes a part of it cannot know; the control tokens of chat templates, which a server would take
+for its own. Not covered: a model that obeys what it was told is data.
 """
 
 from __future__ import annotations
 
+import re
+
 from tracemill.schema import digest
 
 _MARK_CHARS = 16
+# <|im_start|> and the like (Qwen, Llama, DeepSeek), <start_of_turn> (Gemma), [INST] and </s> (Mistral).
+_CONTROL = re.compile(r"([<\[])(?=[|｜]|/?(?:s|bos|eos|start_of_turn|end_of_turn)>|/?INST\])")
+
+
+def defused(text: str) -> str:
+    """The text with a space inside whatever a chat template might take for a control token."""
+    return _CONTROL.sub(r"\1 ", text)
 
 
 def blocks(**texts: str) -> str:
     """Each text under its name, between lines with a mark that depends on all of them."""
     mark = digest("mark", sorted(texts.items()))[:_MARK_CHARS]
-    shown = [f"[{name} {mark}]\n{text}\n[end of {name} {mark}]" for name, text in texts.items()]
+    shown = [f"[{name} {mark}]\n{defused(text)}\n[end of {name} {mark}]" for name, text in texts.items()]
     return "\n\n".join(shown)
 
 
