@@ -44,7 +44,7 @@ def server_of(judge: JudgeServer, **settings: Any) -> dict[str, Any]:
 
 
 def test_a_judge_rescues_what_the_rule_calls_wrong(run: SmallRun, teacher: ChatServer) -> None:
-    """Rows that only the judge calls right are published by its verdict, both verdicts stand, no request is repeated."""
+    """What only the judge calls right is published by its verdict; both verdicts stand; no request is repeated."""
     without = funnel(run.build())
     assert without["verify/incorrect"] > 1
     with JudgeServer(says=lambda prompt: "correct" if note(prompt) % 2 else "incorrect") as judge:
