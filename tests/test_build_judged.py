@@ -92,10 +92,13 @@ def open_run(run: SmallRun) -> SmallRun:
     return run
 
 
-def test_open_answers_without_a_judge_are_unverifiable_and_unpaid(open_run: SmallRun, teacher: ChatServer) -> None:
-    """Without a section for them, open questions are dropped before generation."""
+def test_open_answers_are_paid_for_once_they_can_be_judged(open_run: SmallRun, teacher: ChatServer) -> None:
+    """Open questions are dropped before generation without a section for them, and answered once there is one."""
     counts = funnel(open_run.build())
     assert (counts["verify/unverifiable"], teacher.received) == (20, 0)
+    with JudgeServer(scores=lambda _: [4.0] * 5) as judge:
+        open_run.sections["reward"] = server_of(judge, profile="decision-tree-reward", threshold=0.8)
+        assert funnel(open_run.build())["published/rows"] == teacher.received == 20
 
 
 def test_open_answers_pass_above_a_fixed_cut(open_run: SmallRun) -> None:
