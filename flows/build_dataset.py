@@ -22,9 +22,11 @@ from flows.shard_dag import ShardHistory, curate_chain, distill_chain, prepare_c
 from flows.source_shards import read_sources, shard_labels
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
 from tasks.read import benchmark_files, read_benchmarks
+from tasks.score import Calibration, calibrate
 from tasks.verify import UNJUDGED
 from tracemill.card import card
 from tracemill.collection import Collection, save_collection
+from tracemill.cuts import Cut
 from tracemill.export import Publication
 from tracemill.funnel import Funnel
 from tracemill.manifest import Shard
@@ -95,16 +97,17 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
         ],
     )
     over = choose_problems(context, prepared)
+    cuts = choose_cuts(context, collection, prepared)
     distilled = context.phase(
         "distill",
         "select",
         [
-            (label, distill_chain(history, over.get(label), context.ledger, recipe))
+            (label, distill_chain(history, over.get(label), cuts, context.ledger, recipe))
             for label, history in prepared.items()
         ],
     )
     warn_of_unjudged(context, list(distilled.values()))
-    manifest = publish(context, list(distilled.values()), out)
+    manifest = publish(context, list(distilled.values()), cuts, out)
     save_collection(context.store, recipe.name, collection)
     return Built(out, manifest, context.n_cached, context.n_executed)
 
@@ -161,14 +164,41 @@ def warn_of_unjudged(context: RunContext, shards: list[ShardHistory]) -> None:
         context.logger.warning("%s responses were not judged: %s", f"{n_responses:,}", reason)
 
 
-def publish(context: RunContext, shards: list[ShardHistory], out: str) -> dict[str, Any]:
+def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str, ShardHistory]) -> dict[str, Cut]:
+    """The score above which an open answer passes, by section of the recipe; no later batch moves it."""
+    recipe = context.recipe
+    n_first = len(collection.batches[0]) if collection.batches else 0
+    first = list(prepared.values())[:n_first]
+    inputs = {f"problems-{i:05d}": history.current for i, history in enumerate(first)}
+    cuts = {}
+    for scored in (recipe.reward, recipe.rubric):
+        if scored is None:
+            continue
+        if scored.quantile is None:
+            cuts[scored.place] = Cut(scored.threshold, "fixed by the recipe")
+            continue
+        plan = Calibration(
+            scored=scored,
+            teacher=recipe.distill.teacher,
+            reuse_traces=recipe.distill.reuse_traces,
+            limit=recipe.distill.limit,
+            verify=recipe.verify,
+            ledger=context.ledger,
+        )
+        found = context.single(calibrate, plan, inputs, scored.place).facts
+        cuts[scored.place] = Cut(found["cut"], f"quantile {scored.quantile:g} of {found['n_scores']} scores")
+        context.logger.info("%s: cut %s, %s", scored.place, *cuts[scored.place])
+    return cuts
+
+
+def publish(context: RunContext, shards: list[ShardHistory], cuts: dict[str, Cut], out: str) -> dict[str, Any]:
     """Writes the run's directory, once every row is accounted for."""
     recipe = context.recipe
     funnel = Funnel()
     for history in shards:
         funnel.add(history.source, history.manifests)
     table = funnel.table()
-    texts = {"dataset/README.md": card(recipe, table), "report.html": report(recipe, table)}
+    texts = {"dataset/README.md": card(recipe, table, cuts), "report.html": report(recipe, table)}
     selected = [history.current for history in shards]
     dropped = [shard for history in shards for shard in history.outputs("dropped")]
     verdicts = [shard for history in shards for shard in history.outputs("verdicts")]
@@ -181,7 +211,12 @@ def publish(context: RunContext, shards: list[ShardHistory], out: str) -> dict[s
         shuffle_seed=recipe.export.shuffle_seed,
         rows_per_file=recipe.export.rows_per_file,
         texts=texts,
-        facts={"recipe": recipe.name, "recipe_digest": recipe.digest(), "funnel": table.to_pylist()},
+        facts={
+            "recipe": recipe.name,
+            "recipe_digest": recipe.digest(),
+            "funnel": table.to_pylist(),
+            **({"cuts": {name: cut._asdict() for name, cut in cuts.items()}} if cuts else {}),
+        },
     )
     return context.export(publication, out)
 

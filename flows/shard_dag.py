@@ -4,7 +4,8 @@
 
     curate:   collect -> clean -> sign
     prepare:  drop duplicates -> decontaminate -> label
-    distill:  [over the limit?] -> reuse -> verify -> (distill -> verify)* -> quality -> select
+    distill:  [over the limit?] -> reuse -> VERIFY -> (distill -> VERIFY)* -> quality -> select
+    VERIFY:   verify -> [reward] -> [rubric] -> [judge]      models only where the recipe names them
 """
 
 from __future__ import annotations
@@ -24,13 +25,21 @@ from tasks.curate import (
 )
 from tasks.distill import DistillRound, distill_shard, reuse_traces_shard
 from tasks.judge import quality_shard, select_shard
-from tasks.stage import NoSettings
+from tasks.score import ScoreRound, reward_shard, rubric_shard
+from tasks.second_look import JudgeRound, judge_shard
+from tasks.stage import NoSettings, Stage
 from tasks.verify import verify_shard
+from tracemill.recipe_judge import ModelJudged
+from tracemill.schema import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tracemill.collection import RawShard
+    from tracemill.cuts import Cut
     from tracemill.manifest import Manifest, Shard
     from tracemill.recipe import Recipe, Source
+    from tracemill.recipe_section import Section
 
 
 @dataclass(frozen=True)
@@ -74,25 +83,28 @@ def prepare_chain(history: ShardHistory, decisions: Shard, benchmarks: Shard, re
     return history.then((yield Step(label_shard, recipe.label, {"problems": history.current})))
 
 
-def distill_chain(history: ShardHistory, over: Shard | None, ledger: str, recipe: Recipe) -> Chain[ShardHistory]:
+def distill_chain(
+    history: ShardHistory, over: Shard | None, cuts: Mapping[str, Cut], ledger: str, recipe: Recipe
+) -> Chain[ShardHistory]:
     """Problems to samples: reuse before generate, resample until one passes or the rounds are spent."""
     if over is not None:
         inputs = {"problems": history.current, "over": over}
         history = history.then((yield Step(apply_limit_shard, recipe.distill, inputs)))
     problems = history.current
-    rounds = Rounds(problems)
+    rounds = Rounds(problems, verifications(recipe, cuts, ledger))
     if recipe.distill.reuse_traces:
-        rounds = yield from rounds.judge((yield Step(reuse_traces_shard, NoSettings(), {"problems": problems})), recipe)
+        rounds = yield from rounds.judge((yield Step(reuse_traces_shard, NoSettings(), {"problems": problems})))
     for number in range(recipe.distill.max_rounds):
         plan = DistillRound(
             teacher=recipe.distill.teacher,
             first_sample=number * recipe.distill.samples_per_round,
             samples=recipe.distill.samples_per_round,
+            models=judged_by_models(recipe),
             verify=recipe.verify,
             ledger=ledger,
         )
         asked = yield Step(distill_shard, plan, {"problems": problems} | rounds.inputs("verdicts"))
-        rounds = yield from rounds.judge(asked, recipe)
+        rounds = yield from rounds.judge(asked)
         if asked.rows_in == 0:
             break
     checked = yield Step(quality_shard, recipe.quality, rounds.inputs("responses"))
@@ -103,18 +115,45 @@ def distill_chain(history: ShardHistory, over: Shard | None, ledger: str, recipe
     return replace(history, manifests=(*history.manifests, *rounds.manifests, checked)).then(selected)
 
 
+def verifications(recipe: Recipe, cuts: Mapping[str, Cut], ledger: str) -> tuple[tuple[Stage, Section], ...]:
+    """The stages that judge a round of responses, in order: the rules, then the models that the recipe names."""
+    stages: list[tuple[Stage, Section]] = [(verify_shard, recipe.verify)]
+    if recipe.reward is not None:
+        stages.append((reward_shard, ScoreRound(scored=recipe.reward, cut=cuts["reward"].value, ledger=ledger)))
+    if recipe.rubric is not None:
+        stages.append((rubric_shard, ScoreRound(scored=recipe.rubric, cut=cuts["rubric"].value, ledger=ledger)))
+    if recipe.judge is not None:
+        stages.append((judge_shard, JudgeRound(judge=recipe.judge, ledger=ledger)))
+    return tuple(stages)
+
+
+def judged_by_models(recipe: Recipe) -> ModelJudged:
+    """Where models can judge what rules cannot."""
+    scored = {str(category) for scores in (recipe.reward, recipe.rubric) if scores for category in scores.categories}
+    compares = recipe.judge is not None and Outcome.UNVERIFIABLE in recipe.judge.outcomes
+    return ModelJudged(
+        scored=tuple(sorted(scored)),
+        compared=tuple(sorted(recipe.judge.categories)) if recipe.judge and compares else (),
+    )
+
+
 @dataclass(frozen=True)
 class Rounds:
     """The rounds of responses to one shard's problems, and their verdicts."""
 
     problems: Shard
+    stages: tuple[tuple[Stage, Section], ...]
     manifests: tuple[Manifest, ...] = ()
 
-    def judge(self, answered: Manifest, recipe: Recipe) -> Chain[Rounds]:
-        """Verifies one more round."""
+    def judge(self, answered: Manifest) -> Chain[Rounds]:
+        """Verifies one more round; each stage sees the verdicts of those before it, and adds its own."""
         inputs = {"problems": self.problems, "responses": answered.outputs["responses"]}
-        verified = yield Step(verify_shard, recipe.verify, inputs)
-        return replace(self, manifests=(*self.manifests, answered, verified))
+        rounds = replace(self, manifests=(*self.manifests, answered))
+        for number, (stage, section) in enumerate(self.stages):
+            verified = yield Step(stage, section, inputs)
+            inputs = inputs | {f"verdicts-{number:03d}": verified.outputs["verdicts"]}
+            rounds = replace(rounds, manifests=(*rounds.manifests, verified))
+        return rounds
 
     def inputs(self, name: str) -> dict[str, Shard]:
         """The rounds' tables of one name, as numbered inputs."""

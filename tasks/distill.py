@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -11,8 +12,9 @@ from tasks.stage import Produced, Work, stage
 from tasks.verify import unjudgeable
 from tracemill.ledger import Completion
 from tracemill.prompts import split_think
-from tracemill.recipe import Teacher
+from tracemill.recipe_judge import ModelJudged
 from tracemill.recipe_section import Section
+from tracemill.recipe_server import Teacher
 from tracemill.recipe_verify import Verify
 from tracemill.schema import Origin, Problem, Response, Verdict, digest, table_of
 from tracemill.selection import source_traces, unsolved
@@ -36,6 +38,7 @@ class DistillRound(Section):
     Attributes:
         first_sample: index of the round's first sample of each problem.
         samples: how many samples of each problem.
+        models: what models can judge where rules cannot.
         verify: settings of the check that an answer to the problem could be judged at all.
         ledger: folder of the ledger.
     """
@@ -43,6 +46,7 @@ class DistillRound(Section):
     teacher: Teacher
     first_sample: int
     samples: int
+    models: ModelJudged = ModelJudged()
     verify: Verify = Field(json_schema_extra={"operational": True})
     ledger: str = Field(json_schema_extra={"operational": True})
 
@@ -52,7 +56,7 @@ def distill_shard(work: Work) -> Produced:
     """Asks the teacher about every problem that no response has solved yet, and that can be judged."""
     plan: DistillRound = work.section
     pending = unsolved(work.rows(Problem, "problems"), work.all_rows(Verdict, "verdicts"))
-    hopeless = unjudgeable(pending, plan.verify)
+    hopeless = unjudgeable(pending, plan.verify, plan.models)
     asked = [
         (problem, plan.first_sample + k)
         for problem in pending
@@ -60,7 +64,7 @@ def distill_shard(work: Work) -> Produced:
         for k in range(plan.samples)
     ]
     requests = [build_request(problem, plan.teacher, sample_index=index) for problem, index in asked]
-    answers = _complete(requests, plan)
+    answers = _complete(requests, plan.teacher, plan.ledger)
     responses = [
         _response(problem, index, answer)
         for (problem, index), answer in zip(asked, answers, strict=True)
@@ -86,8 +90,23 @@ def distill_shard(work: Work) -> Produced:
     )
 
 
-def _complete(requests: list[Request], plan: DistillRound) -> list[Completion | Refusal]:
-    return shared_teacher(plan.teacher, plan.ledger).complete(requests) if requests else []
+def first_responses(
+    problems: Sequence[Problem], teacher: Teacher, ledger: str, *, reuse_traces: bool
+) -> list[Response]:
+    """What the first round has to say about each problem: its own traces, or else the teacher's first sample."""
+    traced = {problem.id: source_traces(problem) for problem in problems if reuse_traces and problem.traces}
+    asked = [problem for problem in problems if problem.id not in traced]
+    answers = _complete([build_request(problem, teacher, sample_index=0) for problem in asked], teacher, ledger)
+    answered = [
+        _response(problem, 0, answer)
+        for problem, answer in zip(asked, answers, strict=True)
+        if isinstance(answer, Completion)
+    ]
+    return [response for responses in traced.values() for response in responses] + answered
+
+
+def _complete(requests: list[Request], teacher: Teacher, ledger: str) -> list[Completion | Refusal]:
+    return shared_teacher(teacher, ledger).complete(requests) if requests else []
 
 
 def _response(problem: Problem, sample_index: int, completion: Completion) -> Response:

@@ -10,6 +10,7 @@ from tasks.stage import Produced, Work, split, stage
 from tracemill.quality import FAULTS, fault_of
 from tracemill.schema import Problem, Response, Verdict
 from tracemill.selection import Sample, Unasked, select
+from tracemill.verdicts import settled_by_response
 
 
 @stage("quality", version=1)
@@ -34,7 +35,7 @@ def select_shard(work: Work) -> Produced:
     samples, dropped = select(
         problems,
         work.all_rows(Response, "responses"),
-        {verdict.response_id: verdict for verdict in work.all_rows(Verdict, "verdicts")},
+        settled_by_response(work.all_rows(Verdict, "verdicts")),
         {fault["response_id"]: fault["reason"] for fault in work.table("faults").to_pylist()},
         {
             row["problem_id"]: Unasked(row["reason"], row["message"])

@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 from tasks.stage import Produced, Work, stage
+from tracemill.recipe_judge import ModelJudged
 from tracemill.recipe_verify import Verify
 from tracemill.schema import Outcome, Problem, Response, Verdict, digest, rows_of, table_of
 from verifiers import Attempt, Bench, attempt_of, verifier_versions, verify
+from verifiers.answer_words import why_missing
 
 # Fact of a shard: responses that the sandbox failed to judge, by reason.
 UNJUDGED = "unjudged"
@@ -29,12 +31,11 @@ def _bench(settings: Verify) -> Bench:
 @stage("verify", version=VERSION)
 def verify_shard(work: Work) -> Produced:
     """One verdict for every response of a shard; where the sandbox failed, the next run judges again."""
-    problems = {problem.id: problem for problem in work.rows(Problem, "problems")}
     responses = work.rows(Response, "responses")
     settled = _settled(work)
     pending = [response for response in responses if response.id not in settled]
-    attempts = [attempt_of(problems[response.problem_id], response) for response in pending]
-    settled |= {verdict.response_id: verdict for verdict in verify(attempts, _bench(work.section))}
+    found = verdicts_on(work.rows(Problem, "problems"), pending, work.section)
+    settled |= {verdict.response_id: verdict for verdict in found}
     verdicts = [settled[response.id] for response in responses]
     unjudged = Counter(verdict.detail for verdict in verdicts if verdict.outcome == Outcome.SANDBOX_ERROR)
     facts = {"outcomes": dict(Counter(verdict.outcome for verdict in verdicts)), UNJUDGED: dict(unjudged)}
@@ -50,18 +51,31 @@ def _settled(work: Work) -> dict[str, Verdict]:
     return {verdict.response_id: verdict for verdict in found if verdict.outcome != Outcome.SANDBOX_ERROR}
 
 
-def unjudgeable(problems: Iterable[Problem], settings: Verify) -> dict[str, str]:
+def verdicts_on(problems: Iterable[Problem], responses: Iterable[Response], settings: Verify) -> list[Verdict]:
+    """The rules' verdict on every response, in order."""
+    by_id = {problem.id: problem for problem in problems}
+    attempts = [attempt_of(by_id[response.problem_id], response) for response in responses]
+    return list(verify(attempts, _bench(settings)))
+
+
+def unjudgeable(problems: Iterable[Problem], settings: Verify, models: ModelJudged) -> dict[str, str]:
     """Problems on which no answer could be judged (no verifier, no usable reference), and why: not worth paying for.
 
-    Found by judging an empty answer: it is ``incorrect`` wherever an answer can be judged at all.
+    Found by judging an empty answer: it is ``incorrect`` wherever a rule can judge an answer at all.
     """
-    listed = list(problems)
+    listed = [problem for problem in problems if not _is_for_models(problem, models)]
     verdicts = verify((_empty_answer(problem) for problem in listed), _bench(settings))
     return {
         problem.id: verdict.detail
         for problem, verdict in zip(listed, verdicts, strict=True)
         if verdict.outcome == Outcome.UNVERIFIABLE
     }
+
+
+def _is_for_models(problem: Problem, models: ModelJudged) -> bool:
+    return problem.category in models.scored or (
+        problem.category in models.compared and why_missing(problem.reference_answer) is None
+    )
 
 
 def _empty_answer(problem: Problem) -> Attempt:

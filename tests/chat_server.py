@@ -117,9 +117,7 @@ class ChatServer:
     async def _serve(self, ready: threading.Event) -> None:
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
         app = web.Application(client_max_size=1 << 26)
-        app.router.add_get("/v1/models", self._list_models)
-        app.router.add_post("/v1/chat/completions", self._chat)
-        app.router.add_get("/count", self._count)
+        self._route(app.router)
         runner = web.AppRunner(app, access_log=None, logger=_QUIET, shutdown_timeout=0.01)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True)
@@ -131,6 +129,11 @@ class ChatServer:
         finally:
             self.n_busy = 0
             await runner.cleanup()
+
+    def _route(self, router: web.UrlDispatcher) -> None:
+        router.add_get("/v1/models", self._list_models)
+        router.add_post("/v1/chat/completions", self._chat)
+        router.add_get("/count", self._count)
 
     async def _list_models(self, request: web.Request) -> web.Response:
         self.n_models_asked += 1

@@ -13,17 +13,19 @@ from tracemill.errors import TeacherMisconfiguredError
 from tracemill.ledger import Completion
 from tracemill.recipe import Teacher as TeacherSettings
 from tracemill.teacher import Patience, Refusal, Request
-from tracemill.teacher_replies import Trouble, judge_models, read_reply, request_body, retry_after
+from tracemill.teacher_dialect import ChatDialect
+from tracemill.teacher_replies import Trouble, judge_models, read_reply, retry_after
 from tracemill.teacher_servers import Server, ServerPool
 
 REQUEST = Request("a" * 64, [{"role": "user", "content": "hi"}], {"temperature": 0.6})
+CHAT = ChatDialect(TeacherSettings(model="m"))
 
 
 words = st.sampled_from(["choices", "message", "content", "usage", "x"])
 
 
 def _read(status: int, raw: bytes = b"") -> Completion | Refusal | Trouble:
-    return read_reply(REQUEST, "m", status, {}, raw)
+    return read_reply(REQUEST, CHAT, status, {}, raw)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,7 @@ def test_any_bytes_are_read(raw: bytes) -> None:
 def test_lone_surrogates_pass_both_ways() -> None:
     """A lone surrogate in a prompt or in an answer stops nothing."""
     request = Request("a" * 64, [{"role": "user", "content": "\udc80"}], {})
-    assert json.loads(request_body(request, "m"))["messages"][0]["content"] == "\udc80"
+    assert json.loads(CHAT.body(request))["messages"][0]["content"] == "\udc80"
     result = _read(200, b'{"choices": [{"message": {"content": "\\ud800"}, "finish_reason": "stop"}]}')
     assert isinstance(result, Completion)
     assert result.content == "\ud800"

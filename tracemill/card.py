@@ -9,17 +9,22 @@ import yaml
 from tracemill.funnel import render
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pyarrow as pa
 
-    from tracemill.recipe import Recipe, Teacher
+    from tracemill.cuts import Cut
+    from tracemill.recipe import Recipe
+    from tracemill.recipe_server import Teacher
 
 
-def card(recipe: Recipe, funnel: pa.Table) -> str:
+def card(recipe: Recipe, funnel: pa.Table, cuts: Mapping[str, Cut]) -> str:
     """Hub front matter, then sources, teacher, funnel and recipe.
 
     Args:
         recipe: what the dataset was made by.
         funnel: table of :class:`tracemill.funnel.Funnel`.
+        cuts: above which an answer passes, by what scores it.
     """
     return "\n".join(
         [
@@ -41,6 +46,7 @@ def card(recipe: Recipe, funnel: pa.Table) -> str:
             *_source_rows(recipe, funnel),
             "",
             *_part("Teacher", _sampling(recipe.distill.teacher)),
+            *_judges(recipe, cuts),
             *_part("Funnel", f"```\n{render(funnel)}\n```"),
             *_part("Recipe", f"```yaml\n{yaml.safe_dump(recipe.content(), sort_keys=False, allow_unicode=True)}```"),
         ]
@@ -66,6 +72,26 @@ def _sampling(teacher: Teacher) -> str:
         f"`{teacher.model}`{revision}, temperature {teacher.temperature}, top_p {teacher.top_p}, at most "
         f"{teacher.max_tokens} tokens, template `{teacher.template}`, system prompt `{teacher.system_prompt}`."
     )
+
+
+def _judges(recipe: Recipe, cuts: Mapping[str, Cut]) -> list[str]:
+    """The models that judged, if any did."""
+    told = [
+        f"- `{scored.named}` ({scored.place}): open answers pass above {_number(cuts[scored.place].value)}, "
+        f"{cuts[scored.place].basis}."
+        for scored in (recipe.reward, recipe.rubric)
+        if scored is not None
+    ]
+    if recipe.judge is not None:
+        told.append(
+            f"- `{recipe.judge.named}` (judge, prompt `{recipe.judge.prompt}`): second look where a rule said "
+            f"{' or '.join(recipe.judge.outcomes)}."
+        )
+    return _part("Judges", "\n".join(told)) if told else []
+
+
+def _number(value: float | None) -> str:
+    return "no cut" if value is None else f"{value:.6g}"
 
 
 def source_yields(funnel: pa.Table) -> dict[str, tuple[int, int]]:

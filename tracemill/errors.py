@@ -10,7 +10,7 @@
     │   ├── CorruptShardError    a file is missing or is not what its manifest says
     │   └── ConservationError    a stage lost rows: a bug in tracemill
     ├── LedgerError              what has been paid for cannot be read or recorded
-    ├── TeacherError
+    ├── TeacherError             of the teacher, or of a model that judges
     │   ├── TeacherUnavailableError    nothing answers, or not in time: try again later
     │   └── TeacherMisconfiguredError  it answers, but not as the recipe needs it
     └── VerifierError            no verdict can be given, and not because of the answer
@@ -81,7 +81,7 @@ class LedgerError(TracemillError):
 
 
 class TeacherError(TracemillError):
-    """The teacher could not do what was asked."""
+    """The teacher, or a model that judges, could not do what was asked."""
 
 
 class TeacherUnavailableError(TeacherError):

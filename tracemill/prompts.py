@@ -17,7 +17,7 @@ from tracemill.schema import Category
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracemill.recipe import Teacher
+    from tracemill.recipe_server import Teacher
     from tracemill.schema import Problem
 
 T = TypeVar("T")

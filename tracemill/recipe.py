@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from tracemill.recipe_judge import Judge, Reward, Rubric
 from tracemill.recipe_section import Fraction, Name, Positive, Seconds, Section
+from tracemill.recipe_server import Teacher
 from tracemill.recipe_verify import Verify
 from tracemill.schema import Category
+
+__all__ = ["Recipe", "Teacher"]
 
 Layout = Literal["plain", "gsm8k", "math", "svamp", "mbpp", "humaneval", "code_contests", "ifeval", "am"]
 PlainField = Literal[
@@ -102,34 +106,6 @@ class Label(Section):
     """Labels that need no model: language and length."""
 
 
-class Teacher(Section):
-    """An OpenAI-compatible chat server and how to sample from it."""
-
-    base_urls: tuple[str, ...] = Field(
-        default=("http://127.0.0.1:8000/v1",),
-        min_length=1,
-        description="Servers of the same model; requests are spread over them.",
-        json_schema_extra={"operational": True},
-    )
-    api_key: SecretStr | None = Field(default=None, json_schema_extra={"operational": True})
-    model: str = Field(description="Name under which the server serves the model.")
-    revision: str = Field(default="", description="Weights revision: part of every request's key.")
-    temperature: Annotated[float, Field(ge=0, le=2)] = Field(default=0.6, description="P1 evaluates with 0.6.")
-    top_p: Annotated[float, Field(gt=0, le=1)] = Field(default=0.95, description="P1 evaluates with 0.95.")
-    max_tokens: Positive = Field(default=16384, description="Peers generate with 12k to 16k.")
-    system_prompt: Literal["none", "am"] = Field(
-        default="none", description="none (DeepSeek's advice for R1) or am (the paper's, verbatim)."
-    )
-    template: Literal["boxed@1"] = Field(default="boxed@1", description="Prompt template and its version.")
-    max_in_flight: Positive = Field(default=256, json_schema_extra={"operational": True})
-    request_timeout_s: Seconds = Field(default=1800, json_schema_extra={"operational": True})
-    give_up_after_s: Seconds = Field(
-        default=600,
-        description="How long no server may answer before the shard fails.",
-        json_schema_extra={"operational": True},
-    )
-
-
 class Distill(Section):
     """Reuse traces that came with a row, then ask the teacher for what is still unsolved."""
 
@@ -201,6 +177,9 @@ class Recipe(Section):
     label: Label = Label()
     distill: Distill
     verify: Verify = Verify()
+    reward: Reward | None = None
+    rubric: Rubric | None = None
+    judge: Judge | None = None
     quality: Quality = Quality()
     select: Select = Select()
     export: Export = Export()

@@ -220,7 +220,7 @@ class Verdict(Row):
     """What one verifier found about one response.
 
     Attributes:
-        score: 0.0 to 1.0, or None when nothing was scored.
+        score: 0.0 to 1.0 (by a reward model: on the model's own scale), or None when nothing was scored.
         verifier: name and version, as in "math@1".
         extracted: the answer that was read from the response, as text.
         detail: why, for people.

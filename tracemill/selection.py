@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import pyarrow as pa
 
 from tracemill.schema import Dropped, Origin, Outcome, Problem, Response, Row, Verdict, digest, dropped_problem
+from tracemill.verdicts import settled_by_response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,7 +102,7 @@ def select(
     Args:
         problems: of one shard.
         responses: to those problems, source traces first, then samples in order.
-        verdicts: by response id; one for every response.
+        verdicts: by response id, the one that counts on every response (see ``verdicts.settled``).
         faults: reason by response id, from the quality filters.
         unasked: by problem id, why the teacher was not asked or did not answer.
         rules: which passing response is preferred.
@@ -197,9 +198,13 @@ def unsolved(problems: Iterable[Problem], verdicts: Iterable[Verdict]) -> list[P
     """The problems that another sample may still solve: no response is correct, and none is beyond judging.
 
     A problem whose responses cannot be verified at all (no verifier, no usable reference) gains nothing from more.
+
+    Args:
+        problems: of one shard.
+        verdicts: all verdicts on all responses to them.
     """
     outcomes: dict[str, set[str]] = defaultdict(set)
-    for verdict in verdicts:
+    for verdict in settled_by_response(verdicts).values():
         outcomes[verdict.problem_id].add(verdict.outcome)
     closed = {Outcome.CORRECT, Outcome.UNVERIFIABLE, Outcome.SANDBOX_ERROR}
     return [problem for problem in problems if not outcomes[problem.id] & closed]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from tracemill.ledger import Completion, Ledger, shared_ledger
 from tracemill.teacher_batch import Desk
+from tracemill.teacher_dialect import ChatDialect, Dialect
 from tracemill.teacher_engine import Engine
 from tracemill.teacher_protocol import Progress, Refusal, Request, Teacher, build_request
 from tracemill.teacher_servers import Patience
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from tracemill.recipe import Teacher as TeacherSettings
+    from tracemill.recipe_server import ModelServer
 
 __all__ = [
     "ChatTeacher",
@@ -48,23 +49,26 @@ class ChatTeacher:
     """A teacher behind one or more servers of the OpenAI chat protocol; use it from any number of threads.
 
     Args:
-        settings: section ``distill.teacher`` of the recipe.
+        settings: the servers: section ``distill.teacher`` of the recipe, or that of a judge.
         ledger: where responses are recorded, and looked up.
         patience: how attempts are spaced.
         extra_body: further fields of every request's body; for benchmarks only, since it is in no key.
+        dialect: how its servers are spoken to, instead of ``settings`` by the chat protocol.
     """
 
     def __init__(
         self,
-        settings: TeacherSettings,
+        settings: ModelServer,
         ledger: Ledger,
         *,
         patience: Patience | None = None,
         extra_body: Mapping[str, Any] | None = None,
+        dialect: Dialect | None = None,
     ) -> None:
         self._ledger, self._pid = ledger, os.getpid()
         self._desk = Desk(ledger)
-        self._engine = Engine(settings, ledger, self._desk, patience or Patience(), extra_body)
+        dialect = dialect or ChatDialect(settings, extra_body or {})
+        self._engine = Engine(dialect, ledger, self._desk, patience or Patience())
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tracemill-teacher", daemon=True)
         self._start, self._checking = threading.Lock(), threading.Lock()
@@ -138,22 +142,23 @@ class ChatTeacher:
                 self._thread.start()
 
 
-_shared: dict[tuple[int, TeacherSettings, Path], ChatTeacher] = {}
+_shared: dict[tuple[int, Dialect, Path], ChatTeacher] = {}
 _shared_lock = threading.Lock()
 
 
-def shared_teacher(settings: TeacherSettings, ledger_dir: str | Path) -> ChatTeacher:
+def shared_teacher(settings: ModelServer, ledger_dir: str | Path, dialect: Dialect | None = None) -> ChatTeacher:
     """The one teacher of this process for these settings and this ledger: its threads share max_in_flight.
 
     Raises:
         LedgerError: the ledger cannot be opened.
     """
     ledger = shared_ledger(ledger_dir)
+    dialect = dialect or ChatDialect(settings)
     # The process is part of the name: threads do not survive a fork, so a child needs a teacher of its own.
-    name = (os.getpid(), settings, ledger.directory)
+    name = (os.getpid(), dialect, ledger.directory)
     with _shared_lock:
         if name not in _shared:
-            _shared[name] = ChatTeacher(settings, ledger)
+            _shared[name] = ChatTeacher(settings, ledger, dialect=dialect)
             atexit.register(_shared[name].close)
         return _shared[name]
 

@@ -11,16 +11,15 @@ from tracemill.errors import TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.ledger import Completion
 from tracemill.teacher_http import Broken, Failure, Wire
 from tracemill.teacher_protocol import Refusal
-from tracemill.teacher_replies import Trouble, read_reply, request_body
+from tracemill.teacher_replies import Trouble, read_reply
 from tracemill.teacher_watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
     from tracemill.ledger import Ledger
-    from tracemill.recipe import Teacher as TeacherSettings
     from tracemill.teacher_batch import Desk, Job
+    from tracemill.teacher_dialect import Dialect
     from tracemill.teacher_http import Reply
     from tracemill.teacher_servers import Patience, Server
 
@@ -39,14 +38,14 @@ class Engine:
 
     def __init__(
         self,
-        settings: TeacherSettings,
+        dialect: Dialect,
         ledger: Ledger,
         desk: Desk,
         patience: Patience,
-        extra_body: Mapping[str, Any] | None,
     ) -> None:
+        settings = dialect.server
         self._settings, self._ledger, self._desk, self._patience = settings, ledger, desk, patience
-        self._extra_body = extra_body
+        self._dialect = dialect
         self._wire = Wire(settings, patience.connect_s)
         self.watch = Watch(settings, self._wire, desk, patience, self.fail)
         self._queue: deque[Job] = deque()
@@ -81,7 +80,8 @@ class Engine:
 
     async def close(self) -> None:
         """Stops all work, for those who still wait too, and closes the connections."""
-        self._desk.fail(TeacherUnavailableError("the teacher was closed", remedy="run again: what was had is kept"))
+        what = f"the {self._settings.role} was closed"
+        self._desk.fail(TeacherUnavailableError(what, remedy="run again: what was had is kept"))
         await asyncio.gather(*self._stop(), return_exceptions=True)
         await self._wire.close()
 
@@ -114,7 +114,7 @@ class Engine:
 
     async def _answer(self, job: Job) -> Completion | Refusal:
         """Asks until there is an answer, which is in the ledger before anybody hears of it."""
-        body = request_body(job.request, self._settings.model, self._extra_body)
+        body = self._dialect.body(job.request)
         while True:
             server = await self.watch.server()
             outcome = await self._attempt(server, job, body)
@@ -136,7 +136,7 @@ class Engine:
         server.starts[number] = started
         self._desk.count(n_in_flight=1)
         try:
-            reply = await self._wire.post(server.url + "/chat/completions", body)
+            reply = await self._wire.post(self._dialect.url(server.url), body)
         finally:
             del server.starts[number]
             self._desk.count(n_in_flight=-1)
@@ -145,7 +145,7 @@ class Engine:
         return self._replied(server, job, reply)
 
     def _replied(self, server: Server, job: Job, reply: Reply) -> Completion | Refusal | Trouble:
-        outcome = read_reply(job.request, self._settings.model, reply.status, reply.headers, reply.raw)
+        outcome = read_reply(job.request, self._dialect, reply.status, reply.headers, reply.raw)
         if isinstance(outcome, Trouble):
             server.failed(time.monotonic(), outcome.message)
             return outcome
@@ -183,7 +183,8 @@ class Engine:
             message = f"given up after {job.n_failures} failures, while others were answered: {trouble.message}"
             return Refusal(job.request.key, trouble.status, message)
         if job.n_broken >= self._patience.n_attempts:
-            raise self.watch.unavailable(f"the teacher breaks down at every request ({self.watch.pool.urls})")
+            what = f"the {self._settings.role} breaks down at every request ({self.watch.pool.urls})"
+            raise self.watch.unavailable(what)
         return None
 
     async def _pause(self, job: Job, trouble: Trouble) -> None:
@@ -205,8 +206,8 @@ class Engine:
         if progress.n_refused + 1 < _ALL_REFUSED or self._desk.n_answered or progress.n_from_ledger:
             return
         raise TeacherMisconfiguredError(
-            f"the teacher refused each of the first {_ALL_REFUSED} requests",
+            f"the {self._settings.role} refused each of the first {_ALL_REFUSED} requests",
             got=refusal.message,
             expected="an answer to some",
-            remedy="check distill.teacher: max_tokens, temperature, top_p, system_prompt",
+            remedy=f"check {self._settings.place}: what it says of sampling, templates and the length of answers",
         )

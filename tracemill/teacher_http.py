@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from tracemill.recipe import Teacher as TeacherSettings
+    from tracemill.recipe_server import ModelServer
 
 # uvicorn (vLLM) closes connections after 5 idle seconds; we let go first, so that few requests meet a closing socket.
 _KEEP_ALIVE_S = 4.0
@@ -49,7 +49,7 @@ class Wire:
         connect_s: how long a server may take to accept a connection, in seconds.
     """
 
-    def __init__(self, settings: TeacherSettings, connect_s: float) -> None:
+    def __init__(self, settings: ModelServer, connect_s: float) -> None:
         self._settings, self._connect_s = settings, connect_s
         self._session: aiohttp.ClientSession | None = None
 

@@ -11,7 +11,7 @@ from tracemill.prompts import chat_messages
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tracemill.recipe import Teacher as TeacherSettings
+    from tracemill.recipe_server import Teacher as TeacherSettings
     from tracemill.schema import Problem
 
 
@@ -43,6 +43,11 @@ class Refusal:
     key: str
     status: int
     message: str
+
+    @property
+    def is_for_good(self) -> bool:
+        """Whether the server said no; else it failed at this request again and again, while it answered others."""
+        return 400 <= self.status < 500
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from tracemill.teacher_protocol import Refusal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracemill.recipe import Teacher as TeacherSettings
+    from tracemill.recipe_server import ModelServer
+    from tracemill.teacher_dialect import Dialect
     from tracemill.teacher_protocol import Request
 
 # The request itself is wrong, and will be at the next attempt: vLLM answers 400 to a prompt longer than the context.
@@ -47,9 +48,8 @@ class Trouble:
     at_once: bool = False
 
 
-def request_body(request: Request, model: str, extra: Mapping[str, Any] | None = None) -> bytes:
-    """The body of the chat request. Without ``seed`` and ``n``: the vLLM CPU build dies of them."""
-    body = {"model": model, "messages": request.messages, **request.sampling, "stream": False, **(extra or {})}
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """A request's body as JSON."""
     try:
         return orjson.dumps(body)
     except TypeError:  # a lone surrogate in a prompt; json writes it as an escape
@@ -57,7 +57,7 @@ def request_body(request: Request, model: str, extra: Mapping[str, Any] | None =
 
 
 def read_reply(
-    request: Request, model: str, status: int, headers: Mapping[str, str], raw: bytes
+    request: Request, dialect: Dialect, status: int, headers: Mapping[str, str], raw: bytes
 ) -> Completion | Refusal | Trouble:
     """What a reply to ``request`` says.
 
@@ -65,28 +65,29 @@ def read_reply(
         TeacherMisconfiguredError: the server will answer no request like this (wrong key, model or path).
     """
     if status == 200:
-        return _completion(request, model, raw)
-    message = f"HTTP {status}: {_server_words(raw)}"
+        return dialect.read(request, raw)
+    message = f"HTTP {status}: {server_words(raw)}"
     if status in _REFUSED:
         return Refusal(request.key, status, message)
     if status in _BUSY or status >= 500:
         wait_s = retry_after(headers.get("Retry-After"), time.time())
         return Trouble(message, status, wait_s, weight=int(status not in _BUSY))
     raise TeacherMisconfiguredError(
-        f"the teacher does not take requests for model {model}",
+        f"the {dialect.server.role} does not take requests for model {dialect.server.model}",
         got=message,
         expected="an answer, or a refusal of this one request",
-        remedy="check distill.teacher.base_urls (with /v1), .model and .api_key",
+        remedy=f"check {dialect.server.place}.base_urls (with /v1), .model and .api_key",
     )
 
 
-def _completion(request: Request, model: str, raw: bytes) -> Completion | Trouble:
+def completion_of(request: Request, model: str, raw: bytes) -> Completion | Trouble:
+    """The completion in a reply of the chat protocol."""
     try:
-        payload = _parsed(raw)
+        payload = parsed(raw)
         choice = payload["choices"][0]
         message = choice["message"]
         usage = payload.get("usage") or {}
-        finish_reason = choice.get("finish_reason")
+        finish_reason = choice["finish_reason"]  # without one, nothing was finished
         completion = Completion(
             key=request.key,
             content=message.get("content") or "",
@@ -97,23 +98,24 @@ def _completion(request: Request, model: str, raw: bytes) -> Completion | Troubl
             model=payload.get("model") or model,
         )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        return Trouble(f"the reply is no chat completion ({error!r}): {_server_words(raw)}")
+        return Trouble(f"the reply is no chat completion ({error!r}): {server_words(raw)}")
     if finish_reason in {"abort", "error"}:  # vLLM's words for a generation that it gave up
         return Trouble(f"the server broke the generation off: finish_reason {finish_reason}")
     return completion
 
 
-def _parsed(raw: bytes) -> Any:
+def parsed(raw: bytes) -> Any:
+    """JSON bytes as values; raises ValueError."""
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:  # orjson refuses lone surrogates, which a model may well write
         return json.loads(raw)
 
 
-def _server_words(raw: bytes) -> str:
+def server_words(raw: bytes) -> str:
     """The error message in a body, in OpenAI's layout, vLLM's older one, or none."""
     try:
-        payload = _parsed(raw)
+        payload = parsed(raw)
         error = payload.get("error", payload)
         words = str(error["message"] if isinstance(error, dict) else error)
     except (ValueError, KeyError, AttributeError):
@@ -135,26 +137,27 @@ def retry_after(value: str | None, now: float) -> float:
         return 0.0
 
 
-def judge_models(url: str, status: int, raw: bytes, settings: TeacherSettings) -> TeacherMisconfiguredError | None:
+def judge_models(url: str, status: int, raw: bytes, settings: ModelServer) -> TeacherMisconfiguredError | None:
     """What is wrong with the server that gave this reply to ``GET /models``, or None."""
     if status in {401, 403}:
-        return _misfit(f"the teacher at {url} refuses the key", _server_words(raw), "", "set distill.teacher.api_key")
+        remedy = f"set {settings.place}.api_key"
+        return _misfit(f"the {settings.role} at {url} refuses the key", server_words(raw), "", remedy)
     try:
-        models = {str(model["id"]): model for model in _parsed(raw)["data"]}
+        models = {str(model["id"]): model for model in parsed(raw)["data"]}
     except (ValueError, KeyError, TypeError):
-        got = f"HTTP {status}: {_server_words(raw)}"
-        remedy = "end distill.teacher.base_urls in /v1"
+        got = f"HTTP {status}: {server_words(raw)}"
+        remedy = f"end {settings.place}.base_urls in /v1"
         return _misfit(f"what answers at {url} does not speak the OpenAI protocol", got, "a list of models", remedy)
     if settings.model not in models:
         near = difflib.get_close_matches(settings.model, models, n=1, cutoff=0.4)
         remedy = f"did you mean {near[0]}? " if near else ""
-        remedy += "set distill.teacher.model, or start vLLM with --served-model-name"
+        remedy += f"set {settings.place}.model, or start vLLM with --served-model-name"
         return _misfit(f"the model is not served at {url}", f"served: {', '.join(models)}", settings.model, remedy)
     length = models[settings.model].get("max_model_len")
-    if isinstance(length, int) and length < settings.max_tokens:
-        remedy = "lower distill.teacher.max_tokens, or start vLLM with a larger --max-model-len"
+    if isinstance(length, int) and length < settings.answer_tokens:
+        remedy = f"lower {settings.place}.max_tokens, or start vLLM with a larger --max-model-len"
         got = f"max_model_len {length}"
-        return _misfit(f"answers do not fit the model at {url}", got, f"at least {settings.max_tokens}", remedy)
+        return _misfit(f"answers do not fit the model at {url}", got, f"at least {settings.answer_tokens}", remedy)
     return None
 
 

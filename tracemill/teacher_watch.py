@@ -15,7 +15,7 @@ from tracemill.teacher_servers import ServerPool
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracemill.recipe import Teacher as TeacherSettings
+    from tracemill.recipe_server import ModelServer
     from tracemill.teacher_batch import Desk
     from tracemill.teacher_http import Wire
     from tracemill.teacher_servers import Patience, Server
@@ -32,7 +32,7 @@ class Watch:
 
     def __init__(
         self,
-        settings: TeacherSettings,
+        settings: ModelServer,
         wire: Wire,
         desk: Desk,
         patience: Patience,
@@ -62,7 +62,7 @@ class Watch:
                 f"nothing answers at {self.pool.urls}",
                 got="; ".join(troubles),
                 expected=f"an OpenAI-compatible server of {self._settings.model}",
-                remedy="start vLLM there, or set distill.teacher.base_urls; answers had before are kept",
+                remedy=f"start vLLM there, or set {self._settings.place}.base_urls; answers had before are kept",
             )
         for server, trouble in zip(servers, troubles, strict=True):
             if trouble:
@@ -129,12 +129,12 @@ class Watch:
             return
         now = time.monotonic()
         if now - since >= self._settings.give_up_after_s:
-            raise self.unavailable(f"no teacher has answered for {now - since:.0f} s at {self.pool.urls}")
+            raise self.unavailable(f"no {self._settings.role} has answered for {now - since:.0f} s at {self.pool.urls}")
         if now - max(since, self._said_at) >= self._patience.say_every_s:
             self._said_at, self._said = now, True
             log.warning(
-                "no teacher answers at %s since %.0f s; trying again in %.0f s; %s (%s)",
-                self.pool.urls, now - since, wait_s, self._kept(), self.pool.last_trouble,
+                "no %s answers at %s since %.0f s; trying again in %.0f s; %s (%s)",
+                self._settings.role, self.pool.urls, now - since, wait_s, self._kept(), self.pool.last_trouble,
             )  # fmt: skip
 
     def answered(self, server: Server) -> None:
@@ -142,7 +142,7 @@ class Watch:
         server.answered(time.monotonic())
         if self._said:
             self._said = False
-            log.warning("the teacher at %s answers again; %s", server.url, self._kept())
+            log.warning("the %s at %s answers again; %s", self._settings.role, server.url, self._kept())
 
     def unavailable(self, what: str) -> TeacherUnavailableError:
         """The error that ends the wait."""

@@ -41,13 +41,20 @@ _NOT_UNITS = frozenset(
 )
 
 
-def why_no_answer(reference: str | None) -> str | None:
-    """Why nothing can be checked against this reference, or None if it may be an answer."""
+def why_missing(reference: str | None) -> str | None:
+    """Why there is no reference answer at all, or None if there is one, be it prose."""
     if reference is None:
         return "the reference is missing"
     text = reference.strip()
-    if text.strip(".$ ").lower() in _NO_ANSWER:
-        return f"the reference is no answer: {text!r}"
+    return f"the reference is no answer: {text!r}" if text.strip(".$ ").lower() in _NO_ANSWER else None
+
+
+def why_no_answer(reference: str | None) -> str | None:
+    """Why no rule can check anything against this reference, or None if it may be an answer."""
+    missing = why_missing(reference)
+    if missing is not None or reference is None:
+        return missing
+    text = reference.strip()
     if _SENTENCE_END.search(text):
         return "the reference is several sentences"
     n_words = len(_WORD.findall(_TEXT.sub(r" \1 ", tidy(text))))

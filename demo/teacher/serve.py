@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -56,7 +56,9 @@ def free_port() -> int:
         return port
 
 
-def server_command(vllm_python: Path, model_dir: Path, name: str, port: int, max_model_len: int) -> list[str]:
+def server_command(
+    vllm_python: Path, model_dir: Path, name: str, port: int, max_model_len: int, more: Sequence[str] = ()
+) -> list[str]:
     """The command line of the server. The module, not the `vllm` script: the script needs a CUDA build."""
     options = {
         "--model": str(model_dir),
@@ -66,7 +68,7 @@ def server_command(vllm_python: Path, model_dir: Path, name: str, port: int, max
         "--max-model-len": str(max_model_len),
     }
     flat = [word for option in options.items() for word in option]
-    return [str(vllm_python), "-m", "vllm.entrypoints.openai.api_server", *flat, "--enforce-eager"]
+    return [str(vllm_python), "-m", "vllm.entrypoints.openai.api_server", *flat, "--enforce-eager", *more]
 
 
 def server_environment() -> dict[str, str]:
@@ -156,8 +158,11 @@ def serving(
     max_model_len: int = 2048,
     log: Path | None = None,
     timeout_s: float = START_TIMEOUT_S,
+    more: Sequence[str] = (),
 ) -> Iterator[DemoServer]:
     """A vLLM server for the length of a `with` block; port 0 takes a free one, `max_model_len` is in tokens.
+
+    `more` are further options of vLLM's command line.
 
     On Linux the server also ends when this process is killed. It is tied to the thread that starts it: that thread
     has to live as long as the block. Raises ServerError when it does not come up within `timeout_s` seconds.
@@ -168,7 +173,7 @@ def serving(
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as sink:
         process = subprocess.Popen(  # noqa: S603 - our own command, no shell
-            server_command(vllm_python, model_dir, name, port, max_model_len),
+            server_command(vllm_python, model_dir, name, port, max_model_len, more),
             env=server_environment(),
             stdin=subprocess.DEVNULL,
             stdout=sink,

@@ -1,0 +1,163 @@
+"""Scores for open answers by a reward model or by a rubric, and the cut above which an answer passes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+from pydantic import Field
+
+from tasks.asking import ask
+from tasks.distill import first_responses
+from tasks.stage import Produced, Work, stage
+from tasks.verify import verdicts_on
+from tracemill.cuts import calibration_set, quantile_cut
+from tracemill.errors import RecipeError
+from tracemill.ledger import Completion
+from tracemill.recipe_judge import DEFAULT_CALIBRATION, Reward, Rubric
+from tracemill.recipe_section import Section
+from tracemill.recipe_server import Teacher
+from tracemill.recipe_verify import Verify
+from tracemill.schema import Problem, Response, Verdict, table_of
+from tracemill.teacher import Refusal
+from verifiers.reward import RewardScorer
+from verifiers.rubric import RubricScorer
+from verifiers.scores import Scorer, is_open, score_verdict
+
+SCORES = pa.schema([("response_id", pa.string()), ("problem_id", pa.string()), ("score", pa.float64())])
+
+Asked = tuple[Problem, Response]
+
+
+class ScoreRound(Section):
+    """What verdicts by score depend on.
+
+    Attributes:
+        cut: a higher score passes; None if there was nothing to choose it by.
+    """
+
+    scored: Reward | Rubric
+    cut: float | None
+    ledger: str = Field(json_schema_extra={"operational": True})
+
+
+@stage("reward", version=1)
+def reward_shard(work: Work) -> Produced:
+    """Verdicts by reward model; rows are the responses that no rule can judge."""
+    return _scored(work)
+
+
+@stage("rubric", version=1)
+def rubric_shard(work: Work) -> Produced:
+    """Verdicts by rubric; rows are the responses that no rule can judge."""
+    return _scored(work)
+
+
+def _scored(work: Work) -> Produced:
+    plan: ScoreRound = work.section
+    scorer = scorer_of(plan.scored)
+    rules = {verdict.response_id: verdict for verdict in work.rows(Verdict, "verdicts-000")}
+    asked = _open(work.rows(Problem, "problems"), work.rows(Response, "responses"), rules, plan.scored)
+    if asked and plan.cut is None:
+        raise RecipeError(
+            f"{plan.scored.place}: there is no cut",
+            got="no open answer in the first batch, which the cut is chosen by",
+            expected="a fixed cut",
+            remedy=f"set {plan.scored.place}.threshold instead of quantile",
+        )
+    answers = _answers(asked, scorer, plan.ledger)
+    found = [
+        score_verdict(rules[response.id], answers.get(response.id), scorer, plan.cut or 0.0) for _, response in asked
+    ]
+    outcomes = Counter(verdict.outcome for verdict in found)
+    facts = {"outcomes": dict(outcomes), "cut": plan.cut}
+    return Produced({"verdicts": table_of(Verdict, found)}, len(asked), len(found), facts=facts)
+
+
+class Calibration(Section):
+    """What a cut depends on.
+
+    Attributes:
+        limit: only the first so many problems are distilled.
+        reuse_traces: traces that came along are scored; problems without one are answered by the teacher.
+    """
+
+    scored: Reward | Rubric
+    teacher: Teacher
+    reuse_traces: bool
+    limit: int | None
+    verify: Verify
+    ledger: str = Field(json_schema_extra={"operational": True})
+
+
+@stage("calibrate", version=1)
+def calibrate(work: Work) -> Produced:
+    """The cut of a score, from the first answers to the calibration problems; rows are answers. See tracemill/cuts.py.
+
+    Every request is one that the build sends anyway, so nothing is paid twice.
+    """
+    plan: Calibration = work.section
+    problems = _calibration_problems(work, plan)
+    responses = first_responses(problems, plan.teacher, plan.ledger, reuse_traces=plan.reuse_traces)
+    rules = {verdict.response_id: verdict for verdict in verdicts_on(problems, responses, plan.verify)}
+    scorer = scorer_of(plan.scored)
+    asked = _open(problems, responses, rules, plan.scored)
+    answers = _answers(asked, scorer, plan.ledger)
+    scores = _known_scores(asked, answers, scorer)
+    cut = quantile_cut([row["score"] for row in scores], plan.scored.quantile or 0.0)
+    n_left_out = len(responses) - len(scores)
+    return Produced(
+        outputs={"scores": pa.Table.from_pylist(scores, schema=SCORES)},
+        rows_in=len(responses),
+        rows_kept=len(scores),
+        dropped={"calibrate/no_score": n_left_out} if n_left_out else {},
+        facts={"cut": cut, "n_scores": len(scores)},
+    )
+
+
+def _calibration_problems(work: Work, plan: Calibration) -> list[Problem]:
+    names = work.numbered("problems")
+    pairs: list[tuple[str, str]] = []
+    for name in names:
+        table = work.table(name)
+        pairs += zip(table["id"].to_pylist(), table["category"].to_pylist(), strict=True)
+    size = plan.scored.calibration or DEFAULT_CALIBRATION
+    chosen = calibration_set(pairs, plan.scored.categories, size, plan.limit)
+    return [problem for name in names for problem in work.rows(Problem, name) if problem.id in chosen]
+
+
+def _known_scores(
+    asked: Sequence[Asked], answers: dict[str, Completion | Refusal], scorer: Scorer
+) -> list[dict[str, Any]]:
+    """The scores that could be had; answers without an answer part, refusals and babble say nothing about a cut."""
+    rows = []
+    for problem, response in asked:
+        answer = answers.get(response.id)
+        marks = scorer.marks(answer.content) if isinstance(answer, Completion) else None
+        if marks is not None:
+            rows.append({"response_id": response.id, "problem_id": problem.id, "score": marks.score})
+    return rows
+
+
+def scorer_of(settings: Reward | Rubric) -> Scorer:
+    """The model of a recipe section."""
+    return RewardScorer(settings) if isinstance(settings, Reward) else RubricScorer(settings)
+
+
+def _open(
+    problems: Sequence[Problem], responses: Sequence[Response], rules: dict[str, Verdict], scored: Reward | Rubric
+) -> list[Asked]:
+    """The responses that no rule can judge."""
+    by_id = {problem.id: problem for problem in problems}
+    pairs = [(by_id[response.problem_id], response) for response in responses]
+    return [pair for pair in pairs if is_open(pair[0], rules[pair[1].id], scored.categories)]
+
+
+def _answers(asked: Sequence[Asked], scorer: Scorer, ledger: str) -> dict[str, Completion | Refusal]:
+    """What the model says, by response; responses without an answer part are not shown to it."""
+    shown = [pair for pair in asked if pair[1].answer.strip()]
+    requests = [scorer.request(problem, response) for problem, response in shown]
+    answers = ask(requests, scorer.server, ledger, scorer.dialect)
+    return {response.id: answer for (_, response), answer in zip(shown, answers, strict=True)}

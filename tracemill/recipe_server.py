@@ -1,0 +1,73 @@
+"""Model servers in a recipe: where they are, what they serve, and how patient we are with them."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, SecretStr
+
+from tracemill.recipe_section import Positive, Seconds, Section
+
+
+class ModelServer(Section):
+    """One or more servers of one model.
+
+    Attributes:
+        place: where the section stands in a recipe, for messages.
+        role: what the model is to us, for messages.
+    """
+
+    place: ClassVar[str] = "server"
+    role: ClassVar[str] = "server"
+
+    base_urls: tuple[str, ...] = Field(
+        default=("http://127.0.0.1:8000/v1",),
+        min_length=1,
+        description="Servers of the same model; requests are spread over them.",
+        json_schema_extra={"operational": True},
+    )
+    api_key: SecretStr | None = Field(default=None, json_schema_extra={"operational": True})
+    model: str = Field(description="Name under which the server serves the model.")
+    revision: str = Field(default="", description="Weights revision: part of every request's key.")
+    max_in_flight: Positive = Field(default=256, json_schema_extra={"operational": True})
+    request_timeout_s: Seconds = Field(default=1800, json_schema_extra={"operational": True})
+    give_up_after_s: Seconds = Field(
+        default=600,
+        description="How long no server may answer before the shard fails.",
+        json_schema_extra={"operational": True},
+    )
+
+    @property
+    def answer_tokens(self) -> int:
+        """How many tokens an answer may take: the least context that makes sense."""
+        return 1
+
+    @property
+    def named(self) -> str:
+        """Model and revision, as they stand in a verdict's provenance."""
+        return f"{self.model}@{self.revision}" if self.revision else self.model
+
+
+class ChatServer(ModelServer):
+    """A server of the OpenAI chat protocol."""
+
+    max_tokens: Positive = Field(default=16384, description="Peers generate with 12k to 16k.")
+
+    @property
+    def answer_tokens(self) -> int:
+        """All that may be generated."""
+        return self.max_tokens
+
+
+class Teacher(ChatServer):
+    """An OpenAI-compatible chat server and how to sample from it."""
+
+    place: ClassVar[str] = "distill.teacher"
+    role: ClassVar[str] = "teacher"
+
+    temperature: Annotated[float, Field(ge=0, le=2)] = Field(default=0.6, description="P1 evaluates with 0.6.")
+    top_p: Annotated[float, Field(gt=0, le=1)] = Field(default=0.95, description="P1 evaluates with 0.95.")
+    system_prompt: Literal["none", "am"] = Field(
+        default="none", description="none (DeepSeek's advice for R1) or am (the paper's, verbatim)."
+    )
+    template: Literal["boxed@1"] = Field(default="boxed@1", description="Prompt template and its version.")

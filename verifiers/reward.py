@@ -1,0 +1,48 @@
+"""Scores by a reward model: the weighted sum of its outputs, for the answer part alone, as in P1.
+
+Pure functions: what is asked and what the numbers mean. See ``teacher_dialect.PoolingDialect`` for the protocol.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from tracemill.ledger import request_key
+from tracemill.teacher import Request
+from tracemill.teacher_dialect import PoolingDialect
+from verifiers.scores import Marks
+from verifiers.untrusted_text import defused
+
+if TYPE_CHECKING:
+    from tracemill.recipe_judge import Reward
+    from tracemill.schema import Problem, Response
+
+
+class RewardScorer:
+    """A reward model of section ``reward``."""
+
+    version: Final = "reward@1"
+
+    def __init__(self, settings: Reward) -> None:
+        self.server = settings
+        self.dialect = PoolingDialect(
+            settings, settings.endpoint, len(settings.weights()), as_text=settings.input == "text"
+        )
+
+    def request(self, problem: Problem, response: Response) -> Request:
+        """The conversation with the answer part as its last turn."""
+        answered = {"role": "assistant", "content": response.answer}
+        turns = [*problem.history, {"role": "user", "content": problem.prompt}, answered]
+        messages = [{"role": turn["role"], "content": defused(turn["content"])} for turn in turns]
+        asked = self.server
+        template = f"reward/{asked.endpoint}/{asked.input}"
+        sampling = dict(self.dialect.sampling)
+        return Request(request_key(messages, asked.model, asked.revision, template, sampling, 0), messages, sampling)
+
+    def marks(self, content: str) -> Marks | None:
+        """The model's outputs by name, and their weighted sum."""
+        weights = self.server.weights()
+        numbers = json.loads(content)
+        attributes = dict(zip(weights, numbers, strict=True))
+        return Marks(sum(weight * attributes[name] for name, weight in weights.items()), attributes)
