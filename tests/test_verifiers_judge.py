@@ -56,7 +56,7 @@ def said(content: str) -> Completion:
         ("notfound", "0.5", "math", U, False),
         ("", "0.5", "math", U, False),
         (None, "0.5", "math", U, False),
-        ("It follows by induction. Then take the limit.", "0.5", "math", U, False),
+        ("It follows by induction. Then take the limit.", "0.5", "math", U, True),
     ],
 )
 def test_who_is_asked_about(reference: str | None, answer: str, category: str, outcome: Outcome, asked: bool) -> None:
