@@ -233,6 +233,22 @@ def test_the_command_fails_on_a_missing_file(tmp_path: Path) -> None:
     assert "there is no file nowhere.jsonl" in (tmp_path / "build.log").read_text()
 
 
+@pytest.mark.parametrize(
+    ("file", "given", "name"),
+    [
+        ("am_0.5M.jsonl.zst", "am_0.5M.jsonl.zst", "am_0.5M"),
+        ("my set (1).parquet", "my set (1).parquet", "my-set-1"),
+        ("big/a.parquet", "big/*.parquet", "big"),
+        ("big/train-0.parquet", "big/train-*.parquet", "train"),
+    ],
+)
+def test_names_of_audits(file: str, given: str, name: str, tmp_path: Path) -> None:
+    """An audit is called as its file, or as the folder whose files are globbed."""
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    assert audit_recipe(str(tmp_path / given), {}, []).name == name
+
+
 def test_hub_datasets_are_pinned() -> None:
     """A Hub id with its revision is a Hub source with the options given; without one it is refused."""
     recipe = audit_recipe("org/some_set", {"revision": "abc", "split": "test", "config": "am_0.5M"}, [])
