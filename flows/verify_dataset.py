@@ -119,12 +119,17 @@ def _is_hub_id(dataset: str) -> bool:
 
 
 def _name_of(dataset: str) -> str:
-    """A name for folders and labels: the file's without its suffix, or the Hub id with a dash."""
+    """A name for folders and labels: the file's without suffix, or its folder's, or the Hub id with a dash."""
     path = Path(dataset)
-    stem = dataset if not path.exists() and _HUB_ID.fullmatch(dataset) else path.name
+    is_hub_id = not path.exists() and _HUB_ID.fullmatch(dataset) is not None
+    candidates = (_slug(text) for text in ((dataset,) if is_hub_id else (path.name, path.parent.name)))
+    return next((name for name in candidates if name), "input")
+
+
+def _slug(text: str) -> str:
     for suffix in _SUFFIXES:
-        stem = stem.removesuffix(suffix)
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:80] or "input"
+        text = text.removesuffix(suffix)
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:80]
 
 
 def told(run: AuditRun, seconds: float) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
 from audited_set import PLANTED, UNREADABLE, right, write, write_as, wrong
+from chat_server import ChatServer
 from killed_run import end, kill, launch
-from small_run import digests_of, table
+from small_run import SmallRun, digests_of, table
 
 from flows.audit_dag import AuditRun
 from flows.verify_dataset import audit_recipe
@@ -194,6 +196,57 @@ def test_settings_are_those_of_an_audit(tmp_path: Path) -> None:
     """A setting that an audit does not have is refused with those that it has."""
     with pytest.raises(RecipeError, match=r"(?s)did you mean wall_s.*distill: unknown key; valid keys: name,.* run"):
         audit_recipe(str(write(tmp_path)), {}, ["distill.limit=3", "verify.wal_s=3"])
+
+
+def test_a_hub_dataset_is_streamed_as_far_as_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of a Hub dataset no more rows are asked for than the limit says."""
+    import datasets
+
+    asked: list[int] = []
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for number in range(1000):
+            asked.append(number)
+            yield right(number)
+
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: rows())
+    from flows.verify_dataset import verify_dataset
+
+    overrides = [f"run.store={tmp_path / 'store'}", "collect.shard_rows=4", "verify.workers=1"]
+    run = verify_dataset("org/set", str(tmp_path / "out"), 10, overrides, {"revision": "abc"})
+    assert (run.summary["rows"], run.summary["correct"], len(asked)) == (10, 10, 10)
+    assert {row["file"] for row in table(tmp_path / "out", "verdicts").to_pylist()} == {"org/set"}
+
+
+def test_a_built_dataset_passes_its_own_audit(tmp_path: Path) -> None:
+    """Every row of a published AM file is judged correct when it is audited."""
+    with ChatServer() as teacher:
+        built = SmallRun(tmp_path / "built", teacher.url)
+        built.build()
+    found = audit(built.out / "am.jsonl.zst", tmp_path).summary
+    assert found["correct"] == found["rows"] == table(built.out, "dataset").num_rows > 40
+
+
+def test_the_command_fails_on_a_missing_file(tmp_path: Path) -> None:
+    """The exit status is 1, and the error names the file."""
+    assert launch_in(tmp_path, ["nowhere.jsonl"]).wait() == 1
+    assert "there is no file nowhere.jsonl" in (tmp_path / "build.log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("file", "given", "name"),
+    [
+        ("am_0.5M.jsonl.zst", "am_0.5M.jsonl.zst", "am_0.5M"),
+        ("my set (1).parquet", "my set (1).parquet", "my-set-1"),
+        ("big/a.parquet", "big/*.parquet", "big"),
+        ("big/train-0.parquet", "big/train-*.parquet", "train"),
+    ],
+)
+def test_names_of_audits(file: str, given: str, name: str, tmp_path: Path) -> None:
+    """An audit is called as its file, or as the folder whose files are globbed."""
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    assert audit_recipe(str(tmp_path / given), {}, []).name == name
 
 
 def test_hub_datasets_are_pinned() -> None:

@@ -21,6 +21,8 @@ _HEAD_CHARS: Final = 300  # of a prompt, so that a person knows the row
 _KIND_CHARS: Final = 80
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
+_EXPECTED: Final = re.compile(r"expected\b")
+_FAILED: Final = re.compile(r"\b(?:WA|TLE|MLE|OLE|RE|CE|IE|NOT_RUN)\b")  # the codes of the verification contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +162,13 @@ def reason_kind(detail: str) -> str:
     "the units differ: 5 cm and 5 m" -> "the units differ"; "the reference is prose of 12 words" -> "… of N words".
     What precedes a colon names the kind, unless it is as short as a test's code ("IE: there are no tests").
     """
+    if _EXPECTED.match(detail):
+        return "another answer than expected"
     lines = detail.strip().splitlines()
     text = _NUMBER.sub("N", _QUOTED.sub("…", lines[0])) if lines else ""
-    head, colon, _ = text.partition(": ")
-    kind = head if colon and len(head) > len("SIGXCPU") else text
-    return kind.strip(" :;,")[:_KIND_CHARS]
+    head, colon, codes = text.partition(": ")
+    failed = _FAILED.search(codes)
+    if head == "N/N tests passed" and failed:
+        return f"tests failed, the first with {failed.group()}"
+    kind = (head if colon and len(head) > len("NOT_RUN") else text).strip(" :;,")
+    return kind if len(kind) <= _KIND_CHARS else f"{kind[:_KIND_CHARS].rsplit(' ', 1)[0]} …"
