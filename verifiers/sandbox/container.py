@@ -252,5 +252,9 @@ def connect(engine: str | None) -> APIClient:
         docker.errors.DockerException: nothing answers there.
     """
     client = docker.DockerClient(base_url=engine, timeout=60) if engine else docker.from_env(timeout=60)
-    client.ping()
+    try:
+        client.ping()
+    except BaseException:
+        client.close()
+        raise
     return client.api

@@ -86,6 +86,8 @@ class DockerSandbox:
         for slot in self._slots:
             if slot.is_alive():
                 slot.join(timeout=30)
+        for engine in self._engines:
+            engine.give_up()
         while not self.jobs.empty():
             job = self.jobs.get_nowait()
             if job is not None and job.future.set_running_or_notify_cancel():
@@ -129,8 +131,10 @@ class _Engine:
             return self._api, self._image
 
     def give_up(self) -> None:
-        """Asks anew the next time: it has failed in a way that may be its end."""
+        """Lets go of it, and asks anew the next time: it has failed in a way that may be its end."""
         with self._lock:
+            if self._api is not None:
+                self._api.close()
             self._api = None
 
     def _ask(self) -> tuple[APIClient, str]:

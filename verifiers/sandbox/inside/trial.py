@@ -96,7 +96,8 @@ class Trial:
         if self._channel is not None:
             self._channel.setblocking(False)
             self._poll.register(self._channel.fileno(), select.POLLIN)
-            self._poll.register(0, select.POLLIN)
+        # Without a channel the host says nothing, but it may be gone: then there is nobody to run this for.
+        self._poll.register(0, select.POLLIN if self._channel is not None else 0)
 
     def _serve(self, fd: int) -> None:
         if fd == self._in:
@@ -126,7 +127,13 @@ class Trial:
         self._in = -1
 
     def _from_host(self) -> None:
-        """What the tests say to the program, or the program to the tests; or that the host has seen enough."""
+        """What the tests say to the program, or the program to the tests; or that the host has seen enough.
+
+        Raises:
+            Closed: the host is gone.
+        """
+        if self._channel is None:
+            raise wire.Closed
         order, blob = wire.read_frame(0)
         if order["do"] == "stop":
             self._stopped = self._stopped or "host"
