@@ -150,6 +150,11 @@ class Container:
         self._demultiplex()
         self._parse()
 
+    def interrupt(self) -> None:
+        """Breaks off what runs in it, from any thread: whoever waits for a frame then sees the end."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
     def remove(self) -> None:
         """Removes it, whatever state it is in."""
         stream = getattr(self, "_stream", None)

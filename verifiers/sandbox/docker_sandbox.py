@@ -184,7 +184,7 @@ class _Slot(threading.Thread):
         """Ends the containers under whatever runs in them, from another thread."""
         for container in (self._program, self._tester):
             if container is not None:
-                container.remove()
+                container.interrupt()
 
     def _refuse(self, job: _Job, reason: str) -> None:
         if job.future.running() or job.future.set_running_or_notify_cancel():
