@@ -1,0 +1,323 @@
+"""Judging programs, without a sandbox: what is extracted, compared, read and concluded."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracemill.prompts import UNCLOSED_THINK
+from tracemill.recipe_verify import CodeTests, Verify
+from tracemill.schema import Verdict
+from verifiers import Attempt, Bench, verify
+from verifiers.code_cases import InvalidTests, read_tests
+from verifiers.code_judges import read_reports
+from verifiers.code_results import CaseResult, Code, fault_of
+from verifiers.code_tests import Judged, conclude, run_tests
+from verifiers.output_comparison import why_different
+from verifiers.program_text import program_in
+from verifiers.sandbox.protocol import Compiled, Conversation, Limits, NoSandbox, Run, SandboxFailure, Session
+from verifiers.value_comparison import same_value
+
+T = TypeVar("T")
+FINE = Run(b"", "", 0, 0, None, out_of_memory=False, cpu_s=0.1, wall_s=0.2, rss_mb=10)
+LIMITS = Limits(cpu_s=1, wall_s=3, memory_mb=64, output_bytes=1 << 20)
+
+
+@pytest.mark.parametrize(
+    ("answer", "program"),
+    [
+        ("```python\na\n```", "a\n"),
+        ("```Python\na\n```", "a\n"),
+        ("```py\na\n```", "a\n"),
+        ("```python3 title=x\na\n```", "a\n"),
+        ("``` python\na\n```", "a\n"),
+        ("~~~python\na\n~~~", "a\n"),
+        ("````python\na\n```\nb\n````", "a\n```\nb\n"),
+        ("  ```python\n  a\n  ```", "  a\n"),
+        ("```python\na\n```\nor better\n```python\nb\n```", "b\n"),
+        ("```python\na\n```\nprints\n```\n42\n```", "a\n"),
+        ("```\na\n```", "a\n"),
+        ("```cpp\nx\n```\n```python\na\n```\n```bash\npip\n```", "a\n"),
+        ("```python\ndef f(): pass\n```\nUse it:\n```python\nprint(f())\n```", "def f(): pass\n"),
+        ("```python\nprint(1)\n```\n```python\nprint(2)\n```", "print(2)\n"),
+        ("```cpp\na\n```", None),
+        ("```python\na", None),
+        ("print(1)", None),
+        ("", None),
+    ],
+)
+def test_which_block_is_the_program(answer: str, program: str | None) -> None:
+    """The last closed block of the language, or of those the last that defines the entry point; else an unnamed one."""
+    assert program_in(answer, "python", "f") == program
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "same"),
+    [
+        (b"1\n2\n", b"1\n2\n", True),
+        (b"1\n2\n", b"1\r\n2\r\n", True),
+        (b"1\n2\n", b"1  \n2", True),
+        (b"1\n2\n", b"1\n\n2\n\n", True),
+        (b"a b\n", b"a  b\n", True),
+        (b"1\n2\n3\n", b"1\n", False),
+        (b"1\n", b"1\n2\n", False),
+        (b"1 2\n", b"1\n2\n", False),
+        (b"abc\n", b"ABC\n", False),
+        (b"YES\n", b"yes\n", True),
+        (b"100000000000000000\n", b"100000000000000001\n", False),
+        (b"2\n", b"2.0\n", False),
+        (b"0.5\n", b"0.5000001\n", True),
+        (b"0.5\n", b"0.6\n", False),
+        (b"1e3\n", b"1000\n", True),
+        (b"0.5 0.25\n", b"0.5000001 0.2500001\n", True),
+        (b"1000000.5\n", b"1000000.0\n", True),
+        (b"nan\n", b"NaN\n", False),
+        (b"0.5\n", b"nan\n", False),
+        (b"1000\n", b"1_000\n", False),
+        (b"\xff\n", b"\xff\n", True),
+        (b"\xff\n", b"\xfe\n", False),
+        (b"", b"", True),
+        (b"", b" \n", True),
+        (b"", b"0\n", False),
+    ],
+)
+def test_outputs(expected: bytes, got: bytes, same: bool) -> None:
+    """White space, line ends and the last digits of floats are forgiven; integers, lines and letters are exact."""
+    assert (why_different(expected, got, 1e-6) is None) is same
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "same"),
+    [
+        ([1, [2]], (1, (2,)), True),
+        ({"1": 2}, {1: 2}, True),
+        ({"true": 1}, {True: 1}, True),
+        (2, 2.0, True),
+        (0.3, 0.1 + 0.2, True),
+        (0.3, 0.4, False),
+        (1, True, False),
+        (True, 1, False),
+        (None, None, True),
+        (None, 0, False),
+        ("1", 1, False),
+        ([1, 2], {1, 2}, False),
+        ([[1, 2]], [1, 2], False),
+        (float("nan"), float("nan"), False),
+        ([], [], True),
+        ({"a": [1, {"b": 2.5}]}, {"a": (1, {"b": 2.5000000001})}, True),
+        ({"a": 1}, {"a": 1, "b": 2}, False),
+    ],
+)
+def test_values(expected: Any, got: Any, same: bool) -> None:
+    """Values are compared as JSON has them, with nothing taken for something else."""
+    assert same_value(expected, got, 1e-6) is same
+
+
+@pytest.mark.parametrize(
+    ("tests", "message"),
+    [
+        (None, "kind of tests is 'NoneType'"),
+        ({"kind": "magic"}, "kind of tests is 'magic'; expected: one of stdio"),
+        ({"kind": "stdio", "cases": []}, "there are no stdio tests"),
+        ({"kind": "stdio", "cases": "x"}, "cases is not a list"),
+        ({"kind": "stdio", "cases": [{"stdin": "1"}]}, "stdout of test 1 is NoneType; expected: text"),
+        ({"kind": "stdio", "language": "cobol", "cases": [{"stdout": "1"}]}, "language of stdio tests is 'cobol'"),
+        ({"kind": "call", "entry_point": "f", "language": "cpp", "cases": []}, "language of call tests is 'cpp'"),
+        ({"kind": "call", "cases": [{"args": [], "expected": 1}]}, "name no entry_point"),
+        ({"kind": "call", "entry_point": "f", "cases": [{"args": []}]}, "test 1 is not laid out"),
+        ({"kind": "assert", "asserts": "assert 1"}, "not laid out as setup, asserts"),
+        ({"kind": "script", "code": " "}, "hold no code"),
+        (
+            {"kind": "stdio", "time_limit_s": 0, "cases": [{"stdout": ""}]},
+            "time_limit_s is 0; expected: a number above",
+        ),
+        ({"kind": "stdio", "memory_limit_mb": "1G", "cases": [{"stdout": ""}]}, "memory_limit_mb is '1G'"),
+    ],
+)
+def test_bad_tests_are_the_problems_fault(tests: object, message: str) -> None:
+    """Tests that are none, or not laid out as they should be, are refused with what, got and expected."""
+    with pytest.raises(InvalidTests, match=message):
+        read_tests(tests)
+
+
+@pytest.mark.parametrize(
+    ("run", "code", "words"),
+    [
+        (FINE, None, ""),
+        (replace(FINE, status=1, stderr="Traceback\nValueError: x"), Code.RE, "exit status 1: ValueError: x"),
+        (replace(FINE, signal=signal.SIGSEGV), Code.RE, "ended by SIGSEGV"),
+        (replace(FINE, stopped="cpu", signal=9), Code.TLE, "more than 1 s of CPU time"),
+        (replace(FINE, cpu_s=1.5), Code.TLE, "CPU time"),
+        (replace(FINE, signal=signal.SIGXCPU), Code.TLE, "CPU time"),
+        (replace(FINE, stopped="wall", signal=9), Code.TLE, "not done after 3 s"),
+        (replace(FINE, stopped="output", signal=9), Code.OLE, "more than 1 MB of output"),
+        (replace(FINE, out_of_memory=True, signal=9), Code.MLE, "more than 64 MB"),
+        (replace(FINE, out_of_memory=True, stopped="cpu", signal=9), Code.TLE, ""),
+    ],
+)
+def test_how_a_process_ended(run: Run, code: Code | None, words: str) -> None:
+    """Time, memory, output and exit fail a test, in this order, whatever was printed."""
+    fault = fault_of(run, LIMITS)
+    assert (fault and fault.code) == code
+    assert words in (fault.detail if fault else "")
+
+
+def results(*codes: str) -> Judged:
+    return Judged([CaseResult(Code(code)) for code in codes], "image x")
+
+
+@pytest.mark.parametrize(
+    ("codes", "settings", "outcome", "score"),
+    [
+        ("AC AC", CodeTests(), "correct", 1.0),
+        ("AC WA", CodeTests(), "incorrect", 0.5),
+        ("CE CE", CodeTests(), "incorrect", 0.0),
+        ("AC AC AC WA", CodeTests(pass_mark=0.7), "correct", 0.75),
+        ("AC WA WA WA", CodeTests(pass_mark=0.7), "incorrect", 0.25),
+        ("AC IE", CodeTests(), "unverifiable", None),
+        ("WA IE", CodeTests(), "incorrect", 0.0),
+        ("AC NOT_RUN", CodeTests(), "timeout", None),
+        ("TLE NOT_RUN", CodeTests(), "incorrect", 0.0),
+        ("WA NOT_RUN NOT_RUN", CodeTests(stop_at_first_failure=True, pass_mark=0.5), "incorrect", 0.0),
+        ("AC AC IE", CodeTests(pass_mark=0.5), "unverifiable", None),
+    ],
+)
+def test_the_verdict_on_a_program(codes: str, settings: CodeTests, outcome: str, score: float | None) -> None:
+    """The pass rate decides; a test at fault or not run says neither right nor wrong, unless others decide."""
+    found = conclude(results(*codes.split()), "p", settings)
+    assert (found.outcome, found.score, found.provenance) == (outcome, score, "image x")
+    assert codes in found.detail
+
+
+def test_a_failed_sandbox_is_no_wrong_answer() -> None:
+    """Where no container could do the work there is no score, and the reason is the detail."""
+    found = conclude(SandboxFailure("no engine; start one"), "p", CodeTests())
+    assert (found.outcome, found.score, found.detail) == ("sandbox_error", None, "no engine; start one")
+
+
+@dataclass
+class FakeSession:
+    """Prints what it is given, and takes as long as it is told to."""
+
+    provenance: str = "fake"
+    compiles: bool = True
+    wall_s: float = 0.0
+    n_runs: int = 0
+    runs: list[Run] = field(default_factory=list)
+
+    def compile(self, source: str, language: str, memory_mb: int) -> Compiled:  # noqa: ARG002
+        return Compiled(self.compiles, "" if self.compiles else "SyntaxError")
+
+    def run(self, stdin: bytes, limits: Limits) -> Run:  # noqa: ARG002
+        self.n_runs += 1
+        return self.runs.pop(0) if self.runs else replace(FINE, stdout=stdin, wall_s=self.wall_s)
+
+    def call(self, request: Mapping[str, Any], limits: Limits) -> tuple[Run, dict[str, Any] | None]:
+        raise NotImplementedError
+
+    def converse(self, plan: Mapping[str, Any], limits: Limits) -> Conversation:
+        raise NotImplementedError
+
+    def share(self, plan: Mapping[str, Any], limits: Limits) -> tuple[Run, list[dict[str, Any]]]:
+        raise NotImplementedError
+
+
+ECHO = {"kind": "stdio", "cases": [{"stdin": str(n), "stdout": "3" if n == 3 else str(n)} for n in range(6)]}
+WRONG = {"kind": "stdio", "cases": [{"stdin": str(n), "stdout": "0"} for n in range(6)]}
+
+
+def codes_of(session: Session, tests: dict[str, Any], **settings: Any) -> str:
+    return " ".join(result.code for result in run_tests(session, "p", read_tests(tests), CodeTests(**settings)).results)
+
+
+def test_how_many_tests_are_run() -> None:
+    """All of them, or the first so many, or as many as the first failure or the budget leaves."""
+    assert codes_of(FakeSession(), ECHO) == "AC AC AC AC AC AC"
+    assert codes_of(FakeSession(), ECHO, first_tests=2) == "AC AC"
+    assert codes_of(FakeSession(), WRONG, stop_at_first_failure=True) == "AC WA NOT_RUN NOT_RUN NOT_RUN NOT_RUN"
+    assert codes_of(FakeSession(wall_s=2), ECHO, budget_s=3) == "AC AC NOT_RUN NOT_RUN NOT_RUN NOT_RUN"
+    session = FakeSession(compiles=False)
+    assert codes_of(session, ECHO) == "CE CE CE CE CE CE"
+    assert session.n_runs == 0
+
+
+def test_a_starved_program_gets_a_second_chance() -> None:
+    """A program that the clock stopped while it was at work is run once more; one that slept is not."""
+    starved = replace(FINE, stopped="wall", wall_s=3, cpu_s=0.9, signal=9)
+    assert codes_of(FakeSession(runs=[starved]), ECHO, first_tests=1) == "AC"
+    assert codes_of(FakeSession(runs=[starved, starved]), ECHO, first_tests=1) == "TLE"
+    asleep = FakeSession(runs=[replace(starved, cpu_s=0.01)])
+    assert codes_of(asleep, ECHO, first_tests=1) == "TLE"
+    assert asleep.n_runs == 1
+
+
+STOPPED = replace(FINE, stopped="host", signal=9)
+END = {"end": True, "n_tests": 1}
+PASS = {"test": "t", "outcome": "pass", "detail": ""}
+
+
+@pytest.mark.parametrize(
+    ("program", "reports", "codes"),
+    [
+        (STOPPED, [PASS, END], "AC"),
+        (STOPPED, [{**PASS, "outcome": "fail"}, END], "WA"),
+        (STOPPED, [{**PASS, "outcome": "error"}, END], "RE"),
+        (STOPPED, [PASS], "AC IE"),  # the tests themselves broke off
+        (STOPPED, [], "IE"),
+        (STOPPED, [END], "RE"),  # there was nothing to test: the program did not load
+        (STOPPED, [{"invalid": "no tests"}, END], "IE"),
+        (FINE, [PASS, END], "AC RE"),  # it ended by itself: nothing may be missing, and nothing may pass
+        (replace(FINE, stopped="cpu", signal=9), [PASS, END], "AC TLE"),
+        (replace(FINE, status=3), [END], "RE"),
+    ],
+)
+def test_what_tests_report(program: Run, reports: list[dict[str, Any]], codes: str) -> None:
+    """Tests count as far as they are reported; an end that was not asked for fails, whoever's it is."""
+    found = read_reports(program, FINE, reports, LIMITS)
+    assert " ".join(result.code for result in found) == codes
+
+
+class FakeSandbox(NoSandbox):
+    """Does the work at once, with a fake session."""
+
+    def submit(self, work: Callable[[Session], T]) -> Future[T | SandboxFailure]:
+        future: Future[T | SandboxFailure] = Future()
+        future.set_result(work(FakeSession()))
+        return future
+
+
+def judged(answer: str, tests: dict[str, Any] | None = None, fault: str | None = None) -> Verdict:
+    with Bench(Verify(workers=1), sandbox=FakeSandbox("")) as bench:
+        [verdict] = verify([Attempt("r", "code", "?", answer, tests=tests or ECHO, fault=fault)], bench)
+    return verdict
+
+
+def test_verdicts_of_the_verifier() -> None:
+    """A program is extracted and judged; none, an unfinished or an endless one is incorrect without a sandbox."""
+    found = judged("```python\np\n```")
+    assert (found.outcome, found.score, found.extracted, found.provenance) == ("correct", 1.0, "p\n", "fake")
+    assert judged("no program").detail == "no program found in the response"
+    assert judged("", fault=UNCLOSED_THINK).outcome == "incorrect"
+    assert judged("```python\n" + "x" * (1 << 20) + "\n```").detail.startswith("CE: the program is longer")
+    assert judged("```python\np\n```", {"kind": "none"}).outcome == "unverifiable"
+
+
+@given(st.text(), st.text())
+def test_no_answer_breaks_it(answer: str, program: str) -> None:
+    """Any text, fenced or not, gets a verdict."""
+    assert judged(answer).outcome in ("correct", "incorrect")
+    assert judged(f"```python\n{program}\n```").outcome in ("correct", "incorrect")
+
+
+@given(st.binary(), st.binary())
+def test_comparison_is_reflexive_and_never_fails(expected: bytes, got: bytes) -> None:
+    """Every output equals itself, and any two can be compared."""
+    assert why_different(expected, expected, 1e-6) is None
+    why_different(expected, got, 1e-6)
