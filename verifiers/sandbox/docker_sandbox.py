@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import functools
 import queue
+import re
 import threading
 import time
 from concurrent.futures import Future
@@ -152,8 +153,14 @@ class _Engine:
                 f"no image {self.settings.image} at {where}; make sandbox-image, and run again"
             ) from None
         except container.ENGINE_ERRORS as error:
-            said = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            said = _plain(error)
             raise SandboxFault(f"no Docker engine at {where}, start one and run again ({said})") from None
+
+
+def _plain(error: BaseException) -> str:
+    """An engine error in one line, without the addresses of objects: verdicts of two runs must not differ by them."""
+    lines = re.sub(r"<[^<>]* object at 0x[0-9a-f]+>:? ?", "", str(error)).splitlines()
+    return lines[0][:200] if lines else type(error).__name__
 
 
 class _Slot(threading.Thread):

@@ -88,7 +88,7 @@ def collect(plan: dict[str, Any], module: types.ModuleType) -> list[tuple[str, C
     sys.modules["solution"] = module
     scope: dict[str, Any] = {**_usable(plan, module), "__name__": "tests", "__builtins__": builtins}
     if plan["kind"] == "assert":
-        setup, statement = _compiled(plan["setup"]), _compiled(plan["statement"])
+        setup, statement = _compiled(plan["setup"]), _compiled(plan["statement"], asserting=True)
 
         def test() -> None:
             exec(setup, scope)
@@ -111,15 +111,18 @@ def _usable(plan: dict[str, Any], module: types.ModuleType) -> dict[str, Any]:
     return own if used & set(own) else names
 
 
-def _compiled(text: str) -> types.CodeType:
+def _compiled(text: str, *, asserting: bool = False) -> types.CodeType:
     try:
-        return compile(text, "<tests>", "exec", dont_inherit=True)
+        code = compile(text, "<tests>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise InvalidTests(f"the tests do not compile: {type(error).__name__}: {error}") from None
+    if asserting and not re.search(r"\bassert|\braises\b|\bfail\b|\braise\b", text):
+        raise InvalidTests("the tests assert nothing: every program would pass them")
+    return code
 
 
 def _script(plan: dict[str, Any], scope: dict[str, Any]) -> list[tuple[str, Callable[[], object]]]:
-    code = _compiled(plan["code"])
+    code = _compiled(plan["code"], asserting=True)
     if not any(name == "check" or name.lower().startswith("test") for name in code.co_names):
         return [("module", lambda: exec(code, scope))]
     outcome, detail = outcome_of(lambda: exec(code, scope))
