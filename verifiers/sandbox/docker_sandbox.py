@@ -195,7 +195,7 @@ class _Slot(threading.Thread):
 
     def _refuse(self, job: _Job, reason: str) -> None:
         if job.future.running() or job.future.set_running_or_notify_cancel():
-            job.future.set_result(SandboxFailure("; ".join([*dict.fromkeys(job.reasons), reason])))
+            job.future.set_result(SandboxFailure("; ".join(dict.fromkeys([*job.reasons, reason]))))
 
     def _do(self, job: _Job) -> None:
         if not (job.future.running() or job.future.set_running_or_notify_cancel()):
