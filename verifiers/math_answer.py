@@ -42,7 +42,7 @@ _FLOAT_DIGITS = 15  # beyond them math-verify's floats and exact decimals part
 class MathVerifier:
     """See the module. Reads the reference answer and the answer part, nothing else."""
 
-    version: Final = "math@1"
+    version: Final = "math@2"
 
     def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
         """Decides at once or asks a worker."""
@@ -158,10 +158,11 @@ def _without_percent(gold: str, target: str) -> tuple[str, str]:
 
 
 _PERCENT = re.compile(r"\s*\\?%$")
+_LAST_LETTER = re.compile(r"([-\d.,/]+)\s*[a-zA-Z](?:\^\{?[23]\}?)?")  # 5 m, 5m^2
 _BASE = re.compile(r"\d_\{?(\d+)\}?$")
 
 
-def _doubt_text(gold: str, target: str, box: str) -> Judgement | None:
+def _doubt_text(gold: str, target: str, box: str) -> Judgement | None:  # noqa: PLR0911 - one for each doubt
     """What the parser would lose before any comparison: bases, ellipses, the order of letters, kinds of brackets."""
     gold_base, target_base = _BASE.search(gold), _BASE.search(target)
     if gold_base and target_base and gold_base.group(1) != target_base.group(1):
@@ -170,6 +171,9 @@ def _doubt_text(gold: str, target: str, box: str) -> Judgement | None:
         return unverifiable(box, f"an ellipsis cannot be compared: {gold} and {target}")
     if gold.isalpha() and target.isalpha() and sorted(gold.lower()) == sorted(target.lower()):
         return unverifiable(box, f"the same letters in another order: {gold} and {target}")
+    letter = _LAST_LETTER.fullmatch(target)
+    if letter and read_number(gold) == read_number(letter.group(1)) is not None:
+        return unverifiable(box, f"a letter that may be a unit or a factor: {gold} and {target}")
     if {gold[0], target[0]} == {"\\", "("} and r"\{" in {gold[:2], target[:2]}:
         return unverifiable(box, f"a set and a tuple or interval: {gold} and {target}")
     if re.search(r"\d:\d", gold) and re.search(r"\d:\d", target):

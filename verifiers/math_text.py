@@ -50,6 +50,7 @@ _REPEATING = re.compile(r"(\d+)\.(\d*)\\overline\s*\{?(\d+)\}?$")
 _WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
 
 
+_SPACED = re.compile(r"-?\d{1,3}(?: \d{3})+(?:\.\d+)?")
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
 
 
@@ -109,6 +110,8 @@ def tidy(latex: str) -> str:
             text = inner
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
+    if _SPACED.fullmatch(text):  # 1 000 000, as it is written in half of the world
+        text = text.replace(" ", "")
     text = text.strip().rstrip(".,;:").strip() if not text.endswith("\\.") else text.strip()
     text = re.sub(r"^\\text\s*\{\s*([^{}]*?)[\s.]*\}$", _plain_if_number, text)
     return _REPEATING.sub(_as_fraction, text)
