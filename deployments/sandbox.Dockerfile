@@ -14,4 +14,4 @@ RUN header=$(echo '#include <bits/stdc++.h>' | g++ -std=gnu++20 -O2 -x c++ -M - 
  && g++ -std=gnu++20 -O2 -x c++-header "$header" -o "$header.gch"
 # No program may change who it is, and nothing is left that a run could write to.
 RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
- && mkdir -p /work && chmod 711 /work
+ && mkdir -p /box && chmod 711 /box

@@ -28,7 +28,7 @@ COMPILER = (
     attack(59, "reads the supervisor's environment", "CE", '#include "/proc/1/environ"\nint main() {}', language="cpp"),
     attack(59, "asks what there is", "AC CE", """
         #include <cstdio>
-        #if __has_include("/var/run/docker.sock") || __has_include("/work/tests") || __has_include("/root/.bashrc")
+        #if __has_include("/var/run/docker.sock") || __has_include("/box/tests") || __has_include("/root/.bashrc")
         int main() { puts("there"); }
         #else
         int main() { puts("4711"); }

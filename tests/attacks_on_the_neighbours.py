@@ -67,7 +67,7 @@ LEFTOVERS = (
     probe(44, "markers in every writable place", """
         for place in ("/tmp", "/dev/shm", ".", "/dev/mqueue"):
             got_through += [f"{place}/{name}" for name in os.listdir(place)]
-        for place in ("/", "/var/tmp", "/run", "/run/lock", "/usr/tmp", "/work", "/dev", "/home", "/var/lock", "/etc"):
+        for place in ("/", "/var/tmp", "/run", "/run/lock", "/usr/tmp", "/box", "/dev", "/home", "/var/lock", "/etc"):
             attempt(place, lambda: open(f"{place}/marker", "w").close())
     """, before=(_LEAVE_MARKERS,)),
     probe(43, "shared memory and queues of the test before", """
@@ -115,7 +115,7 @@ LEFTOVERS = (
     """,)),
     attack(39, "links to the supervisor's files", "AC", """
         import os
-        for number, target in enumerate(("/etc/passwd", "/work/.bin", "/proc/1/environ", "/", "/work", "nowhere")):
+        for number, target in enumerate(("/etc/passwd", "/box/.bin", "/proc/1/environ", "/", "/box", "nowhere")):
             os.symlink(target, f"link{number}")
             os.symlink(target, f"/tmp/link{number}")
         os.symlink("/etc/passwd", "program")
@@ -171,9 +171,9 @@ SNOOPING = (
     """),
     probe(24, "tests and references on disk", """
         import glob
-        for place in ("/tests", "/solution", "/expected", "/work/tests", "/data", "/app", "/root"):
+        for place in ("/tests", "/solution", "/expected", "/box/tests", "/data", "/app", "/root"):
             attempt(place, os.listdir, place) if place != "/root" else None
-        attempt("all homes", os.listdir, "/work")
+        attempt("all homes", os.listdir, "/box")
         for folder in (".", "/tmp", "/dev/shm", "/mnt", "/opt", "/srv", "/media"):
             got_through += os.listdir(folder) if os.path.isdir(folder) else []
     """),

@@ -208,7 +208,7 @@ def hardening(memory_mb: int) -> dict[str, Any]:
         "nano_cpus": 10**9,
         # Less than the memory limit in sum, so that full file systems cannot starve the supervisor.
         "tmpfs": {
-            "/work": "rw,exec,nosuid,nodev,size=192m,nr_inodes=16k,mode=0711",
+            "/box": "rw,exec,nosuid,nodev,size=192m,nr_inodes=16k,mode=0711",
             "/tmp": "rw,noexec,nosuid,nodev,size=64m,nr_inodes=4k,mode=1777",  # noqa: S108
         },
         "shm_size": "64m",

@@ -69,7 +69,7 @@ class ContainerSession:
         compiled = LANGUAGES[self._source[1]].compile is not None
         order = _order("exec" if compiled else "main", limits)
         if compiled:
-            order["argv"] = [f"/work/.bin/{PRODUCT}"]
+            order["argv"] = [f"/box/.bin/{PRODUCT}"]
         container.order(order, stdin)
         return _ended(container, container.receive(time.monotonic() + limits.wall_s + _GRACE_S), limits)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from verifiers.sandbox.inside import wire
 
-WORK = "/work"
+WORK = "/box"
 STDERR_KEPT = 2048
 KILL_S = 5.0
 _CHUNK = 1 << 16
