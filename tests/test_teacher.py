@@ -333,7 +333,8 @@ def test_giving_up_names_servers_error_and_what_is_kept(server: ChatServer, make
     assert "8 of 14 done are kept" in caught.value.remedy  # over both calls: 4 of 4, and the same 4 of 10
     server.always = None
     assert len(_sums(teacher.complete(_requests(10)))) == 10
-    assert server.completed == 10
+    asked = [body["messages"][-1]["content"] for body in server.bodies]
+    assert [asked.count(prompt) for prompt in asked[:4]] == [1] * 4, "what was kept was asked for again"
 
 
 def test_a_server_at_work_is_not_given_up(server: ChatServer, make: Any) -> None:

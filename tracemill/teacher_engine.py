@@ -75,8 +75,8 @@ class Engine:
 
     def fail(self, error: Exception) -> None:
         """Ends all work with ``error``; what comes next begins with a new check."""
+        self._stop()  # first: whoever hears of the error may ask again at once
         self._desk.fail(error)
-        self._stop()
 
     async def close(self) -> None:
         """Stops all work, for those who still wait too, and closes the connections."""
