@@ -12,9 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# No deadlines: a busy machine is not a failure. In CI the same examples each time.
+settings.register_profile(
+    "tracemill", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("tracemill")
 
 ROOT = Path(__file__).parent.parent
 VLLM_PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
