@@ -30,11 +30,7 @@ if TYPE_CHECKING:
 
     from verifiers.sandbox.protocol import Session
 
-pytestmark = [
-    pytest.mark.needs_docker,
-    # The docker client drops its socket, unclosed, where nothing listens.
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = pytest.mark.needs_docker
 
 ROOT = Path(__file__).parent.parent
 IMAGE = Sandbox().image
@@ -43,8 +39,10 @@ DOUBLE = "print(2 * int(input()))"
 
 
 @pytest.fixture
-def api() -> APIClient:
-    return connect(None)
+def api() -> Iterator[APIClient]:
+    client = connect(None)
+    yield client
+    client.close()
 
 
 @contextlib.contextmanager

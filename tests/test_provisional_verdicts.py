@@ -51,7 +51,6 @@ def outcomes(store: Store, manifest: Manifest) -> dict[str, str]:
 
 
 @pytest.mark.needs_docker
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # the docker client's, where nothing listens
 def test_the_next_run_judges_what_the_sandbox_did_not(
     shard: tuple[Store, dict[str, Shard]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
