@@ -33,7 +33,7 @@ LEFTOVERS = (
                 while True: time.sleep(1)
             os._exit(0)
         print(4711)
-    """, within_s=8),
+    """, within_s=40),
     attack(16, "daemons that fork on and ignore signals", "AC", """
         import os, signal, time
         for number in range(1, 32):
@@ -46,12 +46,12 @@ LEFTOVERS = (
                     if os.fork(): os._exit(0)
                     os.setsid()
                 except OSError: pass
-    """, within_s=8),
+    """, within_s=40),
     attack(17, "a grandchild holds the output open", "AC", """
         import subprocess
         print(4711, flush=True)
         subprocess.Popen(["sleep", "60"])
-    """, within_s=8),
+    """, within_s=40),
     probe(16, "no process of the test before is there", """
         mine = {str(os.getpid()), "self", "thread-self"}
         for pid in os.listdir("/proc"):

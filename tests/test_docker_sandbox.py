@@ -65,7 +65,7 @@ def doubled(session: Session) -> Run:
     return session.run(b"21", LIMITS)
 
 
-def until(condition: Any, seconds: float = 20.0) -> bool:
+def until(condition: Any, seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -157,7 +157,7 @@ def test_without_an_engine_every_row_says_what_to_do() -> None:
     with pool(engines=("unix:///nonexistent.sock",)) as sandbox:
         jobs = [sandbox.submit(lambda s: run_tests(s, DOUBLE, tests, CodeTests())) for _ in range(100)]
         found = [conclude(job.result(60), DOUBLE, CodeTests()) for job in jobs]
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     assert {(judgement.outcome, judgement.score) for judgement in found} == {("sandbox_error", None)}
     assert all("start one and run again" in judgement.detail for judgement in found)
     assert all("/nonexistent.sock" in judgement.detail for judgement in found)

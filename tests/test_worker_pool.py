@@ -59,8 +59,8 @@ def test_a_hang_costs_one_deadline(hang: tuple[str, object], pool: WorkerPool) -
     function, *args = hang
     before = time.monotonic()
     futures = [pool.submit("operator:add", 1, 1), pool.submit(function, *args), pool.submit("operator:add", 2, 2)]
-    assert [future.result(timeout=20) for future in futures] == [Value(2), TimedOut(1.5), Value(4)]
-    assert 1.5 <= time.monotonic() - before < 8
+    assert [future.result(timeout=60) for future in futures] == [Value(2), TimedOut(1.5), Value(4)]
+    assert 1.5 <= time.monotonic() - before < 40
     assert list(pool.map("operator:add", [(3, 3)])) == [Value(6)]
 
 
@@ -171,7 +171,7 @@ def test_close_under_a_running_job_leaves_nothing() -> None:
     queued = pool.submit("os:getpid")
     before = time.monotonic()
     pool.close()
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 30
     for future in (running, queued):
         with pytest.raises(VerifierError, match="closed"):
             future.result(timeout=5)
@@ -227,8 +227,8 @@ def test_a_killed_parent_leaves_no_orphans(job: tuple[str, object]) -> None:
 
 
 def gone(pids: list[int]) -> bool:
-    """Whether all have ended within a second (a zombie has ended: who adopts it reaps it)."""
-    deadline = time.monotonic() + 1
+    """Whether all have ended within ten seconds (a zombie has ended: who adopts it reaps it)."""
+    deadline = time.monotonic() + 10
     while any(map(runs, pids)):
         if time.monotonic() > deadline:
             return False
