@@ -51,7 +51,7 @@ class Attack:
         program: the attack; with ``before``, run after those, each a row of its own.
         codes: allowed codes of each test, as in "TLE RE"; one entry for all tests, or one for each.
         tests: a tests object; None for one stdio test that expects ``stdout``.
-        within_s: it takes no longer, container starts included; wide, since what is ruled out is a hang, which is endless.
+        within_s: it takes no longer, container starts included; wide, since what is ruled out is a hang.
     """
 
     number: int
