@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tasks.stage import Stage
     from tracemill.collection import RawShard
     from tracemill.manifest import Shard
-    from tracemill.recipe import Source
+    from tracemill.recipe_source import Source
     from tracemill.recipe_verify import Verify
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,7 +129,7 @@ def cluster_duplicates(
     """One clustering per batch, each against all that the batches before it kept; decisions by shard label."""
     labels = iter(shard_labels(collection))
     decisions: dict[str, Shard] = {}
-    earlier: list[Shard] = []
+    earlier: dict[str, Shard] = {}
     for number, batch in enumerate(collection.batches):
         in_batch = {raw.source for raw in batch}
         section = DeduplicateBatch(
@@ -139,11 +140,17 @@ def cluster_duplicates(
         inputs = {
             f"signatures-{i:05d}": curated[label].outputs("signatures")[-1] for i, label in enumerate(batch_labels)
         }
-        inputs |= {f"earlier-{i:05d}": kept for i, kept in enumerate(earlier)}
-        found = context.single(deduplicate_batch, section, inputs, f"batch {number}")
+        found = context.single(deduplicate_batch, section, inputs | earlier, f"batch {number}")
         decisions |= {label: found.outputs[f"decisions-{i:05d}"] for i, label in enumerate(batch_labels)}
-        earlier.append(found.outputs["kept"])
+        earlier |= {f"earlier-{name}": shard for name, shard in _numbered(inputs | found.outputs, number)}
     return decisions
+
+
+def _numbered(shards: dict[str, Shard], batch: int) -> Iterator[tuple[str, Shard]]:
+    """Signatures and decisions of a batch, with its number in their names."""
+    for name, shard in shards.items():
+        kind, _, place = name.partition("-")
+        yield f"{kind}-{batch:04d}-{place}", shard
 
 
 def choose_problems(context: RunContext, prepared: dict[str, ShardHistory]) -> dict[str, Shard]:

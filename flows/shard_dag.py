@@ -38,8 +38,9 @@ if TYPE_CHECKING:
     from tracemill.collection import RawShard
     from tracemill.cuts import Cut
     from tracemill.manifest import Manifest, Shard
-    from tracemill.recipe import Recipe, Source
+    from tracemill.recipe import Recipe
     from tracemill.recipe_section import Section
+    from tracemill.recipe_source import Source
 
 
 @dataclass(frozen=True)

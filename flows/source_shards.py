@@ -8,7 +8,7 @@ from flows.run_context import RunContext
 from tasks.read import Snapshot, raw_shards, snapshot_source
 from tracemill.collection import Collection, RawShard, load_collection
 from tracemill.manifest import Manifest
-from tracemill.recipe import Source
+from tracemill.recipe_source import Source
 from tracemill.sources.collect import fingerprint
 
 

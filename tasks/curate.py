@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections import Counter
 
 import pyarrow as pa
 
@@ -11,7 +12,7 @@ from tasks.stage import Produced, Work, split, stage
 from tracemill.cleaning import clean
 from tracemill.contamination import BenchmarkIndex, decontaminate
 from tracemill.manifest import Shard
-from tracemill.near_duplicates import deduplicate, sign
+from tracemill.near_duplicates import Earlier, deduplicate, sign
 from tracemill.recipe_section import Section
 from tracemill.schema import Dropped, Problem, dropped_problem
 from tracemill.sources.collect import collect
@@ -35,10 +36,10 @@ def clean_shard(work: Work) -> Produced:
     return split(len(problems), kept, Problem, dropped)
 
 
-@stage("sign", version=1)
+@stage("sign", version=2)
 def sign_shard(work: Work) -> Produced:
     """Signatures for the duplicate step."""
-    signatures = sign(work.rows(Problem, "problems"), work.section)
+    signatures = sign(work.table("problems"), work.section)
     return Produced({"signatures": signatures}, signatures.num_rows, signatures.num_rows)
 
 
@@ -49,24 +50,31 @@ class DeduplicateBatch(Section):
     priority: tuple[str, ...]
 
 
-@stage("deduplicate", version=1)
+@stage("deduplicate", version=2)
 def deduplicate_batch(work: Work) -> Produced:
     """One clustering over all signatures of a batch and what earlier batches kept."""
-    batch = [work.table(name) for name in work.numbered("signatures")]
-    earlier = [work.table(name) for name in work.numbered("earlier")]
-    found = deduplicate(batch, earlier, work.section.settings, work.section.priority)
-    tables = {f"decisions-{shard:05d}": table for shard, table in enumerate(found.decisions)}
-    n_rows = sum(table.num_rows for table in batch)
-    reasons = [reason for table in found.decisions for reason in table["reason"].to_pylist()]
-    dropped = {f"deduplicate/{reason}": reasons.count(reason) for reason in sorted(set(reasons))}
-    return Produced(tables | {"kept": found.kept}, n_rows, found.kept.num_rows, dropped)
+    names = work.numbered("signatures")
+    earlier = [
+        Earlier(work.table(name), work.table(name.replace("signatures", "decisions")))
+        for name in work.numbered("earlier-signatures")
+    ]
+    batch = (work.table(name) for name in names)
+    decisions = deduplicate(batch, earlier, work.section.settings, work.section.priority)
+    tables = {name.replace("signatures", "decisions"): table for name, table in zip(names, decisions, strict=True)}
+    n_rows = sum(work.inputs[name].rows for name in names)
+    reasons = Counter(reason for table in decisions for reason in table["reason"].to_pylist())
+    dropped = {f"deduplicate/{reason}": count for reason, count in sorted(reasons.items())}
+    return Produced(tables, n_rows, n_rows - reasons.total(), dropped)
 
 
-@stage("drop_duplicates", version=1)
+@stage("drop_duplicates", version=2)
 def drop_duplicates_shard(work: Work) -> Produced:
     """Applies the decisions to one shard; joined by content id, which is unique within a shard."""
     problems = work.rows(Problem, "problems")
-    decisions = {row.pop("id"): row for row in work.table("decisions").to_pylist()}
+    decisions = {
+        row.pop("id"): {name: value for name, value in row.items() if value is not None}
+        for row in work.table("decisions").to_pylist()
+    }
     dropped = [
         dropped_problem(problem, "deduplicate", decisions[problem.id].pop("reason"), decisions[problem.id])
         for problem in problems

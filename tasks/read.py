@@ -13,8 +13,9 @@ from tracemill.collection import RawShard
 from tracemill.contamination import ITEMS
 from tracemill.errors import SourceError, UnknownLayoutError
 from tracemill.manifest import Manifest
-from tracemill.recipe import Benchmark, Source
+from tracemill.recipe_decontaminate import Benchmark
 from tracemill.recipe_section import Section
+from tracemill.recipe_source import Source
 from tracemill.sources.collect import fingerprint, raw_tables
 from tracemill.sources.readers import files_of, read_file
 

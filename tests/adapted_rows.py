@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tracemill.recipe import Source
+from tracemill.recipe_source import Source
 from tracemill.schema import Dropped, Problem
 from tracemill.sources.collect import RAW, collect
 

@@ -12,9 +12,11 @@ from samples import problem
 
 from tracemill.cleaning import clean
 from tracemill.contamination import ITEMS, BenchmarkIndex, decontaminate
-from tracemill.near_duplicates import Deduplicated, deduplicate, sign
-from tracemill.recipe import Clean, Decontaminate, Deduplicate, Signature
-from tracemill.schema import Problem
+from tracemill.near_duplicates import Earlier, deduplicate, sign
+from tracemill.recipe_clean import Clean
+from tracemill.recipe_decontaminate import Decontaminate
+from tracemill.recipe_duplicates import Deduplicate, Signature
+from tracemill.schema import Problem, table_of
 
 LONG = "a farmer has twelve sheep and sells five of them at the market on a sunny tuesday how many sheep are left"
 
@@ -37,13 +39,16 @@ def test_clean_keeps_the_copy_with_a_trace() -> None:
     assert [row.row for row in dropped] == [0]
 
 
-def run(batch: list[list[Problem]], earlier: list[pa.Table] | None = None, **changes: object) -> Deduplicated:
-    tables = [sign(shard, Signature()) for shard in batch]
-    return deduplicate(tables, earlier or [], Deduplicate(**changes), ["a", "b"])
+def signed(shard: list[Problem]) -> pa.Table:
+    return sign(table_of(Problem, shard), Signature())
 
 
-def decided(found: Deduplicated) -> list[tuple[str, str, str]]:
-    return [(row["id"], row["reason"], row["kept"]) for table in found.decisions for row in table.to_pylist()]
+def run(batch: list[list[Problem]], earlier: list[Earlier] | None = None, **changes: object) -> list[pa.Table]:
+    return deduplicate(map(signed, batch), earlier or [], Deduplicate(**changes), ["a", "b"])
+
+
+def decided(found: list[pa.Table]) -> list[tuple[str, str, str]]:
+    return [(row["id"], row["reason"], row["kept"]) for table in found for row in table.to_pylist()]
 
 
 def test_exact_duplicates_across_shards() -> None:
@@ -57,7 +62,7 @@ def test_near_duplicates_are_found() -> None:
     first, second = problem(LONG), problem(LONG + " today", source="b")
     found = run([[first, second]])
     assert decided(found) == [(second.id, "near_duplicate", first.id)]
-    row = found.decisions[0].to_pylist()[0]
+    row = found[0].to_pylist()[0]
     assert row["method"] == "minhash"
     assert row["score"] >= 0.8
 
@@ -89,7 +94,7 @@ def test_representative_by_priority(better: dict[str, object]) -> None:
 def test_published_rows_win_against_later_batches() -> None:
     """A row that an earlier batch kept stays, even against a source of higher priority."""
     old, new = problem(LONG, source="b"), problem(LONG + " today", source="a")
-    earlier = run([[old]]).kept
+    earlier = Earlier(signed([old]), run([[old]])[0])
     assert decided(run([[new]], [earlier])) == [(new.id, "near_duplicate", old.id)]
 
 
@@ -98,15 +103,16 @@ def test_published_rows_win_against_later_batches() -> None:
 def test_order_does_not_matter(shuffler: random.Random) -> None:
     """The same rows are kept whatever shard they are in."""
     rows = [problem(f"{LONG} {tail}", source=source) for source in "ab" for tail in ("now", "then", "on a hill", "x y")]
-    expected = sorted(run([rows]).kept["id"].to_pylist())
+    expected = sorted(row[0] for row in decided(run([rows])))
     shuffler.shuffle(rows)
-    assert sorted(run([rows[:3], rows[3:]]).kept["id"].to_pylist()) == expected
+    assert sorted(row[0] for row in decided(run([rows[:3], rows[3:]]))) == expected
+    assert expected
 
 
 def test_signatures_name_how_they_were_made() -> None:
     """Stored signatures carry library, version and parameters."""
-    metadata = sign([problem(LONG)], Signature()).schema.metadata[b"signature"].decode()
-    assert "datasketch 2." in metadata
+    metadata = signed([problem(LONG)]).schema.metadata[b"signature"].decode()
+    assert "tracemill 1, permutations as datasketch 2 affine32" in metadata
     assert "'num_perm': 128" in metadata
 
 

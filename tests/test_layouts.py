@@ -11,8 +11,8 @@ import pytest
 from adapted_rows import adapted, one, reason
 
 from tracemill.errors import RecipeError
-from tracemill.recipe import Source
 from tracemill.recipe_file import parse_recipe
+from tracemill.recipe_source import Source
 from tracemill.sources.collect import collect, raw_tables
 
 TESTS = {"kind": "assert", "setup": "", "asserts": ["assert f(1) == 2"]}

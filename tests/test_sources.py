@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from tracemill.errors import SourceError, UnknownLayoutError
-from tracemill.recipe import Source
+from tracemill.recipe_source import Source
 from tracemill.schema import Dropped, Problem
 from tracemill.sources.collect import collect, raw_tables
 from tracemill.sources.readers import read_hub

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracemill.quantities import quantities
 from tracemill.schema import json_text, normalise_prompt, problem_id
-from tracemill.text import exact_key, language, last_boxed, ngrams, numbers_key, words
+from tracemill.text import exact_key, language, last_boxed, ngrams, words
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,12 @@ def test_exact_key(left: str, right: str, same: bool) -> None:
 @pytest.mark.parametrize(
     ("left", "right", "same"),
     [
-        ("3 cats, 4 dogs", "4 cats and 3 dogs", True),
+        ("3 cats, 4 dogs", "4 cats and 3 dogs", False),
+        ("three cats and 4 dogs", "3 cats, four dogs", True),
+        ("5 - 3 = 2", "5-3=2", True),
+        ("x² ≥ 4", "x^2 >= 4", True),
+        ("the largest root", "the smallest root", False),
+        ("１２ cats", "12 cats", True),
         ("1,000 m", "1000 m", True),
         ("3 cats", "5 cats", False),
         ("f(-1)", "f(1)", False),
@@ -56,8 +62,8 @@ def test_exact_key(left: str, right: str, same: bool) -> None:
     ],
 )
 def test_numbers_key(left: str, right: str, same: bool) -> None:
-    """Prompts agree in their numbers whatever the order and the thousands separators."""
-    assert (numbers_key(left) == numbers_key(right)) is same
+    """Numbers, operators and turning words count in their order, however they are written."""
+    assert (quantities(left) == quantities(right)) is same
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tracemill.text import words
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tracemill.recipe import Clean
+    from tracemill.recipe_clean import Clean
 
 STAGE = "clean"
 

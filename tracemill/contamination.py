@@ -20,7 +20,7 @@ from tracemill.text import ngrams, words
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tracemill.recipe import Decontaminate
+    from tracemill.recipe_decontaminate import Decontaminate
 
 STAGE = "decontaminate"
 ITEMS = pa.schema([("benchmark", pa.string()), ("item", pa.int64()), ("text", pa.large_string())])

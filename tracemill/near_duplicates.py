@@ -1,29 +1,34 @@
-"""Exact and MinHash near-duplicates: signatures per shard, one clustering over all of them.
+"""Duplicates: signatures per shard, one clustering over all of them, and a representative for each cluster.
 
-Clusters are the connected components of "same text" and "estimated Jaccard at or above the threshold". One member
-stays: one that an earlier batch has published, else the best by source priority, a checkable reference, tests, a trace,
-and at last the content id. Every other member names the kept row, the method and the score.
+Exact: the same text but for case and white space. Near: MinHash over word n-grams, LSH by datasketch's parameters,
+pairs at or above the threshold, clusters by connected components. Signatures are kept: a new threshold, or new rows,
+need no new ones. Within a batch the best representative wins; a row that an earlier batch kept always stays.
+
+Measured (benchmarks/near_duplicates.py): the values are datasketch's own permutations of our shingle hashes, and the
+clusters the same as those of its ``MinHashLSH``.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+import itertools
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from tracemill.schema import Category, Problem
-from tracemill.text import exact_key, ngrams, numbers_key, words
+from tracemill.duplicate_clusters import Clusters, Guard, cluster, similarities
+from tracemill.representatives import nearest_of, representatives
+from tracemill.schema import Category
+from tracemill.text_hashes import KEY_BYTES, VERSION, exact_keys, number_keys, sketches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from datasketch import MinHash
+    from numpy.typing import NDArray
 
-    from tracemill.recipe import Deduplicate, Signature
+    from tracemill.recipe_duplicates import Deduplicate, Signature
 
 # datasketch 2's fastest scheme; named, so that a new default of the library cannot mix with stored signatures.
 SCHEME = "affine32"
@@ -36,8 +41,8 @@ SIGNATURES = pa.schema(
         ("has_reference", pa.bool_()),
         ("has_tests", pa.bool_()),
         ("has_trace", pa.bool_()),
-        ("exact_key", pa.string()),
-        ("numbers_key", pa.string()),
+        ("exact_key", pa.binary(KEY_BYTES)),
+        ("numbers_key", pa.binary(KEY_BYTES)),
         ("minhash", pa.binary()),
     ]
 )
@@ -50,169 +55,191 @@ DECISIONS = pa.schema(
         ("kept_source", pa.string()),
         ("method", pa.string()),
         ("score", pa.float64()),
+        ("linked_to", pa.string()),
+        ("link_score", pa.float64()),
     ]
 )
 
 
-def sign(problems: Iterable[Problem], settings: Signature) -> pa.Table:
-    """Signatures of one shard, one row a problem, in order. The table's metadata names library and parameters."""
+def sign(problems: pa.Table, settings: Signature) -> pa.Table:
+    """Signatures of one shard of problems, one row each, in order; the table's metadata says how they were made."""
     from datasketch import MinHash
 
-    listed = list(problems)
-    shingles = [[gram.encode() for gram in ngrams(words(p.prompt), settings.ngram)] for p in listed]
-    sketches = MinHash.bulk(shingles, num_perm=settings.num_perm, seed=settings.seed, scheme=SCHEME)
-    records = [_signature(problem, sketch) for problem, sketch in zip(listed, sketches, strict=True)]
-    made_with = f"datasketch {version('datasketch')} {SCHEME} {settings.content()}"
-    return pa.Table.from_pylist(records, schema=SIGNATURES.with_metadata({"signature": made_with}))
-
-
-def _signature(problem: Problem, sketch: MinHash) -> dict[str, Any]:
-    return {
-        "id": problem.id,
-        "source": problem.source,
-        "category": problem.category,
-        "has_reference": bool(problem.reference_answer),
-        "has_tests": problem.tests is not None,
-        "has_trace": bool(problem.traces),
-        "exact_key": exact_key(problem.prompt),
-        "numbers_key": numbers_key(problem.prompt),
-        "minhash": sketch.hashvalues.astype("<u4").tobytes(),
+    prompts = problems["prompt"]
+    permutations = MinHash(settings.num_perm, settings.seed, scheme=SCHEME).permutations
+    values = sketches(prompts, settings.ngram, permutations)
+    columns = {
+        "id": problems["id"],
+        "source": problems["source"],
+        "category": problems["category"],
+        "has_reference": pc.greater(pc.utf8_length(pc.fill_null(problems["reference_answer"], "")), 0),
+        "has_tests": pc.is_valid(problems["tests"]),
+        "has_trace": pc.not_equal(problems["traces"], "[]"),
+        "exact_key": exact_keys(prompts),
+        "numbers_key": number_keys(prompts),
+        "minhash": _binary(values),
     }
+    table = pa.table(columns).cast(SIGNATURES)
+    return table.replace_schema_metadata({"signature": made_with(settings)})
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """One signature in the clustering; ``shard`` is its place in the batch, -1 for rows of earlier batches."""
-
-    shard: int
-    record: dict[str, Any]
-    values: np.ndarray[Any, np.dtype[np.uint32]]
-
-    def similarity(self, other: Signed) -> float:
-        """Estimated Jaccard."""
-        return float(np.mean(self.values == other.values))
+def made_with(settings: Signature) -> str:
+    """What signatures depend on beside the text; those of different making are never compared."""
+    return f"tracemill {VERSION}, permutations as datasketch 2 {SCHEME}, {settings.content()}"
 
 
-@dataclass(frozen=True, slots=True)
-class Deduplicated:
-    """What the clustering decided.
+def _binary(values: NDArray[np.uint32]) -> pa.Array:
+    width = 4 * values.shape[1]
+    buffer = pa.py_buffer(np.ascontiguousarray(values, "<u4"))
+    return pa.Array.from_buffers(pa.binary(width), len(values), [None, buffer]).cast(pa.binary())
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """One shard of an earlier batch: its signatures, and what was decided then. What was kept stays."""
+
+    signatures: pa.Table
+    decisions: pa.Table
+
+    def kept(self) -> pa.Table:
+        """Signatures of the rows that stayed."""
+        gone = pc.is_in(self.signatures["id"], value_set=self.decisions["id"].combine_chunks())
+        return self.signatures.filter(pc.invert(gone))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """All signatures in columns: earlier ones first.
 
     Attributes:
-        decisions: per shard of the batch, a table of the rows to drop (``DECISIONS``).
-        kept: signatures of the batch's kept rows, for later batches.
+        labels: the columns ``id`` to ``has_trace``.
+        exact: of each row, the first row with the same text.
+        n_earlier: so many rows are of earlier batches.
     """
 
-    decisions: list[pa.Table]
-    kept: pa.Table
+    labels: pa.Table
+    exact: NDArray[np.int64]
+    numbers: NDArray[np.uint64]
+    sketches: NDArray[np.uint32]
+    n_earlier: int
 
 
 def deduplicate(
-    batch: Sequence[pa.Table], earlier: Sequence[pa.Table], settings: Deduplicate, priority: Sequence[str]
-) -> Deduplicated:
+    batch: Iterable[pa.Table], earlier: Iterable[Earlier], settings: Deduplicate, priority: Sequence[str]
+) -> list[pa.Table]:
     """Clusters a batch together with what earlier batches kept.
 
     Args:
-        batch: signatures, one table per shard.
-        earlier: ``kept`` tables of the batches before; their rows always stay.
+        batch: signatures, one table per shard, read one after the other.
+        earlier: shards of the batches before; their kept rows always stay.
         settings: threshold, signature parameters and guard.
         priority: source names, best first.
+
+    Returns:
+        Per shard of the batch, the rows to drop (``DECISIONS``): each names the row that stays, the method and the
+        score; where the score is below the threshold, also the row through which it is in the cluster.
+
+    Raises:
+        ValueError: signatures were made in different ways.
     """
-    rows = [signed for table in earlier for signed in _signed(-1, table)]
-    rows += [signed for shard, table in enumerate(batch) for signed in _signed(shard, table)]
-    rank = {name: position for position, name in enumerate(priority)}
-    dropped: list[list[dict[str, Any]]] = [[] for _ in batch]
-    kept: list[dict[str, Any]] = []
-    for cluster in _clusters(rows, settings):
-        stays = [row for row in cluster if row.shard < 0] or [min(cluster, key=lambda row: _preference(row, rank))]
-        for row in cluster:
-            if row.shard < 0:
-                continue
-            if row is stays[0]:
-                kept.append(row.record)
-            else:
-                dropped[row.shard].append(_decision(row, stays))
-    return Deduplicated(
-        decisions=[pa.Table.from_pylist(records, schema=DECISIONS) for records in dropped],
-        kept=pa.Table.from_pylist(kept, schema=SIGNATURES),
+    kept = [shard.kept() for shard in earlier]
+    lengths, rows = _gathered(kept, batch, settings)
+    guarded = pc.equal(rows.labels["category"], str(Category.MATH)).to_numpy()
+    guard = Guard(rows.numbers, guarded) if settings.same_numbers else None
+    found = cluster(rows.sketches, rows.exact, settings.threshold, guard)
+    gone, stays = representatives(found.roots, rows.labels, rows.n_earlier, priority)
+    stays = nearest_of(
+        found.roots, rows.n_earlier, gone, stays, lambda one, others: similarities(rows.sketches, one, others)
     )
+    table = _decisions(rows, found, gone, stays, settings.threshold)
+    ends = np.searchsorted(gone, rows.n_earlier + np.cumsum([0, *lengths]))
+    return [table.slice(start, end - start) for start, end in itertools.pairwise(ends)]
 
 
-def _signed(shard: int, table: pa.Table) -> list[Signed]:
-    return [Signed(shard, record, np.frombuffer(record["minhash"], dtype="<u4")) for record in table.to_pylist()]
-
-
-def _preference(row: Signed, rank: dict[str, int]) -> tuple[Any, ...]:
-    record = row.record
-    return (
-        rank.get(record["source"], len(rank)),
-        not record["has_reference"],
-        not record["has_tests"],
-        not record["has_trace"],
-        record["id"],
-        row.shard,
-    )
-
-
-def _decision(row: Signed, stays: list[Signed]) -> dict[str, Any]:
-    nearest = max(stays, key=lambda other: (row.similarity(other), other.record["id"]))
-    exact = row.record["exact_key"] == nearest.record["exact_key"]
-    return {
-        "id": row.record["id"],
-        "reason": "exact_duplicate" if exact else "near_duplicate",
-        "kept": nearest.record["id"],
-        "kept_source": nearest.record["source"],
-        "method": "same text" if exact else "minhash",
-        "score": 1.0 if exact else row.similarity(nearest),
-    }
-
-
-def _clusters(rows: list[Signed], settings: Deduplicate) -> list[list[Signed]]:
-    """Connected components, each in input order, ordered by their first row."""
-    parent = list(range(len(rows)))
-
-    def find(node: int) -> int:
-        while parent[node] != node:
-            parent[node] = parent[parent[node]]
-            node = parent[node]
-        return node
-
-    def join(left: int, right: int) -> None:
-        low, high = sorted((find(left), find(right)))
-        parent[high] = low
-
-    first_with: dict[str, int] = {}
-    for position, row in enumerate(rows):
-        join(first_with.setdefault(row.record["exact_key"], position), position)
-    for left, right in _similar_pairs(rows, sorted(first_with.values()), settings):
-        join(left, right)
-    clusters: dict[int, list[Signed]] = defaultdict(list)
-    for position, row in enumerate(rows):
-        clusters[find(position)].append(row)
-    return list(clusters.values())
-
-
-def _similar_pairs(rows: list[Signed], distinct: list[int], settings: Deduplicate) -> list[tuple[int, int]]:
-    """Pairs of different texts at or above the threshold that the number guard does not keep apart."""
-    from datasketch import MinHash, MinHashLSH
-
-    parameters = settings.signature
-    index = MinHashLSH(threshold=settings.threshold, num_perm=parameters.num_perm)
-    shared = MinHash(parameters.num_perm, parameters.seed, scheme=SCHEME).permutations  # 0.7 ms to make
-    pairs = []
-    for position in distinct:
-        row = rows[position]
-        sketch = MinHash(
-            parameters.num_perm, parameters.seed, hashvalues=row.values, permutations=shared, scheme=SCHEME
+def _gathered(kept: list[pa.Table], batch: Iterable[pa.Table], settings: Deduplicate) -> tuple[list[int], _Rows]:
+    """Signatures in columns; the MinHash values are copied once, the rest stays as it was read."""
+    labels: list[pa.Table] = []
+    keys: list[pa.ChunkedArray] = []
+    values: list[NDArray[np.uint32]] = []
+    numbers: list[NDArray[np.uint64]] = []
+    lengths: list[int] = []
+    n_perm = settings.signature.num_perm
+    for table in _alike([*kept, *batch] if kept else batch):
+        lengths.append(table.num_rows)
+        labels.append(table.select(SIGNATURES.names[:6]))
+        keys.append(table["exact_key"])
+        numbers.append(_fixed(table["numbers_key"], np.uint64, 2)[:, 0].copy())
+        values.append(_fixed(table["minhash"].cast(pa.binary(4 * n_perm)), np.uint32, n_perm).copy())
+    if not labels:
+        return [], _Rows(
+            SIGNATURES.empty_table(), np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros((0, n_perm), np.uint32), 0
         )
-        pairs += [
-            (other, position)
-            for other in index.query(sketch)
-            if _mergeable(row, rows[other], settings) and row.similarity(rows[other]) >= settings.threshold
-        ]
-        index.insert(position, sketch, check_duplication=False)
-    return pairs
+    n_earlier = sum(lengths[: len(kept)])
+    exact = first_with(pa.chunked_array([chunk for key in keys for chunk in key.chunks], pa.binary(KEY_BYTES)))
+    rows = _Rows(pa.concat_tables(labels), exact, np.concatenate(numbers), _stacked(values, n_perm), n_earlier)
+    return lengths[len(kept) :], rows
 
 
-def _mergeable(row: Signed, other: Signed, settings: Deduplicate) -> bool:
-    maths = Category.MATH in (row.record["category"], other.record["category"])
-    return not (settings.same_numbers and maths) or row.record["numbers_key"] == other.record["numbers_key"]
+def _stacked(parts: list[NDArray[np.uint32]], width: int) -> NDArray[np.uint32]:
+    """The parts in one array; each is let go as soon as it is copied, since they are most of the memory."""
+    stacked = np.empty((sum(map(len, parts)), width), np.uint32)
+    end = len(stacked)
+    while parts:
+        part = parts.pop()
+        stacked[end - len(part) : end] = part
+        end -= len(part)
+    return stacked
+
+
+def _alike(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    made = None
+    for table in tables:
+        found = (table.schema.metadata or {}).get(b"signature", b"").decode()
+        if made is not None and found != made:
+            raise ValueError(f"signatures of different making in one clustering: {found!r} and {made!r}")
+        made = found
+        yield table
+
+
+def _fixed(column: pa.ChunkedArray, kind: type[Any], width: int) -> NDArray[Any]:
+    """A fixed-size binary column as numbers, one row each."""
+    if not len(column):
+        return np.zeros((0, width), kind)
+    chunk = column.combine_chunks()
+    chunk = chunk if isinstance(chunk, pa.Array) else chunk.chunk(0)
+    itemsize = np.dtype(kind).itemsize * width
+    data = np.frombuffer(chunk.buffers()[1], kind, count=len(chunk) * width, offset=chunk.offset * itemsize)
+    return data.reshape(len(chunk), width)
+
+
+def first_with(keys: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Of each row, the first row with the same key."""
+    if not len(keys):
+        return np.zeros(0, np.int64)
+    codes = keys.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    _, first = np.unique(codes, return_index=True)
+    found: NDArray[np.int64] = first[codes].astype(np.int64)
+    return found
+
+
+def _decisions(
+    rows: _Rows, found: Clusters, gone: NDArray[np.int64], stays: NDArray[np.int64], threshold: float
+) -> pa.Table:
+    exact = rows.exact[gone] == rows.exact[stays]
+    scores = np.where(exact, 1.0, similarities(rows.sketches, gone, stays))
+    links = found.neighbours[gone]
+    chained = pa.array(~exact & (scores < threshold))
+    link_scores = np.where(rows.exact[gone] == rows.exact[links], 1.0, similarities(rows.sketches, gone, links))
+    ids = rows.labels["id"]
+    return pa.table(
+        {
+            "id": ids.take(pa.array(gone)),
+            "reason": pc.if_else(pa.array(exact), "exact_duplicate", "near_duplicate"),
+            "kept": ids.take(pa.array(stays)),
+            "kept_source": rows.labels["source"].take(pa.array(stays)),
+            "method": pc.if_else(pa.array(exact), "same text", "minhash"),
+            "score": pa.array(scores),
+            "linked_to": pc.if_else(chained, ids.take(pa.array(links)), None),
+            "link_score": pc.if_else(chained, pa.array(link_scores), None),
+        }
+    ).cast(DECISIONS)

@@ -4,106 +4,25 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
+from tracemill.recipe_clean import Clean
+from tracemill.recipe_decontaminate import Decontaminate
+from tracemill.recipe_duplicates import Deduplicate
 from tracemill.recipe_judge import Judge, Reward, Rubric
-from tracemill.recipe_section import Fraction, Name, Positive, Seconds, Section
+from tracemill.recipe_label import Label
+from tracemill.recipe_section import Name, Positive, Seconds, Section
 from tracemill.recipe_server import Teacher
+from tracemill.recipe_source import Source
 from tracemill.recipe_verify import Verify
-from tracemill.schema import Category
 
 __all__ = ["Recipe", "Teacher"]
-
-Layout = Literal["plain", "gsm8k", "math", "svamp", "mbpp", "humaneval", "code_contests", "ifeval", "am"]
-PlainField = Literal[
-    "prompt", "reference_answer", "tests", "constraints", "category", "history", "reference_solution", "id"
-]
-
-
-class Source(Section):
-    """One question set: a file, a glob of files, or a Hub dataset, and the layout of its rows."""
-
-    name: Name = Field(description="Unique name; it stands in every row that came from here.")
-    path: str | None = Field(
-        default=None,
-        description="File or glob (JSONL, JSONL.zst, CSV, Parquet), relative to data_dir.",
-        json_schema_extra={"operational": True},
-    )
-    hub: str | None = Field(default=None, description="Hub dataset id, instead of path.")
-    config: str | None = Field(default=None, description="Hub configuration name.")
-    split: str = "train"
-    revision: str | None = Field(default=None, description="Hub commit; required with hub, so that rows cannot move.")
-    layout: Layout = Field(default="plain", description="How rows are laid out; see tracemill/sources/.")
-    columns: dict[PlainField, str] = Field(
-        default_factory=dict, description="For layout plain: field of the problem -> column name."
-    )
-    category: Category = Category.MATH
-    licence: str = Field(default="unknown", description="SPDX id where there is one.")
-    non_commercial: bool = False
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Source:
-        if (self.path is None) == (self.hub is None):
-            raise ValueError("a source needs exactly one of path and hub")
-        if self.hub is not None and self.revision is None:
-            raise ValueError("a Hub source needs its revision pinned: the rows must not move under a run")
-        return self
 
 
 class Collect(Section):
     """Reading the sources."""
 
     shard_rows: Positive = Field(default=1000, description="Source rows per shard; a Prefect task is a shard.")
-
-
-class Clean(Section):
-    """Rules on a prompt alone."""
-
-    min_words: Positive = Field(default=3, description="Shorter prompts are dropped as too_short.")
-
-
-class Signature(Section):
-    """MinHash signatures; another threshold needs no new ones."""
-
-    ngram: Positive = Field(default=5, description="Words per shingle.")
-    num_perm: Positive = Field(default=128, description="MinHash permutations; 128 is datasketch's default.")
-    seed: int = 1
-
-
-class Deduplicate(Section):
-    """Exact and MinHash near-duplicates over the whole batch."""
-
-    signature: Signature = Signature()
-    threshold: Fraction = Field(default=0.8, description="Estimated Jaccard from which two prompts are one.")
-    same_numbers: bool = Field(
-        default=True,
-        description="Merge maths prompts only if their numbers and operators agree: problems differ by them.",
-    )
-
-
-class Benchmark(Section):
-    """A test set that nothing in the dataset may overlap with."""
-
-    name: Name
-    path: str = Field(
-        description="File, relative to data_dir; its content is digested.", json_schema_extra={"operational": True}
-    )
-    text: str = Field(default="problem", description="Column with the question.")
-
-
-class Decontaminate(Section):
-    """Word n-gram overlap with benchmarks."""
-
-    benchmarks: tuple[Benchmark, ...] = ()
-    ngram: Positive = Field(default=8, description="Words per n-gram (Open-R1 uses 8).")
-    min_containment: Fraction = Field(
-        default=0.5,
-        description="Share of a benchmark item's n-grams found in a prompt from which the prompt is dropped.",
-    )
-
-
-class Label(Section):
-    """Labels that need no model: language and length."""
 
 
 class Distill(Section):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tracemill.recipe import Collect, Run, Source
+from tracemill.recipe import Collect, Run
 from tracemill.recipe_section import Name, Section
+from tracemill.recipe_source import Source
 from tracemill.recipe_verify import Verify
 
 

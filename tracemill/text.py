@@ -9,8 +9,6 @@ from tracemill.schema import digest, normalise_prompt
 
 # Letters and digits of any script; CJK has no spaces, so each ideograph, kana or hangul syllable is a word of its own.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
-# Hyphens join words, so a minus counts only before a number or a bracket.
-_QUANTITY = re.compile(r"[-−]?\d+(?:[.,]\d+)*|[-−](?=[(\\])|[+*/^=<>|!]")
 _CJK = re.compile(r"[\u3400-\u9fff]")
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _LETTER = re.compile(r"[^\W\d_]")
@@ -28,18 +26,14 @@ def ngrams(tokens: list[str], n: int) -> list[str]:
     return [" ".join(tokens[start : start + n]) for start in range(len(tokens) - n + 1)]
 
 
+def exact_text(prompt: str) -> str:
+    """What has to be equal for two prompts to be the same text: case and white space do not count."""
+    return normalise_prompt(prompt).casefold()
+
+
 def exact_key(prompt: str) -> str:
-    """Key under which two prompts are the same text: case and white space do not count."""
-    return digest("exact", normalise_prompt(prompt).casefold())
-
-
-def numbers_key(prompt: str) -> str:
-    """Key of the multiset of numbers and operators in a prompt: maths problems that differ in it are not the same.
-
-    Operators too, since words alone take arccos(-1) for arccos(1).
-    """
-    found = (token.replace(",", "").replace("−", "-") for token in _QUANTITY.findall(prompt))
-    return digest("numbers", sorted(found))
+    """Digest of :func:`exact_text`."""
+    return digest("exact", exact_text(prompt))
 
 
 def language(text: str) -> str:

@@ -12,7 +12,7 @@ from tracemill.sources.criteria import TEST_KINDS
 from tracemill.sources.draft import Draft, MalformedRowError
 
 if TYPE_CHECKING:
-    from tracemill.recipe import Source
+    from tracemill.recipe_source import Source
 
 R1 = "deepseek-r1"
 # "B", "(B)", "B.", "\text{B}": a reference that names an option, if the prompt has options.

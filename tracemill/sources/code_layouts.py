@@ -12,7 +12,7 @@ from tracemill.schema import Category
 from tracemill.sources.draft import Draft, MalformedRowError
 
 if TYPE_CHECKING:
-    from tracemill.recipe import Source
+    from tracemill.recipe_source import Source
 
 CONTEST_TESTS: Final = ("public_tests", "private_tests", "generated_tests", "test")
 _MB: Final = 1 << 20

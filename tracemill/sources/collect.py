@@ -21,7 +21,7 @@ from tracemill.sources.readers import RawRow, files_of, read_file, read_hub
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tracemill.recipe import Source
+    from tracemill.recipe_source import Source
 
 STAGE = "collect"
 RAW = pa.schema([("file", pa.string()), ("row", pa.int64()), ("raw", pa.large_binary())])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracemill.recipe import Source
+    from tracemill.recipe_source import Source
     from tracemill.schema import Category
 
 

@@ -15,7 +15,7 @@ from tracemill.sources.draft import Draft, LayoutAdapter, MalformedRowError
 from tracemill.text import last_boxed
 
 if TYPE_CHECKING:
-    from tracemill.recipe import PlainField, Source
+    from tracemill.recipe_source import PlainField, Source
 
 
 def required_columns(source: Source) -> tuple[tuple[str, ...], ...]:

@@ -21,7 +21,7 @@ from tracemill.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tracemill.recipe import Source
+    from tracemill.recipe_source import Source
 
 CHUNK = 1 << 20  # bytes
 ZSTD_MAX_WINDOW = 1 << 31  # The reference dataset's files need it; libzstd refuses more than 2^27 unless told.
