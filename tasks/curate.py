@@ -20,7 +20,7 @@ from tracemill.store import Store
 from tracemill.text import language, words
 
 
-@stage("collect", version=2)
+@stage("collect", version=3)
 def collect_shard(work: Work) -> Produced:
     """Raw rows -> problems, by the adapter of the source's layout."""
     raw = work.table("raw")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tracemill.errors import RecipeError
 from tracemill.recipe_file import load_recipe, parse_recipe
@@ -47,10 +48,22 @@ def test_every_fault_is_named_at_once() -> None:
         parse_recipe(RAW, ["clean.min_words=-1", "verify.wall_s=-1"])
 
 
-def test_hub_source_needs_a_revision() -> None:
-    """A Hub source without a pinned revision is refused, because its rows could move."""
-    with pytest.raises(RecipeError, match="revision pinned"):
-        parse_recipe(RAW | {"sources": [{"name": "h", "hub": "x/y"}]})
+@pytest.mark.parametrize("revision", [None, "main", "refs/pr/2", "abc123"])
+def test_hub_source_needs_a_commit(revision: str | None, tmp_path: Path) -> None:
+    """A Hub source without a commit is refused, because its rows could move; the error says how to pin it."""
+    path = tmp_path / "r.yaml"
+    source = {"name": "h", "hub": "x/y"} | ({"revision": revision} if revision else {})
+    path.write_text(yaml.safe_dump(RAW | {"sources": [source]}))
+    with pytest.raises(RecipeError, match=rf"(?s)h: {revision}.*python -m tracemill pin .*r\.yaml"):
+        load_recipe(path)
+    assert load_recipe(path, pinned=False).sources[0].hub == "x/y"
+
+
+def test_a_commit_is_a_pin(tmp_path: Path) -> None:
+    """A Hub source at a commit is loaded."""
+    path = tmp_path / "r.yaml"
+    path.write_text(yaml.safe_dump(RAW | {"sources": [{"name": "h", "hub": "x/y", "revision": "a" * 40}]}))
+    assert load_recipe(path).sources[0].revision == "a" * 40
 
 
 def test_missing_recipe_file_is_named(tmp_path: Path) -> None:

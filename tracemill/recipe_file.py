@@ -10,17 +10,23 @@ import yaml
 from pydantic import ValidationError
 
 from tracemill.errors import RecipeError
+from tracemill.pins import refuse_unpinned
 from tracemill.recipe import Recipe
 from tracemill.recipe_section import Section
 
 Kind = TypeVar("Kind", bound=Section)
 
 
-def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
+def load_recipe(path: str | Path, overrides: list[str] | None = None, *, pinned: bool = True) -> Recipe:
     """Reads a YAML recipe and applies ``section.key=value`` overrides (values are YAML).
 
+    Args:
+        path: of the recipe.
+        overrides: settings on top of it.
+        pinned: what is read from the Hub must name a commit. A recipe to look at, and not to run, need not.
+
     Raises:
-        RecipeError: the file cannot be read, or any key or value in it is wrong.
+        RecipeError: the file cannot be read, any key or value in it is wrong, or a Hub dataset has no commit.
     """
     try:
         raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -28,7 +34,10 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None) -> Recipe:
         raise RecipeError(f"cannot read recipe {path}", got=str(error), remedy="name an existing YAML file") from error
     except yaml.YAMLError as error:
         raise RecipeError(f"recipe {path} is not YAML", got=str(error), expected="a mapping of sections") from error
-    return parse_recipe(raw, overrides or [], origin=str(path))
+    recipe = parse_recipe(raw, overrides or [], origin=str(path))
+    if pinned:
+        refuse_unpinned(recipe, str(path))
+    return recipe
 
 
 def parse_recipe(raw: object, overrides: list[str] | None = None, *, origin: str = "recipe") -> Recipe:

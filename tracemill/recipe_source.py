@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import difflib
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from tracemill.recipe_section import Name, Section
 from tracemill.schema import Category
+from tracemill.sources.catalogue import CATALOGUE, datasets_at
+from tracemill.sources.layouts import LAYOUTS
 
-Layout = Literal["plain", "gsm8k", "math", "svamp", "mbpp", "humaneval", "code_contests", "ifeval", "am"]
 PlainField = Literal[
     "prompt", "reference_answer", "tests", "constraints", "category", "history", "reference_solution", "id"
 ]
+_STATED = ("licence", "non_commercial")  # what a recipe may not say otherwise than the catalogue
+_PLACE = ("hub", "config", "split")
+
+
+def _known_layout(name: str) -> str:
+    if name not in LAYOUTS:
+        raise ValueError(f"no such layout; {_nearest(name, LAYOUTS)}")
+    return name
+
+
+def _nearest(name: str, valid: Any) -> str:
+    near = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(sorted(valid))}"
 
 
 class Source(Section):
     """One question set: a file, a glob of files, or a Hub dataset, and the layout of its rows."""
 
-    name: Name = Field(description="Unique name; it stands in every row that came from here.")
+    name: Name = Field(description="Unique name; it stands in every row that came from here; known, unless given.")
+    known: str | None = Field(
+        default=None,
+        description="Name in the catalogue, which then says hub, config, split, layout, category and licence.",
+        json_schema_extra={"operational": True},  # what it stands for is in the other fields
+    )
     path: str | None = Field(
         default=None,
         description="File or glob (JSONL, JSONL.zst, CSV, Parquet), relative to data_dir.",
@@ -27,19 +47,58 @@ class Source(Section):
     hub: str | None = Field(default=None, description="Hub dataset id, instead of path.")
     config: str | None = Field(default=None, description="Hub configuration name.")
     split: str = "train"
-    revision: str | None = Field(default=None, description="Hub commit; required with hub, so that rows cannot move.")
-    layout: Layout = Field(default="plain", description="How rows are laid out; see tracemill/sources/.")
+    revision: str | None = Field(
+        default=None,
+        description="Hub commit, so that rows cannot move; python -m tracemill pin RECIPE fills it in.",
+    )
+    layout: Annotated[str, AfterValidator(_known_layout)] = Field(
+        default="plain", description="How rows are laid out; see docs/sources.md."
+    )
     columns: dict[PlainField, str] = Field(
         default_factory=dict, description="For layout plain: field of the problem -> column name."
+    )
+    only: dict[str, tuple[str | bool | int | float | None, ...]] = Field(
+        default_factory=dict,
+        description="Column -> values: rows with another value there are dropped as not_selected.",
     )
     category: Category = Category.MATH
     licence: str = Field(default="unknown", description="SPDX id where there is one.")
     non_commercial: bool = False
 
+    @model_validator(mode="before")
+    @classmethod
+    def _from_catalogue(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return _filled(given) if given.get("known") is not None else _licensed(given)
+
     @model_validator(mode="after")
     def _one_place(self) -> Source:
         if (self.path is None) == (self.hub is None):
             raise ValueError("a source needs exactly one of path and hub")
-        if self.hub is not None and self.revision is None:
-            raise ValueError("a Hub source needs its revision pinned: the rows must not move under a run")
         return self
+
+
+def _filled(given: dict[str, Any]) -> dict[str, Any]:
+    """A source that names its dataset, with what the catalogue says of it; files are read in the Hub's stead."""
+    name = given["known"]
+    if name not in CATALOGUE:
+        raise ValueError(f"known: {name!r} is not in the catalogue; {_nearest(str(name), CATALOGUE)}")
+    dataset = CATALOGUE[name]
+    for field in _STATED:
+        if field in given and given[field] != getattr(dataset, field):
+            raise ValueError(
+                f"{field} is {given[field]!r}, and {name} has {getattr(dataset, field)!r} ({dataset.evidence}): "
+                "leave it out, or describe the source without known"
+            )
+    place = () if given.get("path") is not None else _PLACE
+    facts = {field: getattr(dataset, field) for field in (*place, *_STATED, "layout", "category")}
+    return {"name": name} | facts | given
+
+
+def _licensed(given: dict[str, Any]) -> dict[str, Any]:
+    """A Hub source that says nothing of its licence, with the catalogue's: nobody forgets it by leaving it out."""
+    known = datasets_at(given["hub"]) if isinstance(given.get("hub"), str) else []
+    if not known or "licence" in given or "non_commercial" in given:
+        return given
+    return given | {field: getattr(known[0], field) for field in _STATED}

@@ -6,15 +6,14 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from tracemill.prompts import split_think
 from tracemill.schema import Category
 from tracemill.sources.criteria import TEST_KINDS
 from tracemill.sources.draft import Draft, MalformedRowError
+from tracemill.sources.trace_encodings import R1, tagged_trace
 
 if TYPE_CHECKING:
     from tracemill.recipe_source import Source
 
-R1 = "deepseek-r1"
 # "B", "(B)", "B.", "\text{B}": a reference that names an option, if the prompt has options.
 _LETTER: Final = re.compile(r"(?:\\text(?:bf)?\{)?\(?([A-E])\)?\.?\}?")
 _OPTION: Final = re.compile(r"(?:^|[\s({*$])([A-E])[.):：．、]", re.MULTILINE)
@@ -70,14 +69,7 @@ def _is_choice(prompt: object, reference: object) -> bool:
 
 
 def _trace(turn: dict[str, Any]) -> dict[str, Any]:
-    split = split_think(str(turn.get("content") or ""))
-    return {
-        "model": R1,
-        "source": _info(turn).get("source"),
-        "think": split.think,
-        "answer": split.answer,
-        "fault": split.fault,
-    }
+    return tagged_trace(R1, str(turn.get("content") or ""), source=_info(turn).get("source"))
 
 
 def _tests(case: object) -> dict[str, Any] | None:

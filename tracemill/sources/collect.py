@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from tracemill.errors import UnknownLayoutError
-from tracemill.schema import Dropped, Problem, problem_id
-from tracemill.sources.draft import Draft, MalformedRowError
+from tracemill.schema import Dropped, Problem, json_text, problem_id
+from tracemill.sources.draft import Draft, ExcludedRowError, MalformedRowError
 from tracemill.sources.layouts import LAYOUTS, required_columns
 from tracemill.sources.readers import RawRow, files_of, read_file, read_hub
 
@@ -98,6 +98,7 @@ def collect(raw: pa.Table, source: Source) -> tuple[list[Problem], list[Dropped]
             record = _parse(row.raw)
             columns_seen.update(record)
             any_fits = _check_columns(record, source) or any_fits
+            _check_selected(record, source)
             kept.append(_problem(LAYOUTS[source.layout].adapt(record, source), row, source))
         except MalformedRowError as error:
             dropped.append(_malformed(row, source, error))
@@ -124,6 +125,15 @@ def _check_columns(record: dict[str, Any], source: Source) -> bool:
     return True
 
 
+def _check_selected(record: dict[str, Any], source: Source) -> None:
+    """Whether the row has one of the values that the recipe asks for, or its list holds one."""
+    for column, wanted in source.only.items():
+        value = record.get(column)
+        found = value if isinstance(value, list) else [value]
+        if not {json_text(each) for each in found} & {json_text(each) for each in wanted}:
+            raise ExcludedRowError("not_selected", f"{column} is {value!r:.200}; only: {list(wanted)!r:.200}")
+
+
 def _problem(draft: Draft, row: RawRow, source: Source) -> Problem:
     prompt = _text("prompt", draft.prompt)
     if prompt is None or not prompt.strip():
@@ -143,8 +153,8 @@ def _problem(draft: Draft, row: RawRow, source: Source) -> Problem:
         tests=draft.tests,
         constraints=draft.constraints,
         traces=draft.traces,
-        licence=source.licence,
-        non_commercial=source.non_commercial,
+        licence=draft.licence or source.licence,
+        non_commercial=source.non_commercial if draft.non_commercial is None else draft.non_commercial,
         info={"file": row.file, **draft.info},
     )
 

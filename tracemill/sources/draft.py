@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A problem before it has an id."""
+    """A problem before it has an id.
+
+    Attributes:
+        category: None where the row does not show it: then it is the source's.
+        licence: of the row, or None: then it is the source's; non_commercial likewise.
+    """
 
     prompt: object
     reference_answer: object = None
@@ -24,6 +29,8 @@ class Draft:
     constraints: list[dict[str, Any]] | None = None
     traces: list[dict[str, Any]] = field(default_factory=list)
     info: dict[str, Any] = field(default_factory=dict)
+    licence: str | None = None
+    non_commercial: bool | None = None
 
 
 class MalformedRowError(ValueError):
@@ -32,6 +39,10 @@ class MalformedRowError(ValueError):
     def __init__(self, reason: str, message: str) -> None:
         self.reason = reason
         super().__init__(message)
+
+
+class ExcludedRowError(MalformedRowError):
+    """A sound row that its layout has no use for (a proof, a tool call, …); dropped with its reason all the same."""
 
 
 @dataclass(frozen=True, slots=True)

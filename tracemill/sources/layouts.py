@@ -1,6 +1,7 @@
 """Adapters: what the columns of each upstream layout mean.
 
 An adapter maps one parsed row to a :class:`Draft` or says why it cannot. What the layouts are: docs/sources.md.
+A family of layouts has a module of its own (``<family>_layouts.py``), and its table is joined to ``LAYOUTS`` below.
 """
 
 from __future__ import annotations
@@ -19,11 +20,10 @@ if TYPE_CHECKING:
 
 
 def required_columns(source: Source) -> tuple[tuple[str, ...], ...]:
-    """Alternatives for each column that a row of ``source`` must have."""
+    """Alternatives for each column that a row of ``source`` must have: its layout's, and those it selects by."""
     named = source.columns.get("prompt")
-    if source.layout == "plain" and named:
-        return ((named,),)
-    return LAYOUTS[source.layout].required
+    of_layout = ((named,),) if source.layout == "plain" and named else LAYOUTS[source.layout].required
+    return (*of_layout, *((column,) for column in source.only))
 
 
 PROMPT_COLUMNS = ("prompt", "question", "problem", "instruction", "query")

@@ -1,0 +1,43 @@
+"""Traces as sources write them: tags in one text, or reasoning and answer in columns of their own.
+
+Every trace says whose it is. The recipe names the models whose traces may stand for the teacher's
+(``distill.reuse_models``, R1 unless it says otherwise): what GPT or Gemini wrote is not R1's.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tracemill.prompts import split_think
+
+R1: Final = "deepseek-r1"
+_PADDED: Final = "<|begin_of_thought|>"  # Bespoke and OpenThoughts put blank lines inside their tags; R1 did not.
+
+
+def tagged_trace(model: str, text: object, **said: object) -> dict[str, Any]:
+    """A trace in one text, in any of the encodings that :func:`tracemill.prompts.split_think` knows.
+
+    Args:
+        model: who wrote it.
+        text: with its tags; what is no text is no trace either, and its fault says so.
+        said: what else the source says of it (a flag, a label); None is left out.
+    """
+    whole = text if isinstance(text, str) else ""
+    split = split_think(whole)
+    think, answer = split.think, split.answer
+    if _PADDED in whole:
+        think, answer = think.strip("\r\n") if think is not None else None, answer.strip("\r\n")
+    return _trace(model, think, answer, split.fault, said)
+
+
+def parted_trace(model: str, think: object, answer: object, **said: object) -> dict[str, Any] | None:
+    """A trace whose reasoning has a column of its own, or None where that is blank: an answer alone is no trace."""
+    if not isinstance(think, str) or not think.strip():
+        return None
+    split = split_think(answer if isinstance(answer, str) else "", think)
+    return _trace(model, split.think, split.answer, split.fault, said)
+
+
+def _trace(model: str, think: str | None, answer: str, fault: str | None, said: dict[str, object]) -> dict[str, Any]:
+    told = {name: value for name, value in said.items() if value is not None}
+    return {"model": model, "think": think, "answer": answer, "fault": fault} | told
