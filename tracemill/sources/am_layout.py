@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from tracemill.schema import Category
+from tracemill.sources.choices import is_choice
 from tracemill.sources.criteria import TEST_KINDS
 from tracemill.sources.draft import Draft, MalformedRowError
 from tracemill.sources.trace_encodings import R1, tagged_trace
 
 if TYPE_CHECKING:
     from tracemill.recipe_source import Source
-
-# "B", "(B)", "B.", "\text{B}": a reference that names an option, if the prompt has options.
-_LETTER: Final = re.compile(r"(?:\\text(?:bf)?\{)?\(?([A-E])\)?\.?\}?")
-_OPTION: Final = re.compile(r"(?:^|[\s({*$])([A-E])[.):：．、]", re.MULTILINE)
 
 
 def am(row: dict[str, Any], source: Source) -> Draft:
@@ -56,16 +52,9 @@ def _category(prompt: object, reference: object, tests: object, source: Source) 
         return Category.CODE
     if reference is None or (isinstance(reference, str) and not reference.strip()):
         return Category.OTHER
-    if source.category == Category.MATH and _is_choice(prompt, reference):
+    if source.category == Category.MATH and is_choice(prompt, reference):
         return Category.CHOICE
     return source.category
-
-
-def _is_choice(prompt: object, reference: object) -> bool:
-    if not isinstance(prompt, str) or not isinstance(reference, str):
-        return False
-    letter = _LETTER.fullmatch(reference.strip())
-    return letter is not None and {"A", "B", letter.group(1)} <= set(_OPTION.findall(prompt))
 
 
 def _trace(turn: dict[str, Any]) -> dict[str, Any]:
