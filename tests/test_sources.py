@@ -16,7 +16,6 @@ from tracemill.errors import SourceError, UnknownLayoutError
 from tracemill.recipe_source import Source
 from tracemill.schema import Dropped, Problem
 from tracemill.sources.collect import collect, raw_tables
-from tracemill.sources.readers import read_hub
 
 ROWS = [{"question": f"What is {n} plus {n}?", "answer": str(2 * n)} for n in range(5)]
 
@@ -136,36 +135,6 @@ def test_unknown_format_is_named(tmp_path: Path) -> None:
     (tmp_path / "s.xlsx").touch()
     with pytest.raises(SourceError, match=r"(?s)\.xlsx.*\.parquet"):
         read(tmp_path / "s.xlsx")
-
-
-def test_unreachable_hub_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Hub dataset that cannot be had is a SourceError with id, revision and remedy."""
-    import datasets
-
-    def refuse(*_: object, **__: object) -> None:
-        raise ConnectionError("no route")
-
-    monkeypatch.setattr(datasets, "load_dataset", refuse)
-    source = Source(name="h", hub="org/set", revision="abc")
-    with pytest.raises(SourceError, match=r"(?s)org/set.*no route.*revision abc"):
-        list(read_hub(source))
-
-
-def test_hub_rows_are_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hub rows come through the streaming API at the pinned revision, and are adapted like file rows."""
-    import datasets
-
-    asked: dict[str, object] = {}
-
-    def load(*args: object, **options: object) -> list[dict[str, str]]:
-        asked.update(options, id=args[0])
-        return ROWS
-
-    monkeypatch.setattr(datasets, "load_dataset", load)
-    source = Source(name="h", hub="org/set", revision="abc")
-    kept, _ = collect(next(iter(raw_tables(source, ".", 1000, {}))), source)
-    assert [p.prompt for p in kept] == [r["question"] for r in ROWS]
-    assert asked == {"id": "org/set", "split": "train", "revision": "abc", "streaming": True}
 
 
 def test_gsm8k_layout(tmp_path: Path) -> None:

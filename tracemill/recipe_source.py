@@ -16,7 +16,7 @@ PlainField = Literal[
     "prompt", "reference_answer", "tests", "constraints", "category", "history", "reference_solution", "id"
 ]
 _STATED = ("licence", "non_commercial")  # what a recipe may not say otherwise than the catalogue
-_PLACE = ("hub", "config", "split")
+_PLACE = ("hub", "config", "split", "files")
 
 
 def _known_layout(name: str) -> str:
@@ -41,12 +41,15 @@ class Source(Section):
     )
     path: str | None = Field(
         default=None,
-        description="File or glob (JSONL, JSONL.zst, CSV, Parquet), relative to data_dir.",
+        description="File or glob (JSONL, JSON, CSV, also .zst and .gz; Parquet), relative to data_dir.",
         json_schema_extra={"operational": True},
     )
     hub: str | None = Field(default=None, description="Hub dataset id, instead of path.")
     config: str | None = Field(default=None, description="Hub configuration name.")
     split: str = "train"
+    files: str | None = Field(
+        default=None, description="Glob of files in the Hub repository, instead of config and split."
+    )
     revision: str | None = Field(
         default=None,
         description="Hub commit, so that rows cannot move; python -m tracemill pin RECIPE fills it in.",
@@ -76,6 +79,8 @@ class Source(Section):
     def _one_place(self) -> Source:
         if (self.path is None) == (self.hub is None):
             raise ValueError("a source needs exactly one of path and hub")
+        if self.files is not None and (self.hub is None or self.config is not None):
+            raise ValueError("files names files of a Hub repository, in place of config and split")
         return self
 
 

@@ -16,7 +16,7 @@ from tracemill.errors import UnknownLayoutError
 from tracemill.schema import Dropped, Problem, json_text, problem_id
 from tracemill.sources.draft import Draft, ExcludedRowError, MalformedRowError
 from tracemill.sources.layouts import LAYOUTS, required_columns
-from tracemill.sources.readers import RawRow, files_of, read_file, read_hub
+from tracemill.sources.readers import RawRow, files_of, readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ def fingerprint(source: Source, data_dir: str) -> list[Any]:
         SourceError: there is no file.
     """
     if source.hub is not None:
-        return [source.hub, source.config, source.split, source.revision]
+        return [source.hub, source.config, source.split, source.files, source.revision]
     stats = [(path, path.stat()) for path in files_of(source, data_dir)]
     return [[str(path.absolute()), stat.st_size, stat.st_mtime_ns] for path, stat in stats]
 
@@ -55,21 +55,12 @@ def raw_tables(
         SourceError: a file is missing, of unknown format, or damaged.
     """
     left = limit
-    for name, rows in _readings(source, data_dir):
+    for name, rows in readings(source, data_dir):
         for table in _chunks(itertools.islice(rows, left), shard_rows, published.get(name, [])):
             left = None if left is None else left - table.num_rows
             yield table
         if left == 0:
             return
-
-
-def _readings(source: Source, data_dir: str) -> Iterator[tuple[str, Iterator[RawRow]]]:
-    """Name and rows of every file of a source, or of its Hub dataset."""
-    if source.hub is not None:
-        yield source.hub, read_hub(source)
-        return
-    for path in files_of(source, data_dir):
-        yield path.name, read_file(path, source)
 
 
 def _chunks(rows: Iterator[RawRow], shard_rows: int, published: list[int]) -> Iterator[pa.Table]:

@@ -18,6 +18,7 @@ class Dataset:
         evidence: how the facts are known.
         config: Hub configuration, or None for the default one.
         split: Hub split.
+        files: of the repository, instead of config and split: where ``datasets`` cannot tell them.
         category: of rows that do not show theirs.
         non_commercial: the licence forbids commercial use.
         row_licences: the layout reads a licence in every row.
@@ -31,6 +32,7 @@ class Dataset:
     evidence: str
     config: str | None = None
     split: str = "train"
+    files: str | None = None
     category: Category = Category.MATH
     non_commercial: bool = False
     row_licences: bool = False

@@ -1,30 +1,20 @@
-"""Raw rows of a source, streamed: bytes of JSON text, not yet parsed, so that nothing is lost when a row is malformed.
-
-Covered: JSONL, JSONL.zst (window up to 2^31, truncation noticed), CSV, Parquet, Hub datasets (streaming).
-Arrow never infers types here: upstream files mix them.
-"""
+"""Raw rows of a source, streamed: bytes of JSON text that is not yet parsed, so that malformed rows are not lost."""
 
 from __future__ import annotations
 
-import csv
 import glob
-import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
-
-import zstandard
+from typing import TYPE_CHECKING
 
 from tracemill.errors import SourceError
+from tracemill.sources.formats import DAMAGED, raw_rows
+from tracemill.sources.hub import HubFile, hub_files, open_hub_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tracemill.recipe_source import Source
-
-CHUNK = 1 << 20  # bytes
-ZSTD_MAX_WINDOW = 1 << 31  # The reference dataset's files need it; libzstd refuses more than 2^27 unless told.
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +22,7 @@ class RawRow:
     """One row as it stood in the source.
 
     Attributes:
-        file: base name of the file, or the Hub id.
+        file: base name of the file, or its path in the Hub repository.
         row: position in that file, from 0, blank lines not counted.
         raw: JSON text, in whatever bytes the source had.
     """
@@ -60,24 +50,30 @@ def files_of(source: Source, data_dir: str) -> list[Path]:
     return found
 
 
+def readings(source: Source, data_dir: str) -> Iterator[tuple[str, Iterator[RawRow]]]:
+    """Name and rows of every file of a source, on disk or on the Hub, one after the other.
+
+    Raises:
+        SourceError: see :func:`files_of`, :func:`read_file` and :func:`read_hub`.
+    """
+    if source.hub is not None:
+        yield from read_hub(source)
+        return
+    for path in files_of(source, data_dir):
+        yield path.name, read_file(path, source)
+
+
 def read_file(path: Path, source: Source) -> Iterator[RawRow]:
     """The rows of one file.
 
     Raises:
         SourceError: unknown suffix, unreadable, or damaged: never taken for the end of the data.
     """
-    reader = next((read for suffix, read in _READERS.items() if path.name.endswith(suffix)), None)
-    if reader is None:
-        raise SourceError(
-            f"source {source.name}: the format of {path.name} is not known",
-            got=path.suffix or "no suffix",
-            expected=f"one of {', '.join(_READERS)}",
-            remedy="convert the file, or name another",
-        )
     try:
-        for row, raw in enumerate(reader(path)):
-            yield RawRow(path.name, row, raw)
-    except (OSError, ValueError, csv.Error, zstandard.ZstdError) as error:
+        with path.open("rb") as stream:
+            for row, raw in enumerate(raw_rows(path.name, stream, source.name)):
+                yield RawRow(path.name, row, raw)
+    except DAMAGED as error:
         raise SourceError(
             f"source {source.name}: cannot read {path}",
             got=f"{type(error).__name__}: {error}",
@@ -85,102 +81,30 @@ def read_file(path: Path, source: Source) -> Iterator[RawRow]:
         ) from error
 
 
-def read_hub(source: Source) -> Iterator[RawRow]:
-    """The rows of a Hub dataset at its pinned revision, streamed.
+def read_hub(source: Source) -> Iterator[tuple[str, Iterator[RawRow]]]:
+    """Path and rows of every file of a Hub dataset at its pinned revision, in the order of ``datasets``; streamed.
 
     Raises:
-        SourceError: the Hub cannot be reached or has no such dataset.
+        SourceError: the Hub cannot be reached, or has no such dataset, configuration, split or files.
     """
-    from datasets import load_dataset
+    for file in hub_files(source):
+        yield file.path, read_hub_file(file, source)
 
+
+def read_hub_file(file: HubFile, source: Source) -> Iterator[RawRow]:
+    """The rows of one file of a Hub dataset.
+
+    Raises:
+        SourceError: unknown suffix, damaged, or the connection broke off and could not be resumed.
+    """
     try:
-        rows = load_dataset(source.hub, source.config, split=source.split, revision=source.revision, streaming=True)
-        for row, record in enumerate(rows):
-            yield RawRow(str(source.hub), row, as_json(record))
-    except Exception as error:
+        with open_hub_file(file) as stream:
+            for row, raw in enumerate(raw_rows(file.path, stream, source.name)):
+                yield RawRow(file.path, row, raw)
+    except DAMAGED as error:
         raise SourceError(
-            f"source {source.name}: cannot read {source.hub} from the Hub",
+            f"source {source.name}: cannot read {file.path} of {source.hub}",
             got=f"{type(error).__name__}: {error}",
-            expected=f"config {source.config}, split {source.split}, revision {source.revision}",
-            remedy="check the id, the network and the access rights, then run again",
+            expected=f"{file.size:,} bytes at revision {file.revision}",
+            remedy="check the network and run again; finished stages are kept",
         ) from error
-
-
-def as_json(record: object) -> bytes:
-    """JSON text of a record; what JSON cannot say (dates, bytes) becomes text, lone surrogates are escaped."""
-    text = json.dumps(record, ensure_ascii=False, default=str)
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(record, default=str).encode()
-
-
-def _jsonl(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        yield from _lines(file)
-
-
-def _jsonl_zst(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        yield from _lines(io.BufferedReader(_ZstdFile(file), CHUNK))
-
-
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Lines end at LF only: U+2028 and the like may stand inside JSON strings."""
-    for line in file:
-        stripped = line.strip(b"\r\n \t\xef\xbb\xbf")
-        if stripped:
-            yield stripped
-
-
-class _ZstdFile(io.RawIOBase):
-    """Decompressed bytes of concatenated zstd frames; a frame that ends too early is an error, not the end."""
-
-    def __init__(self, source: IO[bytes]) -> None:
-        self._source = source
-        self._new_frame: Callable[[], Any] = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW).decompressobj
-        self._frame: Any = None
-        self._compressed = b""
-        self._ready = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            compressed = self._compressed or self._source.read(CHUNK)
-            if not compressed:
-                if self._frame is not None:
-                    raise ValueError("the zstd stream is truncated")
-                return 0
-            self._frame = self._frame or self._new_frame()
-            self._ready, self._compressed = self._frame.decompress(compressed), b""
-            if self._frame.eof:
-                self._compressed, self._frame = self._frame.unused_data, None
-        taken = self._ready[: len(buffer)]
-        self._ready = self._ready[len(taken) :]
-        buffer[: len(taken)] = taken
-        return len(taken)
-
-
-def _csv(path: Path) -> Iterator[bytes]:
-    csv.field_size_limit((1 << 31) - 1)  # The default, 128 KiB, is less than one long problem.
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        for record in csv.DictReader(file, restkey="(beyond the header)"):
-            yield as_json(record)
-
-
-def _parquet(path: Path) -> Iterator[bytes]:
-    import pyarrow.parquet as pq
-
-    for batch in pq.ParquetFile(path).iter_batches(batch_size=1000):
-        for record in batch.to_pylist():
-            yield as_json(record)
-
-
-_READERS: dict[str, Callable[[Path], Iterator[bytes]]] = {
-    ".jsonl": _jsonl,
-    ".jsonl.zst": _jsonl_zst,
-    ".csv": _csv,
-    ".parquet": _parquet,
-}
