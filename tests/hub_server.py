@@ -14,6 +14,9 @@ from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import pytest
 
 ID = "org/set"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -74,6 +77,22 @@ def serving(hub: Hub) -> Iterator[Hub]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def point_at(hub: Hub, patch: pytest.MonkeyPatch, cache: Path) -> None:
+    """Makes it the Hub that the packages talk to, as HF_ENDPOINT does when they are imported."""
+    import datasets.config
+    import huggingface_hub.constants
+    import huggingface_hub.file_download
+
+    template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+    patch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)
+    patch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    patch.setattr(huggingface_hub.file_download, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
+    patch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(cache / "hub"))
+    patch.setattr(datasets.config, "HF_ENDPOINT", hub.url)
+    patch.setattr(datasets.config, "HUB_DATASETS_URL", f"{hub.url}/datasets/{{repo_id}}/resolve/{{revision}}/{{path}}")
+    patch.setattr(datasets.config, "HF_DATASETS_CACHE", cache / "datasets")
 
 
 class _Handler(BaseHTTPRequestHandler):

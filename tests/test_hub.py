@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from hub_server import COMMIT, ID, Hub, serving
+from hub_server import COMMIT, ID, Hub, point_at, serving
 
 from tracemill.errors import SourceError
 from tracemill.recipe_source import Source
@@ -62,25 +62,12 @@ FILES: dict[str, Any] = {
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     """Starts a hub, and makes it the one that the packages talk to."""
-    import datasets.config
-    import huggingface_hub.constants
-    import huggingface_hub.file_download
-
     with ExitStack() as stack:
 
         def start(hub: Hub, *, start: bool = True) -> Hub:
             if start:
                 stack.enter_context(serving(hub))
-            template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
-            monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)
-            monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-            monkeypatch.setattr(huggingface_hub.file_download, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
-            monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-            monkeypatch.setattr(datasets.config, "HF_ENDPOINT", hub.url)
-            monkeypatch.setattr(
-                datasets.config, "HUB_DATASETS_URL", f"{hub.url}/datasets/{{repo_id}}/resolve/{{revision}}/{{path}}"
-            )
-            monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
+            point_at(hub, monkeypatch, tmp_path)
             monkeypatch.setattr(hub_module, "RETRIES", 1)
             return hub
 

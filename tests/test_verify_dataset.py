@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 import zstandard
 from audited_set import PLANTED, UNREADABLE, right, write, write_as, wrong
 from chat_server import ChatServer
+from hub_server import COMMIT, ID, Hub, point_at, serving
 from killed_run import end, kill, launch
 from small_run import SmallRun, digests_of, table
 
@@ -199,23 +199,17 @@ def test_settings_are_those_of_an_audit(tmp_path: Path) -> None:
 
 
 def test_a_hub_dataset_is_streamed_as_far_as_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Of a Hub dataset no more rows are asked for than the limit says."""
-    import datasets
-
-    asked: list[int] = []
-
-    def rows() -> Iterator[dict[str, Any]]:
-        for number in range(1000):
-            asked.append(number)
-            yield right(number)
-
-    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: rows())
+    """Of a Hub dataset no more files are asked for than the limit needs."""
     from flows.verify_dataset import verify_dataset
 
+    rows = b"".join(json.dumps(right(number)).encode() + b"\n" for number in range(20))
     overrides = [f"run.store={tmp_path / 'store'}", "collect.shard_rows=4", "verify.workers=1"]
-    run = verify_dataset("org/set", str(tmp_path / "out"), 10, overrides, {"revision": "abc"})
-    assert (run.summary["rows"], run.summary["correct"], len(asked)) == (10, 10, 10)
-    assert {row["file"] for row in table(tmp_path / "out", "verdicts").to_pylist()} == {"org/set"}
+    with serving(Hub({"train-1.jsonl": rows, "train-2.jsonl": rows})) as hub:
+        point_at(hub, monkeypatch, tmp_path)
+        run = verify_dataset(ID, str(tmp_path / "out"), 10, overrides, {"revision": COMMIT})
+    assert (run.summary["rows"], run.summary["correct"]) == (10, 10)
+    assert {path for path, _ in hub.asked} == {"train-1.jsonl"}
+    assert {row["file"] for row in table(tmp_path / "out", "verdicts").to_pylist()} == {"train-1.jsonl"}
 
 
 def test_a_built_dataset_passes_its_own_audit(tmp_path: Path) -> None:
