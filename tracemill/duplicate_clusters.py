@@ -52,12 +52,12 @@ def cluster(sketches: NDArray[np.uint32], distinct: Integers, threshold: float, 
     rows = rows[_has_words(sketches, rows)]
     bands, width = lsh_parameters(threshold, sketches.shape[1])
     needed = math.ceil(threshold * sketches.shape[1] - 1e-9)
-    for members, salt in _passes(rows, guard):
+    for members, salt in passes(rows, guard):
         for band in range(bands):
             keys = _band_keys(sketches, members, band * width, width, salt)
             order = np.argsort(keys, kind="stable")  # also the evidence is the same on every machine
             _link_equal(members[order], keys[order], sketches, needed, parents, neighbours)
-    return Clusters(_flattened(parents), neighbours)
+    return Clusters(flattened(parents), neighbours)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def similarities(sketches: NDArray[np.uint32], left: Integers, right: Integers) 
     return similar
 
 
-def _passes(rows: Integers, guard: Guard | None) -> Iterator[tuple[Integers, NDArray[np.uint64]]]:
+def passes(rows: Integers, guard: Guard | None) -> Iterator[tuple[Integers, NDArray[np.uint64]]]:
     """Which rows meet in one bucket, and what their keys are salted with.
 
     With a guard, rows meet those with the same guard key; and the rows that are not guarded meet each other besides.
@@ -126,7 +126,8 @@ def _band_keys(
 
 
 @compiled
-def _root(parents: Integers, row: int) -> int:
+def root(parents: Integers, row: int) -> int:
+    """The top of a row's tree in the forest of links; paths are halved on the way."""
     while parents[row] != row:
         parents[row] = parents[parents[row]]
         row = parents[row]
@@ -157,7 +158,7 @@ def _link_equal(
 def _link(
     one: int, other: int, sketches: NDArray[np.uint32], needed: int, parents: Integers, neighbours: Integers
 ) -> None:
-    left, right = _root(parents, one), _root(parents, other)
+    left, right = root(parents, one), root(parents, other)
     if left == right or _n_agreeing(sketches[one], sketches[other]) < needed:
         return
     parents[max(left, right)] = min(left, right)
@@ -184,8 +185,9 @@ def _agreeing_pairs(sketches: NDArray[np.uint32], left: Integers, right: Integer
 
 
 @compiled
-def _flattened(parents: Integers) -> Integers:
+def flattened(parents: Integers) -> Integers:
+    """Of each row, the top of its tree."""
     roots = np.empty_like(parents)
     for row in range(len(parents)):
-        roots[row] = _root(parents, row)
+        roots[row] = root(parents, row)
     return roots
