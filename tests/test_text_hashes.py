@@ -25,6 +25,7 @@ PIECES = st.sampled_from(
         "Half",
         "sin",
         "tw",
+        "**",
     ]
 )
 TEXTS = st.lists(PIECES, max_size=30).map("".join) | st.text(max_size=40)
@@ -84,6 +85,7 @@ def test_values_are_datasketchs(texts: list[str]) -> None:
         ("twenty-two well-known facts", ["20", "2"]),
         ("Find the LARGEST n! ≤ 10²", ["largest", "!", "<", "=", "10", "^", "2"]),
         ("a_1 = b2", ["1", "=", "2"]),
+        ("**Note**: 2**3, (a)**(b), x ** y", ["2", "*", "*", "3", "*", "*"]),
         ("none", []),
     ],
 )

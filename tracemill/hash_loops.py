@@ -94,9 +94,10 @@ def number_keys_of(data: Bytes, offsets: Offsets, known: Hashes64, tokens: Hashe
     found = np.empty((len(offsets) - 1, 2), np.uint64)
     for row in range(len(offsets) - 1):
         first, second = _SEED, _SEED_2
-        position, end = offsets[row], offsets[row + 1]
+        start, end = offsets[row], offsets[row + 1]
+        position = start
         while position < end:
-            token, position = _next_quantity(data, position, end, known, tokens)
+            token, position = _next_quantity(data, start, position, end, known, tokens)
             if token != 0:
                 first, second = _mixed(first, token), _mixed(second, token * _SEED_2)
         found[row, 0], found[row, 1] = first, second
@@ -104,7 +105,9 @@ def number_keys_of(data: Bytes, offsets: Offsets, known: Hashes64, tokens: Hashe
 
 
 @compiled
-def _next_quantity(data: Bytes, position: int, end: int, known: Hashes64, tokens: Hashes64) -> tuple[np.uint64, int]:
+def _next_quantity(
+    data: Bytes, start: int, position: int, end: int, known: Hashes64, tokens: Hashes64
+) -> tuple[np.uint64, int]:
     """Hash of the token at ``position``, 0 where there is none, and where to go on."""
     byte = data[position]
     if _is_digit(byte):
@@ -115,9 +118,25 @@ def _next_quantity(data: Bytes, position: int, end: int, known: Hashes64, tokens
             hashed = _hash_byte(hashed, _lower(data[position]))
             position += 1
         return _looked_up(hashed, known, tokens), position
+    if _is_bold(data, start, position, end):
+        return np.uint64(0), position + 2
     if byte in (33, 42, 43, 47, 60, 61, 62, 94, 124) or (byte == 45 and _is_minus(data, position + 1, end)):
         return _hash_byte(_SEED, byte), position + 1
     return np.uint64(0), position + 1
+
+
+@compiled
+def _is_bold(data: Bytes, start: int, position: int, end: int) -> bool:
+    """Whether two stars stand here that are Markdown, not a power: a power has an operand on either side."""
+    if position + 1 >= end or data[position] != 42 or data[position + 1] != 42:
+        return False
+    before = position > start and _is_operand(data[position - 1], 41)
+    return not (before and position + 2 < end and _is_operand(data[position + 2], 40))
+
+
+@compiled
+def _is_operand(byte: np.uint8, bracket: int) -> bool:
+    return bool(_is_letter(byte) or _is_digit(byte) or byte in (95, bracket))
 
 
 @compiled

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Numbers with their decimals, operators, and words. Hyphens join words, so a minus counts only before a number or a
-# bracket.
+# Numbers with their decimals, Markdown's bold, operators, and words. Hyphens join words, so a minus counts only before
+# a number or a bracket; two stars are a power only between operands.
+_BOLD = "**"
 _QUANTITY = re.compile(
-    r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)*|\d+(?:\.\d+)*|-(?=[ \t\n]*[\d(\\])|[+*/^=<>|!]|[a-z]+", re.ASCII
+    r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)*|\d+(?:\.\d+)*|-(?=[ \t\n]*[\d(\\])"
+    r"|(?<![\w)])\*\*|\*\*(?![\w(])|[+*/^=<>|!]|[a-z]+",
+    re.ASCII,
 )
 _UNITS = (
     "zero two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -40,7 +43,7 @@ def quantities(prompt: str) -> list[str]:
     """
     found = _QUANTITY.findall(ascii_text(prompt).lower())
     tokens = (APART_WORDS.get(token, "") if token[0].isalpha() else token.replace(",", "") for token in found)
-    return [token for token in tokens if token]
+    return [token for token in tokens if token not in ("", _BOLD)]
 
 
 def ascii_text(text: str) -> str:
