@@ -113,11 +113,16 @@ def _next_quantity(
     if _is_digit(byte):
         return _number(data, position, end)
     if _is_letter(byte):
-        hashed = _SEED
+        after_apostrophe = position > start + 1 and data[position - 1] == 39 and _is_letter(data[position - 2])
+        hashed, begun, n_capitals = _SEED, position, 0
         while position < end and _is_letter(data[position]):
             hashed = _hash_byte(hashed, _lower(data[position]))
+            n_capitals += data[position] <= 90
             position += 1
-        return _looked_up(hashed, known, tokens), position
+        if after_apostrophe:
+            return np.uint64(0), position
+        is_name = n_capitals == position - begun if position - begun > 1 else _lower(byte) not in (97, 105)
+        return _looked_up(hashed, known, tokens, hashed if is_name else np.uint64(0)), position
     if _is_bold(data, start, position, end):
         return np.uint64(0), position + 2
     if byte in (33, 42, 43, 47, 60, 61, 62, 94, 124) or (byte == 45 and _is_minus(data, position + 1, end)):
@@ -140,8 +145,8 @@ def _is_operand(byte: np.uint8, bracket: int) -> bool:
 
 
 @compiled
-def _looked_up(word: np.uint64, known: Hashes64, tokens: Hashes64) -> np.uint64:
-    found = np.uint64(0)
+def _looked_up(word: np.uint64, known: Hashes64, tokens: Hashes64, otherwise: np.uint64) -> np.uint64:
+    found = otherwise
     place = word & np.uint64(TABLE - 1)
     while known[place] != 0:
         if known[place] == word:
@@ -153,10 +158,14 @@ def _looked_up(word: np.uint64, known: Hashes64, tokens: Hashes64) -> np.uint64:
 
 @compiled
 def _is_minus(data: Bytes, position: int, end: int) -> bool:
-    """Whether a hyphen is a minus: before a number, a bracket or a backslash. Others join words."""
+    """Whether a hyphen is a minus: before a number, a bracket, a backslash or a single letter. Others join words."""
     while position < end and data[position] in (9, 10, 32):
         position += 1
-    return position < end and (_is_digit(data[position]) or data[position] in (40, 92))
+    if position >= end:
+        return False
+    if _is_letter(data[position]):
+        return position + 1 >= end or not _is_letter(data[position + 1])
+    return bool(_is_digit(data[position]) or data[position] in (40, 92))
 
 
 @compiled
