@@ -19,9 +19,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.command_line import dataset_command
 from flows.run_context import RunContext
-from flows.shard_dag import ShardHistory, curate_chain, distill_chain, prepare_chain
+from flows.shard_dag import ShardHistory, curate_chain, distill_chain, labellings, prepare_chain
 from flows.source_shards import read_sources, shard_labels
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
+from tasks.label import measure_plan
 from tasks.read import benchmark_files, read_benchmarks
 from tasks.score import Calibration, calibrate
 from tasks.verify import UNJUDGED
@@ -30,6 +31,7 @@ from tracemill.collection import Collection, save_collection
 from tracemill.cuts import Cut
 from tracemill.export import Publication
 from tracemill.funnel import Funnel
+from tracemill.label_counts import label_summary
 from tracemill.manifest import Shard
 from tracemill.recipe import Recipe
 from tracemill.recipe_file import load_recipe
@@ -86,14 +88,15 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     benchmarks = context.single(
         read_benchmarks, benchmark_files(recipe.decontaminate.benchmarks, recipe.data_dir), {}, ""
     )
+    labelling = labellings(recipe, measure_plan(recipe.label, recipe.data_dir), context.ledger)
     collection = read_sources(context)
     curated = curate(context, collection)
     decisions = cluster_duplicates(context, collection, curated)
     prepared = context.phase(
         "prepare",
-        "label",
+        labelling[-1][0].name,
         [
-            (label, prepare_chain(history, decisions[label], benchmarks.outputs["items"], recipe))
+            (label, prepare_chain(history, decisions[label], benchmarks.outputs["items"], labelling, recipe))
             for label, history in curated.items()
         ],
     )
@@ -187,7 +190,7 @@ def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str,
         plan = Calibration(
             scored=scored,
             teacher=recipe.distill.teacher,
-            reused=recipe.reused,
+            reuse_traces=recipe.distill.reuse_traces,
             limit=recipe.distill.limit,
             verify=recipe.verify,
             ledger=context.ledger,
@@ -205,7 +208,8 @@ def publish(context: RunContext, shards: list[ShardHistory], cuts: dict[str, Cut
     for history in shards:
         funnel.add(history.source, history.manifests)
     table = funnel.table()
-    texts = {"dataset/README.md": card(recipe, table, cuts), "report.html": report(recipe, table)}
+    labels = label_summary(manifest for history in shards for manifest in history.manifests)
+    texts = {"dataset/README.md": card(recipe, table, cuts, labels), "report.html": report(recipe, table)}
     selected = [history.current for history in shards]
     dropped = [shard for history in shards for shard in history.outputs("dropped")]
     verdicts = [shard for history in shards for shard in history.outputs("verdicts")]
@@ -222,6 +226,7 @@ def publish(context: RunContext, shards: list[ShardHistory], cuts: dict[str, Cut
             "recipe": recipe.name,
             "recipe_digest": recipe.digest(),
             "funnel": table.to_pylist(),
+            "labels": labels._asdict(),
             **({"cuts": {name: cut._asdict() for name, cut in cuts.items()}} if cuts else {}),
         },
     )

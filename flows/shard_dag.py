@@ -3,7 +3,7 @@
 ::
 
     curate:   collect -> clean -> sign
-    prepare:  drop duplicates -> decontaminate -> label
+    prepare:  drop duplicates -> decontaminate -> label -> [label by model]* -> [downsample]
     distill:  [over the limit?] -> reuse -> VERIFY -> (distill -> VERIFY)* -> quality -> select
     VERIFY:   verify -> [reward] -> [rubric] -> [judge]      models only where the recipe names them
 """
@@ -20,16 +20,17 @@ from tasks.curate import (
     collect_shard,
     decontaminate_shard,
     drop_duplicates_shard,
-    label_shard,
     sign_shard,
 )
-from tasks.distill import DistillRound, Reuse, distill_shard, reuse_traces_shard
+from tasks.distill import DistillRound, distill_shard, reuse_traces_shard
 from tasks.judge import quality_shard, select_shard
+from tasks.label import LabelRound, Measure, downsample_shard, label_by_model_shard, label_shard
 from tasks.score import ScoreRound, reward_shard, rubric_shard
 from tasks.second_look import JudgeRound, judge_shard
-from tasks.stage import Stage
+from tasks.stage import NoSettings, Stage
 from tasks.verify import verify_shard
 from tracemill.recipe_judge import ModelJudged
+from tracemill.recipe_section import Section
 from tracemill.schema import Outcome
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ if TYPE_CHECKING:
     from tracemill.cuts import Cut
     from tracemill.manifest import Manifest, Shard
     from tracemill.recipe import Recipe
-    from tracemill.recipe_section import Section
     from tracemill.recipe_source import Source
+
+# Stages that follow each other, with their sections.
+Stages = tuple[tuple[Stage, Section], ...]
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,26 @@ def curate_chain(raw: RawShard, source: Source, recipe: Recipe) -> Chain[ShardHi
     return replace(history, manifests=(*history.manifests, signed))
 
 
-def prepare_chain(history: ShardHistory, decisions: Shard, benchmarks: Shard, recipe: Recipe) -> Chain[ShardHistory]:
-    """Problems to labelled problems that are nobody's duplicate and in no benchmark."""
+def prepare_chain(
+    history: ShardHistory, decisions: Shard, benchmarks: Shard, labelling: Stages, recipe: Recipe
+) -> Chain[ShardHistory]:
+    """Problems to labelled problems that are wanted, nobody's duplicate and in no benchmark."""
     inputs = {"problems": history.current, "decisions": decisions}
     history = history.then((yield Step(drop_duplicates_shard, recipe.deduplicate, inputs)))
     inputs = {"problems": history.current, "benchmarks": benchmarks}
     history = history.then((yield Step(decontaminate_shard, recipe.decontaminate, inputs)))
-    return history.then((yield Step(label_shard, recipe.label, {"problems": history.current})))
+    for stage, section in labelling:
+        history = history.then((yield Step(stage, section, {"problems": history.current})))
+    return history
+
+
+def labellings(recipe: Recipe, measure: Measure, ledger: str) -> Stages:
+    """The stages that label problems, and the one that selects by labels: apart, so that other rules ask nobody."""
+    stages: list[tuple[Stage, Section]] = [(label_shard, measure)]
+    stages += [(label_by_model_shard, LabelRound(labeller=model, ledger=ledger)) for model in recipe.label.labellers]
+    if recipe.label.drop or recipe.label.downsample:
+        stages.append((downsample_shard, recipe.label.selected))
+    return tuple(stages)
 
 
 def distill_chain(
@@ -93,9 +109,8 @@ def distill_chain(
         history = history.then((yield Step(apply_limit_shard, recipe.distill, inputs)))
     problems = history.current
     rounds = Rounds(problems, verifications(recipe, cuts, ledger))
-    if recipe.reused:
-        reuse = Step(reuse_traces_shard, Reuse(models=recipe.reused), {"problems": problems})
-        rounds = yield from rounds.judge((yield reuse))
+    if recipe.distill.reuse_traces:
+        rounds = yield from rounds.judge((yield Step(reuse_traces_shard, NoSettings(), {"problems": problems})))
     for number in range(recipe.distill.max_rounds):
         plan = DistillRound(
             teacher=recipe.distill.teacher,
@@ -117,7 +132,7 @@ def distill_chain(
     return replace(history, manifests=(*history.manifests, *rounds.manifests, checked)).then(selected)
 
 
-def verifications(recipe: Recipe, cuts: Mapping[str, Cut], ledger: str) -> tuple[tuple[Stage, Section], ...]:
+def verifications(recipe: Recipe, cuts: Mapping[str, Cut], ledger: str) -> Stages:
     """The stages that judge a round of responses, in order: the rules, then the models that the recipe names."""
     stages: list[tuple[Stage, Section]] = [(verify_shard, recipe.verify)]
     if recipe.reward is not None:
@@ -144,7 +159,7 @@ class Rounds:
     """The rounds of responses to one shard's problems, and their verdicts."""
 
     problems: Shard
-    stages: tuple[tuple[Stage, Section], ...]
+    stages: Stages
     manifests: tuple[Manifest, ...] = ()
 
     def judge(self, answered: Manifest) -> Chain[Rounds]:

@@ -1,8 +1,7 @@
-"""Per-shard curation: collect, clean, sign; and after the global decisions: drop duplicates, decontaminate, label."""
+"""Per-shard curation: collect, clean, sign; and after the global decisions: drop duplicates, decontaminate."""
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections import Counter
 
@@ -17,7 +16,6 @@ from tracemill.recipe_section import Section
 from tracemill.schema import Dropped, Problem, dropped_problem
 from tracemill.sources.collect import collect
 from tracemill.store import Store
-from tracemill.text import language, words
 
 
 @stage("collect", version=3)
@@ -101,19 +99,6 @@ def _index_by_digest(store_url: str, benchmarks: Shard, ngram: int) -> Benchmark
 def _index_of(store: Store, benchmarks: Shard, ngram: int) -> BenchmarkIndex:
     """One index per process: every shard asks the same one."""
     return _index_by_digest(store.url, benchmarks, ngram)
-
-
-@stage("label", version=1)
-def label_shard(work: Work) -> Produced:
-    """Labels that need no model."""
-    problems = work.rows(Problem, "problems")
-    labelled = [_labelled(problem) for problem in problems]
-    return split(len(problems), labelled, Problem, [])
-
-
-def _labelled(problem: Problem) -> Problem:
-    labels = {"language": language(problem.prompt), "n_prompt_words": len(words(problem.prompt))}
-    return dataclasses.replace(problem, info=problem.info | labels)
 
 
 @stage("limit", version=1)

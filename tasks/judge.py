@@ -7,6 +7,7 @@ from collections import Counter
 import pyarrow as pa
 
 from tasks.stage import Produced, Work, split, stage
+from tracemill.label_counts import count_columns
 from tracemill.quality import FAULTS, fault_of
 from tracemill.schema import Problem, Response, Verdict
 from tracemill.selection import Sample, Unasked, select
@@ -28,7 +29,7 @@ def quality_shard(work: Work) -> Produced:
     return Produced({"faults": table}, len(responses), len(responses) - len(faults), dict(counts))
 
 
-@stage("select", version=1)
+@stage("select", version=2)
 def select_shard(work: Work) -> Produced:
     """One passing response per problem; every other problem is dropped where it was lost."""
     problems = work.rows(Problem, "problems")
@@ -44,4 +45,4 @@ def select_shard(work: Work) -> Produced:
         },
         work.section,
     )
-    return split(len(problems), samples, Sample, dropped)
+    return split(len(problems), samples, Sample, dropped, labels=count_columns(samples))

@@ -1,4 +1,4 @@
-"""Judging models on real vLLM servers. Random weights test the protocol only: they say nothing about judgement."""
+"""Models that judge or label, on real vLLM servers. Random weights test the protocol, not judgement."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from conftest import ROOT, VLLM_PYTHON
 from samples import problem, response
 
 from tracemill.errors import TeacherMisconfiguredError
+from tracemill.labels import labels_request, reading
 from tracemill.ledger import Completion, Ledger
 from tracemill.recipe_judge import Judge, Reward, Rubric
+from tracemill.recipe_label import MODEL_LABELS, Labeller
 from tracemill.recipe_server import ModelServer
 from tracemill.teacher import ChatTeacher, Refusal, Request
 from tracemill.teacher_dialect import Dialect
@@ -110,6 +112,19 @@ def test_a_rubric_is_held_to_its_marks(chat: str, tmp_path: Path) -> None:
     requests = [scorer.request(p, r) for p, r in zip(PROBLEMS, RESPONSES, strict=True)]
     marks = [scorer.marks(content) for content in contents(answers(requests, scorer.server, tmp_path))]
     assert all(found is not None and 0 <= found.score <= 1 for found in marks)
+
+
+def test_a_labeller_is_held_to_its_labels(chat: str, tmp_path: Path) -> None:
+    """A model of noise gives every label a value that there is, and the ledger keeps it."""
+    for names in (MODEL_LABELS, ("quality",)):
+        settings = Labeller(model="m", base_urls=(chat,), labels=names)
+        requests = [labels_request(asked, settings) for asked in PROBLEMS]
+        found = answers(requests, settings, tmp_path)
+        readings = [reading(answer, settings.labels) for answer in found]
+        assert [why for _, why in readings] == [None] * len(PROBLEMS)
+        assert {answer.finish_reason for answer in found if isinstance(answer, Completion)} == {"stop"}
+        nowhere = settings.model_copy(update={"base_urls": ("http://127.0.0.1:9/v1",)})
+        assert answers(requests, nowhere, tmp_path) == found, "the ledger has it all"
 
 
 def reward(base_url: str, **more: Any) -> RewardScorer:

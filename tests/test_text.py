@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tracemill.quantities import quantities
 from tracemill.schema import json_text, normalise_prompt, problem_id
-from tracemill.text import exact_key, language, last_boxed, ngrams, words
+from tracemill.text import exact_key, last_boxed, ngrams, words
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,6 @@ def test_numbers_key(left: str, right: str, same: bool) -> None:
 def test_last_boxed(text: str, expected: str | None) -> None:
     """The last balanced box counts, braces inside it included."""
     assert last_boxed(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"), [("How many?", "en"), ("小明有几个苹果", "zh"), ("Сколько яблок", "other"), ("1+1", "other")]
-)
-def test_language(text: str, expected: str) -> None:
-    """Prompts are told apart by script."""
-    assert language(text) == expected
 
 
 @given(st.recursive(st.none() | st.booleans() | st.text() | st.integers(), st.lists, max_leaves=6))

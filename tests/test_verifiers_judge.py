@@ -19,11 +19,11 @@ from tracemill.recipe_judge import Judge, Reward, Rubric
 from tracemill.schema import Outcome
 from tracemill.teacher import Refusal
 from tracemill.teacher_replies import Trouble
+from tracemill.untrusted_text import blocks, defused, ending
 from verifiers.judge import equivalence_request, equivalence_verdict, may_be_asked
 from verifiers.reward import RewardScorer
 from verifiers.rubric import REPLY, RubricScorer
 from verifiers.scores import score_verdict
-from verifiers.untrusted_text import blocks, defused, ending
 
 PROBLEM = problem("What is half of one?", "1/2")
 RESPONSE = response(PROBLEM, "r", think="secret thoughts", answer="It is 0.5.")

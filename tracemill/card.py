@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tracemill.funnel import render
+from tracemill.label_counts import label_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,17 +15,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tracemill.cuts import Cut
+    from tracemill.label_counts import LabelSummary
     from tracemill.recipe import Recipe
     from tracemill.recipe_server import Teacher
 
 
-def card(recipe: Recipe, funnel: pa.Table, cuts: Mapping[str, Cut]) -> str:
+def card(recipe: Recipe, funnel: pa.Table, cuts: Mapping[str, Cut], labels: LabelSummary) -> str:
     """Hub front matter, then sources, teacher, funnel and recipe.
 
     Args:
         recipe: what the dataset was made by.
         funnel: table of :class:`tracemill.funnel.Funnel`.
         cuts: above which an answer passes, by what scores it.
+        labels: how labels are distributed.
     """
     return "\n".join(
         [
@@ -47,6 +50,7 @@ def card(recipe: Recipe, funnel: pa.Table, cuts: Mapping[str, Cut]) -> str:
             "",
             *_part("Teacher", _sampling(recipe.distill.teacher)),
             *_judges(recipe, cuts),
+            *_part("Labels", "\n".join([*_labellers(recipe), *label_table(labels)])),
             *_part("Funnel", f"```\n{render(funnel)}\n```"),
             *_part("Recipe", f"```yaml\n{yaml.safe_dump(recipe.content(), sort_keys=False, allow_unicode=True)}```"),
         ]
@@ -88,6 +92,15 @@ def _judges(recipe: Recipe, cuts: Mapping[str, Cut]) -> list[str]:
             f"{' or '.join(recipe.judge.outcomes)}."
         )
     return _part("Judges", "\n".join(told)) if told else []
+
+
+def _labellers(recipe: Recipe) -> list[str]:
+    """Who says what, if models were asked."""
+    told = [
+        f"- `{labeller.named}` (prompt `{labeller.prompt}`): {', '.join(labeller.labels)}."
+        for labeller in recipe.label.labellers
+    ]
+    return [*told, ""] if told else []
 
 
 def _number(value: float | None) -> str:

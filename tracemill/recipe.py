@@ -10,7 +10,7 @@ from tracemill.recipe_clean import Clean
 from tracemill.recipe_decontaminate import Decontaminate
 from tracemill.recipe_duplicates import Deduplicate
 from tracemill.recipe_judge import Judge, Reward, Rubric
-from tracemill.recipe_label import Label
+from tracemill.recipe_label import Label, PassRate
 from tracemill.recipe_section import Name, Positive, Seconds, Section
 from tracemill.recipe_server import Teacher
 from tracemill.recipe_source import Source
@@ -29,12 +29,7 @@ class Distill(Section):
     """Reuse traces that came with a row, then ask the teacher for what is still unsolved."""
 
     teacher: Teacher
-    reuse_traces: bool = Field(default=True, description="Verify the traces that came with a row before asking.")
-    reuse_models: tuple[str, ...] = Field(
-        default=("deepseek-r1",),
-        min_length=1,
-        description="Whose traces may stand for the teacher's; all others are as good as none. P1 reuses R1's.",
-    )
+    reuse_traces: bool = True
     samples_per_round: Positive = 1
     max_rounds: Positive = Field(default=1, description="Rounds of samples until one passes.")
     limit: Positive | None = Field(
@@ -54,6 +49,7 @@ class Select(Section):
     """Which of a problem's passing responses is published."""
 
     prefer: Literal["first", "shortest", "longest"] = "first"
+    pass_rate: PassRate = Field(default=PassRate(), description="Difficulty by the teacher's own samples.")
 
 
 class Export(Section):
@@ -108,11 +104,6 @@ class Recipe(Section):
     select: Select = Select()
     export: Export = Export()
     run: Run = Run()
-
-    @property
-    def reused(self) -> tuple[str, ...]:
-        """Models whose traces are reused; none where the recipe says so."""
-        return self.distill.reuse_models if self.distill.reuse_traces else ()
 
     @field_validator("sources")
     @classmethod

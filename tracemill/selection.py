@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import pyarrow as pa
 
+from tracemill.difficulty import Measured, measured
+from tracemill.labels import labels_of
 from tracemill.schema import Dropped, Origin, Outcome, Problem, Response, Row, Verdict, digest, dropped_problem
 from tracemill.verdicts import settled_by_response
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from tracemill.recipe import Select
 
@@ -25,6 +27,13 @@ class Sample(Row):
     """One published row: a problem with its verified response.
 
     Attributes:
+        category_label: one of P1's seven, by a model; ``category`` is what decides who judges.
+        difficulty: one of P1's five levels, by a model.
+        difficulty_by_pass_rate: the level that the teacher's own samples say, see tracemill/difficulty.py.
+        pass_rate: share of the teacher's samples that were judged correct, None where there are too few.
+        quality: of the question, 1 to 5, by a model.
+        language: ISO 639-1 code, or "und".
+        n_prompt_tokens: of the prompt alone; ``info`` says by what it was counted, and why a label is missing.
         n_correct: responses to this problem that were judged correct.
         n_judged: responses that were judged correct or incorrect; the pass rate is the quotient.
     """
@@ -32,7 +41,13 @@ class Sample(Row):
     id: str
     source: str
     category: str
-    language: str
+    category_label: str | None
+    difficulty: str | None
+    difficulty_by_pass_rate: str | None
+    pass_rate: float | None
+    quality: int | None
+    language: str | None
+    n_prompt_tokens: int | None
     messages: list[dict[str, str]]
     prompt: str
     think: str
@@ -58,7 +73,13 @@ class Sample(Row):
             ("id", pa.string()),
             ("source", pa.string()),
             ("category", pa.string()),
+            ("category_label", pa.string()),
+            ("difficulty", pa.string()),
+            ("difficulty_by_pass_rate", pa.string()),
+            ("pass_rate", pa.float64()),
+            ("quality", pa.int32()),
             ("language", pa.string()),
+            ("n_prompt_tokens", pa.int64()),
             ("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.large_string())]))),
             ("prompt", pa.large_string()),
             ("think", pa.large_string()),
@@ -117,7 +138,8 @@ def select(
         correct = [r for r in given if verdicts[r.id].outcome == Outcome.CORRECT]
         passing = [r for r in correct if r.id not in faults]
         if passing:
-            samples.append(_sample(problem, _preferred(passing, rules), given, verdicts))
+            found = measured(given, verdicts, rules.pass_rate)
+            samples.append(_sample(problem, _preferred(passing, rules), given, verdicts, found))
         else:
             dropped.append(_lost(problem, given, correct, verdicts, faults, unasked))
     return samples, dropped
@@ -157,17 +179,25 @@ def _judged(given: list[Response], verdicts: Mapping[str, Verdict]) -> list[dict
     return [{"outcome": v.outcome, "extracted": (v.extracted or "")[:200], "detail": v.detail[:300]} for v in chosen]
 
 
-def _sample(problem: Problem, chosen: Response, given: list[Response], verdicts: Mapping[str, Verdict]) -> Sample:
+def _sample(
+    problem: Problem, chosen: Response, given: list[Response], verdicts: Mapping[str, Verdict], found: Measured
+) -> Sample:
     verdict = verdicts[chosen.id]
     outcomes = Counter(verdicts[response.id].outcome for response in given)
-    record = problem.as_record()
+    record, labels = problem.as_record(), labels_of(problem)
     think = chosen.think or ""
     turn = f"<think>{think}</think>\n<answer>{chosen.answer}</answer>"
     return Sample(
         id=problem.id,
         source=problem.source,
         category=problem.category,
-        language=str(problem.info.get("language", "")),
+        category_label=labels.get("category"),
+        difficulty=labels.get("difficulty"),
+        difficulty_by_pass_rate=found.difficulty,
+        pass_rate=found.pass_rate,
+        quality=labels.get("quality"),
+        language=labels.get("language"),
+        n_prompt_tokens=labels.get("n_prompt_tokens"),
         messages=[
             *problem.history,
             {"role": "user", "content": problem.prompt},
@@ -210,13 +240,8 @@ def unsolved(problems: Iterable[Problem], verdicts: Iterable[Verdict]) -> list[P
     return [problem for problem in problems if not outcomes[problem.id] & closed]
 
 
-def source_traces(problem: Problem, models: Container[str] | None = None) -> list[Response]:
-    """The responses that came with a problem.
-
-    Args:
-        problem: with its traces.
-        models: only those of these models; None: all.
-    """
+def source_traces(problem: Problem) -> list[Response]:
+    """The responses that came with a problem."""
     return [
         Response(
             id=digest("trace", problem.id, index, trace["think"], trace["answer"]),
@@ -232,5 +257,4 @@ def source_traces(problem: Problem, models: Container[str] | None = None) -> lis
             completion_tokens=None,
         )
         for index, trace in enumerate(problem.traces)
-        if models is None or trace["model"] in models
     ]

@@ -9,9 +9,7 @@ from tracemill.schema import digest, normalise_prompt
 
 # Letters and digits of any script; CJK has no spaces, so each ideograph, kana or hangul syllable is a word of its own.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
-_CJK = re.compile(r"[\u3400-\u9fff]")
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_LETTER = re.compile(r"[^\W\d_]")
 
 
 def words(text: str) -> list[str]:
@@ -34,17 +32,6 @@ def exact_text(prompt: str) -> str:
 def exact_key(prompt: str) -> str:
     """Digest of :func:`exact_text`."""
     return digest("exact", exact_text(prompt))
-
-
-def language(text: str) -> str:
-    """``zh`` when ideographs are at least three in ten letters, else ``en``; ``other`` when mostly another script."""
-    letters = _LETTER.findall(text)
-    if not letters:
-        return "other"
-    if len(_CJK.findall(text)) >= 0.3 * len(letters):
-        return "zh"
-    latin = sum(letter.isascii() for letter in letters)
-    return "en" if latin >= 0.7 * len(letters) else "other"
 
 
 def last_boxed(text: str) -> str | None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from tracemill.ledger import Completion, request_key
 from tracemill.schema import Outcome, Verdict
 from tracemill.teacher import Refusal, Request
+from tracemill.untrusted_text import blocks, conversation, ending
 from tracemill.verdicts import JUDGE
 from verifiers.answer_words import why_missing
-from verifiers.untrusted_text import blocks, conversation, ending
 
 if TYPE_CHECKING:
     from tracemill.recipe_judge import Judge

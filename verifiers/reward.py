@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from tracemill.ledger import request_key
 from tracemill.teacher import Request
 from tracemill.teacher_dialect import PoolingDialect
+from tracemill.untrusted_text import defused
 from verifiers.scores import Marks
-from verifiers.untrusted_text import defused
 
 if TYPE_CHECKING:
     from tracemill.recipe_judge import Reward

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from tracemill.ledger import request_key
 from tracemill.teacher import Request
 from tracemill.teacher_dialect import ChatDialect
+from tracemill.untrusted_text import blocks, conversation, ending
 from verifiers.scores import Marks
-from verifiers.untrusted_text import blocks, conversation, ending
 
 if TYPE_CHECKING:
     from tracemill.recipe_judge import Rubric
@@ -70,7 +70,7 @@ class RubricScorer:
         """The three marks and their sum over 12, if the reply is exactly that."""
         try:
             found = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter of ten thousand brackets
             return None
         if not isinstance(found, dict) or set(found) != set(ATTRIBUTES):
             return None

@@ -1,0 +1,106 @@
+"""Labels: those that need no model, those of the models that the recipe names, and who stays by them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydantic import Field
+
+from tasks.asking import ask
+from tasks.stage import Produced, Work, split, stage
+from tracemill.downsampling import downsample
+from tracemill.errors import RecipeError
+from tracemill.label_counts import count_labels
+from tracemill.labels import answered, labels_request, with_labels
+from tracemill.languages import language
+from tracemill.recipe_label import Label, Labeller
+from tracemill.recipe_section import Section
+from tracemill.schema import Problem
+from tracemill.token_length import ESTIMATE, count_tokens, estimated_tokens
+
+
+class Measure(Section):
+    """What labels without a model depend on.
+
+    Attributes:
+        tokenizer: its file, or None for an estimate.
+        sha256: of that file.
+    """
+
+    tokenizer: str | None = Field(default=None, json_schema_extra={"operational": True})
+    sha256: str | None = None
+
+
+def measure_plan(settings: Label, data_dir: str) -> Measure:
+    """The section of :func:`label_shard`.
+
+    Raises:
+        RecipeError: the tokenizer's file cannot be read.
+    """
+    if settings.tokenizer is None:
+        return Measure()
+    file = Path(data_dir, settings.tokenizer)
+    try:
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise RecipeError(
+            "label.tokenizer cannot be read",
+            got=str(error),
+            expected="a tokenizer.json, relative to data_dir",
+            remedy="download the teacher's tokenizer.json, or leave the setting out: lengths are estimated then",
+        ) from error
+    return Measure(tokenizer=str(file), sha256=sha256)
+
+
+@stage("label", version=2)
+def label_shard(work: Work) -> Produced:
+    """Labels that need no model: language and number of tokens."""
+    problems = work.rows(Problem, "problems")
+    plan: Measure = work.section
+    counts = _tokens([problem.prompt for problem in problems], plan)
+    counted_by = f"tokenizer@{plan.sha256[:12]}" if plan.sha256 else ESTIMATE
+    labelled = [
+        with_labels(
+            problem,
+            {"language": language(problem.prompt), "n_prompt_tokens": n_tokens, "tokens_by": counted_by},
+        )
+        for problem, n_tokens in zip(problems, counts, strict=True)
+    ]
+    return _all(labelled, ("language", "n_prompt_tokens"))
+
+
+def _tokens(prompts: list[str], plan: Measure) -> list[int]:
+    if plan.tokenizer is None:
+        return [estimated_tokens(prompt) for prompt in prompts]
+    return count_tokens(prompts, plan.tokenizer)
+
+
+class LabelRound(Section):
+    """What a model's labels depend on."""
+
+    labeller: Labeller
+    ledger: str = Field(json_schema_extra={"operational": True})
+
+
+@stage("label_by_model", version=1)
+def label_by_model_shard(work: Work) -> Produced:
+    """Asks one model about every problem; what it does not say is an empty label, and the row stays."""
+    plan: LabelRound = work.section
+    problems = work.rows(Problem, "problems")
+    answers = ask([labels_request(problem, plan.labeller) for problem in problems], plan.labeller, plan.ledger)
+    labelled = [answered(problem, answer, plan.labeller) for problem, answer in zip(problems, answers, strict=True)]
+    return _all(labelled, plan.labeller.labels)
+
+
+def _all(problems: Sequence[Problem], labels: Iterable[str]) -> Produced:
+    return split(len(problems), problems, Problem, [], labels=count_labels(problems, labels))
+
+
+@stage("downsample", version=1)
+def downsample_shard(work: Work) -> Produced:
+    """Drops what the recipe does not want, and thins out what there is too much of."""
+    problems = work.rows(Problem, "problems")
+    kept, dropped = downsample(problems, work.section)
+    return split(len(problems), kept, Problem, dropped)

@@ -1,0 +1,101 @@
+"""How labels are distributed: counts by label and value, over problems or over published rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from tracemill.labels import labels_of
+from tracemill.recipe_label import VALUES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tracemill.manifest import Manifest
+    from tracemill.schema import Problem
+    from tracemill.selection import Sample
+
+Counts = dict[str, dict[str, int]]
+
+# Label -> column of the published rows.
+COLUMNS: Final = {
+    "category": "category_label",
+    "difficulty": "difficulty",
+    "difficulty_by_pass_rate": "difficulty_by_pass_rate",
+    "quality": "quality",
+    "language": "language",
+    "n_prompt_tokens": "n_prompt_tokens",
+}
+NONE: Final = "none"
+_LENGTHS: Final = (32, 64, 128, 256, 512, 1024, 2048, 4096)
+
+
+def count_labels(problems: Iterable[Problem], labels: Iterable[str]) -> Counts:
+    """Counts of each label's values over problems; lengths by steps, a missing label as ``none``."""
+    found = [labels_of(problem) for problem in problems]
+    return {label: dict(Counter(_shown(label, row.get(label)) for row in found)) for label in labels}
+
+
+def count_columns(samples: Iterable[Sample]) -> Counts:
+    """Counts of each label's values over published rows."""
+    rows = list(samples)
+    return {
+        label: dict(Counter(_shown(label, getattr(row, column)) for row in rows)) for label, column in COLUMNS.items()
+    }
+
+
+def summed(counts: Iterable[Mapping[str, Mapping[str, int]]]) -> Counts:
+    """The sum over shards."""
+    total: dict[str, Counter[str]] = {}
+    for shard in counts:
+        for label, values in shard.items():
+            total.setdefault(label, Counter()).update(values)
+    return {label: {value: values[value] for value in ordered(label, values)} for label, values in total.items()}
+
+
+def ordered(label: str, values: Iterable[str]) -> list[str]:
+    """The values in the order in which people read them: levels and lengths rising, others by name, ``none`` last."""
+    known = [str(value) for value in VALUES.get(label.removesuffix("_by_pass_rate"), ())]
+    known += [_length(bound) for bound in (*_LENGTHS, None)] if label == "n_prompt_tokens" else []
+    return sorted(set(values), key=lambda value: (value == NONE, known.index(value) if value in known else -1, value))
+
+
+def _shown(label: str, value: Any) -> str:
+    if value is None:
+        return NONE
+    if label == "n_prompt_tokens":
+        return _length(next((bound for bound in _LENGTHS if value <= bound), None))
+    return str(value)
+
+
+def _length(bound: int | None) -> str:
+    return f"over {_LENGTHS[-1]}" if bound is None else f"up to {bound}"
+
+
+class LabelSummary(NamedTuple):
+    """Counts of labels when problems were labelled, before any was dropped for them, and of the published rows."""
+
+    labelled: Counts
+    published: Counts
+
+
+def label_summary(manifests: Iterable[Manifest]) -> LabelSummary:
+    """Sums what the stages of all shards have counted."""
+    counted = [(manifest.stage, manifest.facts["labels"]) for manifest in manifests if "labels" in manifest.facts]
+    return LabelSummary(
+        labelled=summed(counts for stage, counts in counted if stage != "select"),
+        published=summed(counts for stage, counts in counted if stage == "select"),
+    )
+
+
+def label_table(summary: LabelSummary) -> list[str]:
+    """Markdown lines: every value of every label that was asked for, with its rows."""
+    lines = ["| label | value | labelled | published |", "|---|---|---:|---:|"]
+    for label in COLUMNS:
+        before, after = summary.labelled.get(label, {}), summary.published.get(label, {})
+        if not before and set(after) <= {NONE}:
+            continue
+        for value in ordered(label, [*before, *after]):
+            n_before = f"{before.get(value, 0):,}" if before else ""
+            lines.append(f"| {label} | {value} | {n_before} | {after.get(value, 0):,} |")
+    return lines
