@@ -190,7 +190,7 @@ def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str,
         plan = Calibration(
             scored=scored,
             teacher=recipe.distill.teacher,
-            reuse_traces=recipe.distill.reuse_traces,
+            reused=recipe.reused,
             limit=recipe.distill.limit,
             verify=recipe.verify,
             ledger=context.ledger,

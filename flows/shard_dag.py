@@ -22,12 +22,12 @@ from tasks.curate import (
     drop_duplicates_shard,
     sign_shard,
 )
-from tasks.distill import DistillRound, distill_shard, reuse_traces_shard
+from tasks.distill import DistillRound, Reuse, distill_shard, reuse_traces_shard
 from tasks.judge import quality_shard, select_shard
 from tasks.label import LabelRound, Measure, downsample_shard, label_by_model_shard, label_shard
 from tasks.score import ScoreRound, reward_shard, rubric_shard
 from tasks.second_look import JudgeRound, judge_shard
-from tasks.stage import NoSettings, Stage
+from tasks.stage import Stage
 from tasks.verify import verify_shard
 from tracemill.recipe_judge import ModelJudged
 from tracemill.recipe_section import Section
@@ -109,8 +109,9 @@ def distill_chain(
         history = history.then((yield Step(apply_limit_shard, recipe.distill, inputs)))
     problems = history.current
     rounds = Rounds(problems, verifications(recipe, cuts, ledger))
-    if recipe.distill.reuse_traces:
-        rounds = yield from rounds.judge((yield Step(reuse_traces_shard, NoSettings(), {"problems": problems})))
+    if recipe.reused:
+        reuse = Step(reuse_traces_shard, Reuse(models=recipe.reused), {"problems": problems})
+        rounds = yield from rounds.judge((yield reuse))
     for number in range(recipe.distill.max_rounds):
         plan = DistillRound(
             teacher=recipe.distill.teacher,

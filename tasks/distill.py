@@ -24,11 +24,17 @@ from tracemill.teacher import Refusal, Request, build_request, shared_teacher
 UNASKED = pa.schema([("problem_id", pa.string()), ("reason", pa.string()), ("message", pa.large_string())])
 
 
-@stage("reuse", version=1)
+class Reuse(Section):
+    """Whose traces may stand for the teacher's."""
+
+    models: tuple[str, ...]
+
+
+@stage("reuse", version=2)
 def reuse_traces_shard(work: Work) -> Produced:
-    """The traces of a shard's problems as responses."""
+    """The traces of a shard's problems as responses: those of the models that the recipe names."""
     problems = work.rows(Problem, "problems")
-    responses = [response for problem in problems for response in source_traces(problem)]
+    responses = [response for problem in problems for response in source_traces(problem, work.section.models)]
     return Produced({"responses": table_of(Response, responses)}, len(responses), len(responses))
 
 
@@ -91,10 +97,10 @@ def distill_shard(work: Work) -> Produced:
 
 
 def first_responses(
-    problems: Sequence[Problem], teacher: Teacher, ledger: str, *, reuse_traces: bool
+    problems: Sequence[Problem], teacher: Teacher, ledger: str, reused: tuple[str, ...]
 ) -> list[Response]:
-    """What the first round has to say about each problem: its own traces, or else the teacher's first sample."""
-    traced = {problem.id: source_traces(problem) for problem in problems if reuse_traces and problem.traces}
+    """What the first round has to say about each problem: traces by models of ``reused``, or the first sample."""
+    traced = {problem.id: traces for problem in problems if (traces := source_traces(problem, reused))}
     asked = [problem for problem in problems if problem.id not in traced]
     answers = _complete([build_request(problem, teacher, sample_index=0) for problem in asked], teacher, ledger)
     answered = [

@@ -81,18 +81,18 @@ class Calibration(Section):
 
     Attributes:
         limit: only the first so many problems are distilled.
-        reuse_traces: traces that came along are scored; problems without one are answered by the teacher.
+        reused: traces of these models are scored; problems without one are answered by the teacher.
     """
 
     scored: Reward | Rubric
     teacher: Teacher
-    reuse_traces: bool
+    reused: tuple[str, ...]
     limit: int | None
     verify: Verify
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("calibrate", version=1)
+@stage("calibrate", version=2)
 def calibrate(work: Work) -> Produced:
     """The cut of a score, from the first answers to the calibration problems; rows are answers. See tracemill/cuts.py.
 
@@ -100,7 +100,7 @@ def calibrate(work: Work) -> Produced:
     """
     plan: Calibration = work.section
     problems = _calibration_problems(work, plan)
-    responses = first_responses(problems, plan.teacher, plan.ledger, reuse_traces=plan.reuse_traces)
+    responses = first_responses(problems, plan.teacher, plan.ledger, plan.reused)
     rules = {verdict.response_id: verdict for verdict in verdicts_on(problems, responses, plan.verify)}
     scorer = scorer_of(plan.scored)
     asked = _open(problems, responses, rules, plan.scored)

@@ -10,10 +10,23 @@ import pyarrow as pa
 import pytest
 from adapted_rows import adapted, one, reason
 
-from tracemill.errors import RecipeError
+from tracemill.errors import RecipeError, UnknownLayoutError
 from tracemill.recipe_file import parse_recipe
 from tracemill.recipe_source import Source
 from tracemill.sources.collect import collect, raw_tables
+from tracemill.sources.layouts import LAYOUTS
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_columns_of_another_layout_are_refused(layout: str) -> None:
+    """A source none of whose rows has a layout's columns stops the run, with the columns found and those expected."""
+    with pytest.raises(UnknownLayoutError) as refused:
+        adapted([{"colour": "red", "weight": 3}] * 2, layout)
+    assert refused.value.got == "columns colour, weight"
+    for alternatives in LAYOUTS[layout].required:
+        assert " or ".join(alternatives) in refused.value.expected
+    assert layout in refused.value.what
+
 
 TESTS = {"kind": "assert", "setup": "", "asserts": ["assert f(1) == 2"]}
 

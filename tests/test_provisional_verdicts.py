@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks import verify as verify_stage
-from tasks.stage import NoSettings
 from tracemill.manifest import Manifest, Shard
 from tracemill.recipe_verify import Sandbox, Verify
 from tracemill.schema import Problem, Response, Row, Verdict, rows_of, table_of
@@ -81,10 +80,10 @@ def test_the_next_run_judges_what_the_sandbox_did_not(
 
 def test_a_stage_without_doubts_is_done_once(tmp_path: Path) -> None:
     """What is not provisional is found under its own key, and nothing is left beside it."""
-    from tasks.distill import reuse_traces_shard
+    from tasks.distill import Reuse, reuse_traces_shard
 
     store = Store(str(tmp_path))
     inputs = {"problems": store.write_table(table_of(Problem, PROBLEMS))}
-    manifest = reuse_traces_shard.perform(store, NoSettings(), inputs)
+    manifest = reuse_traces_shard.perform(store, Reuse(models=("deepseek-r1",)), inputs)
     assert store.find("reuse", manifest.key) == manifest
     assert store.find("reuse-provisional", manifest.key) is None

@@ -102,3 +102,10 @@ def test_api_key_is_never_shown() -> None:
     recipe = parse_recipe(RAW, ["distill.teacher.api_key=hush"])
     assert "hush" not in repr(recipe)
     assert "hush" not in str(recipe.content())
+
+
+def test_whose_traces_are_reused() -> None:
+    """R1's, unless the recipe names other models; nobody's where it reuses none."""
+    assert parse_recipe(RAW).reused == ("deepseek-r1",)
+    assert parse_recipe(RAW, ["distill.reuse_models=[deepseek-r1, qwq-32b]"]).reused == ("deepseek-r1", "qwq-32b")
+    assert parse_recipe(RAW, ["distill.reuse_traces=false"]).reused == ()

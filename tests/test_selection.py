@@ -110,6 +110,15 @@ def test_quality(changes: dict[str, object], reason: str | None) -> None:
     assert fault_of(response(PROBLEM, "r", **changes), Quality()) == reason
 
 
+def test_traces_of_other_models_are_not_reused() -> None:
+    """Traces are told apart by who wrote them; a trace keeps its number and id, whichever are asked for."""
+    traces = [{"model": name, "think": "t", "answer": "a", "fault": None} for name in ("gemini", "deepseek-r1")]
+    problem = dataclasses.replace(PROBLEM, traces=traces)
+    assert source_traces(problem, ("deepseek-r1",)) == source_traces(problem)[1:]
+    assert [trace.model for trace in source_traces(problem, ("gemini",))] == ["gemini"]
+    assert source_traces(problem, ()) == []
+
+
 def test_source_traces_have_ids_of_their_own() -> None:
     """Every trace of a row is a response, told apart by its text."""
     traces = [{"model": "r1", "think": "t", "answer": text, "fault": None} for text in ("a", "b")]

@@ -25,6 +25,10 @@ PIECES = st.sampled_from(
         "Half",
         "sin",
         "tw",
+        "**",
+        "'",
+        "ABC",
+        "a",
     ]
 )
 TEXTS = st.lists(PIECES, max_size=30).map("".join) | st.text(max_size=40)
@@ -80,13 +84,17 @@ def test_values_are_datasketchs(texts: list[str]) -> None:
     [
         ("He paid $1,234.50 for 3 of 12,34", ["1234.50", "3", "12", "34"]),
         ("1,234,5678", ["1234", "5678"]),
-        (r"-\frac{1}{2} - (x-y)", ["-", "1", "2", "-"]),
+        (r"-\frac{1}{2} - (x-y)", ["-", "1", "2", "-", "x", "-", "y"]),
         ("twenty-two well-known facts", ["20", "2"]),
-        ("Find the LARGEST n! ≤ 10²", ["largest", "!", "<", "=", "10", "^", "2"]),
-        ("a_1 = b2", ["1", "=", "2"]),
+        ("Find the LARGEST n! ≤ 10²", ["largest", "n", "!", "<", "=", "10", "^", "2"]),
+        ("a_1 = b2", ["1", "=", "b", "2"]),
+        ("**Note**: 2**3, (a)**(b), x ** y", ["2", "*", "*", "3", "*", "*", "b", "x", "y"]),
+        ("Find b if a = I. Let's see, don't", ["b", "="]),
+        ("the letters of PAPA; triangle ABC and NASA's", ["papa", "abc", "nasa"]),
+        ("A-B, x - y, T-shirt, x-axis", ["-", "b", "x", "-", "y", "t", "x"]),
         ("none", []),
     ],
 )
 def test_quantities(text: str, expected: list[str]) -> None:
-    """What sets maths problems apart: numbers in one form, operators, and words that turn a question round."""
+    """What sets maths problems apart: numbers in one form, operators, names, and words that turn a question round."""
     assert quantities(text) == expected

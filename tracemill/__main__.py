@@ -1,4 +1,4 @@
-"""``python -m tracemill why ID [--run DIR]``: what happened to one row of a finished run."""
+"""Commands about recipes and finished runs: ``python -m tracemill why ID``, ``python -m tracemill pin RECIPE``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tracemill.errors import TracemillError
+from tracemill.pin_recipe import pin, render
 from tracemill.why import story
 
 
@@ -15,17 +16,40 @@ def main() -> int:
     """Runs the command; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tracemill", description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    why = commands.add_parser("why", help="everything that happened to one row")
-    why.add_argument("id", metavar="ID", help="content id of a problem, or its first characters")
-    why.add_argument("--run", metavar="DIR", help="the run's directory (default: the newest below runs/)")
+    _add_why(commands.add_parser("why", help="everything that happened to one row"))
+    _add_pin(commands.add_parser("pin", help="fix the Hub datasets of a recipe to their present commits"))
     arguments = parser.parse_args()
     try:
-        for record in story(_run_of(arguments.run), arguments.id):
-            print(json.dumps(record, indent=2, ensure_ascii=False))
+        status: int = arguments.run_command(arguments)
     except TracemillError as error:
         print(error, file=sys.stderr)
         return 1
+    return status
+
+
+def _add_why(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="content id of a problem, or its first characters")
+    parser.add_argument("--run", metavar="DIR", help="the run's directory (default: the newest below runs/)")
+    parser.set_defaults(run_command=_why)
+
+
+def _why(arguments: argparse.Namespace) -> int:
+    for record in story(_run_of(arguments.run), arguments.id):
+        print(json.dumps(record, indent=2, ensure_ascii=False))
     return 0
+
+
+def _add_pin(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", help="YAML file; revisions are written into it, all else stays")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be written")
+    parser.add_argument("--update", action="store_true", help="also move what has a commit to the newest one")
+    parser.set_defaults(run_command=_pin)
+
+
+def _pin(arguments: argparse.Namespace) -> int:
+    pins = pin(arguments.recipe, update=arguments.update, dry_run=arguments.dry_run)
+    print(render(pins, dry_run=arguments.dry_run))
+    return int(any(each.error is not None for each in pins))
 
 
 def _run_of(given: str | None) -> Path:

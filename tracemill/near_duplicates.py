@@ -169,7 +169,7 @@ def _gathered(kept: list[pa.Table], batch: Iterable[pa.Table], settings: Dedupli
         labels.append(table.select(SIGNATURES.names[:6]))
         keys.append(table["exact_key"])
         numbers.append(_fixed(table["numbers_key"], np.uint64, 2)[:, 0].copy())
-        values.append(_fixed(table["minhash"].cast(pa.binary(4 * n_perm)), np.uint32, n_perm).copy())
+        values.append(_fixed(table["minhash"].cast(pa.binary(4 * n_perm)), np.uint32, n_perm))
     if not labels:
         return [], _Rows(
             SIGNATURES.empty_table(), np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros((0, n_perm), np.uint32), 0

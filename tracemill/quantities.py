@@ -1,14 +1,18 @@
-"""What sets maths problems apart that are worded alike: their numbers, operators and turning words, in order."""
+"""What sets maths problems apart that are worded alike: numbers, operators, names and turning words, in order."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-# Numbers with their decimals, operators, and words. Hyphens join words, so a minus counts only before a number or a
-# bracket.
+# Numbers with their decimals, Markdown's bold, operators, and words. Hyphens join words, so a minus counts only before
+# a number, a bracket or a single letter; two stars are a power only between operands; what follows an apostrophe is no
+# name.
+_BOLD = "**"
 _QUANTITY = re.compile(
-    r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)*|\d+(?:\.\d+)*|-(?=[ \t\n]*[\d(\\])|[+*/^=<>|!]|[a-z]+", re.ASCII
+    r"\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)*|\d+(?:\.\d+)*|-(?=[ \t\n]*(?:[\d(\\]|[A-Za-z](?![A-Za-z])))"
+    r"|(?<![\w)])\*\*|\*\*(?![\w(])|[+*/^=<>|!]|(?:(?<=[A-Za-z])')?[A-Za-z]+",
+    re.ASCII,
 )
 _UNITS = (
     "zero two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -33,14 +37,23 @@ APART_WORDS = _NUMBER_WORDS | {word: word for word in _TURNING_WORDS.split()}
 
 
 def quantities(prompt: str) -> list[str]:
-    """Numbers, operators and turning words in their order: maths problems that differ in them are not the same.
+    """Numbers, operators, names and turning words in their order: maths problems that differ in them are not the same.
 
-    Operators too, since words alone take arccos(-1) for arccos(1); and words such as *largest* and *smallest*. Numbers
-    in words count as numbers, so that "3 apples" and "three apples" are the same.
+    Operators too, since words alone take arccos(-1) for arccos(1); names, that is single letters and words in capitals,
+    since "find b" is not "find c" and the letters of MISSISSIPPI are not those of CIRCLE; and words such as *largest*
+    and *smallest*. Numbers in words count as numbers, so that "3 apples" and "three apples" are the same.
     """
-    found = _QUANTITY.findall(ascii_text(prompt).lower())
-    tokens = (APART_WORDS.get(token, "") if token[0].isalpha() else token.replace(",", "") for token in found)
-    return [token for token in tokens if token]
+    tokens = map(_counted, _QUANTITY.findall(ascii_text(prompt)))
+    return [token for token in tokens if token not in ("", _BOLD)]
+
+
+def _counted(token: str) -> str:
+    """What a token counts as; "" if it does not. The letters a and i are words more often than names."""
+    if not token[-1].isalpha():
+        return token.replace(",", "")
+    lowered = token.lower()
+    is_name = lowered not in ("a", "i") if len(token) == 1 else token.isalpha() and token.isupper()
+    return APART_WORDS.get(lowered, lowered if is_name else "")
 
 
 def ascii_text(text: str) -> str:
@@ -65,5 +78,8 @@ class _AsciiForms(dict[int, str]):
 
 
 _ASCII = _AsciiForms(
-    {ord(sign): form for sign, form in {"−": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/", "≤": "<=", "≥": ">="}.items()}
+    {
+        ord(sign): form
+        for sign, form in {"−": "-", "×": "*", "·": "*", "⋅": "*", "÷": "/", "≤": "<=", "≥": ">=", "’": "'"}.items()
+    }
 )

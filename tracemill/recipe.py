@@ -29,7 +29,12 @@ class Distill(Section):
     """Reuse traces that came with a row, then ask the teacher for what is still unsolved."""
 
     teacher: Teacher
-    reuse_traces: bool = True
+    reuse_traces: bool = Field(default=True, description="Verify the traces that came with a row before asking.")
+    reuse_models: tuple[str, ...] = Field(
+        default=("deepseek-r1",),
+        min_length=1,
+        description="Whose traces may stand for the teacher's; all others are as good as none. P1 reuses R1's.",
+    )
     samples_per_round: Positive = 1
     max_rounds: Positive = Field(default=1, description="Rounds of samples until one passes.")
     limit: Positive | None = Field(
@@ -104,6 +109,11 @@ class Recipe(Section):
     select: Select = Select()
     export: Export = Export()
     run: Run = Run()
+
+    @property
+    def reused(self) -> tuple[str, ...]:
+        """Models whose traces are reused; none where the recipe says so."""
+        return self.distill.reuse_models if self.distill.reuse_traces else ()
 
     @field_validator("sources")
     @classmethod

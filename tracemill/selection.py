@@ -14,7 +14,7 @@ from tracemill.schema import Dropped, Origin, Outcome, Problem, Response, Row, V
 from tracemill.verdicts import settled_by_response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from tracemill.recipe import Select
 
@@ -240,8 +240,13 @@ def unsolved(problems: Iterable[Problem], verdicts: Iterable[Verdict]) -> list[P
     return [problem for problem in problems if not outcomes[problem.id] & closed]
 
 
-def source_traces(problem: Problem) -> list[Response]:
-    """The responses that came with a problem."""
+def source_traces(problem: Problem, models: Container[str] | None = None) -> list[Response]:
+    """The responses that came with a problem.
+
+    Args:
+        problem: with its traces.
+        models: only those of these models; None: all.
+    """
     return [
         Response(
             id=digest("trace", problem.id, index, trace["think"], trace["answer"]),
@@ -257,4 +262,5 @@ def source_traces(problem: Problem) -> list[Response]:
             completion_tokens=None,
         )
         for index, trace in enumerate(problem.traces)
+        if models is None or trace["model"] in models
     ]

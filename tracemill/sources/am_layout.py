@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.schema import Category
 from tracemill.sources.choices import is_choice
 from tracemill.sources.criteria import TEST_KINDS
 from tracemill.sources.draft import Draft, MalformedRowError
-from tracemill.sources.trace_encodings import R1, tagged_trace
+from tracemill.sources.trace_encodings import GEMINI_THINKING, R1, UNKNOWN_MODEL, tagged_trace
 
 if TYPE_CHECKING:
     from tracemill.recipe_source import Source
+
+
+# Response sources whose traces, as far as they came along, were not written by R1.
+_NOT_R1: Final = {"data_ablation_full59K": GEMINI_THINKING, "limo": UNKNOWN_MODEL}
 
 
 def am(row: dict[str, Any], source: Source) -> Draft:
@@ -58,7 +62,8 @@ def _category(prompt: object, reference: object, tests: object, source: Source) 
 
 
 def _trace(turn: dict[str, Any]) -> dict[str, Any]:
-    return tagged_trace(R1, str(turn.get("content") or ""), source=_info(turn).get("source"))
+    source = _info(turn).get("source")
+    return tagged_trace(_NOT_R1.get(str(source), R1), str(turn.get("content") or ""), source=source)
 
 
 def _tests(case: object) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from tracemill.schema import Category
 from tracemill.sources.draft import MalformedRowError
 
 TEST_KINDS: Final = ("stdio", "call", "assert", "script")
+NO_REFERENCE: Final = frozenset({"", "proof", "notfound", "not found"})
 
 
 def tests_of(value: object) -> dict[str, Any] | None:
@@ -82,6 +83,25 @@ def category_of(value: object, *, named: bool) -> Category | None:
     if named and value is not None and value != "":
         raise _malformed("category", value, f"one of {', '.join(Category)}")
     return None
+
+
+def reference_of(value: object) -> object:
+    """A reference column's value, or None where what stands there says that there is none (NuminaMath's words)."""
+    if isinstance(value, str) and value.strip().lower() in NO_REFERENCE:
+        return None
+    return value
+
+
+def said(row: dict[str, Any], *columns: str, **renamed: str) -> dict[str, Any]:
+    """What a row says in some columns, for ``Draft.info``: those with a value, under their name or another one.
+
+    Args:
+        row: of the source.
+        columns: that keep their names.
+        renamed: name in ``info`` -> column.
+    """
+    wanted = {name: name for name in columns} | renamed
+    return {name: row[column] for name, column in wanted.items() if row.get(column) not in (None, "", [])}
 
 
 def _parsed(value: object, name: str) -> object:

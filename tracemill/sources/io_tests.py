@@ -32,6 +32,14 @@ def io_tests(value: object) -> dict[str, Any] | None:
     return _calls(str(entry_point), inputs, outputs) if entry_point else _streams(inputs, outputs)
 
 
+def naming_entry_point(prompt: str, tests: dict[str, Any] | None) -> str:
+    """The prompt with the name of the function that its tests call, where it does not name it itself."""
+    name = (tests or {}).get("entry_point")
+    if not isinstance(name, str) or name in prompt:
+        return prompt
+    return f"{prompt.rstrip()}\n\nCall the function {name}."
+
+
 def _streams(inputs: list[object], outputs: list[object]) -> dict[str, Any]:
     cases = [{"stdin": _text(given), "stdout": _text(said)} for given, said in zip(inputs, outputs, strict=True)]
     return {"kind": "stdio", "language": "python", "cases": cases}

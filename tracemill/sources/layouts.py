@@ -13,6 +13,9 @@ from tracemill.sources.am_layout import am
 from tracemill.sources.code_layouts import CONTEST_TESTS, code_contests, humaneval, mbpp
 from tracemill.sources.criteria import category_of, constraint, constraints_of, history_of, tests_of
 from tracemill.sources.draft import Draft, LayoutAdapter, MalformedRowError
+from tracemill.sources.maths_layouts import MATHS_LAYOUTS
+from tracemill.sources.mixed_layouts import MIXED_LAYOUTS
+from tracemill.sources.s1_layout import S1_LAYOUTS
 from tracemill.text import last_boxed
 
 if TYPE_CHECKING:
@@ -107,4 +110,7 @@ LAYOUTS: dict[str, LayoutAdapter] = {
     "code_contests": LayoutAdapter(required=(("description", "content"), CONTEST_TESTS), adapt=code_contests),
     "ifeval": LayoutAdapter(required=(("prompt",), ("instruction_id_list",)), adapt=_ifeval),
     "am": LayoutAdapter(required=(("messages",),), adapt=am),
+    **MATHS_LAYOUTS,
+    **S1_LAYOUTS,
+    **MIXED_LAYOUTS,
 }

@@ -11,7 +11,22 @@ from typing import Any, Final
 from tracemill.prompts import split_think
 
 R1: Final = "deepseek-r1"
+GEMINI_THINKING: Final = "gemini-2.0-flash-thinking"
+UNKNOWN_MODEL: Final = "unknown"
 _PADDED: Final = "<|begin_of_thought|>"  # Bespoke and OpenThoughts put blank lines inside their tags; R1 did not.
+
+
+def model_named(name: object) -> str:
+    """A model's name in one spelling: without its organisation, in lower case, Gemini's without its date.
+
+    Only R1's own names give ``R1``: its distillations, R1-Zero and later versions are other models.
+    """
+    text = name.rsplit("/", 1)[-1].strip().lower() if isinstance(name, str) else ""
+    if text in {"r1", "deepseek-reasoner"}:
+        return R1
+    if text.startswith(GEMINI_THINKING):
+        return GEMINI_THINKING
+    return text or UNKNOWN_MODEL
 
 
 def tagged_trace(model: str, text: object, **said: object) -> dict[str, Any]:
