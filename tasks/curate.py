@@ -34,7 +34,7 @@ def clean_shard(work: Work) -> Produced:
     return split(len(problems), kept, Problem, dropped)
 
 
-@stage("sign", version=2)
+@stage("sign", version=3)
 def sign_shard(work: Work) -> Produced:
     """Signatures for the duplicate step."""
     signatures = sign(work.table("problems"), work.section)

@@ -81,12 +81,13 @@ def test_other_numbers_are_another_problem() -> None:
         {"source": "a"},
         {"source": "b", "reference_answer": "1"},
         {"source": "b", "reference_answer": None, "tests": {"kind": "assert"}},
-        {"source": "b", "reference_answer": None, "traces": [{}]},
+        {"source": "b", "reference_answer": None, "traces": [{"model": "deepseek-r1"}]},
     ],
 )
 def test_representative_by_priority(better: dict[str, object]) -> None:
-    """Source priority first, then a reference, tests, a trace."""
-    worse = problem(LONG, source="b", reference_answer=None, id="0")
+    """Source priority first, then a reference, tests, a trace of R1's; another model's is none."""
+    told = [{"model": "gemini", "think": '"model":"deepseek-r1"'}]
+    worse = problem(LONG, source="b", reference_answer=None, traces=told, id="0")
     best = problem(LONG + " ", **(better | {"id": "1"}))
     assert decided(run([[worse], [best]])) == [("0", "exact_duplicate", "1")]
 

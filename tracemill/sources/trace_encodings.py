@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tracemill.prompts import split_think
+from tracemill.schema import json_text
 
 R1: Final = "deepseek-r1"
 GEMINI_THINKING: Final = "gemini-2.0-flash-thinking"
 UNKNOWN_MODEL: Final = "unknown"
+R1_IN_JSON: Final = json_text({"model": R1})[1:-1]  # stands in the column ``traces`` where one of R1's is among them
 _PADDED: Final = "<|begin_of_thought|>"  # Bespoke and OpenThoughts put blank lines inside their tags; R1 did not.
 
 
