@@ -63,10 +63,10 @@ def test_rows_without_gold_say_why() -> None:
         ("math", "unverifiable", "math@2", "bad"),
         ("math", "timeout", "math@2", "bad"),
         ("choice", "incorrect", "choice@1", "bad"),
-        ("code", "correct", "code@1", "good"),
-        ("code", "incorrect", "code@1", "bad"),  # the solution fails the tests
-        ("code", "unverifiable", "code@1", "bad"),  # the tests are broken
-        ("code", "sandbox_error", "code@1", "not_checked"),
+        ("code", "correct", "code@2", "good"),
+        ("code", "incorrect", "code@2", "bad"),  # the solution fails the tests
+        ("code", "unverifiable", "code@2", "bad"),  # the tests are broken
+        ("code", "sandbox_error", "code@2", "not_checked"),
         ("code", "unverifiable", "none@1", "not_checked"),
         ("instruction", "incorrect", "instructions@1", "good"),  # nothing was answered, as it should find
         ("instruction", "correct", "instructions@1", "good"),  # "no commas" holds of nothing

@@ -197,6 +197,7 @@ def test_right_programs_pass_and_wrong_ones_do_not(bench: Bench, kind: str) -> N
         ("def test_it(:\n", "do not compile"),
         ("def helper():\n    assert f(1) == 2\n\ntest = 3\n", "there are no tests"),
         ("def test_it():\n    f(1)\n", "assert nothing"),
+        ("def check(candidate):\n    assert candidate(1) == 2\n", "name no entry_point"),
     ],
 )
 def test_tests_that_cannot_be_run_are_the_problems_fault(bench: Bench, code: str, words: str) -> None:
@@ -204,6 +205,36 @@ def test_tests_that_cannot_be_run_are_the_problems_fault(bench: Bench, code: str
     found = judged(bench, "def f(x): return x + 1", script(code))
     assert (found.outcome, found.score) == ("unverifiable", None)
     assert words in found.detail
+
+
+EMPTY_HANDED = "def f(x):\n    raise StopIteration\n"
+HOLDS_ALL = "class All:\n    def __contains__(self, x): return True\ndef f(x): return All()\n"
+RUNS_OUT = "def f(x):\n    yield from ()\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "line"),
+    [
+        (EMPTY_HANDED, "assert all(map(lambda x: f(x) == x, [1, 2]))"),
+        (EMPTY_HANDED, "assert not [1 for y in map(f, [1, 2]) if y != 5]"),
+        (HOLDS_ALL, "assert 5 in f(3)"),
+        (RUNS_OUT, "assert 5 in f(3)"),
+        (RUNS_OUT, "assert f(3)[0]"),
+    ],
+)
+def test_what_is_true_of_anything_passes_nothing(bench: Bench, program: str, line: str) -> None:
+    """A StopIteration that ends the tests' own loop, what contains everything, and what has no items are not passed."""
+    assert judged(bench, program, asserts(line)).outcome in ("incorrect", "unverifiable")
+
+
+def test_members_are_found_in_what_has_items(bench: Bench) -> None:
+    """A generator is searched, a container asked, and a function's StopIteration seen where the tests expect it."""
+    program = (
+        "class Odd:\n    def __contains__(self, x): return x % 2 == 1\ndef f(x):\n    yield x\ndef g(): return Odd()\n"
+    )
+    assert judged(bench, program, asserts("assert 3 in f(3)", "assert 3 in g() and 4 not in g()")).outcome == "correct"
+    stops = asserts("assert pytest.raises(StopIteration, f, 1)", setup="import pytest")
+    assert judged(bench, EMPTY_HANDED, stops).outcome == "correct"
 
 
 def test_tests_that_need_the_programs_process_prove_nothing(bench: Bench) -> None:

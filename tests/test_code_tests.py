@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -22,11 +23,13 @@ from verifiers.code_results import CaseResult, Code, fault_of
 from verifiers.code_tests import Judged, conclude, run_tests
 from verifiers.output_comparison import why_different
 from verifiers.program_text import program_in
+from verifiers.sandbox.inside.values import Malformed, encode
 from verifiers.sandbox.protocol import Compiled, Conversation, Limits, NoSandbox, Run, SandboxFailure, Session
-from verifiers.value_comparison import same_value
+from verifiers.value_comparison import same_value, shown
 
 T = TypeVar("T")
 FINE = Run(b"", "", 0, 0, None, out_of_memory=False, cpu_s=0.1, wall_s=0.2, rss_mb=10)
+DEEP: list[Any] = json.loads("[" * 200 + "]" * 200)
 LIMITS = Limits(cpu_s=1, wall_s=3, memory_mb=64, output_bytes=1 << 20)
 
 
@@ -117,7 +120,7 @@ def test_outputs(expected: bytes, got: bytes, same: bool) -> None:
 )
 def test_values(expected: Any, got: Any, same: bool) -> None:
     """Values are compared as JSON has them, with nothing taken for something else."""
-    assert same_value(expected, got, 1e-6) is same
+    assert same_value(expected, encode(got), 1e-6) is same
 
 
 @pytest.mark.parametrize(
@@ -134,6 +137,13 @@ def test_values(expected: Any, got: Any, same: bool) -> None:
         ({"kind": "call", "entry_point": "f", "cases": [{"args": []}]}, "test 1 is not laid out"),
         ({"kind": "assert", "asserts": "assert 1"}, "not laid out as setup, asserts"),
         ({"kind": "script", "code": " "}, "hold no code"),
+        ({"kind": "script", "entry_point": ["f"], "code": "def check(f): assert f()"}, r"entry_point is \['f'\]"),
+        ({"kind": "call", "entry_point": "f(", "cases": [{"args": [], "expected": 1}]}, r"entry_point is 'f\('"),
+        (
+            {"kind": "call", "entry_point": "f", "cases": [{"args": [DEEP], "expected": 1}]},
+            "values of test 1 cannot be",
+        ),
+        ({"kind": "call", "entry_point": "f", "cases": [{"args": [], "expected": [float("nan")]}]}, "values of test 1"),
         (
             {"kind": "stdio", "time_limit_s": 0, "cases": [{"stdout": ""}]},
             "time_limit_s is 0; expected: a number above",
@@ -258,6 +268,42 @@ def test_a_starved_program_gets_a_second_chance() -> None:
     assert asleep.n_runs == 1
 
 
+HASHED_ALIKE = [["int", hex((2**61 - 1) * n)] for n in range(2**17, 2**17 + 200_000)]
+
+
+@pytest.mark.parametrize(
+    "crossed",
+    [
+        ["dict", [[number, 1] for number in HASHED_ALIKE]],
+        ["set", HASHED_ALIKE],
+        ["fraction", "1e999999999"],
+        ["dict", [[["int", hex(10**5000)], 1]]],
+        ["range", "0x0", "0xffffffffffffffffffff", "0x1"],
+    ],
+)
+def test_a_hostile_value_costs_nothing(crossed: Any) -> None:
+    """What a program has written in place of a value is another value, and takes no time to see."""
+    assert not same_value({"1": 1}, crossed, 1e-6)
+    assert not same_value([1], crossed, 1e-6)
+    assert shown(crossed)
+
+
+@pytest.mark.parametrize("crossed", [["list"], [], ["dict", 5], ["float", 5], ["dict", [[1]]], ["int", "x"]])
+def test_a_value_that_is_none_is_malformed(crossed: Any) -> None:
+    """What is no encoded value is said to be none, and breaks nothing."""
+    expected: Any = {"1": 1} if "dict" in crossed else [1] if "list" in crossed else 1
+    with pytest.raises(Malformed):
+        same_value(expected, crossed, 1e-6)
+
+
+def test_long_lines_take_no_time() -> None:
+    """Fences and numbers of a megabyte, made to be read again and again, are read once."""
+    n = 1_000_000
+    assert program_in("~" * n + "`", "python") is None
+    assert program_in("```" + "a" * n + "`", "python") is None
+    assert why_different(b"1.5", b"1" * n + b"x", 1e-6)
+
+
 STOPPED = replace(FINE, stopped="host", signal=9)
 END = {"end": True, "n_tests": 1}
 PASS = {"test": "t", "outcome": "pass", "detail": ""}
@@ -273,6 +319,7 @@ PASS = {"test": "t", "outcome": "pass", "detail": ""}
         (STOPPED, [], "IE"),
         (STOPPED, [END], "RE"),  # there was nothing to test: the program did not load
         (STOPPED, [{"invalid": "no tests"}, END], "IE"),
+        (STOPPED, [{"test": 1, "outcome": ["pass"]}, END], "RE"),  # made up by the tests, which are strangers' too
         (FINE, [PASS, END], "AC RE"),  # it ended by itself: nothing may be missing, and nothing may pass
         (replace(FINE, stopped="cpu", signal=9), [PASS, END], "AC TLE"),
         (replace(FINE, status=3), [END], "RE"),
@@ -291,6 +338,26 @@ class FakeSandbox(NoSandbox):
         future: Future[T | SandboxFailure] = Future()
         future.set_result(work(FakeSession()))
         return future
+
+
+class BrokenSandbox(NoSandbox):
+    """Fails as only a fault of its own code can."""
+
+    def submit(self, work: Callable[[Session], T]) -> Future[T | SandboxFailure]:  # noqa: ARG002
+        future: Future[T | SandboxFailure] = Future()
+        future.set_exception(KeyError("x"))
+        return future
+
+
+def test_a_verifiers_own_fault_costs_one_verdict() -> None:
+    """A verifier that breaks over a row says so as that row's verdict, never a wrong answer, and the others go on."""
+    program = "```python\np\n```"
+    with Bench(Verify(workers=1), sandbox=BrokenSandbox("")) as bench:
+        attempts = [Attempt("a", "code", "?", program, tests=ECHO), Attempt("b", "math", "?", r"\boxed{1}", None, "1")]
+        broken, fine = verify(attempts, bench)
+    assert (broken.outcome, broken.score) == ("unverifiable", None)
+    assert "the verifier broke, which is a fault of its own: KeyError" in broken.detail
+    assert fine.outcome == "correct"
 
 
 def judged(answer: str, tests: dict[str, Any] | None = None, fault: str | None = None) -> Verdict:

@@ -23,7 +23,7 @@ def test_every_category_has_an_entry() -> None:
     assert set(verifiers_for(Verify())) == set(Category)
     assert verifier_versions() == {
         "choice": "choice@1",
-        "code": "code@1",
+        "code": "code@2",
         "instruction": "instructions@1",
         "math": "math@2",
         "other": "none@1",

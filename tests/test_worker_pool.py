@@ -92,6 +92,15 @@ def test_a_memory_hog_is_reported() -> None:
     assert after != first
 
 
+def test_a_job_too_large_for_a_worker_is_reported() -> None:
+    """Arguments beyond the memory limit are the job's own crash; those that fit one by one are not sent together."""
+    with WorkerPool(1, wall_s=20, memory_mb=128) as pool:
+        texts = ["x", "x" * 100_000_000, "xx", *["x" * 8_000_000] * 16]
+        found = list(pool.map("builtins:len", [(text,) for text in texts]))
+    assert found[:3] == [Value(1), Crashed("memory limit of 128 MB reached"), Value(2)]
+    assert found[3:] == [Value(8_000_000)] * 16
+
+
 @pytest.mark.parametrize(
     ("job", "reason"),
     [

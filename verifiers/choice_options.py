@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from verifiers.answer_words import core
+from verifiers.answer_words import MAX_CHARS, core
 from verifiers.math_text import read_number, tidy
 
 if TYPE_CHECKING:
@@ -115,7 +115,9 @@ def _plain(text: str) -> str:
 
 def fold(text: str) -> str:
     """One spelling of a short text: numbers by value, words in lower case without their last stop."""
-    plain = tidy(_plain(text))
+    plain = _plain(text)
+    if len(plain) <= MAX_CHARS:
+        plain = tidy(plain)
     number = read_number(plain)
     if number is not None:
         return str(number.value)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from verifiers.sandbox.inside.values import encode
 from verifiers.sandbox.languages import LANGUAGES
 
 if TYPE_CHECKING:
@@ -68,14 +71,13 @@ def read_tests(tests: object) -> Tests:
     cases = _READERS[kind](tests)
     if not cases:
         raise InvalidTests(f"there are no {kind} tests")
-    entry_point = tests.get("entry_point")
     return Tests(
         kind=kind,
         language=language,
         cases=tuple(cases),
-        entry_point=entry_point if isinstance(entry_point, str) and entry_point else None,
+        entry_point=_entry_point(tests),
         time_limit_s=_number(tests, "time_limit_s"),
-        memory_limit_mb=int(_number(tests, "memory_limit_mb") or 0) or None,
+        memory_limit_mb=math.ceil(_number(tests, "memory_limit_mb") or 0) or None,
     )
 
 
@@ -97,8 +99,8 @@ def _stream(case: dict[str, Any], name: str, number: int) -> bytes:
 
 
 def _call(tests: dict[str, Any]) -> list[Case]:
-    entry_point = tests.get("entry_point")
-    if not isinstance(entry_point, str) or not entry_point:
+    entry_point = _entry_point(tests)
+    if entry_point is None:
         raise InvalidTests("call tests name no entry_point")
     cases = []
     for number, case in _numbered(tests, "cases"):
@@ -106,6 +108,7 @@ def _call(tests: dict[str, Any]) -> list[Case]:
         if not isinstance(args, list) or not isinstance(kwargs, dict) or "expected" not in case:
             raise InvalidTests(f"test {number} is not laid out as args, kwargs, expected")
         request = {"entry_point": entry_point, "args": args, "kwargs": kwargs}
+        _check_values(number, args, kwargs, case["expected"])
         cases.append(Case(request=request, expected=case["expected"]))
     return cases
 
@@ -121,7 +124,31 @@ def _script(tests: dict[str, Any]) -> list[Case]:
     code = tests.get("code")
     if not isinstance(code, str) or not code.strip():
         raise InvalidTests("script tests hold no code")
-    return [Case(plan={"kind": "script", "code": code, "entry_point": tests.get("entry_point")})]
+    return [Case(plan={"kind": "script", "code": code, "entry_point": _entry_point(tests)})]
+
+
+def _entry_point(tests: dict[str, Any]) -> str | None:
+    """A function, or a method as in ``Solution.f``; None where none is named."""
+    name = tests.get("entry_point")
+    if name is None or name == "":
+        return None
+    if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+        raise InvalidTests(f"entry_point is {name!r:.80}; expected: the name of a function")
+    return name
+
+
+def _check_values(number: int, args: list[Any], kwargs: dict[str, Any], expected: Any) -> None:
+    """That arguments can be given to a program, and that it can return what is expected (nothing equals nan).
+
+    Raises:
+        InvalidTests: they cannot, or it cannot.
+    """
+    try:
+        for value in (*args, *kwargs.values()):
+            encode(value)
+        json.dumps(expected, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise InvalidTests(f"the values of test {number} cannot be compared: {error}") from None
 
 
 def _numbered(tests: dict[str, Any], name: str) -> list[tuple[int, dict[str, Any]]]:

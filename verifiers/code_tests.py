@@ -44,7 +44,7 @@ class CodeVerifier:
         settings: section ``verify.code`` of the recipe.
     """
 
-    version: Final = "code@1"
+    version: Final = "code@2"
 
     def __init__(self, settings: CodeTests) -> None:
         self._settings = settings

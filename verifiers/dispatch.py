@@ -6,7 +6,7 @@ from collections import deque
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, Self
 
-from tracemill.errors import UnknownKindError
+from tracemill.errors import TracemillError, UnknownKindError
 from tracemill.recipe_verify import Verify
 from tracemill.schema import Category, Verdict
 from verifiers.choice_answer import ChoiceVerifier
@@ -15,6 +15,7 @@ from verifiers.instructions.verifier import InstructionVerifier
 from verifiers.math_answer import MathVerifier
 from verifiers.protocol import Judgement, Means, Pending, unverifiable
 from verifiers.sandbox.docker_sandbox import DockerSandbox
+from verifiers.worker_main import describe
 from verifiers.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
@@ -88,7 +89,11 @@ class Bench:
                 got=repr(attempt.category),
                 expected=f"one of {', '.join(sorted(self._verifiers))}",
             )
-        return Awaited(attempt, verifier.version, verifier.begin(attempt, self._means))
+        try:
+            begun = verifier.begin(attempt, self._means)
+        except Exception as error:  # noqa: BLE001 - one row must not end a run; see _broken
+            begun = _broken(error)
+        return Awaited(attempt, verifier.version, begun)
 
     def close(self) -> None:
         """Ends what the bench has started."""
@@ -118,7 +123,10 @@ class Awaited:
             VerifierError: no worker can work at all.
         """
         begun = self._begun
-        found = begun.conclude(begun.future.result()) if isinstance(begun, Pending) else begun
+        try:
+            found = begun.conclude(begun.future.result()) if isinstance(begun, Pending) else begun
+        except Exception as error:  # noqa: BLE001 - as above
+            found = _broken(error)
         return Verdict(
             *self._ids, found.outcome, found.score, self._version, found.extracted, found.detail, found.provenance
         )
@@ -127,6 +135,17 @@ class Awaited:
         """Gives up on a verdict that nobody waits for any more."""
         if isinstance(self._begun, Pending):
             self._begun.future.cancel()
+
+
+def _broken(error: Exception) -> Judgement:
+    """The one place where a verifier's own fault over one row becomes data, so that the other rows are judged.
+
+    Raises:
+        TracemillError: it is not about this row: no worker can work at all.
+    """
+    if isinstance(error, TracemillError):
+        raise error
+    return unverifiable(None, f"the verifier broke, which is a fault of its own: {describe(error)}")
 
 
 def verify(attempts: Iterable[Attempt], bench: Bench) -> Iterator[Verdict]:

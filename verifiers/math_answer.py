@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tracemill.prompts import UNCLOSED_THINK
 from tracemill.schema import Outcome
 from verifiers.answer_words import (
+    MAX_CHARS,
     choice_of,
     core,
     split_choice,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 NO_ANSWER: Final = "no answer found in the response"
 _COMPARE = "verifiers.math_symbolic:compare"  # by name: its module imports sympy, which only workers should
-_MAX_CHARS = 2_000  # of a box or a reference; the longest of MATH's 5,000 references has 81
+_SEARCHED_CHARS = 20_000  # of an answer part without a box, in which an answer is looked for; the end counts
 _SIX_PLACES = 2e-6  # two decimals further apart than this cannot round to the same six places
 _FLOAT_DIGITS = 15  # beyond them math-verify's floats and exact decimals part
 
@@ -52,7 +53,7 @@ class MathVerifier:
             return settled or unverifiable(None, "the reference is missing")
         box = last_box(attempt.answer)
         content = box.content if box else None
-        answer = "" if box else attempt.answer
+        answer = "" if box else attempt.answer[-_SEARCHED_CHARS:]
         future = means.pool.submit(_COMPARE, reference, content, answer)
         return Pending(future, lambda result: _conclude(result, reference, content))
 
@@ -79,8 +80,6 @@ def decide(answer: str, reference: str | None, fault: str | None = None) -> Judg
     reason = why_no_answer(reference)
     if reason is not None or reference is None:
         return unverifiable(None, reason or "the reference is missing")
-    if len(reference) > _MAX_CHARS:
-        return unverifiable(None, f"the reference is longer than {_MAX_CHARS} characters")
     if fault == UNCLOSED_THINK:
         return incorrect(None, "the response ends inside its think part")
     box = last_box(answer)
@@ -92,8 +91,8 @@ def decide(answer: str, reference: str | None, fault: str | None = None) -> Judg
 def _decide_box(reference: str, content: str | None) -> Judgement | None:
     if content is None:
         return incorrect(None, f"{NO_ANSWER}: its last box is never closed")
-    if len(content) > _MAX_CHARS:
-        return unverifiable(None, f"the boxed answer is longer than {_MAX_CHARS} characters")
+    if len(content) > MAX_CHARS:
+        return unverifiable(None, f"the boxed answer is longer than {MAX_CHARS} characters")
     gold, target = tidy(core(reference)), tidy(content)
     if not target:
         return incorrect(content, NO_ANSWER)

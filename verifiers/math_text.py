@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*")
+_BARE = re.compile(r"\\?[\w.\-]+")  # what a box without braces holds
 
 _UNICODE = str.maketrans(
     {
@@ -46,7 +47,7 @@ _REWRITES = tuple(
         (r"(?<![0-9A-Za-z]) | (?![0-9A-Za-z])", ""),
     )
 )
-_REPEATING = re.compile(r"(\d+)\.(\d*)\\overline\s*\{?(\d+)\}?$")
+_REPEATING = re.compile(r"(?<!\d)(\d+)\.(\d*)\\overline\s*\{?(\d+)\}?$")
 _WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
 
 
@@ -68,7 +69,7 @@ def last_box(text: str) -> Box | None:
     """
     for match in reversed(list(_BOX.finditer(text))):
         if text[match.end() : match.end() + 1] != "{":
-            token = re.match(r"\\?[\w.\-]+", text[match.end() :])
+            token = _BARE.match(text, match.end())
             if token:
                 return Box(token.group())
             continue

@@ -11,8 +11,9 @@ import math
 import re
 from typing import Final
 
-_FLOAT: Final = re.compile(rb"[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?")
-_NUMBER: Final = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+# Possessive: a token may be a program's sixteen million digits and a letter.
+_FLOAT: Final = re.compile(rb"[-+]?(?:\d++\.\d*+|\.\d++|\d++(?=[eE]))(?:[eE][-+]?\d++)?")
+_NUMBER: Final = re.compile(rb"[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?")
 _WORDS: Final = frozenset((b"yes", b"no"))
 
 

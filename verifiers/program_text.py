@@ -8,7 +8,8 @@ from typing import Final
 from verifiers.sandbox.languages import LANGUAGES
 
 # An opening fence may be indented or quoted in a list; its info string may go on after the language ("python title=…").
-_FENCE: Final = re.compile(r"^[ \t>]*(`{3,}|~{3,})[ \t]*([^\s`]*)[^\n`]*$", re.MULTILINE)
+# Possessive throughout: nothing to go back to, or a line of a million tildes would take for ever.
+_FENCE: Final = re.compile(r"^[ \t>]*+(`{3,}+|~{3,}+)[ \t]*+([^\s`]*+)[^\n`]*+$", re.MULTILINE)
 
 
 def program_in(answer: str, language: str, entry_point: str | None = None) -> str | None:

@@ -42,15 +42,21 @@ def main() -> None:
 
 
 def serve(jobs: int, results: int) -> None:
-    """Answers batches until the end of ``jobs``: one frame when the function is loaded, then one per job."""
-    while (batch := _receive(jobs)) is not None:
-        try:
-            function = load(batch["function"])
-        except Exception as error:  # noqa: BLE001 - the parent raises it
-            _send(results, {"unusable": describe(error)})
+    """Answers until the end of ``jobs``: one frame to a function's name once it is loaded, one to each job of a list.
+
+    Two messages, so that arguments too large for this process are the job's own death and not the function's.
+    """
+    function = load("builtins:print")
+    while (message := _receive(jobs)) is not None:
+        if "function" in message:
+            try:
+                function = load(message["function"])
+            except Exception as error:  # noqa: BLE001 - the parent raises it
+                _send(results, {"unusable": describe(error)})
+            else:
+                _send(results, {"ready": True})
             continue
-        _send(results, {"ready": True})
-        for args in batch["jobs"]:
+        for args in message["jobs"]:
             _send(results, _answer(function, args))
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Handing over 16 jobs at once makes the pipe's cost vanish beside about 1 ms a job; their deadlines stay their own.
 _MAX_BATCH = 16
+_BATCH_CHARS = 4_000_000  # of text in a batch: sixteen answers of ten megabytes would be over a worker's memory
 _CLOSED = "the worker pool was closed under its jobs"
 _START_S = 120.0  # importing sympy takes 1 s; two minutes are for a machine that is busy with everything else
 
@@ -57,6 +58,9 @@ class _Job:
     future: Future[JobResult]
     started: bool = False
     retried: bool = False
+
+    def n_chars(self) -> int:
+        return sum(len(arg) for arg in self.args if isinstance(arg, str))
 
     def start(self) -> bool:
         """Whether the job is still wanted; from then on it cannot be cancelled."""
@@ -160,8 +164,11 @@ class WorkerPool:
             if not self._queue:
                 return []
             fair = -(-len(self._queue) // (2 * self.workers))
-            batch = [self._queue.popleft()]
-            while len(batch) < min(fair, _MAX_BATCH) and self._queue and self._queue[0].function == batch[0].function:
+            function, left, batch = self._queue[0].function, _BATCH_CHARS, list[_Job]()
+            while self._queue and (job := self._queue[0]).function == function:
+                left -= job.n_chars()
+                if batch and (left < 0 or len(batch) >= min(fair, _MAX_BATCH)):
+                    break
                 batch.append(self._queue.popleft())
             return batch
 
@@ -208,14 +215,18 @@ class _Keeper(threading.Thread):
         if not batch:
             return
         try:
-            process = self._begin(batch)
+            process = self._ready(batch[0].function)
         except VerifierError as error:
             for job in batch:
                 job.future.set_exception(error)
             return
+        args = [job.args for job in batch]
         while batch:
             job = batch.popleft()
             try:
+                if args:
+                    process.give(args)
+                    args = []
                 frame = process.receive(self._pool.wall_s)
             except WorkerDied as death:
                 self._replace(batch)
@@ -230,20 +241,21 @@ class _Keeper(threading.Thread):
         if process.n_jobs >= self._pool.jobs_per_process:
             self._discard()
 
-    def _begin(self, batch: deque[_Job]) -> WorkerProcess:
-        """Hands the batch to a process that has loaded its function.
+    def _ready(self, function: str) -> WorkerProcess:
+        """A process that has loaded the function.
 
-        A process that was there may have been ended by someone since; a fresh one that dies or refuses is an error.
+        One that was there may have been ended by someone since; a fresh one that dies or refuses is an error.
 
         Raises:
             VerifierError: no process can be made ready.
         """
-        function, jobs = batch[0].function, [job.args for job in batch]
         while True:
             fresh = self.process is None
             try:
                 process = self.process = self.process or WorkerProcess(self._pool.memory_mb)
-                process.send(function, jobs)
+                if process.function == function:
+                    return process
+                process.load(function)
                 frame = process.receive(_START_S)
                 trouble = "not ready in time" if frame is None else frame.get("unusable")
             except WorkerDied as death:

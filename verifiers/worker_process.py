@@ -41,6 +41,7 @@ class WorkerProcess:
 
     def __init__(self, memory_mb: int) -> None:
         self.n_jobs = 0
+        self.function = ""
         self._memory_mb = memory_mb
         self._buffer = bytearray()
         lifeline, self._lifeline = os.pipe()
@@ -69,13 +70,25 @@ class WorkerProcess:
         """Process id."""
         return self._process.pid
 
-    def send(self, function: str, jobs: list[list[Any]]) -> None:
-        """Hands over a batch; the answers are one frame when the function is loaded, then one per job.
+    def load(self, function: str) -> None:
+        """Has the process load a function, unless it has; then the answer is one frame.
 
         Raises:
             WorkerDied: nobody reads.
         """
-        body = json.dumps({"function": function, "jobs": jobs}).encode()
+        self.function = function
+        self._send({"function": function})
+
+    def give(self, jobs: list[list[Any]]) -> None:
+        """Hands over jobs of the function that is loaded; the answers are one frame each.
+
+        Raises:
+            WorkerDied: nobody reads, or it died of what it read.
+        """
+        self._send({"jobs": jobs})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        body = json.dumps(message).encode()
         view = memoryview(HEADER.pack(len(body)) + body)
         try:
             while view:

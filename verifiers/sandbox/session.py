@@ -78,12 +78,15 @@ class ContainerSession:
         container = self._program(limits.memory_mb)
         container.order(_order("serve", limits), b"null")
         container.order({"do": "channel"}, _framed(request))
-        said, deadline = bytearray(), time.monotonic() + limits.wall_s + _GRACE_S
+        said, stopped, deadline = bytearray(), False, time.monotonic() + limits.wall_s + _GRACE_S
         while (frame := container.receive(deadline)).header["is"] == "channel":
+            if stopped:
+                continue
             said += frame.blob
-            if _n_frames(said) == 2 or len(said) > limits.output_bytes:  # that it is loaded, and the reply
+            if len(_split(said, at_most=2)) == 2 or len(said) > limits.output_bytes:  # it is loaded, and has replied
                 container.order({"do": "stop"})
-        replies = list(_split(said))
+                stopped = True
+        replies = _split(said, at_most=2)
         return _ended(container, frame, limits), _readable(replies[-1]) if replies else None
 
     def converse(self, plan: Mapping[str, Any], limits: Limits) -> Conversation:
@@ -112,7 +115,7 @@ class _Relay:
         self._program, self._tester = program, tester
         self._limits, self._theirs = limits, theirs
         self._said = bytearray()
-        self._n_passed = 0
+        self._n_passed = self._n_told = 0
         self._reports: list[dict[str, Any]] = []
         self._ends: dict[str, Run] = {}
 
@@ -147,17 +150,25 @@ class _Relay:
 
     def _from_tester(self, frame: Frame) -> None:
         if frame.header["is"] == "channel":
+            self._n_told += len(frame.blob)
+            if self._n_told > _MAX_CONVERSATION:
+                self._tester.order({"do": "stop"})
+                return
             self._said += frame.blob
             for text in _split(self._said, consume=True):
-                message = json.loads(text)
-                if "report" in message:
-                    self._reports.append(message["report"])
-                elif "program" not in self._ends:
-                    self._program.order({"do": "channel"}, _LENGTH.pack(len(text)) + text)
+                self._told(text)
             return
         self._ends["tester"] = _ended(self._tester, frame, self._theirs)
         if "program" not in self._ends:
             self._program.order({"do": "stop"})
+
+    def _told(self, text: bytes) -> None:
+        """A report is for us, anything else for the program; what cannot be read, the tests have made up."""
+        message = _readable(text) or {}
+        if isinstance(message.get("report"), dict):
+            self._reports.append(message["report"])
+        elif "program" not in self._ends:
+            self._program.order({"do": "channel"}, _LENGTH.pack(len(text)) + text)
 
 
 def _order(mode: str, limits: Limits) -> dict[str, Any]:
@@ -198,14 +209,11 @@ def _framed(message: Mapping[str, Any]) -> bytes:
     return _LENGTH.pack(len(text)) + text
 
 
-def _n_frames(data: bytearray) -> int:
-    return len(_split(data))
-
-
-def _split(data: bytearray, *, consume: bool = False) -> list[bytes]:
+def _split(data: bytearray, *, at_most: int | None = None, consume: bool = False) -> list[bytes]:
     """The whole frames at the head of what was said on a channel."""
-    texts, start = [], 0
-    while len(data) >= start + _LENGTH.size:
+    texts: list[bytes] = []
+    start = 0
+    while len(data) >= start + _LENGTH.size and len(texts) != at_most:
         end = start + _LENGTH.size + _LENGTH.unpack_from(data, start)[0]
         if len(data) < end:
             break

@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -17,7 +18,7 @@ from verifiers.sandbox.inside.values import decode, encode
 
 _UNARY = ("__len__", "__str__", "__repr__", "__iter__", "__next__", "__int__", "__float__", "__index__", "__neg__",
           "__abs__", "__reversed__", "__enter__", "__invert__", "__round__", "__format__")  # fmt: skip
-_ACCESS = ("__getitem__", "__contains__", "__delitem__", "__setitem__", "__exit__")
+_ACCESS = ("__getitem__", "__delitem__", "__setitem__", "__exit__")
 # Between two objects of the program alone: one that subtracts to nothing is close to everything.
 _AMONG_OBJECTS = ("__add__", "__sub__", "__mul__", "__truediv__", "__floordiv__", "__mod__", "__pow__", "__matmul__",
                   "__and__", "__or__", "__xor__", "__lt__", "__le__", "__gt__", "__ge__")  # fmt: skip
@@ -34,10 +35,12 @@ class Program:
 
     Attributes:
         used_objects: whether anything but plain data has crossed.
+        stops: whether the tests expect StopIteration of a function.
     """
 
     def __init__(self, fd: int) -> None:
         self.used_objects = False
+        self.stops = False
         self._fd = fd
         self._callbacks: list[Any] = []
         self._classes: dict[str, type] = {}
@@ -49,6 +52,7 @@ class Program:
             names: as the program's process described them.
             text: the tests; a module that they do not name is not imported here.
         """
+        self.stops = "StopIteration" in text
         defined: dict[str, Any] = {}
         for name, found in names.items():
             if found["kind"] == "module":
@@ -83,9 +87,16 @@ class Program:
                 channel.send(self._fd, self._called_back(reply))
                 continue
             if "raised" in reply:
-                raised = reply["raised"]
-                raise self.exception_class(raised["bases"])(raised["text"])
+                raise self._exception(reply["raised"], request)
             return reply
+
+    def _exception(self, raised: dict[str, Any], request: dict[str, Any]) -> BaseException:
+        """What the program raised. Its StopIteration would end a ``map`` of the tests, and all of nothing is true."""
+        kind = self.exception_class(raised["bases"])
+        if issubclass(kind, StopIteration) and request.get("name") != "__next__" and not self.stops:
+            return RuntimeError("the program raised StopIteration")
+        found: BaseException = kind(raised["text"])
+        return found
 
     def value(self, reply: dict[str, Any]) -> Any:
         """What a reply holds."""
@@ -179,6 +190,17 @@ class Remote:
         request = {"op": "isinstance", "target": self._target, "other": program.encoded(instance)}
         return program.value(program.ask(request)) is True
 
+    def __contains__(self, item: Any) -> bool:
+        """What contains anything contains nothing."""
+        found = self._special("__contains__", item)
+        if found is None:
+            return any(each is item or each == item for each in iter(self))
+        if not found[0]:
+            return False
+        with contextlib.suppress(Exception):
+            return not (self._special("__contains__", os.urandom(16).hex()) or [False])[0]
+        return True
+
     def _special(self, name: str, *args: Any) -> list[Any] | None:
         program = self._program
         encoded = [program.encoded(arg) for arg in args]
@@ -193,9 +215,9 @@ def _forwarded(name: str) -> Any:
         found = self._special(name, *args)
         if found is not None:
             return found[0]
-        if name in _UNARY:
-            raise _WORDS.get(name, TypeError(f"object has no {name}"))
-        return NotImplemented
+        if name in _AMONG_OBJECTS:
+            return NotImplemented
+        raise _WORDS.get(name, TypeError(f"object has no {name}"))
 
     return special
 

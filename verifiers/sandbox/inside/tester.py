@@ -133,6 +133,8 @@ def _script(plan: dict[str, Any], scope: dict[str, Any]) -> list[tuple[str, Call
 
         return [("module", failed)]
     if callable(scope.get("check")) and not isinstance(scope["check"], Remote):
+        if not plan["entry_point"]:
+            raise InvalidTests("check wants a candidate, and the tests name no entry_point")
         return [("check", lambda: _checked(plan, scope))]
     tests = list(_named_tests(scope))
     if not tests:
@@ -142,7 +144,7 @@ def _script(plan: dict[str, Any], scope: dict[str, Any]) -> list[tuple[str, Call
 
 def _checked(plan: dict[str, Any], scope: dict[str, Any]) -> None:
     """HumanEval's way: ``check`` is given the function."""
-    candidate = scope.get(plan["entry_point"] or "")
+    candidate = scope.get(plan["entry_point"])
     if candidate is None:
         raise NameError(f"the program does not define {plan['entry_point']!r}")
     scope["check"](candidate)

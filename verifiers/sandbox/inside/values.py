@@ -22,8 +22,16 @@ _SAFE = 1 << 53
 _SEQUENCES: dict[str, type] = {
     "list": list, "tuple": tuple, "set": set, "frozenset": frozenset, "deque": collections.deque
 }  # fmt: skip
+
+
+def _fraction(text: str) -> fractions.Fraction:
+    """Not Fraction's own reading, to which 1e999999999 is a number of a billion digits."""
+    numerator, _, denominator = text.partition("/")
+    return fractions.Fraction(int(numerator), int(denominator or "1"))
+
+
 _TEXTS: dict[str, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = {
-    "fraction": (fractions.Fraction, str, fractions.Fraction),
+    "fraction": (fractions.Fraction, str, _fraction),
     "decimal": (decimal.Decimal, str, decimal.Decimal),
     "datetime": (dt.datetime, dt.datetime.isoformat, dt.datetime.fromisoformat),
     "date": (dt.date, dt.date.isoformat, dt.date.fromisoformat),
