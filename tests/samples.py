@@ -48,4 +48,4 @@ def response(to: Problem, name: str, **changes: Any) -> Response:
 def verdict(on: Response, outcome: Outcome) -> Verdict:
     """A verdict of a verifier."""
     score = {Outcome.CORRECT: 1.0, Outcome.INCORRECT: 0.0}.get(outcome)
-    return Verdict(on.id, on.problem_id, outcome, score, "math@2", "1", "")
+    return Verdict(on.id, on.problem_id, outcome, score, "math@3", "1", "")

@@ -40,7 +40,7 @@ def test_kinds_of_reasons(detail: str, kind: str) -> None:
 def row(number: int, outcome: str, detail: str = "", upstream: str | None = "x") -> AuditedRow:
     asked = problem(f"What is {number}?", info={"upstream_source": upstream, "file": "f"}, row=number)
     answered = response(asked, f"r{number}")
-    verdict = Verdict(answered.id, asked.id, outcome, None, "math@2", "7", detail)
+    verdict = Verdict(answered.id, asked.id, outcome, None, "math@3", "7", detail)
     return audited([with_response(asked, answered)], {answered.id: answered}, {answered.id: verdict})[0]
 
 

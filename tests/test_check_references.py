@@ -58,10 +58,10 @@ def test_rows_without_gold_say_why() -> None:
 @pytest.mark.parametrize(
     ("category", "outcome", "verifier", "status"),
     [
-        ("math", "correct", "math@2", "good"),
-        ("math", "incorrect", "math@2", "bad"),
-        ("math", "unverifiable", "math@2", "bad"),
-        ("math", "timeout", "math@2", "bad"),
+        ("math", "correct", "math@3", "good"),
+        ("math", "incorrect", "math@3", "bad"),
+        ("math", "unverifiable", "math@3", "bad"),
+        ("math", "timeout", "math@3", "bad"),
         ("choice", "incorrect", "choice@1", "bad"),
         ("code", "correct", "code@2", "good"),
         ("code", "incorrect", "code@2", "bad"),  # the solution fails the tests

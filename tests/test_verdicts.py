@@ -11,7 +11,7 @@ from tracemill.schema import Outcome, Verdict
 from tracemill.verdicts import rule_of, settled, settled_by_response
 
 C, I, U, T, E = Outcome.CORRECT, Outcome.INCORRECT, Outcome.UNVERIFIABLE, Outcome.TIMEOUT, Outcome.SANDBOX_ERROR  # noqa: E741
-RULE, JUDGE, REWARD, RUBRIC = "math@2", "judge-equivalence@1", "score-reward@1", "score-rubric@1"
+RULE, JUDGE, REWARD, RUBRIC = "math@3", "judge-equivalence@1", "score-reward@1", "score-rubric@1"
 
 
 def verdict(verifier: str, outcome: Outcome) -> Verdict:

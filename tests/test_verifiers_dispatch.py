@@ -25,7 +25,7 @@ def test_every_category_has_an_entry() -> None:
         "choice": "choice@1",
         "code": "code@2",
         "instruction": "instructions@1",
-        "math": "math@2",
+        "math": "math@3",
         "other": "none@1",
     }
     assert list(verifier_versions()) == sorted(verifier_versions())

@@ -93,6 +93,14 @@ RIGHT = [
     (r"\text{A, B}", "A, B"),
     ("#### 18", "18"),
     ("The answer is $5$.", "5"),
+    (r"\emptyset", r"\varnothing"),
+    (r"\{\}", r"\emptyset"),
+    (r"\text{July 4}", "July 4"),
+    (r"6:30\text{ p.m.}", "6:30 pm"),
+    ("[-2,7]", r"-2\le x\le 7"),
+    ("x<3", r"(-\infty,3)"),
+    (r"\$18", "18 dollars"),
+    ("6'", "6"),
 ]
 
 WRONG = [
@@ -129,6 +137,8 @@ WRONG = [
     (r"\text{even}", r"\text{odd}"),
     (r"\text{(A)}", "(B)"),
     (r"\textbf{(B)}\ 5", r"(C)\ 6"),
+    ("[-2,7]", r"-2<x\le 7"),
+    (r"\text{July 4}", "July 5"),
 ]
 
 # math-verify says True of most of these, and none of them may be called correct; nor are they plainly wrong.
@@ -160,6 +170,18 @@ UNVERIFIABLE = [
     ("5", "???", "answer cannot be read"),
     ("1/0", "5", "failed"),
     (r"\textbf{(B)}\ 5", r"(C)\ 5", "another letter"),
+    ("5", "5,5", "one value and several"),
+    ("3,3", "3", "one value and several"),
+    (r"f'(x)", "f(x)", "marks"),
+    (r"x^{\prime}", "x", "marks"),
+    ("A^T", "A", "marks"),
+    (r"\angle ABC", r"\angle ACB", "another order"),
+    (r"\$5", r"5\text{ cents}", "units"),
+    ("€18", r"\$18", "currencies"),
+    (r"\$18", "18 euros", "units"),
+    (r"90^\circ", r"90\text{ rad}", "units"),
+    ("5", r"5\text{ is wrong}", "say more"),
+    (r"(-\infty,0]\cup[1,2)", r"x\le 0\text{ or }1\le x<2", "an interval and inequalities"),
 ]
 
 

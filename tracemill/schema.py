@@ -221,7 +221,7 @@ class Verdict(Row):
 
     Attributes:
         score: 0.0 to 1.0 (by a reward model: on the model's own scale), or None when nothing was scored.
-        verifier: name and version, as in "math@2".
+        verifier: name and version, as in "math@3".
         extracted: the answer that was read from the response, as text.
         detail: why, for people.
         provenance: what judged beside the verifier's own code (a sandbox image's digest, a judge model), or None.

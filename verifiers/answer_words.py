@@ -37,6 +37,11 @@ _UNIT_NAMES = {
 }  # fmt: skip
 _TRAILING_TEXT = re.compile(r"\s*\\text\s*\{([^{}]*)\}\s*(?:\^\s*\{?(\d)\}?)?$")
 _TRAILING_WORD = re.compile(r"(?<=[\d}])\s*((?:[A-Za-z]{2,}|[a-z]\.[a-z])(?:\s[A-Za-z]+){0,3})\.?(?:\^\{?(\d)\}?)?$")
+_SAYS_MORE = frozenset(["is", "are", "was", "not", "no", "never", "wrong", "incorrect", "but"])
+_SIGN = re.compile(r"\\\$|[€£¥₹]|^\$(?=[\d.][^$]*$)")  # \$5, and $5 where nothing closes it
+_CURRENCIES = {"€": "euro", "£": "pound", "¥": "yen", "₹": "rupee"}
+_BESIDE_LETTER = re.compile(r"(?<=[A-Za-z]) +| +(?=[A-Za-z])")
+_HALF_OF_DAY = re.compile(r"\b([ap])\.\s?m\b\.?")
 _NOT_UNITS = frozenset(
     ["and", "or", "mod", "base", "pi", "sin", "cos", "tan", "log", "ln", "th", "st", "nd", "rd", "if"]
 )
@@ -81,10 +86,28 @@ def split_unit(text: str) -> tuple[str, str | None]:
         match = _TRAILING_WORD.search(text)
         if match is None or not _is_unit(match.group(1), spaced=" " in text[: match.end(1)]):
             return text, None
+    if says_more(match.group(1)):
+        return text, None
     body = text[: match.start()].strip()
     if not re.search(r"[\d}\)]$|\\pi$", body):
         return text, None
     return body, _unit_name(match.group(1), match.group(2))
+
+
+def says_more(words: str) -> bool:
+    """Whether words beside a number are no unit but a statement: 5 is wrong."""
+    return bool(_SAYS_MORE & set(words.lower().split()))
+
+
+def written_alike(text: str) -> str:
+    r"""A tidied answer without ``\text{}``, spaces beside letters, and the stops of a.m.: July 4, 6:30pm."""
+    return _BESIDE_LETTER.sub("", _HALF_OF_DAY.sub(r"\1m", _TEXT.sub(r" \1 ", text))).strip()
+
+
+def currency_of(text: str) -> str | None:
+    """The currency whose sign a text bears, before it is tidied, which takes the sign away."""
+    sign = _SIGN.search(text.strip())
+    return _CURRENCIES.get(sign.group(), "dollar") if sign else None
 
 
 def without_unit(text: str, unit: str | None) -> str:

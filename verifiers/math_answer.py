@@ -19,12 +19,15 @@ from verifiers.answer_words import (
     MAX_CHARS,
     choice_of,
     core,
+    currency_of,
     split_choice,
     split_unit,
     why_no_answer,
     without_unit,
     words_of,
+    written_alike,
 )
+from verifiers.math_doubts import why_doubtful
 from verifiers.math_text import last_box, read_number, tidy
 from verifiers.protocol import Judgement, Pending, correct, incorrect, unverifiable
 from verifiers.worker_pool import TimedOut, Value
@@ -43,7 +46,7 @@ _FLOAT_DIGITS = 15  # beyond them math-verify's floats and exact decimals part
 class MathVerifier:
     """See the module. Reads the reference answer and the answer part, nothing else."""
 
-    version: Final = "math@2"
+    version: Final = "math@3"
 
     def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
         """Decides at once or asks a worker."""
@@ -96,14 +99,22 @@ def _decide_box(reference: str, content: str | None) -> Judgement | None:
     gold, target = tidy(core(reference)), tidy(content)
     if not target:
         return incorrect(content, NO_ANSWER)
-    if gold == target:
+    money = currency_of(core(reference)), currency_of(content)
+    if None not in money and money[0] != money[1]:
+        return unverifiable(content, f"the currencies differ: {money[0]} and {money[1]}")
+    if gold == target or written_alike(gold) == written_alike(target) != "":
         return correct(content, "the same text")
     return (
         _decide_words(gold, target, content)
         or _decide_choices(gold, target, content)
-        or _decide_numbers(gold, target, content)
-        or _doubt_text(gold, target, content)
+        or _decide_numbers(gold, target, content, money)
+        or _doubt(gold, target, content)
     )
+
+
+def _doubt(gold: str, target: str, box: str) -> Judgement | None:
+    reason = why_doubtful(gold, target)
+    return unverifiable(box, f"{reason}: {gold} and {target}") if reason else None
 
 
 def _decide_words(gold: str, target: str, box: str) -> Judgement | None:
@@ -132,12 +143,13 @@ def _decide_choices(gold: str, target: str, box: str) -> Judgement | None:
     return _wrong(gold, target, box)
 
 
-def _decide_numbers(gold: str, target: str, box: str) -> Judgement | None:
-    (gold, gold_unit), (target, target_unit) = (split_unit(split_choice(text)[1]) for text in (gold, target))
+def _decide_numbers(gold: str, target: str, box: str, money: tuple[str | None, str | None]) -> Judgement | None:
+    (gold, gold_unit), (target, target_unit) = (_split_measure(split_choice(text)[1]) for text in (gold, target))
+    gold_unit, target_unit = gold_unit or money[0], target_unit or money[1]
     if gold_unit and target_unit and gold_unit != target_unit:
         return unverifiable(box, f"the units differ: {gold} {gold_unit} and {target} {target_unit}")
     target = without_unit(target, gold_unit)
-    a, b = (read_number(text.removesuffix(r"^\circ")) for text in _without_percent(gold, target))
+    a, b = (read_number(text) for text in _without_percent(gold, target))
     if a is None or b is None:
         return None
     if not (a.is_decimal or b.is_decimal):
@@ -149,6 +161,12 @@ def _decide_numbers(gold: str, target: str, box: str) -> Judgement | None:
     return _wrong(gold, target, box) if abs(a.value - b.value) > _SIX_PLACES else None
 
 
+def _split_measure(text: str) -> tuple[str, str | None]:
+    """As ``split_unit``, and a degree sign is a unit."""
+    body = text.removesuffix(r"^\circ")
+    return (body, "degree") if body != text else split_unit(text)
+
+
 def _without_percent(gold: str, target: str) -> tuple[str, str]:
     """The percent sign matters only where one side has it, and that is left to math-verify."""
     if all(_PERCENT.search(text) for text in (gold, target)):
@@ -157,27 +175,6 @@ def _without_percent(gold: str, target: str) -> tuple[str, str]:
 
 
 _PERCENT = re.compile(r"\s*\\?%$")
-_LAST_LETTER = re.compile(r"([-\d.,/]+)\s*[a-zA-Z](?:\^\{?[23]\}?)?")  # 5 m, 5m^2
-_BASE = re.compile(r"\d_\{?(\d+)\}?$")
-
-
-def _doubt_text(gold: str, target: str, box: str) -> Judgement | None:  # noqa: PLR0911 - one for each doubt
-    """What the parser would lose before any comparison: bases, ellipses, the order of letters, kinds of brackets."""
-    gold_base, target_base = _BASE.search(gold), _BASE.search(target)
-    if gold_base and target_base and gold_base.group(1) != target_base.group(1):
-        return unverifiable(box, f"numbers to different bases: {gold} and {target}")
-    if r"\ldots" in gold + target:
-        return unverifiable(box, f"an ellipsis cannot be compared: {gold} and {target}")
-    if gold.isalpha() and target.isalpha() and sorted(gold.lower()) == sorted(target.lower()):
-        return unverifiable(box, f"the same letters in another order: {gold} and {target}")
-    letter = _LAST_LETTER.fullmatch(target)
-    if letter and read_number(gold) == read_number(letter.group(1)) is not None:
-        return unverifiable(box, f"a letter that may be a unit or a factor: {gold} and {target}")
-    if {gold[0], target[0]} == {"\\", "("} and r"\{" in {gold[:2], target[:2]}:
-        return unverifiable(box, f"a set and a tuple or interval: {gold} and {target}")
-    if re.search(r"\d:\d", gold) and re.search(r"\d:\d", target):
-        return unverifiable(box, f"times or ratios in different terms: {gold} and {target}")
-    return None
 
 
 def _wrong(gold: str, target: str, box: str) -> Judgement:

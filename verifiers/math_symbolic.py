@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 from latex2sympy2_extended.latex2sympy2 import NormalizationConfig
 from math_verify import ExprExtractionConfig, LatexExtractionConfig, grader
 from math_verify import parse as mv_parse
-from sympy import Basic, I, MatrixBase
+from sympy import Basic, FiniteSet, I, Interval, MatrixBase, Union
 from sympy.core.evalf import EvalfMixin
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import BooleanFunction
 
 from verifiers import second_opinion
 from verifiers.answer_words import core, split_choice, split_unit, without_unit
@@ -89,7 +91,29 @@ def _judge(gold: list[Any], target: list[Any], extracted: str | None) -> dict[st
         if isinstance(swallowed, MemoryError):
             raise swallowed
         return _found("doubtful", extracted, "the comparison ran out of recursion depth")
-    return _found("different", extracted, "")
+    return _found(*_by_solutions(_values(gold)[0], _values(target)[0], extracted))
+
+
+def _by_solutions(gold: Any, target: Any, extracted: str | None) -> tuple[str, str | None, str]:
+    """Of two sides that are not equal, where one is an interval and the other inequalities: -2 <= x <= 7 is [-2, 7]."""
+    kinds = (Interval, Union), (Relational, BooleanFunction, FiniteSet)
+    for area, told in ((gold, target), (target, gold)):
+        if isinstance(area, kinds[0]) and isinstance(told, kinds[1]) and told.has(Relational):
+            solutions = _solutions(told)
+            if solutions is None:
+                return "doubtful", extracted, f"an interval and inequalities: {gold} and {target}"
+            return ("equal" if solutions == area else "different"), extracted, ""
+    return "different", extracted, ""
+
+
+def _solutions(told: Any) -> Any | None:
+    """The real numbers of which inequalities hold; None where that cannot be told, as of several between commas."""
+    if isinstance(told, FiniteSet) or len(told.free_symbols) != 1:
+        return None
+    try:
+        return told.as_set()
+    except (NotImplementedError, TypeError, ValueError, AttributeError):
+        return None
 
 
 def _equal_sides(gold: list[Any], target: list[Any]) -> tuple[Any, Any] | None:

@@ -37,6 +37,7 @@ _REWRITES = tuple(
         (r"\\(?:ldots|cdots|dots|dotsc|dotsb)(?![a-zA-Z])|\.\.\.+", r"\\ldots "),
         (r"(?<=\d)(\.\d*?)(\d)\2\2+\s*\\ldots\s*$", r"\1\\overline{\2}"),
         (r"(?<=\d)(\.\d+)\s*\\ldots\s*$", r"\1"),
+        (r"\\varnothing(?![a-zA-Z])|\\\{\s*\\\}", r"\\emptyset "),
         (r"\\leq(?![a-zA-Z])", r"\\le"),
         (r"\\geq(?![a-zA-Z])", r"\\ge"),
         (r"\\neq(?![a-zA-Z])", r"\\ne"),

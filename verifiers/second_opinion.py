@@ -115,6 +115,11 @@ def _difference(gold: Any, target: Any) -> str | None:
     gold_parts, target_parts = _parts(gold), _parts(target)
     if gold_parts is not None and target_parts is not None:
         return _collections(gold, gold_parts, target, target_parts)
+    if any(
+        parts is not None and len(parts) > 1 and isinstance(other, Expr)
+        for parts, other in ((gold_parts, target), (target_parts, gold))
+    ):  # as a set, 5, 5 is no more than 5
+        return "one value and several"
     if isinstance(gold, Expr) and isinstance(target, Expr) and not {Symbol} & {type(gold), type(target)}:
         return _expressions(gold, target)
     return None
