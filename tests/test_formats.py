@@ -8,6 +8,7 @@ import json
 import tracemalloc
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import zstandard
 from hypothesis import given
@@ -106,3 +107,16 @@ def test_unknown_formats_are_named() -> None:
     """A suffix that is not known is an error that lists those that are."""
     with pytest.raises(SourceError, match=r"(?s)f\.xlsx.*got: xlsx.*\.jsonl\.zst"):
         rows(b"", "a/f.xlsx")
+
+
+def test_arrow_files_are_whole() -> None:
+    """Arrow's streaming format is read by its schema; cut off after any batch, it is an error."""
+    table = pa.Table.from_pylist([{"question": f"q{n}", "flags": [True, None]} for n in range(40)])
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, table.schema) as out:
+        out.write_table(table, max_chunksize=10)
+    content = sink.getvalue()
+    assert [json.loads(row) for row in rows(content, "f.arrow")] == table.to_pylist()
+    for cut in (8, 40, 300):
+        with pytest.raises(DAMAGED):
+            rows(content[:-cut], "f.arrow")

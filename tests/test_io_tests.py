@@ -10,6 +10,8 @@ import pytest
 from tracemill.sources.draft import MalformedRowError
 from tracemill.sources.io_tests import io_tests
 
+METHOD = "class Solution:\n    def f(self, d):\n        return {k + 1: v for k, v in d.items()}\n"
+
 
 @pytest.mark.parametrize("encode", [lambda tests: tests, json.dumps])
 @pytest.mark.parametrize("inputs", [["3\n1 2 3\n"], [["3", "1 2 3"]]])
@@ -63,12 +65,40 @@ def test_no_cases(empty: object) -> None:
         ({"inputs": ["1"], "outputs": []}, "malformed_tests"),
         ({"inputs": [1], "outputs": ["1"]}, "malformed_tests"),
         ({"fn_name": "f", "inputs": [1], "outputs": ["1"]}, "malformed_tests"),
-        ({"fn_name": "f", "inputs": ['{"1": 2}'], "outputs": ["1"]}, "tests_with_int_keys"),
-        ({"fn_name": "f", "inputs": ["1"], "outputs": ['[{"a": {"-1": 2}}]']}, "tests_with_int_keys"),
     ],
 )
 def test_what_cannot_be_told(value: object, reason: str) -> None:
-    """Tests of another shape drop the row, as do dicts with numbers for keys, which JSON turns into text."""
+    """Tests of another shape drop the row."""
     with pytest.raises(MalformedRowError) as caught:
         io_tests(value)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("given", "said", "statement"),
+    [
+        ('{"1": ["a"]}\n2', '{"-1": {"x": null}}', "assert f({1: ['a']}, 2) == {-1: {'x': None}}"),
+        (
+            "3",
+            '[{"a": {"1": true}, "b": {"1": 0, "x": 1}}]',
+            "assert f(3) == [{'a': {1: True}, 'b': {'1': 0, 'x': 1}}]",
+        ),
+        ([{"1": float("inf")}], 0, "assert f({1: float('inf')}) == 0"),
+    ],
+)
+def test_numbers_for_keys(given: object, said: object, statement: str) -> None:
+    """Dicts whose keys were numbers before JSON made them text get them back, in calls that are written out."""
+    found = io_tests({"fn_name": "f", "inputs": [given], "outputs": [said]})
+    assert found is not None
+    assert (found["kind"], found["entry_point"], found["asserts"]) == ("assert", "f", [statement])
+
+
+@pytest.mark.parametrize("program", ["def f(d):\n    return {k + 1: v for k, v in d.items()}\n", METHOD])
+def test_calls_that_are_written_out_find_methods(program: str) -> None:
+    """The setup of such calls makes a method of class Solution, as LeetCode has it, a function."""
+    found = io_tests({"fn_name": "f", "inputs": ['{"1": 2}'], "outputs": ['{"2": 2}']})
+    assert found is not None
+    names: dict[str, Any] = {}
+    exec(program, names)  # noqa: S102 - a program of this file
+    for code in (found["setup"], *found["asserts"]):
+        exec(code, names)  # noqa: S102 - what is tested

@@ -6,6 +6,7 @@ found a MATH-500 problem in OpenThoughts that differed from it in nothing but th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -36,3 +37,21 @@ def without_prefix(prompt: str) -> Stripped:
         if text.startswith(prefix):
             return Stripped(text.removeprefix(prefix).lstrip(), category)
     return Stripped(prompt, None)
+
+
+# Eurus-2-RL-Data's, which name the form of the answer; the code one ends in an example of a fence.
+_SUFFIXES: Final = (
+    re.compile(r"\s*Present the answer in LaTe?[xX] format: \\boxed\{Your answer\}\.?\s*\Z"),
+    re.compile(
+        r"\s*Write Python code to solve the problem\. Present the code in\s*"
+        r"```python\s.{0,40}?```\s*at the end\.?\s*\Z",
+        re.DOTALL,
+    ),
+)
+
+
+def without_suffix(prompt: str) -> str:
+    """The prompt without Eurus' sentence on the form of its answer, if it has one."""
+    for suffix in _SUFFIXES:
+        prompt = suffix.sub("", prompt)
+    return prompt

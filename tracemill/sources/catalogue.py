@@ -15,6 +15,8 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from tracemill.sources.catalogue_chat import CHAT
+from tracemill.sources.catalogue_code import CODE
 from tracemill.sources.catalogue_reasoning import REASONING
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from tracemill.sources.dataset import Dataset
 
-CATALOGUE: Final[Mapping[str, Dataset]] = MappingProxyType(REASONING)
+CATALOGUE: Final[Mapping[str, Dataset]] = MappingProxyType(REASONING | CODE | CHAT)
 
 
 def datasets_at(hub: str) -> list[Dataset]:

@@ -9,13 +9,14 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.schema import Category
+from tracemill.sources.criteria import solved
 from tracemill.sources.draft import Draft, MalformedRowError
+from tracemill.sources.limits import limits_of
 
 if TYPE_CHECKING:
     from tracemill.recipe_source import Source
 
 CONTEST_TESTS: Final = ("public_tests", "private_tests", "generated_tests", "test")
-_MB: Final = 1 << 20
 _PYTHON_3: Final = (3, "PYTHON3", "python3")  # CodeContests' enum, by number in its Parquet files
 
 
@@ -33,7 +34,7 @@ def mbpp(row: dict[str, Any], _source: Source) -> Draft:
         f"Your code should pass these tests:\n\n{tests}\n",
         category=Category.CODE,
         tests={"kind": "assert", "setup": row.get("test_setup_code") or "", "asserts": [*shown, *hidden]},
-        info=_solved(row.get("code")) | {"upstream_id": row.get("task_id")},
+        info=solved(row.get("code")) | {"upstream_id": row.get("task_id")},
     )
 
 
@@ -52,7 +53,7 @@ def humaneval(row: dict[str, Any], _source: Source) -> Draft:
         prompt=prompt,
         category=Category.CODE,
         tests={"kind": "script", "entry_point": row.get("entry_point"), "code": row.get("test")},
-        info=_solved(whole) | {"upstream_id": row.get("task_id")},
+        info=solved(whole) | {"upstream_id": row.get("task_id")},
     )
 
 
@@ -64,8 +65,8 @@ def code_contests(row: dict[str, Any], _source: Source) -> Draft:
     return Draft(
         prompt=row.get("description", row.get("content")),
         category=Category.CODE,
-        tests=None if _uses_files(row) else tests | _limits(row),
-        info=_solved(_python_solution(row.get("solutions"))) | {"upstream_id": row.get("name", row.get("id"))},
+        tests=None if _uses_files(row) else tests | limits_of(row.get("time_limit"), row.get("memory_limit_bytes")),
+        info=solved(_python_solution(row.get("solutions"))) | {"upstream_id": row.get("name", row.get("id"))},
     )
 
 
@@ -89,21 +90,9 @@ def _uses_files(row: dict[str, Any]) -> bool:
     return bool(row.get("input_file") or row.get("output_file"))
 
 
-def _limits(row: dict[str, Any]) -> dict[str, float]:
-    """The limits that the row names; 0 and null mean that they are not known."""
-    time, memory = row.get("time_limit"), row.get("memory_limit_bytes")
-    seconds = (time.get("seconds") or 0) + (time.get("nanos") or 0) / 1e9 if isinstance(time, dict) else 0
-    limits: dict[str, float] = {"time_limit_s": seconds} if seconds else {}
-    return limits | ({"memory_limit_mb": memory // _MB} if isinstance(memory, int) and memory >= _MB else {})
-
-
 def _python_solution(solutions: object) -> object:
     """The first correct one in Python 3, which is what the tests are run in."""
     if not isinstance(solutions, dict):
         return None
     languages, texts = solutions.get("language") or [], solutions.get("solution") or []
     return next((text for language, text in zip(languages, texts, strict=False) if language in _PYTHON_3), None)
-
-
-def _solved(solution: object) -> dict[str, Any]:
-    return {"reference_solution": solution} if isinstance(solution, str) and solution.strip() else {}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Final
 
 from tracemill.schema import Category
 from tracemill.sources.draft import MalformedRowError
 
 TEST_KINDS: Final = ("stdio", "call", "assert", "script")
+_FENCE: Final = re.compile(r"\A\s*```\w*[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 NO_REFERENCE: Final = frozenset({"", "proof", "notfound", "not found"})
 
 
@@ -18,7 +20,7 @@ def tests_of(value: object) -> dict[str, Any] | None:
     Raises:
         MalformedRowError: it is no object, or of an unknown kind.
     """
-    tests = _parsed(value, "tests")
+    tests = parsed(value, "tests")
     if tests is None:
         return None
     if not isinstance(tests, dict) or tests.get("kind") not in TEST_KINDS:
@@ -32,7 +34,7 @@ def constraints_of(value: object) -> list[dict[str, Any]] | None:
     Raises:
         MalformedRowError: it is no list of such objects.
     """
-    constraints = _parsed(value, "constraints")
+    constraints = parsed(value, "constraints")
     if constraints is None:
         return None
     if not isinstance(constraints, list) or not all(_is_constraint(item) for item in constraints):
@@ -56,7 +58,7 @@ def history_of(value: object) -> list[dict[str, str]]:
     Raises:
         MalformedRowError: it is no list of turns with role and content.
     """
-    turns = _parsed(value, "history")
+    turns = parsed(value, "history")
     if turns is None:
         return []
     if not isinstance(turns, list) or not all(_is_turn(turn) for turn in turns):
@@ -104,17 +106,28 @@ def said(row: dict[str, Any], *columns: str, **renamed: str) -> dict[str, Any]:
     return {name: row[column] for name, column in wanted.items() if row.get(column) not in (None, "", [])}
 
 
-def _parsed(value: object, name: str) -> object:
-    """The value, parsed where it is JSON text; blank text is none (CSV has no other way to say so)."""
+def solved(solution: object) -> dict[str, Any]:
+    """A reference solution for ``Draft.info``, without the fence that some sets put around it; nothing if blank."""
+    if not isinstance(solution, str) or not solution.strip():
+        return {}
+    fenced = _FENCE.match(solution)
+    return {"reference_solution": fenced.group(1) if fenced else solution}
+
+
+def parsed(value: object, name: str) -> Any:
+    """The value, parsed where it is JSON text; blank text is none (CSV has no other way to say so).
+
+    Raises:
+        MalformedRowError: ``malformed_NAME``: text that is no JSON.
+    """
     if not isinstance(value, str):
         return value
     if not value.strip():
         return None
     try:
-        parsed: object = json.loads(value)
+        return json.loads(value)
     except (ValueError, RecursionError) as error:
         raise MalformedRowError(f"malformed_{name}", f"{name} is text but no JSON: {error}") from error
-    return parsed
 
 
 def _malformed(name: str, got: object, expected: str) -> MalformedRowError:

@@ -1,7 +1,7 @@
 """File formats: the rows in a stream of bytes, one by one and in constant memory, as JSON text that nobody has parsed.
 
-Covered: JSON lines, plain or compressed (zstd with a window up to 2^31, gzip), one JSON array, CSV, Parquet by its own
-schema. Arrow never infers types, and a stream that ends too early is an error, not the end.
+Covered: JSON lines, one JSON array and CSV, also compressed (zstd with a window up to 2^31, gzip); Parquet and Arrow
+by their own schema. Arrow never infers types, and a stream that ends too early is an error, not the end.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20  # bytes
 ZSTD_MAX_WINDOW = 1 << 31  # The reference dataset's files need it; libzstd refuses more than 2^27 unless told.
 PARQUET_BATCH = 100  # Rows. Those of CodeContests hold megabytes of tests each.
+_ARROW_END: Final = b"\xff\xff\xff\xff\0\0\0\0"  # pyarrow takes a stream without it for one that is over.
 DAMAGED: Final = (OSError, ValueError, EOFError, csv.Error, zstandard.ZstdError)  # What reading bad bytes raises.
 
 
@@ -206,6 +207,20 @@ def _parquet(stream: IO[bytes]) -> Iterator[bytes]:
             yield as_json(record)
 
 
+def _arrow(stream: IO[bytes]) -> Iterator[bytes]:
+    """Arrow's streaming format, in which ``datasets`` saves: by its own schema, too."""
+    import pyarrow as pa
+
+    stream.seek(-len(_ARROW_END), io.SEEK_END)
+    if stream.read() != _ARROW_END:
+        raise ValueError("the Arrow stream is truncated")
+    stream.seek(0)
+    with pa.ipc.open_stream(stream) as batches:
+        for batch in batches:
+            for record in batch.to_pylist():
+                yield as_json(record)
+
+
 def _unzstd(stream: IO[bytes]) -> IO[bytes]:
     return io.BufferedReader(_ZstdFile(stream), CHUNK)
 
@@ -249,6 +264,7 @@ _PLAIN: Final[dict[str, Callable[[IO[bytes]], Iterator[bytes]]]] = {
     ".json": _json,
     ".csv": _csv,
     ".parquet": _parquet,
+    ".arrow": _arrow,
 }
 _COMPRESSED: Final[dict[str, Callable[[IO[bytes]], IO[bytes]]]] = {".zst": _unzstd, ".gz": _ungzip}
 

@@ -7,17 +7,20 @@ Without a function's name they are what a program reads and writes. With one, an
 from __future__ import annotations
 
 import json
-from typing import Any
+import math
+import re
+from typing import Any, Final
 
-from tracemill.sources.draft import ExcludedRowError, MalformedRowError
+from tracemill.sources.draft import MalformedRowError
+
+_INTEGER: Final = re.compile(r"-?\d+")
 
 
 def io_tests(value: object) -> dict[str, Any] | None:
-    """A stdio or call test object, or None where there are no cases.
+    """A test object of kind stdio or call, or None where there are no cases; see also :func:`_assertions`.
 
     Raises:
         MalformedRowError: ``malformed_tests``: it is not laid out so.
-        ExcludedRowError: ``tests_with_int_keys``: an argument is a dict whose keys are numbers, which JSON cannot say.
     """
     tests = _parsed(value)
     if not tests:
@@ -35,9 +38,14 @@ def io_tests(value: object) -> dict[str, Any] | None:
 def naming_entry_point(prompt: str, tests: dict[str, Any] | None) -> str:
     """The prompt with the name of the function that its tests call, where it does not name it itself."""
     name = (tests or {}).get("entry_point")
-    if not isinstance(name, str) or name in prompt:
+    if not isinstance(name, str) or mentions(prompt, name):
         return prompt
     return f"{prompt.rstrip()}\n\nCall the function {name}."
+
+
+def mentions(text: str, name: str) -> bool:
+    """Whether the name stands in the text as a word: "adds" does not name add."""
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
 def _streams(inputs: list[object], outputs: list[object]) -> dict[str, Any]:
@@ -59,8 +67,8 @@ def _calls(entry_point: str, inputs: list[object], outputs: list[object]) -> dic
     wrapped = all(isinstance(said, list) and len(said) == 1 for said in outputs)
     results = [said[0] if wrapped and isinstance(said, list) else _value(said) for said in outputs]
     arguments = [_arguments(given) for given in inputs]
-    if any(_has_int_keys(each) for each in (arguments, results)):
-        raise ExcludedRowError("tests_with_int_keys", f"arguments or results of {entry_point} have numbers for keys")
+    if _has_int_keys([*arguments, *results]):
+        return _assertions(entry_point, arguments, results)
     cases = [{"args": given, "kwargs": {}, "expected": said} for given, said in zip(arguments, results, strict=True)]
     return {"kind": "call", "entry_point": entry_point, "cases": cases}
 
@@ -90,7 +98,25 @@ def _has_int_keys(value: object) -> bool:
         return any(_has_int_keys(each) for each in value)
     if not isinstance(value, dict) or not value:
         return False
-    return all(key.lstrip("-").isdigit() for key in value) or any(_has_int_keys(each) for each in value.values())
+    return all(_INTEGER.fullmatch(key) for key in value) or any(_has_int_keys(each) for each in value.values())
+
+
+def _assertions(entry_point: str, arguments: list[list[object]], results: list[object]) -> dict[str, Any]:
+    """Calls written out in Python, where dicts may have numbers for keys: cases of kind call are JSON, which cannot."""
+    calls = [f"{entry_point}({', '.join(_literal(each) for each in given)})" for given in arguments]
+    asserts = [f"assert {call} == {_literal(said)}" for call, said in zip(calls, results, strict=True)]
+    method = f"if {entry_point!r} not in globals():\n    {entry_point} = Solution().{entry_point}\n"
+    return {"kind": "assert", "setup": method, "asserts": asserts, "entry_point": entry_point}
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    if isinstance(value, dict):
+        as_int = bool(value) and all(_INTEGER.fullmatch(key) for key in value)
+        pairs = [f"{int(key) if as_int else key!r}: {_literal(each)}" for key, each in value.items()]
+        return f"{{{', '.join(pairs)}}}"
+    return f"float({str(value)!r})" if isinstance(value, float) and not math.isfinite(value) else repr(value)
 
 
 def _parsed(value: object) -> Any:

@@ -10,11 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from tracemill.schema import Category
 from tracemill.sources.am_layout import am
+from tracemill.sources.chat_layouts import CHAT_LAYOUTS
 from tracemill.sources.code_layouts import CONTEST_TESTS, code_contests, humaneval, mbpp
+from tracemill.sources.codeforces_layout import CODEFORCES_LAYOUTS
+from tracemill.sources.codeio_layouts import CODEIO_LAYOUTS
+from tracemill.sources.contest_layouts import CONTEST_LAYOUTS
 from tracemill.sources.criteria import category_of, constraint, constraints_of, history_of, tests_of
 from tracemill.sources.draft import Draft, LayoutAdapter, MalformedRowError
+from tracemill.sources.instruction_layouts import INSTRUCTION_LAYOUTS
+from tracemill.sources.kodcode_layout import KODCODE_LAYOUTS
+from tracemill.sources.livecodebench_layout import LIVECODEBENCH_LAYOUTS
 from tracemill.sources.maths_layouts import MATHS_LAYOUTS
 from tracemill.sources.mixed_layouts import MIXED_LAYOUTS
+from tracemill.sources.opencoder_layout import OPENCODER_LAYOUTS
 from tracemill.sources.s1_layout import S1_LAYOUTS
 from tracemill.text import last_boxed
 
@@ -113,4 +121,12 @@ LAYOUTS: dict[str, LayoutAdapter] = {
     **MATHS_LAYOUTS,
     **S1_LAYOUTS,
     **MIXED_LAYOUTS,
+    **KODCODE_LAYOUTS,
+    **OPENCODER_LAYOUTS,
+    **CONTEST_LAYOUTS,
+    **CODEFORCES_LAYOUTS,
+    **CODEIO_LAYOUTS,
+    **LIVECODEBENCH_LAYOUTS,
+    **CHAT_LAYOUTS,
+    **INSTRUCTION_LAYOUTS,
 }

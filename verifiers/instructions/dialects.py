@@ -1,6 +1,6 @@
 """Other data sets' names for IFEval's constraints, and for their arguments: RLVR-IFeval's and Nemotron's.
 
-Adapters of sources may use :func:`canonical` to store rows in one dialect; the verifier uses it in any case.
+Sources keep the dialect of their data set; the verifier reads every row through :func:`canonical`.
 """
 
 from __future__ import annotations
