@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from flows.shard_chains import Chain, Step
+from tasks.clean import clean_shard
 from tasks.curate import (
     apply_limit_shard,
-    clean_shard,
     collect_shard,
     decontaminate_shard,
     drop_duplicates_shard,

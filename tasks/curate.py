@@ -1,4 +1,4 @@
-"""Per-shard curation: collect, clean, sign; and after the global decisions: drop duplicates, decontaminate."""
+"""Per-shard curation: collect, sign; and after the global decisions: drop duplicates, decontaminate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections import Counter
 import pyarrow as pa
 
 from tasks.stage import Produced, Work, split, stage
-from tracemill.cleaning import clean
 from tracemill.contamination import BenchmarkIndex, decontaminate
 from tracemill.manifest import Shard
 from tracemill.near_duplicates import Earlier, deduplicate, sign
@@ -24,14 +23,6 @@ def collect_shard(work: Work) -> Produced:
     raw = work.table("raw")
     kept, dropped = collect(raw, work.section)
     return split(raw.num_rows, kept, Problem, dropped)
-
-
-@stage("clean", version=1)
-def clean_shard(work: Work) -> Produced:
-    """Rules on each prompt, and equal ids within the shard."""
-    problems = work.rows(Problem, "problems")
-    kept, dropped = clean(problems, work.section)
-    return split(len(problems), kept, Problem, dropped)
 
 
 @stage("sign", version=3)

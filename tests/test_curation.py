@@ -1,4 +1,4 @@
-"""Cleaning, duplicates, decontamination: every drop has its reason and its evidence."""
+"""Duplicates, decontamination: every drop has its reason and its evidence."""
 
 from __future__ import annotations
 
@@ -10,33 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import problem
 
-from tracemill.cleaning import clean
 from tracemill.contamination import ITEMS, BenchmarkIndex, decontaminate
 from tracemill.near_duplicates import Earlier, deduplicate, sign
-from tracemill.recipe_clean import Clean
 from tracemill.recipe_decontaminate import Decontaminate
 from tracemill.recipe_duplicates import Deduplicate, Signature
 from tracemill.schema import Problem, table_of
 
 LONG = "a farmer has twelve sheep and sells five of them at the market on a sunny tuesday how many sheep are left"
-
-
-def test_clean_names_each_reason() -> None:
-    """Too short prompts and repeated ids are dropped, each with its reason; the rest stays in order."""
-    first, copy = problem("What is one plus one?"), problem("What is one plus one?", row=5)
-    kept, dropped = clean([first, problem("Hi there"), problem("Another one of four words"), copy], Clean())
-    assert [p.prompt for p in kept] == [first.prompt, "Another one of four words"]
-    assert [(row.row, row.reason) for row in dropped] == [(0, "too_short"), (5, "exact_duplicate")]
-    assert dropped[1].evidence["kept"] == first.id
-
-
-def test_clean_keeps_the_copy_with_a_trace() -> None:
-    """Of equal rows the one whose trace can save a generation stays."""
-    plain = problem("What is one plus one?")
-    traced = problem("What is one plus one?", traces=[{"model": "r1"}], row=1)
-    kept, dropped = clean([plain, traced], Clean())
-    assert kept == [traced]
-    assert [row.row for row in dropped] == [0]
 
 
 def signed(shard: list[Problem]) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tracemill.export import Publication
 from tracemill.manifest import Shard
 from tracemill.recipe import Select
 from tracemill.run_directory import publish, published
-from tracemill.schema import Dropped, Outcome, Verdict, table_of
+from tracemill.schema import Dropped, Outcome, Verdict, dropped_problem, json_text, table_of
 from tracemill.selection import Sample, select
 from tracemill.store import Store
 from tracemill.why import story
@@ -125,3 +126,23 @@ def test_why_tells_the_row_from_its_prefix(store: Store, out: Store) -> None:
         story(run, "ffff0000ffff")
     with pytest.raises(StoreError, match="no finished run"):
         story(run / "nowhere", "x")
+
+
+def test_why_finds_a_rewritten_row_by_its_former_id(store: Store, out: Store) -> None:
+    """The id from before cleaning rewrote a problem leads to the row and its verdicts, and to a dropped row."""
+    (row,) = samples(1)
+    row = dataclasses.replace(row, info=json_text({"a": '"former_id":"no"', "former_id": "before1"}))
+    gone = dropped_problem(problem("x", info={"former_id": "before2"}), "verify", "incorrect", {"n": 1})
+    judged = dataclasses.replace(verdict(response(problem("p"), "r"), Outcome.CORRECT), problem_id=row.id)
+    whole = publication(store, [[row]])
+    tables = {
+        "dropped": [store.write_table(table_of(Dropped, [gone]))],
+        "verdicts": [store.write_table(table_of(Verdict, [judged]))],
+    }
+    publish(store, out, Publication(**{**vars(whole), **tables}))
+    run = Path(out.path(""))
+    assert [record["where"] for record in story(run, "before1")] == ["dataset", "verdicts"]
+    assert story(run, "before1")[0]["id"] == row.id
+    assert [record["reason"] for record in story(run, "before2")] == ["incorrect"]
+    with pytest.raises(StoreError):
+        story(run, "no")

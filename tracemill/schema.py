@@ -280,5 +280,7 @@ class Dropped(Row):
 
 
 def dropped_problem(problem: Problem, stage: str, reason: str, evidence: dict[str, Any]) -> Dropped:
-    """The record of a problem that leaves at ``stage``."""
+    """The record of a problem that leaves at ``stage``; a rewritten one also says which id it had before."""
+    if "former_id" in problem.info:
+        evidence = evidence | {"former_id": problem.info["former_id"]}
     return Dropped(problem.id, problem.source, problem.row, stage, reason, evidence, prompt=problem.prompt)

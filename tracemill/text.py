@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 
@@ -15,6 +16,11 @@ _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 def words(text: str) -> list[str]:
     """Case-folded words, without punctuation."""
     return _WORD.findall(unicodedata.normalize("NFC", text).casefold())
+
+
+def has_words(text: str, n: int) -> bool:
+    """Whether :func:`words` are at least ``n``; reads no further than that."""
+    return sum(1 for _ in itertools.islice(_WORD.finditer(unicodedata.normalize("NFC", text)), n)) == n
 
 
 def ngrams(tokens: list[str], n: int) -> list[str]:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# Folder of a run -> the column that holds the problem's id.
-_FOLDERS = {"dataset": "id", "dropped": "id", "verdicts": "problem_id"}
+# Folder of a run -> the JSON column that names the id which a problem had before cleaning rewrote it.
+_FORMER = {"dataset": "info", "dropped": "evidence"}
 
 
 def story(run: Path, problem_id: str) -> list[dict[str, Any]]:
@@ -23,14 +23,22 @@ def story(run: Path, problem_id: str) -> list[dict[str, Any]]:
 
     Args:
         run: a finished run's directory.
-        problem_id: content id, or a prefix of it.
+        problem_id: content id, or a prefix of it; also the one from before the problem was rewritten.
 
     Raises:
         StoreError: there is no finished run, or no row of that id in it.
     """
     if not (run / "manifest.json").exists():
         raise StoreError(f"no finished run in {run}", expected="manifest.json", remedy="name a run with --run DIR")
-    found = [record for folder, column in _FOLDERS.items() for record in _records(run / folder, column, problem_id)]
+    found = [
+        record
+        for folder, column in _FORMER.items()
+        for record in _records(run / folder, _starts("id", problem_id) | _was(column, problem_id))
+    ]
+    of_problem = _starts("problem_id", problem_id)
+    for record in found:
+        of_problem |= ds.field("problem_id") == record["id"]
+    found += _records(run / "verdicts", of_problem)
     if not found:
         raise StoreError(
             f"no row {problem_id} in {run}",
@@ -40,10 +48,17 @@ def story(run: Path, problem_id: str) -> list[dict[str, Any]]:
     return found
 
 
-def _records(folder: Path, column: str, prefix: str) -> Iterator[dict[str, Any]]:
-    table = ds.dataset(folder, format="parquet", exclude_invalid_files=True).to_table(
-        filter=pc.starts_with(ds.field(column), prefix)
-    )
+def _starts(column: str, prefix: str) -> ds.Expression:
+    return pc.starts_with(ds.field(column), prefix)
+
+
+def _was(column: str, prefix: str) -> ds.Expression:
+    """Canonical JSON has no blanks, and escapes quotes in texts, so that this is a key and its value."""
+    return pc.match_substring(ds.field(column), f'"former_id":"{prefix}')
+
+
+def _records(folder: Path, wanted: ds.Expression) -> Iterator[dict[str, Any]]:
+    table = ds.dataset(folder, format="parquet", exclude_invalid_files=True).to_table(filter=wanted)
     for record in table.to_pylist():
         told = {name: _plain(value) for name, value in record.items() if value is not None}
         yield {"where": folder.name, **told}

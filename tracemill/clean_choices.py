@@ -1,0 +1,100 @@
+"""Multiple choice as open questions: the options are cut off, and the right one's text is the reference (AT)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from tracemill.options import Option, lettered_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # The letter that a reference names among the options (letter -> text), or None.
+    KeyOf = Callable[[str, dict[str, str]], str | None]
+
+# What refers to the options: without them there is no question.
+_NEEDS_OPTIONS: Final = re.compile(
+    r"\b(?:following|below|listed|letter|options?|choices?|alternatives?|statements?|closest|nearest|most likely)\b"
+    r"|\b(?:could|may|can|might|cannot|must not|not) be\b|\bbest (?:describes?|estimate|approximat\w+)\b"
+    r"|\b(?:which|what) (?:one )?of (?:the|these|them)\b"
+    r"|\bwhich (?:\w+ )?(?:answer|expression|equation|graph|number)s?\b"
+    r"|下列|以下|下面|选项|哪(?:个|一|项|些|种|位|幅|组)|最接近|可能|正确的|错误的|不正确",
+    re.IGNORECASE,
+)
+# Options that have no text of their own.
+_NO_OWN_TEXT: Final = re.compile(
+    r"\b(?:all|none|neither|both|any)\b.*\b(?:above|these|them|and|nor)\b"
+    r"|\b(?:above|cannot be (?:determined|found)|not enough|insufficient|more than one|other)\b"
+    r"|以上|都|均|无法|不确定|不能确定|其他",
+    re.IGNORECASE,
+)
+_LETTER_WANTED: Final = re.compile(
+    r"[^.!?\n]*\b(?:letters?|option|choice|answer as [A-J]\b|your answer (?:as|with) [A-J])\b[^.!?\n]*[.!]?\s*",
+    re.IGNORECASE,
+)
+_LONGEST_TEXT: Final = 80
+_BLANK: Final = re.compile(r"[(（][\s\u3000]*[)）]|_{2,}")
+_ENDS: Final = re.compile(r"[?？.。!]\W*\Z")
+
+
+class Rewriting(NamedTuple):
+    """What becomes of a prompt and its reference.
+
+    Attributes:
+        told: what was done, for ``info``.
+    """
+
+    prompt: str
+    reference: str | None
+    told: dict[str, Any]
+
+
+def filled_in(prompt: str, reference: str | None, key_of: KeyOf) -> Rewriting | str:
+    """A multiple-choice question as an open one, or why it cannot be one.
+
+    Args:
+        prompt: lists lettered options.
+        reference: a letter, or the right option's text.
+        key_of: the letter that a reference names, or None.
+    """
+    options = lettered_options(prompt)
+    texts = {option.letter: option.text for option in options}
+    letter = None if reference is None else key_of(reference, texts)
+    if letter is None:
+        return "the reference names no option"
+    answer = _unwrapped(texts[letter])
+    if not answer or len(answer) > _LONGEST_TEXT or any(_NO_OWN_TEXT.search(text) for text in texts.values()):
+        return "the options speak of each other, or the right one is long"
+    stem = _stem(prompt, options)
+    if stem is None:
+        return "text follows the options"
+    if _NEEDS_OPTIONS.search(stem):
+        return "the question speaks of its options"
+    told = {"options": texts, "letter": letter, "former_reference": reference}
+    return Rewriting(stem, answer, told)
+
+
+def _stem(prompt: str, options: list[Option]) -> str | None:
+    """What stands before the options; None where more than a request for the letter stands after them."""
+    tail = _LETTER_WANTED.sub("", prompt[options[-1].end :]).strip(" \n$")
+    if tail:
+        return None
+    stem = _LETTER_WANTED.sub(" ", prompt[: options[0].start])
+    stem = re.sub(
+        r"(?:\s|\$\\bullet\$|\*\*|\\\\|\\quad|\\qquad|(?:options|choices|选项)\s*[:：])*\Z",
+        "",
+        stem,
+        flags=re.IGNORECASE,
+    )
+    if stem.count("$") % 2 and stem.endswith("$"):
+        stem = stem.rstrip("$ ")
+    return stem if _ENDS.search(stem) or _BLANK.search(stem) else f"{stem.rstrip(':： ')} ____."
+
+
+def _unwrapped(text: str) -> str:
+    """An option's text as a reference: without the dollars and the last stop."""
+    text = text.strip().rstrip(".。;；,，").strip()
+    if text.startswith("$") and text.endswith("$") and text.count("$") == 2:
+        text = text.strip("$").strip()
+    return text
