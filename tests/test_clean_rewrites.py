@@ -26,6 +26,7 @@ LETTER = VerifiersReader().letter
         ("（2009•福州）已知x=1，求2x。", "已知x=1，求2x。", ["（2009•福州）"]),
         ("例1：已知x=1，求2x。", "已知x=1，求2x。", ["例1："]),
         ("【题目】小明有3个苹果，吃了1个，还剩几个？", "小明有3个苹果，吃了1个，还剩几个？", ["【题目】"]),
+        ("3. （5 分) 已知x=1，求2x。", "已知x=1，求2x。", ["3.", "（5 分)"]),
         ("7、已知x=2，求x+1。答案：", "已知x=2，求x+1。", ["7、", "答案："]),
     ],
 )
@@ -64,6 +65,7 @@ def test_what_belongs_to_the_question_stays(prompt: str) -> None:
         ("What? $\\textbf{(A)}\\ 12\\qquad\\textbf{(B)}\\ 15\\qquad\\textbf{(C)}\\ 18$", ["12", "15", "18"]),
         ("What? $\\mathrm{(A) \\ } 1 \\qquad \\mathrm{(B) \\ } 2 \\qquad \\mathrm{(C) \\ } 3$", ["1", "2", "3"]),
         ("等于（  ）A．1  B．2 C．$\\frac{1}{2}$ D．4", ["1", "2", "$\\frac{1}{2}$", "4"]),
+        ("What? $ \\textbf{(A)}\\: -1\\qquad\\textbf{(B)} \\: 2\\qquad\\textbf{(C)} ~3^{4} $", ["-1", "2", "3^{4}"]),
         ("What?\nA) 1\nB) 2\nC) 3\n\nEnter the letter.", ["1", "2", "3"]),
         ("What?\n**A.** 1\n**B.** 2\n**C.** 3", ["1", "2", "3"]),
         ("E.g. A. x B. y C. z. Now:\nA. 1\nB. 2\nC. 3", ["1", "2", "3"]),
@@ -102,6 +104,8 @@ def test_a_letter_is_asked_for_without_a_list() -> None:
             "15",
         ),
         ("The value of $7+8$ is:\nA) 12\nB) 15\nC) 18", "B", "The value of $7+8$ is ____.", "15"),
+        ("若 $x=2$，则 $2 x=(\\quad)$\nA. 3\nB. 4\nC. $5$\n", "B", "若 $x=2$，则 $2 x=(\\quad)$", "4"),
+        ("若 $x=2$，则 $x$ 的平方为（ $)$ \nA. 3\nB. 4\nC. 5", "B", "若 $x=2$，则 $x$ 的平方为（ $)$", "4"),
         ("则$x$的值为（  ）A．1  B．2 C．$\\frac{1}{2}$", "C", "则$x$的值为（  ）", "\\frac{1}{2}"),
     ],
 )
@@ -119,6 +123,7 @@ def test_choices_become_open_questions(prompt: str, reference: str, question: st
     [
         ("Which of the following is prime?\nA. 4\nB. 5\nC. 6", "B", "speaks of its options"),
         ("下列哪个数是质数？\nA. 4\nB. 5\nC. 6", "B", "speaks of its options"),
+        ("设 $f(x)=x^2$，则（ $)$\nA. 是奇函数\nB. 是偶函数\nC. 是减函数", "B", "speaks of its options"),
         ("What is closest to 3.9?\nA. 4\nB. 5\nC. 6", "A", "speaks of its options"),
         ("What is x?\nA. 4\nB. 5\nC. none of the above", "B", "speak of each other"),
         ("What is x?\nA. 4\nB. 5\nC. 6", "7", "names no option"),

@@ -19,7 +19,7 @@ _NEEDS_OPTIONS: Final = re.compile(
     r"|\b(?:could|may|can|might|cannot|must not|not) be\b|\bbest (?:describes?|estimate|approximat\w+)\b"
     r"|\b(?:which|what) (?:one )?of (?:the|these|them)\b"
     r"|\bwhich (?:\w+ )?(?:answer|expression|equation|graph|number)s?\b"
-    r"|下列|以下|下面|选项|哪(?:个|一|项|些|种|位|幅|组)|最接近|可能|正确的|错误的|不正确",
+    r"|则\s*[(（]|命题|说法|结论|叙述|判断|下列|以下|下面|选项|哪(?:个|一|项|些|种|位|幅|组)|最接近|可能|正确的|错误的|不正确",
     re.IGNORECASE,
 )
 # Options that have no text of their own.
@@ -34,7 +34,7 @@ _LETTER_WANTED: Final = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_TEXT: Final = 80
-_BLANK: Final = re.compile(r"[(（][\s\u3000]*[)）]|_{2,}")
+_BLANK: Final = re.compile(r"[(（][\s\u3000$]*(?:\\q?quad)?[\s\u3000$]*[)）]|_{2,}")
 _ENDS: Final = re.compile(r"[?？.。!]\W*\Z")
 
 

@@ -80,7 +80,7 @@ _PROOF: Final = re.compile(
 
 # "(a)", "(ii)" after a blank; "a)", "1)" only where a sentence or line begins, since formulas are full of "1)".
 _LABEL: Final = re.compile(
-    r"(?:(?<=[\s。；：？])|\A)(?:\*\*|\\textbf\{|\\text\{)?[(（]([a-h]|[ivx]{1,4}|[1-9])[)）](?:\*\*|\})?(?=[\s$\\\u4e00-\u9fffA-Z])"
+    r"(?:(?<=[\s。；：？])|\A)(?:\*\*|\\textbf\{|\\text\{)?[(（]\s*([a-h]|[ivx]{1,4}|[IVX]{1,3}|[Ⅰ-Ⅴ]|[1-9])\s*[)）](?:\*\*|\})?(?=[\s$\\\u4e00-\u9fffA-Z])"
     r"|(?:\A|(?<=[.?!;:。；：？]\s)|^[ \t]*(?:\*\*)?)([a-h]|[1-9])\)(?:\*\*)?\s"
     r"|(?:\A|(?<=\s))(?:\*\*)?Part\s+\(?([A-Ha-h]|[1-9]|I{1,3})\)?[:.]",
     re.MULTILINE,
@@ -89,7 +89,7 @@ _CIRCLED: Final = re.compile(r"[①②③④⑤]")
 _ROMAN: Final = ("i", "ii", "iii", "iv", "v", "vi")
 _PART_ASKS: Final = re.compile(
     r"[?？]|\b(?:find|compute|calculate|determine|what|how|evaluate|solve|express|give|write|prove|show|explain|describe"
-    r"|estimate|sketch|state|list|which|derive|simplify)\b|求|证明|计算|写出|判断|多少|几",
+    r"|estimate|sketch|state|list|which|derive|simplify)\b|求|解|证明|计算|写出|判断|讨论|多少|几",
     re.IGNORECASE,
 )
 
@@ -163,7 +163,7 @@ def _parts(prompt: str) -> list[tuple[str, str]]:
     marks = [(match, next(filter(None, match.groups()))) for match in _LABEL.finditer(prompt)]
     marks += [(match, match.group()) for match in _CIRCLED.finditer(prompt)]
     best: list[tuple[re.Match[str], str]] = []
-    for series in ("abcdefgh", _ROMAN, "123456789", "ABCDEFGH", ("I", "II", "III"), "①②③④⑤"):
+    for series in ("abcdefgh", _ROMAN, "123456789", "ABCDEFGH", ("I", "II", "III"), "ⅠⅡⅢⅣⅤ", "①②③④⑤"):
         run = _run(marks, series)
         best = run if len(run) > len(best) else best
     ends = [*(match.start() for match, _ in best[1:]), len(prompt)][: len(best)]

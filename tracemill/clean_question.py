@@ -41,4 +41,7 @@ def seen(match: re.Match[str] | None) -> Evidence | None:
 
 def mentions(text: str, words: tuple[str, ...]) -> bool:
     """Whether any of ``words`` stands in ``text``: many times faster than an alternation of them."""
-    return any(word in text for word in words)
+    for word in words:  # noqa: SIM110 - a generator takes twice as long
+        if word in text:
+            return True
+    return False

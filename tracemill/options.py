@@ -97,6 +97,6 @@ def _bare(text: str) -> str:
         for match in _FILLING.finditer(text):
             trailing = match if match.end() == len(text) else trailing
         text = text[: trailing.start()] if trailing else text
-        if text.count("$") == 1:
+        if text.count("$") == 1 or text.count("$$") == 1:
             text = text.strip("$")
     return text
