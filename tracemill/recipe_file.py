@@ -98,8 +98,8 @@ def _assign(node: Any, path: list[str], value: object, override: str) -> None:
 
 
 def _index(node: list[Any], text: str, override: str) -> int:
-    """List elements are named by position or, where they have one, by their name."""
-    names = [item.get("name") if isinstance(item, dict) else None for item in node]
+    """List elements are named by position or, where they have one, by their name or the known one they take it from."""
+    names = [item.get("name", item.get("known")) if isinstance(item, dict) else None for item in node]
     if text in names:
         return names.index(text)
     if text.isdigit() and int(text) < len(node):
