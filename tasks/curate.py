@@ -17,7 +17,7 @@ from tracemill.sources.collect import collect
 from tracemill.store import Store
 
 
-@stage("collect", version=3)
+@stage("collect", version=4)
 def collect_shard(work: Work) -> Produced:
     """Raw rows -> problems, by the adapter of the source's layout."""
     raw = work.table("raw")

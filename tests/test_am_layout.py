@@ -48,6 +48,23 @@ def test_the_recipe_outweighs_the_guess() -> None:
     assert one(am_row(OPTIONS, "B"), "am", category="other").category == "other"
 
 
+@pytest.mark.parametrize(
+    ("source", "model"),
+    [
+        ("am-0309", "deepseek-r1"),
+        ("openR1Math_default", "deepseek-r1"),
+        (None, "deepseek-r1"),
+        ("data_ablation_full59K", "gemini-2.0-flash-thinking"),
+        ("limo", "unknown"),
+    ],
+)
+def test_whose_traces_they_are(source: str | None, model: str) -> None:
+    """The reference dataset reused what came along: some of its response sources were not written by R1."""
+    row = am_row("What is 1 + 1?", "2")
+    row["messages"][1]["info"] = {"source": source}
+    assert [trace["model"] for trace in one(row, "am").traces] == [model]
+
+
 PRIME = {"inputs": ["1\n"], "outputs": ["2\n"]}
 STDIO = {"kind": "stdio", "language": "python", "cases": [{"stdin": "1\n", "stdout": "2\n"}]}
 

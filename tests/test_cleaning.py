@@ -64,12 +64,14 @@ def test_each_drop_has_its_reason() -> None:
 
 
 def test_the_copy_with_a_trace_is_kept() -> None:
-    """Of equal rows the one whose trace can save a generation stays."""
+    """Of equal rows the one with a trace of R1's stays, which can save a generation; else the one with most traces."""
     plain = problem("What is one plus one?")
-    traced = problem("What is one plus one?", traces=[{"model": "r1"}], row=1)
-    kept, dropped = cleaned([plain, traced], Clean())
+    others = problem("What is one plus one?", traces=[{"model": "qwq-32b"}, {"model": "gemini"}], row=1)
+    traced = problem("What is one plus one?", traces=[{"model": "deepseek-r1"}], row=2)
+    kept, dropped = cleaned([plain, others, traced], Clean())
     assert kept == [traced]
-    assert [row.row for row in dropped] == [0]
+    assert [row.row for row in dropped] == [0, 1]
+    assert cleaned([plain, others], Clean())[0] == [others]
 
 
 def test_a_rewritten_problem_has_the_id_of_what_it_is_now() -> None:

@@ -66,6 +66,7 @@ def test_general_thought() -> None:
         ("DeepSeek/DeepSeek-R1-Zero", "deepseek-r1-zero"),
         ("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "deepseek-r1-distill-llama-70b"),
         ("deepseek-ai/DeepSeek-R1-0528", "deepseek-r1-0528"),
+        ("DeepSeek R1", R1),
         ("OpenThoughts/OpenThinker-32B", "openthinker-32b"),
         ("gemini-2.0-flash-thinking-exp-01-21", GEMINI_THINKING),
         (None, "unknown"),

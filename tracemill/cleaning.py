@@ -17,6 +17,7 @@ from tracemill.clean_question import JUDGED_BY_REFERENCE, Question, question
 from tracemill.clean_rules import Fault, ReferenceReader, Rules
 from tracemill.options import is_multiple_choice, lettered_options
 from tracemill.schema import Dropped, Problem, dropped_problem, problem_id, rows_of, table_of
+from tracemill.sources.trace_encodings import worth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +44,7 @@ class Cleaned(NamedTuple):
 def clean(problems: pa.Table, settings: Clean, reader: ReferenceReader) -> tuple[pa.Table, list[Dropped]]:
     """Splits one shard into kept and dropped; equal ids within it are merged here, across shards later.
 
-    The copy that brings the most traces is kept, since a trace can save a generation; ties keep the first.
+    The copy that brings the most traces of R1's is kept, since one can save a generation; ties keep the first.
 
     Args:
         problems: ``Problem`` rows.
@@ -128,7 +129,7 @@ def _repeated(problems: pa.Table, rewritten: Mapping[int, Problem], faults: Mapp
 
 
 def _losers(rivals: dict[int, Problem]) -> dict[int, Fault]:
-    best = max(sorted(rivals), key=lambda index: len(rivals[index].traces))
+    best = max(sorted(rivals), key=lambda index: worth(rivals[index].traces))
     winner = rivals.pop(best)
     evidence = {"kept": winner.id, "kept_source": winner.source, "kept_row": winner.row, "method": "same id"}
     return {index: Fault("exact_duplicate", evidence) for index in rivals}

@@ -6,6 +6,7 @@ Every trace says whose it is. The recipe names the models whose traces may stand
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tracemill.prompts import split_think
@@ -23,12 +24,17 @@ def model_named(name: object) -> str:
 
     Only R1's own names give ``R1``: its distillations, R1-Zero and later versions are other models.
     """
-    text = name.rsplit("/", 1)[-1].strip().lower() if isinstance(name, str) else ""
+    text = "-".join(name.rsplit("/", 1)[-1].lower().split()) if isinstance(name, str) else ""
     if text in {"r1", "deepseek-reasoner"}:
         return R1
     if text.startswith(GEMINI_THINKING):
         return GEMINI_THINKING
     return text or UNKNOWN_MODEL
+
+
+def worth(traces: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+    """What a row's traces are worth to it: R1's first, which can save a generation, then those of others."""
+    return sum(trace.get("model") == R1 for trace in traces), len(traces)
 
 
 def tagged_trace(model: str, text: object, **said: object) -> dict[str, Any]:
