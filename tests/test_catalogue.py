@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tracemill.recipe_source import Source
 from tracemill.sources.catalogue import CATALOGUE, datasets_at
 from tracemill.sources.dataset import Dataset
 from tracemill.sources.layouts import LAYOUTS
+from tracemill.sources.listing import listing
 
 # https://spdx.org/licenses/, as far as the catalogue needs it; unknown is said, not guessed.
 SPDX = {
@@ -90,6 +92,36 @@ def test_a_hub_source_takes_its_licence_from_the_catalogue() -> None:
     assert Source(name="m", hub=hub, licence="by agreement").licence == "by agreement"
     assert datasets_at("org/unheard-of") == []
     assert Source(name="m", hub="org/unheard-of").licence == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        ({"known": "limo"}, "Apache-2.0"),
+        ({"known": "natural-reasoning"}, "CC-BY-NC-4.0 (non-commercial)"),
+        ({"known": "tulu-3-sft-mixture", "path": "t.jsonl"}, "ODC-By-1.0 (non-commercial, by row)"),
+        ({"name": "g", "hub": "GeneralReasoning/GeneralThought-430K"}, "MIT (by row)"),
+        ({"name": "f", "path": "f.jsonl"}, "unknown"),
+    ],
+)
+def test_licences_as_they_are_shown(settings: dict[str, Any], shown: str) -> None:
+    """The card says of a licence that it is non-commercial, and that rows name their own."""
+    assert Source(**settings).stated_licence == shown
+
+
+def test_the_listing() -> None:
+    """The listing has a line for each dataset; a word, in any case, picks out some and adds how each is known."""
+    assert [line.split()[0] for line in listing().splitlines()] == ["known", *CATALOGUE]
+    found = listing("COGNITIVEcomputations").splitlines()
+    assert [line.split()[0] for line in found[1:4]] == [name for name in CATALOGUE if name.startswith("dolphin")]
+    assert found[5] == f"dolphin-r1-deepseek: {CATALOGUE['dolphin-r1-deepseek'].evidence}"
+    assert listing("no such thing").split() == ["known", "dataset", "licence", "layout", "traces", "of"]
+
+
+@pytest.mark.parametrize("name", [*CATALOGUE, *LAYOUTS])
+def test_the_documentation_knows_it(name: str) -> None:
+    """Every dataset and every layout is in docs/sources.md."""
+    assert f"`{name}`" in (Path(__file__).parent.parent / "docs" / "sources.md").read_text()
 
 
 ROWS = [{"prompt": f"What is {n}?", "kind": kind} for n, kind in enumerate(["a", "b", ["b", "c"], None, True, 1])]

@@ -1,4 +1,4 @@
-"""Commands about recipes and finished runs: ``python -m tracemill why ID``, ``python -m tracemill pin RECIPE``."""
+"""Commands about recipes and finished runs: ``why ID``, ``pin RECIPE``, ``sources``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tracemill.errors import TracemillError
 from tracemill.pin_recipe import pin, render
+from tracemill.sources.listing import listing
 from tracemill.why import story
 
 
@@ -18,6 +19,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_why(commands.add_parser("why", help="everything that happened to one row"))
     _add_pin(commands.add_parser("pin", help="fix the Hub datasets of a recipe to their present commits"))
+    _add_sources(commands.add_parser("sources", help="the data sets that a recipe can name by one word"))
     arguments = parser.parse_args()
     try:
         status: int = arguments.run_command(arguments)
@@ -50,6 +52,18 @@ def _pin(arguments: argparse.Namespace) -> int:
     pins = pin(arguments.recipe, update=arguments.update, dry_run=arguments.dry_run)
     print(render(pins, dry_run=arguments.dry_run))
     return int(any(each.error is not None for each in pins))
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "word", metavar="WORD", nargs="?", help="only those with this in their name or id, with evidence"
+    )
+    parser.set_defaults(run_command=_sources)
+
+
+def _sources(arguments: argparse.Namespace) -> int:
+    print(listing(arguments.word))
+    return 0
 
 
 def _run_of(given: str | None) -> Path:

@@ -118,7 +118,7 @@ def source_yields(funnel: pa.Table) -> dict[str, tuple[int, int]]:
 def _source_rows(recipe: Recipe, funnel: pa.Table) -> list[str]:
     yields = source_yields(funnel)
     return [
-        f"| {source.name} | {source.layout} | {source.licence}{' (non-commercial)' if source.non_commercial else ''} "
+        f"| {source.name} | {source.layout} | {source.stated_licence} "
         f"| {yields.get(source.name, (0, 0))[0]:,} | {yields.get(source.name, (0, 0))[1]:,} |"
         for source in recipe.sources
     ]

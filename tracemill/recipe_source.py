@@ -83,6 +83,14 @@ class Source(Section):
             raise ValueError("files names files of a Hub repository, in place of config and split")
         return self
 
+    @property
+    def stated_licence(self) -> str:
+        """The licence for people: with its flag, and whether rows name their own (column ``licence``)."""
+        known = [CATALOGUE[self.known]] if self.known else datasets_at(self.hub or "")
+        flags = {"non-commercial": self.non_commercial, "by row": any(dataset.row_licences for dataset in known)}
+        shown = ", ".join(flag for flag, is_set in flags.items() if is_set)
+        return f"{self.licence} ({shown})" if shown else self.licence
+
 
 def _filled(given: dict[str, Any]) -> dict[str, Any]:
     """A source that names its dataset, with what the catalogue says of it; files are read in the Hub's stead."""
