@@ -8,7 +8,7 @@ export DO_NOT_TRACK ?= 1
 
 BASE ?= debian:bookworm-slim
 
-.PHONY: help setup teacher sandbox-image demo ui test check lock clean
+.PHONY: help setup teacher embeddings sandbox-image demo ui test check lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -26,6 +26,9 @@ $(VENV)/.ready: requirements.lock
 
 teacher:         ## the demo teacher's server: .venv-vllm with vLLM for the CPU
 	@PYTHON=$(PYTHON) deployments/vllm_cpu_env.sh $(VLLM_VENV)
+
+embeddings: setup  ## optional: sentence-transformers in .venv, for semantic duplicates without a server
+	@deployments/embeddings_env.sh $(VENV)
 
 sandbox-image:   ## where programs run: the image tracemill-sandbox, from any Debian-like BASE=…
 	docker build --build-arg BASE=$(BASE) --tag tracemill-sandbox - < deployments/sandbox.Dockerfile

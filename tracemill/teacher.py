@@ -18,11 +18,11 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tracemill.ledger import Completion, Ledger, shared_ledger
+from tracemill.ledger import Completion, shared_ledger
 from tracemill.teacher_batch import Desk
 from tracemill.teacher_dialect import ChatDialect, Dialect
 from tracemill.teacher_engine import Engine
-from tracemill.teacher_protocol import Progress, Refusal, Request, Teacher, build_request
+from tracemill.teacher_protocol import Progress, Record, Refusal, Request, Teacher, build_request
 from tracemill.teacher_servers import Patience
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class ChatTeacher:
 
     Args:
         settings: the servers: section ``distill.teacher`` of the recipe, or that of a judge.
-        ledger: where responses are recorded, and looked up.
+        ledger: where responses are recorded, and looked up: a ``Ledger``, unless somebody else keeps them.
         patience: how attempts are spaced.
         extra_body: further fields of every request's body; for benchmarks only, since it is in no key.
         dialect: how its servers are spoken to, instead of ``settings`` by the chat protocol.
@@ -59,7 +59,7 @@ class ChatTeacher:
     def __init__(
         self,
         settings: ModelServer,
-        ledger: Ledger,
+        ledger: Record,
         *,
         patience: Patience | None = None,
         extra_body: Mapping[str, Any] | None = None,

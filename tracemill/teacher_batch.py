@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable
 
-    from tracemill.ledger import Ledger
-    from tracemill.teacher_protocol import Request
+    from tracemill.teacher_protocol import Record, Request
 
 
 @dataclass(eq=False, slots=True)
@@ -58,7 +57,7 @@ class Job:
 class Desk:
     """Takes batches in and hands results out; makes sure that no key is worked on twice."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Record) -> None:
         self._ledger = ledger
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}

@@ -17,10 +17,10 @@ from tracemill.teacher_watch import Watch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracemill.ledger import Ledger
     from tracemill.teacher_batch import Desk, Job
     from tracemill.teacher_dialect import Dialect
     from tracemill.teacher_http import Reply
+    from tracemill.teacher_protocol import Record
     from tracemill.teacher_servers import Patience, Server
 
 # So many refusals and not one answer: it is not the rows that are wrong, and none should be dropped for it.
@@ -39,7 +39,7 @@ class Engine:
     def __init__(
         self,
         dialect: Dialect,
-        ledger: Ledger,
+        ledger: Record,
         desk: Desk,
         patience: Patience,
     ) -> None:

@@ -9,7 +9,7 @@ from tracemill.ledger import Completion, request_key
 from tracemill.prompts import chat_messages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tracemill.recipe_server import Teacher as TeacherSettings
     from tracemill.schema import Problem
@@ -75,6 +75,28 @@ class Progress:
     prompt_tokens: int
     completion_tokens: int
     waiting_since: float | None
+
+
+class Record(Protocol):
+    """Where a teacher looks first, and what it tells before anybody hears of an answer: a ``ledger.Ledger``."""
+
+    def refresh(self) -> object:
+        """Looks at what other processes have added."""
+
+    def get(self, key: str) -> Completion | None:
+        """What is known under a key."""
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Completion]:
+        """What is known under keys."""
+
+    def put(self, completion: Completion) -> object:
+        """Takes an answer down."""
+
+    def sync(self) -> None:
+        """Makes sure that it outlives the machine."""
+
+    def close(self) -> None:
+        """Ends it."""
 
 
 class Teacher(Protocol):

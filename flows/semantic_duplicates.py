@@ -1,0 +1,68 @@
+"""Semantic duplicates in the build: embed every shard's survivors of MinHash, then merge batch by batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flows.shard_chains import Chain, Step
+from flows.source_shards import shard_labels
+from tasks.curate import drop_duplicates_shard
+from tasks.semantic import MergeBatch, embed_shard, merge_batch
+from tasks.stage import NoSettings
+
+if TYPE_CHECKING:
+    from flows.run_context import RunContext
+    from flows.shard_dag import ShardHistory
+    from tracemill.collection import Collection
+    from tracemill.manifest import Shard
+    from tracemill.recipe import Recipe
+    from tracemill.recipe_semantic import Embedding, Semantic
+
+
+def merge_duplicates(
+    context: RunContext[Recipe],
+    settings: Semantic,
+    collection: Collection,
+    curated: dict[str, ShardHistory],
+    decisions: dict[str, Shard],
+) -> dict[str, Shard]:
+    """MinHash's decisions and those by meaning, by shard label; each batch against all that those before it kept."""
+    embedding = settings.embedding()
+    vectors = context.phase(
+        "embed",
+        "embed",
+        [(label, embed_chain(history, decisions[label], embedding)) for label, history in curated.items()],
+    )
+    recipe = context.recipe
+    labels = iter(shard_labels(collection))
+    merged: dict[str, Shard] = {}
+    earlier: dict[str, Shard] = {}
+    for number, batch in enumerate(collection.batches):
+        in_batch = {raw.source for raw in batch}
+        section = MergeBatch(
+            settings=settings,
+            same_numbers=recipe.deduplicate.same_numbers,
+            priority=tuple(source.name for source in recipe.sources if source.name in in_batch),
+        )
+        batch_labels = [next(labels) for _ in batch]
+        inputs = {}
+        for place, label in enumerate(batch_labels):
+            inputs[f"signatures-{place:05d}"] = curated[label].outputs("signatures")[-1]
+            inputs[f"embeddings-{place:05d}"] = vectors[label]
+            inputs[f"decisions-{place:05d}"] = decisions[label]
+        found = context.single(merge_batch, section, inputs | earlier, f"batch {number}").outputs
+        for place, label in enumerate(batch_labels):
+            merged[label] = found[f"merged-{place:05d}"]
+            stem = f"{number:04d}-{place:05d}"
+            earlier[f"earlier-signatures-{stem}"] = inputs[f"signatures-{place:05d}"]
+            earlier[f"earlier-embeddings-{stem}"] = vectors[label]
+            earlier[f"earlier-decisions-{stem}"] = merged[label]
+    return merged
+
+
+def embed_chain(history: ShardHistory, decisions: Shard, embedding: Embedding) -> Chain[Shard]:
+    """The vectors of what is left of one shard; the key sees the rows that are left, not the threshold."""
+    inputs = {"problems": history.current, "decisions": decisions}
+    left = yield Step(drop_duplicates_shard, NoSettings(), inputs)
+    embedded = yield Step(embed_shard, embedding, {"problems": left.outputs["kept"]})
+    return embedded.outputs["embeddings"]

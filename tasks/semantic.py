@@ -1,0 +1,57 @@
+"""Semantic duplicates: vectors per shard of what MinHash left, and one merge over all of them. Off unless asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tasks.stage import Produced, Work, stage
+from tracemill.embedding import embeddings, shared_embedder, stored_vectors
+from tracemill.recipe_section import Section
+from tracemill.recipe_semantic import Semantic
+from tracemill.semantic_duplicates import REASON, Embedded, merge_meanings
+
+
+@stage("embed", version=1)
+def embed_shard(work: Work) -> Produced:
+    """Problems -> one vector each; none where the model cannot take the prompt whole."""
+    table = embeddings(work.table("problems"), shared_embedder(work.section))
+    n_without = int(np.sum(~stored_vectors(table).any(axis=1)))
+    facts = {"n_without_vector": n_without} if n_without else {}
+    return Produced({"embeddings": table}, table.num_rows, table.num_rows, facts=facts)
+
+
+class MergeBatch(Section):
+    """The recipe's section, the guard, and the order of the sources that are in the batch."""
+
+    settings: Semantic
+    same_numbers: bool
+    priority: tuple[str, ...]
+
+
+@stage("merge_meanings", version=1)
+def merge_batch(work: Work) -> Produced:
+    """One clustering over all that MinHash left of a batch and what earlier batches kept."""
+    batch = _shards(work, "signatures")
+    section = work.section
+    tables = merge_meanings(
+        batch,
+        _shards(work, "earlier-signatures"),
+        section.settings,
+        section.priority,
+        same_numbers=section.same_numbers,
+    )
+    n_rows = sum(shard.embeddings.num_rows for shard in batch)
+    n_gone = sum(table.num_rows for table in tables) - sum(shard.decisions.num_rows for shard in batch)
+    dropped = {f"deduplicate/{REASON}": n_gone} if n_gone else {}
+    outputs = {
+        name.replace("signatures", "merged"): table
+        for name, table in zip(work.numbered("signatures"), tables, strict=True)
+    }
+    return Produced(outputs, n_rows, n_rows - n_gone, dropped)
+
+
+def _shards(work: Work, prefix: str) -> list[Embedded]:
+    return [
+        Embedded(*(work.table(name.replace("signatures", kind)) for kind in ("signatures", "embeddings", "decisions")))
+        for name in work.numbered(prefix)
+    ]

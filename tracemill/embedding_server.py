@@ -1,0 +1,158 @@
+"""Embeddings from servers of the OpenAI protocol, as ``vllm serve MODEL --runner pooling``.
+
+The servers are waited for, retried and shared as a teacher's are. The ledger keeps no vectors: a shard's are in the
+store as soon as it is done, and after a kill at most the shards under way are asked for again.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tracemill.errors import TeacherMisconfiguredError, TeacherUnavailableError
+from tracemill.ledger import Completion
+from tracemill.schema import json_text
+from tracemill.teacher import ChatTeacher
+from tracemill.teacher_protocol import Refusal, Request
+from tracemill.teacher_replies import Trouble, encoded, parsed, server_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from tracemill.recipe_semantic import Embedding
+    from tracemill.teacher import Patience
+
+
+class ServedEmbedder:
+    """A model behind one or more servers; any number of threads may share it."""
+
+    def __init__(self, settings: Embedding, patience: Patience | None = None) -> None:
+        self._settings = settings
+        self._asked = ChatTeacher(settings, Unrecorded(), patience=patience, dialect=EmbeddingDialect(settings))
+        described = {"model": settings.model, "revision": settings.revision, "prefix": settings.prefix}
+        self.made = f"server, {json_text(described)}"
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """See :class:`tracemill.embedding.Embedder`; a text that the server refuses has no vector.
+
+        Raises:
+            TeacherUnavailableError: no server answers, or one failed at the same texts again and again.
+            TeacherMisconfiguredError: a server answers, but serves no embeddings of this model, or refuses every text.
+        """
+        prompts = [self._settings.prefix + text for text in texts]
+        size = self._settings.batch_rows
+        found = self._batches([prompts[start : start + size] for start in range(0, len(prompts), size)])
+        lengths = {len(vector) for vector in found if vector is not None}
+        if len(lengths) > 1:
+            raise TeacherMisconfiguredError(
+                f"vectors of different lengths from {', '.join(self._settings.base_urls)}",
+                got=str(sorted(lengths)),
+                expected="servers of one model",
+                remedy="check what is served at each of deduplicate.semantic.base_urls",
+            )
+        if texts and not lengths:
+            return np.zeros((len(texts), 1), np.float32)
+        vectors = np.zeros((len(texts), lengths.pop() if lengths else 1), np.float32)
+        for row, vector in enumerate(found):
+            if vector is not None:
+                vectors[row] = vector
+        return vectors
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._asked.close()
+
+    def _batches(self, batches: Sequence[Sequence[str]]) -> list[NDArray[np.float32] | None]:
+        """One vector a text; texts of a batch that is refused are asked for one by one."""
+        answers = self._asked.complete([_request(batch, self._settings) for batch in batches])
+        found: list[NDArray[np.float32] | None] = []
+        for batch, answer in zip(batches, answers, strict=True):
+            if isinstance(answer, Completion):
+                found.extend(_vectors(answer.content, len(batch)))
+            elif not answer.is_for_good:
+                raise _unavailable(answer, self._settings)
+            elif len(batch) == 1:
+                found.append(None)
+            else:
+                found.extend(self._batches([[text] for text in batch]))
+        return found
+
+
+@dataclass(frozen=True)
+class EmbeddingDialect:
+    """The OpenAI embeddings protocol, with vectors in base64: a quarter of the bytes of numbers in JSON."""
+
+    server: Embedding
+
+    def url(self, base_url: str) -> str:
+        """The embeddings."""
+        return base_url + "/embeddings"
+
+    def body(self, request: Request) -> bytes:
+        """The texts of a batch."""
+        texts = [message["content"] for message in request.messages]
+        return encoded({"model": self.server.model, "input": texts, "encoding_format": "base64"})
+
+    def read(self, request: Request, raw: bytes) -> Completion | Trouble:
+        """The vectors of all texts, one after the other, as base64."""
+        try:
+            payload = parsed(raw)
+            rows = sorted(payload["data"], key=lambda row: int(row["index"]))
+            parts = [base64.b64decode(row["embedding"], validate=True) for row in rows]
+            tokens = (payload.get("usage") or {}).get("prompt_tokens")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            return Trouble(f"the reply holds no embeddings ({error!r}): {server_words(raw)}")
+        if len(parts) != len(request.messages) or len({len(part) for part in parts}) != 1 or len(parts[0]) % 4:
+            return Trouble(f"{len(parts)} embeddings of {len(request.messages)} texts: {server_words(raw)}")
+        content = base64.b64encode(b"".join(parts)).decode()
+        return Completion(request.key, content, None, None, tokens, 0, payload.get("model") or self.server.model)
+
+
+class Unrecorded:
+    """What a teacher asks of a ledger, for answers that are kept elsewhere."""
+
+    def refresh(self) -> None:
+        """Nothing to look at."""
+
+    def get(self, _key: str) -> Completion | None:
+        """Never known."""
+        return None
+
+    def get_many(self, _keys: Iterable[str]) -> dict[str, Completion]:
+        """None known."""
+        return {}
+
+    def put(self, completion: Completion) -> None:
+        """Kept by whoever asked."""
+
+    def sync(self) -> None:
+        """Nothing to write."""
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def _request(texts: Sequence[str], settings: Embedding) -> Request:
+    """Named by what is asked, as every request: equal batches of two threads are one."""
+    messages = [{"role": "text", "content": text} for text in texts]
+    key = hashlib.sha256(json_text([settings.named, *texts]).encode()).hexdigest()
+    return Request(key, messages, {})
+
+
+def _vectors(content: str, n_texts: int) -> NDArray[np.float32]:
+    return np.frombuffer(base64.b64decode(content), "<f4").reshape(n_texts, -1)
+
+
+def _unavailable(refusal: Refusal, settings: Embedding) -> TeacherUnavailableError:
+    return TeacherUnavailableError(
+        f"the {settings.role} fails at a request that it should be able to answer",
+        got=refusal.message,
+        expected="vectors, or a refusal (HTTP 4xx)",
+        remedy=f"see the server's log; {settings.place}.request_timeout_s may be too short; then run again",
+    )

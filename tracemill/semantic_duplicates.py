@@ -1,0 +1,209 @@
+"""Semantic duplicates: of the rows that MinHash leaves, those that a model finds alike, as clusters with evidence.
+
+A second pass, since embedding is what costs: only survivors are embedded. Rows that were merged before into one that
+goes now are pointed to the row that stays. Within a batch the best representative wins; a row that an earlier batch
+kept always stays, and is not embedded again.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tracemill.duplicate_clusters import Guard
+from tracemill.embedding import METADATA, stored_vectors
+from tracemill.near_duplicates import DECISIONS
+from tracemill.representatives import nearest_of, representatives
+from tracemill.schema import Category
+from tracemill.vector_search import cluster_vectors, cosines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from tracemill.recipe_semantic import Semantic
+
+    Integers = NDArray[np.int64]
+
+REASON = "semantic_duplicate"
+METHOD = "embedding"
+# Beside MinHash's columns: how a row is linked to the one through which it is in the cluster, and by which model.
+MERGED = pa.schema([*DECISIONS, ("link_method", pa.string()), ("model", pa.string())])
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """One shard.
+
+    Attributes:
+        signatures: labels and number keys of all its rows: ``near_duplicates.SIGNATURES``.
+        embeddings: ``embedding.embeddings`` of the rows that were left.
+        decisions: what goes: MinHash's, or for a shard of an earlier batch what was decided in the end.
+    """
+
+    signatures: pa.Table
+    embeddings: pa.Table
+    decisions: pa.Table
+
+    def labels(self) -> pa.Table:
+        """Signatures of the rows that have embeddings, in their order."""
+        places = pc.index_in(self.embeddings["id"], value_set=self.signatures["id"].combine_chunks())
+        return self.signatures.drop_columns(["exact_key", "minhash"]).take(places)
+
+    def kept(self) -> Embedded:
+        """Without the rows that went."""
+        gone = pc.is_in(self.embeddings["id"], value_set=self.decisions["id"].combine_chunks())
+        return Embedded(self.signatures, self.embeddings.filter(pc.invert(gone)), self.decisions)
+
+
+def merge_meanings(
+    batch: Sequence[Embedded],
+    earlier: Sequence[Embedded],
+    settings: Semantic,
+    priority: Sequence[str],
+    *,
+    same_numbers: bool = True,
+) -> list[pa.Table]:
+    """Clusters what is left of a batch together with what earlier batches kept.
+
+    Args:
+        batch: shards with MinHash's decisions.
+        earlier: shards of the batches before; their kept rows always stay.
+        settings: model and threshold.
+        priority: source names, best first.
+        same_numbers: keep maths problems apart that differ in their numbers.
+
+    Returns:
+        Per shard of the batch, all rows to drop (``MERGED``), MinHash's among them. Each names the row that stays, the
+        method and the score. Where a row is in the cluster through another one only (its own score is below the
+        threshold, or MinHash had merged it into that one), ``linked_to``, ``link_method`` and ``link_score`` say so.
+
+    Raises:
+        ValueError: embeddings were made in different ways.
+    """
+    if not batch:
+        return []
+    rows = _Rows.of([shard.kept() for shard in earlier], batch)
+    guarded = pc.equal(rows.labels["category"], str(Category.MATH)).to_numpy()
+    guard = Guard(rows.numbers, guarded) if same_numbers else None
+    found = cluster_vectors(rows.vectors, settings.threshold, guard, rows.n_earlier)
+    gone, stays = representatives(found.roots, rows.labels, rows.n_earlier, priority)
+    stays = nearest_of(found.roots, rows.n_earlier, gone, stays, lambda one, others: cosines(rows.vectors, one, others))
+    table = _decisions(rows, found.neighbours, gone, stays, settings)
+    tables = rows.by_shard(table, gone)
+    moved = pa.concat_tables([table, *(shard.decisions.select(MERGED.names) for shard in earlier)])
+    return [
+        pa.concat_tables([_repointed(shard.decisions, moved, settings), part])
+        for shard, part in zip(batch, tables, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """All rows in columns, sorted: earlier ones first, then by id, so that nothing depends on shards.
+
+    Attributes:
+        labels: the columns ``id`` to ``has_trace``.
+        places: of each row, where it stood before it was sorted.
+        ends: where the shards of the batch end, counted as ``places``; the first number is where they begin.
+    """
+
+    labels: pa.Table
+    numbers: NDArray[np.uint64]
+    vectors: NDArray[np.float16]
+    places: Integers
+    ends: Integers
+    n_earlier: int
+
+    @classmethod
+    def of(cls, kept: Sequence[Embedded], batch: Sequence[Embedded]) -> _Rows:
+        shards = [*kept, *batch]
+        _check_alike(shards)
+        labels = pa.concat_tables([shard.labels() for shard in shards])
+        lengths = [shard.embeddings.num_rows for shard in shards]
+        n_earlier = sum(lengths[: len(kept)])
+        is_new = pa.array(np.arange(labels.num_rows) >= n_earlier)
+        keys = pa.table({"new": is_new, "id": labels["id"]})
+        places = pc.sort_indices(keys, [("new", "ascending"), ("id", "ascending")]).to_numpy().astype(np.int64)
+        labels = labels.take(pa.array(places))
+        keys = labels["numbers_key"].cast(pa.binary()).combine_chunks().to_numpy(zero_copy_only=False)
+        return cls(
+            labels=labels.drop_columns("numbers_key"),
+            numbers=np.array([int.from_bytes(key[:8], "little") for key in keys], np.uint64),
+            vectors=_stacked(shards)[places],
+            places=places,
+            ends=n_earlier + np.cumsum([0, *lengths[len(kept) :]]),
+            n_earlier=n_earlier,
+        )
+
+    def by_shard(self, table: pa.Table, gone: Integers) -> list[pa.Table]:
+        """Rows of a table beside ``gone``, by shard of the batch, in the order that they had there."""
+        places = self.places[gone]
+        order = np.argsort(places)
+        ordered = table.take(pa.array(order))
+        cuts = np.searchsorted(places[order], self.ends)
+        return [ordered.slice(start, end - start) for start, end in itertools.pairwise(cuts)]
+
+
+def _stacked(shards: Sequence[Embedded]) -> NDArray[np.float16]:
+    """The vectors of all shards; a shard without rows does not say how long they are."""
+    parts = [stored_vectors(shard.embeddings) for shard in shards if shard.embeddings.num_rows]
+    return np.concatenate(parts) if parts else np.zeros((0, 1), np.float16)
+
+
+def _check_alike(shards: Sequence[Embedded]) -> None:
+    made = {(shard.embeddings.schema.metadata or {}).get(METADATA, b"").decode() for shard in shards}
+    if len(made) > 1:
+        raise ValueError(f"embeddings of different making in one clustering: {' | '.join(sorted(made))}")
+
+
+def _decisions(rows: _Rows, neighbours: Integers, gone: Integers, stays: Integers, settings: Semantic) -> pa.Table:
+    scores = cosines(rows.vectors, gone, stays)
+    links = neighbours[gone]
+    chained = pa.array(scores < settings.threshold)
+    ids = rows.labels["id"]
+    n_gone = len(gone)
+    return pa.table(
+        {
+            "id": ids.take(pa.array(gone)),
+            "reason": pa.repeat(REASON, n_gone),
+            "kept": ids.take(pa.array(stays)),
+            "kept_source": rows.labels["source"].take(pa.array(stays)),
+            "method": pa.repeat(METHOD, n_gone),
+            "score": pa.array(scores),
+            "linked_to": pc.if_else(chained, ids.take(pa.array(links)), None),
+            "link_score": pc.if_else(chained, pa.array(cosines(rows.vectors, gone, links)), None),
+            "link_method": pc.if_else(chained, METHOD, None),
+            "model": pa.repeat(settings.named, n_gone),
+        }
+    ).cast(MERGED)
+
+
+def _repointed(decisions: pa.Table, moved: pa.Table, settings: Semantic) -> pa.Table:
+    """MinHash's decisions, where a row that was to stay goes itself now: each names the row that stays in the end."""
+    at = pc.index_in(decisions["kept"], value_set=moved["id"].combine_chunks())
+    has_moved = pc.is_valid(at)
+    then = moved.take(at)
+    changed = {
+        "kept": then["kept"],
+        "kept_source": then["kept_source"],
+        "method": METHOD,
+        "score": then["score"],
+        "linked_to": decisions["kept"],
+        "link_score": decisions["score"],
+        "link_method": decisions["method"],
+        "model": settings.named,
+    }
+    nothing = pa.nulls(decisions.num_rows, pa.string())
+    table = decisions.append_column("link_method", nothing).append_column("model", nothing)
+    columns = {
+        name: pc.if_else(has_moved, changed[name], table[name]) if name in changed else table[name]
+        for name in MERGED.names
+    }
+    return pa.table(columns).cast(MERGED)
