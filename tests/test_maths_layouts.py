@@ -195,3 +195,30 @@ def test_limo(answer: object, reference: str | None) -> None:
     """Answers are numbers where JSON says so; the solution has several authors and is no trace."""
     found = one({"question": "How long is it?", "solution": "Okay, let me see. \\boxed{204}", "answer": answer}, "limo")
     assert (found.reference_answer, found.traces) == (reference, [])
+
+
+def test_deepmath() -> None:
+    """Each of R1's solutions is a trace; they begin inside the reasoning, and one may be missing."""
+    row = {"question": "How many?", "final_answer": "4", "difficulty": 5.5, "topic": "Counting"}
+    found = one(
+        row | {"r1_solution_1": "hm</think>\n\n4", "r1_solution_2": None, "r1_solution_3": "no tags"}, "deepmath"
+    )
+    assert (found.reference_answer, found.info) == ("4", {"file": "f", "difficulty": 5.5, "topic": "Counting"})
+    assert found.traces == [
+        {"model": R1, "think": "hm", "answer": "4", "fault": None, "generation": 1},
+        {"model": R1, "think": None, "answer": "no tags", "fault": "no_think", "generation": 3},
+    ]
+
+
+def test_big_math() -> None:
+    """The answer is the reference; the share that a small model solved is kept, also where it is none."""
+    row = {
+        "problem": "How many?",
+        "answer": "4",
+        "source": "orca_math",
+        "domain": ["Algebra"],
+        "llama8b_solve_rate": 0.0,
+    }
+    found = one(row, "big_math")
+    about = {"domain": ["Algebra"], "llama8b_solve_rate": 0.0, "upstream_source": "orca_math"}
+    assert (found.reference_answer, found.info) == ("4", about | {"file": "f"})

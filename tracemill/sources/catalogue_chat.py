@@ -42,6 +42,13 @@ CHAT: Final[dict[str, Dataset]] = {
     "infinity-instruct-7m": _infinity("7M"),
     "infinity-instruct-7m-core": _infinity("7M_core"),
     "infinity-instruct-gen": _infinity("Gen"),
+    "openhermes-2.5": Dataset(
+        hub="teknium/OpenHermes-2.5",
+        layout="evol_instruct",
+        category=Category.OTHER,
+        licence="unknown",
+        evidence="columns: code. Its card names no licence (recollection); it is put together of many sets.",
+    ),
     "openorca": Dataset(
         hub="Open-Orca/OpenOrca",
         layout="open_orca",

@@ -101,6 +101,13 @@ CODE: Final[dict[str, Dataset]] = {
     "codeforces-cots-decontaminated": _codeforces("solutions_decontaminated"),
     "codeforces-cots-py": _codeforces("solutions_py"),
     "codeforces-cots-py-decontaminated": _codeforces("solutions_py_decontaminated"),
+    "acecode-87k": Dataset(
+        hub="TIGER-Lab/AceCode-87K",
+        layout="acecode",
+        category=Category.CODE,
+        licence="MIT",
+        evidence="licence and columns: card. A model made the tests.",
+    ),
     "apps": Dataset(
         hub="codeparrot/apps",
         files="train.jsonl",

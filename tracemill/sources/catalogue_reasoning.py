@@ -56,6 +56,19 @@ REASONING: Final[dict[str, Dataset]] = {
         traces=(R1,),
         evidence=_OPENR1_CARD + " Adds easier problems (cn_k12).",
     ),
+    "deepmath-103k": Dataset(
+        hub="zwhe99/DeepMath-103K",
+        layout="deepmath",
+        licence="MIT",
+        traces=(R1,),
+        evidence="licence and columns: card. Revised on 2025-05-08: 48 questions had told their answers.",
+    ),
+    "big-math": Dataset(
+        hub="SynthLabsAI/Big-Math-RL-Verified",
+        layout="big_math",
+        licence="Apache-2.0",
+        evidence="licence and columns: card. Gated. Made of other sets here, Omni-MATH and GSM8K among them.",
+    ),
     "limo": Dataset(
         hub="GAIR/LIMO",
         layout="limo",

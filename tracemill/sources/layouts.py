@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tracemill.schema import Category
+from tracemill.sources.acecode_layout import ACECODE_LAYOUTS
 from tracemill.sources.am_layout import am
 from tracemill.sources.chat_layouts import CHAT_LAYOUTS
 from tracemill.sources.code_layouts import CONTEST_TESTS, code_contests, humaneval, mbpp
@@ -119,6 +120,7 @@ LAYOUTS: dict[str, LayoutAdapter] = {
     "ifeval": LayoutAdapter(required=(("prompt",), ("instruction_id_list",)), adapt=_ifeval),
     "am": LayoutAdapter(required=(("messages",),), adapt=am),
     **MATHS_LAYOUTS,
+    **ACECODE_LAYOUTS,
     **S1_LAYOUTS,
     **MIXED_LAYOUTS,
     **KODCODE_LAYOUTS,

@@ -1,4 +1,4 @@
-"""Mathematics: NuminaMath-1.5, MetaMathQA, Omni-MATH, OpenR1-Math-220k, LIMO."""
+"""Mathematics: NuminaMath-1.5, MetaMathQA, Omni-MATH, OpenR1-Math-220k, LIMO, DeepMath-103K, Big-Math."""
 
 from __future__ import annotations
 
@@ -112,10 +112,29 @@ def limo(row: dict[str, Any], _source: Source) -> Draft:
     return Draft(prompt=row.get("question"), reference_answer=reference_of(row.get("answer")))
 
 
+def deepmath(row: dict[str, Any], _source: Source) -> Draft:
+    """DeepMath-103K: three traces of R1's, which begin inside the reasoning, as R1's chat template has it."""
+    texts = {number: row.get(f"r1_solution_{number}") for number in (1, 2, 3)}
+    return Draft(
+        prompt=row.get("question"),
+        reference_answer=reference_of(row.get("final_answer")),
+        traces=[tagged_trace(R1, text, generation=number) for number, text in texts.items() if text],
+        info=said(row, "difficulty", "topic"),
+    )
+
+
+def big_math(row: dict[str, Any], _source: Source) -> Draft:
+    """Big-Math-RL-Verified: closed-form answers, and how often Llama-3.1-8B found them."""
+    info = said(row, "domain", "llama8b_solve_rate", upstream_source="source")
+    return Draft(prompt=row.get("problem"), reference_answer=reference_of(row.get("answer")), info=info)
+
+
 MATHS_LAYOUTS: Final[dict[str, LayoutAdapter]] = {
     "numina": LayoutAdapter(required=(("problem",), ("answer",), ("question_type",)), adapt=numina),
     "openr1_math": LayoutAdapter(required=(("problem",), ("answer",), ("generations", "messages")), adapt=openr1_math),
     "metamath": LayoutAdapter(required=(("query",), ("response",), ("type",)), adapt=metamath),
     "omni_math": LayoutAdapter(required=(("problem",), ("answer",), ("domain",)), adapt=omni_math),
+    "deepmath": LayoutAdapter(required=(("question",), ("final_answer",)), adapt=deepmath),
+    "big_math": LayoutAdapter(required=(("problem",), ("answer",), ("domain",)), adapt=big_math),
     "limo": LayoutAdapter(required=(("question",), ("answer",), ("solution",)), adapt=limo),
 }
