@@ -103,6 +103,13 @@ def test_a_letter_is_asked_for_without_a_list() -> None:
             "What is 7 + 8?",
             "15",
         ),
+        (
+            "How many ways are there to arrange the letters of CAT?\nA. 3\nB. 6\nC. 9",
+            "B",
+            "How many ways are there to arrange the letters of CAT?",
+            "6",
+        ),
+        ("Evaluate $7+8$\n(A) $12$ (B) $15$ (C) $18$", "B", "Evaluate $7+8$", "15"),
         ("The value of $7+8$ is:\nA) 12\nB) 15\nC) 18", "B", "The value of $7+8$ is ____.", "15"),
         ("若 $x=2$，则 $2 x=(\\quad)$\nA. 3\nB. 4\nC. $5$\n", "B", "若 $x=2$，则 $2 x=(\\quad)$", "4"),
         ("若 $x=2$，则 $x$ 的平方为（ $)$ \nA. 3\nB. 4\nC. 5", "B", "若 $x=2$，则 $x$ 的平方为（ $)$", "4"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tracemill.options import Option, lettered_options
+from tracemill.options import Option, lettered_options, without_letter_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,13 +29,16 @@ _NO_OWN_TEXT: Final = re.compile(
     r"|以上|都|均|无法|不确定|不能确定|其他",
     re.IGNORECASE,
 )
-_LETTER_WANTED: Final = re.compile(
-    r"[^.!?\n]*\b(?:letters?|option|choice|answer as [A-J]\b|your answer (?:as|with) [A-J])\b[^.!?\n]*[.!]?\s*",
-    re.IGNORECASE,
-)
 _LONGEST_TEXT: Final = 80
+# A sentence that an option completes gets a blank, unless it has one.
+_UNFINISHED: Final = re.compile(
+    r"(?:[:：=]|\b(?:is|are|was|be|equals?|to|of|by|than|about|approximately)|为|是|等于|有)[\s$]*\Z", re.IGNORECASE
+)
 _BLANK: Final = re.compile(r"[(（][\s\u3000$]*(?:\\q?quad)?[\s\u3000$]*[)）]|_{2,}")
-_ENDS: Final = re.compile(r"[?？.。!]\W*\Z")
+# What typesetting leaves between a question and its options.
+_LEFT_OVER: Final = re.compile(
+    r"(?:\s|\$\\bullet\$|\*\*|\\\\|\\q?quad|(?:options|choices|选项)\s*[:：])*\Z", re.IGNORECASE
+)
 
 
 class Rewriting(NamedTuple):
@@ -77,19 +80,14 @@ def filled_in(prompt: str, reference: str | None, key_of: KeyOf) -> Rewriting | 
 
 def _stem(prompt: str, options: list[Option]) -> str | None:
     """What stands before the options; None where more than a request for the letter stands after them."""
-    tail = _LETTER_WANTED.sub("", prompt[options[-1].end :]).strip(" \n$")
+    tail = without_letter_request(prompt[options[-1].end :]).strip(" \n$")
     if tail:
         return None
-    stem = _LETTER_WANTED.sub(" ", prompt[: options[0].start])
-    stem = re.sub(
-        r"(?:\s|\$\\bullet\$|\*\*|\\\\|\\quad|\\qquad|(?:options|choices|选项)\s*[:：])*\Z",
-        "",
-        stem,
-        flags=re.IGNORECASE,
-    )
+    stem = without_letter_request(prompt[: options[0].start])
+    stem = _LEFT_OVER.sub("", stem)
     if stem.count("$") % 2 and stem.endswith("$"):
         stem = stem.rstrip("$ ")
-    return stem if _ENDS.search(stem) or _BLANK.search(stem) else f"{stem.rstrip(':： ')} ____."
+    return f"{stem.rstrip(':： ')} ____." if _UNFINISHED.search(stem) and not _BLANK.search(stem) else stem
 
 
 def _unwrapped(text: str) -> str:

@@ -13,12 +13,15 @@ _MARK: Final = re.compile(
     r"(?:\${0,2}\\(?:textbf|text|mathrm|mathbf|rm|bf|textrm|mathsf)\s*\{?\s*)?(?:\\ )?[*_]{0,2}"
     r"(?:[(（\[]\s*([A-J])\s*[)）\]][.:]?|([A-J])(?:(?:\.\)|[.．、:：)）])(?=\s|\\|\$|\})|[.．、:：](?=[^\sA-Z])))[*_]{0,2}(?:\s*\\?\s*\}+)?"
 )
-_LETTER_ASKED: Final = re.compile(
+_REQUEST: Final = (
     r"\b(?:enter|write|give|answer with|choose|select)\s+(?:only\s+)?(?:your answer as\s+)?the\s+(?:\w+\s)?letters?\b"
+    r"(?!\s+of\s+the\s+word)"
     r"|\b(?:express|write|give|enter)\s+your\s+answer\s+as\s+(?:[A-J],|the\s+letter|a\s+letter|a\s+block\s+of\s+letters)"
-    r"|\byour\s+answer\s+is\s+the\s+letter\b",
-    re.IGNORECASE,
+    r"|\byour\s+answer\s+is\s+the\s+letter\b"
+    r"|\b(?:choose|select|pick|mark)\s+the\s+(?:correct|right|best)\s+(?:answer|option|choice|alternative)s?\b"
 )
+_LETTER_ASKED: Final = re.compile(_REQUEST, re.IGNORECASE)
+_ASKING_SENTENCE: Final = re.compile(rf"(?:\A|(?<=[.!?\n]))[^.!?\n]*?(?:{_REQUEST})[^.!?\n]*[.!?]?", re.IGNORECASE)
 _DRAWING: Final = re.compile(r"\[asy\].*?\[/asy\]|\\begin\{tikzpicture\}.*?\\end\{tikzpicture\}|```.*?```", re.DOTALL)
 _FILLING: Final = re.compile(r"(?:\\(?:qquad|quad|hspace\{[^}]*\}|newline|\\|[ ,;:!])|\\textbf\s*$|~|\s|\$\\bullet\$)+")
 
@@ -75,6 +78,11 @@ def _last_run(prompt: str) -> list[re.Match[str]]:
 def is_multiple_choice(prompt: str) -> bool:
     """Whether a prompt lists lettered options, or asks for a letter of options that stand in a drawing."""
     return bool(lettered_options(prompt)) or ("letter" in prompt and _LETTER_ASKED.search(prompt) is not None)
+
+
+def without_letter_request(text: str) -> str:
+    """The text without a sentence that asks for an option's letter."""
+    return _ASKING_SENTENCE.sub("", text)
 
 
 def _end_of_last(prompt: str, start: int) -> int:
