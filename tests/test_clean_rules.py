@@ -149,13 +149,14 @@ def test_every_rule_has_a_case() -> None:
     [
         ("code", "Write a function that fetches https://example.org and returns its length."),
         ("instruction", "Summarise https://example.org in a table:\n| a | b |\n|---|---|\n| 1 | 2 |"),
+        ("code", "Write a page with <input> and {{name}} that matches \\[a-z] and"),
         ("code", "Write a program. (a) What does it print? (b) How long does it run? As shown below"),
     ],
 )
 def test_rules_apply_to_their_categories(category: str, prompt: str) -> None:
     """What is a fault in mathematics is usual in programs and instructions."""
     maths = (Category.MATH, Category.CHOICE)
-    only_maths = Clean(url=maths, table=maths, figure=maths, multi_part=maths)
+    only_maths = Clean(url=maths, table=maths, figure=maths, multi_part=maths, incomplete=ALL)
     rules = Rules(only_maths, VerifiersReader())
     assert rules.fault_of(question(prompt, category, None)) is None
     assert rules.fault_of(question(prompt, "math", "1")) is not None

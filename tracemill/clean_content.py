@@ -1,4 +1,4 @@
-"""Rules on what a prompt contains: web addresses, tables, figures, proofs, several questions at once."""
+"""Rules on what a prompt contains: web addresses, tables, figures, proofs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ _PIPED: Final = re.compile(r"(?:^[ \t]*\|(?:[^|\n]+\|){2,}[ \t]*(?:\n|\Z)){2,}",
 _TABBED: Final = re.compile(r"(?:^[^\t\n]+(?:\t[^\t\n]+){2,}(?:\n|\Z)){2,}", re.MULTILINE)
 # An array is a table where its columns are ruled, c|c; without rules it is a matrix, a system or a case distinction.
 _TYPESET: Final = re.compile(
-    r"<table\b|\\begin\s*\{(?:tabular[x*]?|longtable)\}|\\begin\s*\{array\}\s*(?:\[\w\]\s*)?\{[^{}\n]*[lcr][^{}\n]*\|[^{}\n]*\}",
+    r"<table\b|\\begin\s*\{(?:tabular[x*]?|longtable)\}"
+    r"|\\begin\s*\{array\}\s*(?:\[\w\]\s*)?\{[^{}\n]*[lcr][^{}\n]*\|[^{}\n]*\}",
     re.IGNORECASE,
 )
 
 _DRAWN: Final = re.compile(r"\[asy\]|\\begin\s*\{(?:tikzpicture|asy|picture|pspicture)\}|<svg\b", re.IGNORECASE)
 _PICTURE: Final = re.compile(
-    r"!\[[^\]\n]*\]\([^)\n]*\)|<(?:img|image)\b[^>]*>|\\includegraphics\b|\[(?:image|img|figure|picture|diagram)\b[^\]\n]{0,80}\]",
+    r"!\[[^\]\n]*\]\([^)\n]*\)|<(?:img|image)\b[^>]*>|\\includegraphics\b"
+    r"|\[(?:image|img|figure|picture|diagram)\b[^\]\n]{0,80}\]",
     re.IGNORECASE,
 )
 _SHOWS: Final = (
@@ -48,23 +50,9 @@ _POINTER: Final = re.compile(
     re.IGNORECASE,
 )
 _POINTER_WORDS: Final = (
-    *(
-        "figure",
-        "diagram",
-        "drawing",
-        "illustrat",
-        "graph",
-        "chart",
-        "picture",
-        "image",
-        "table",
-        "map",
-        "grid",
-        "plot",
-    ),
-    *("shown", "depicted", "drawn", "displayed", "marked", "fig.", "图"),
-)
-
+    "figure", "diagram", "drawing", "illustrat", "graph", "chart", "picture", "image", "table", "map", "grid", "plot",
+    "shown", "depicted", "drawn", "displayed", "marked", "fig.", "图",
+)  # fmt: skip
 _SET_OUT: Final = re.compile(
     r"\\begin\s*\{(?:align|array|gather|eqnarray|[pbv]?matrix|verbatim)|```|:\s*\n|\n\s*(?:[-*•]|1[.)])\s"
 )
@@ -72,29 +60,11 @@ _SET_OUT: Final = re.compile(
 _PROOF: Final = re.compile(
     r"(?:\A|[.?!:;\n)]\s*|[,，]\s+|\b(?:and|then|please|hence)\s+|\buse\s[^.?!]{1,60}\sto\s+)(?:(?:dis)?prove)\s+"
     r"(?:(?:or\s+disprove\s+)?(?:that|the|there|if|your|this|algebraically|geometrically|rigorously|by)\b|[:\\$])"
-    r"|(?:\A|[.?!:;\n)]\s*|,\s+then\s+|\band\s+)(?:Show|show|Demonstrate|Verify|Establish|Justify)\s+that\b"
+    r"|(?:\A|[.?!:;\n)]\s*|,\s+then\s+|\band\s+)(?:show|demonstrate|verify|establish|justify)\s+that\b"
     r"|\b(?:give|write|provide|complete|construct)\s+(?:a|the)\s+(?:[a-z]+\s)?proof\b"
     r"|证明(?!书|信|人|材料|文件|了)|求证|试证",
     re.IGNORECASE,
 )
-
-# "(a)", "(ii)" after a blank; "a)", "1)" only where a sentence or line begins, since formulas are full of "1)".
-_LABEL: Final = re.compile(
-    r"(?:(?<=[\s。；：？])|\A)(?:\*\*|\\textbf\{|\\text\{)?[(（]\s*([a-h]|[ivx]{1,4}|[IVX]{1,3}|[Ⅰ-Ⅴ]|[1-9])\s*[)）](?:\*\*|\})?(?=[\s$\\\u4e00-\u9fffA-Z])"
-    r"|(?:\A|(?<=[.?!;:。；：？]\s)|^[ \t]*(?:\*\*)?)([a-h]|[1-9])\)(?:\*\*)?\s"
-    r"|(?:\A|(?<=\s))(?:\*\*)?Part\s+\(?([A-Ha-h]|[1-9]|I{1,3})\)?[:.]",
-    re.MULTILINE,
-)
-_CIRCLED: Final = re.compile(r"[①②③④⑤]")
-_ROMAN: Final = ("i", "ii", "iii", "iv", "v", "vi")
-_PART_ASKS: Final = re.compile(
-    r"[?？]|\b(?:find|compute|calculate|determine|what|how|evaluate|solve|express|give|write|prove|show|explain|describe"
-    r"|estimate|sketch|state|list|which|derive|simplify)\b|求|解|证明|计算|写出|判断|讨论|多少|几",
-    re.IGNORECASE,
-)
-
-
-_MATERIAL: Final = re.compile(r"\n\s*\n.*?(?:[?？]|\b(?:[Ff]ind|[Cc]ompute|[Dd]etermine)\b)", re.DOTALL)
 
 
 def url(asked: Question, _settings: Clean) -> Evidence | None:
@@ -143,36 +113,3 @@ def proof(asked: Question, _settings: Clean) -> Evidence | None:
     if not mentions(asked.lower, ("prove", "proof", "show", "demonstrate", "verify", "justify", "establish", "证")):
         return None
     return seen(_PROOF.search(asked.prompt))
-
-
-def multi_part(asked: Question, _settings: Clean) -> Evidence | None:
-    """Are there labelled parts, (a) (b) or 1) 2), at least two of which ask something?"""
-    if not mentions(asked.lower, (")", "）", "part ", "②")):
-        return None
-    parts = _parts(asked.prompt)
-    if parts and _MATERIAL.search(parts[-1][1]):  # what is labelled is material: the question comes after it
-        return None
-    asking = [label for label, text in parts if _PART_ASKS.search(text)]
-    if len(asking) < 2:
-        return None
-    return {"parts": asking, "text": parts[0][1].strip()[:60], "at": asked.prompt.find(parts[0][1])}
-
-
-def _parts(prompt: str) -> list[tuple[str, str]]:
-    """Labels and texts of the longest run of labels that begins with the first one: a, i, 1 or ①."""
-    marks = [(match, next(filter(None, match.groups()))) for match in _LABEL.finditer(prompt)]
-    marks += [(match, match.group()) for match in _CIRCLED.finditer(prompt)]
-    best: list[tuple[re.Match[str], str]] = []
-    for series in ("abcdefgh", _ROMAN, "123456789", "ABCDEFGH", ("I", "II", "III"), "ⅠⅡⅢⅣⅤ", "①②③④⑤"):
-        run = _run(marks, series)
-        best = run if len(run) > len(best) else best
-    ends = [*(match.start() for match, _ in best[1:]), len(prompt)][: len(best)]
-    return [(label, prompt[match.end() : end]) for (match, label), end in zip(best, ends, strict=True)]
-
-
-def _run(marks: list[tuple[re.Match[str], str]], series: str | tuple[str, ...]) -> list[tuple[re.Match[str], str]]:
-    found: list[tuple[re.Match[str], str]] = []
-    for mark in marks:
-        if len(found) < len(series) and mark[1] == series[len(found)]:
-            found.append(mark)
-    return found

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 # A sentence does not end in these. Not "by", "on", "is": sentences do ("How much is he up by"); nor "a": variables do.
 _DANGLING: Final = re.compile(
     r"(?:\b(?:and|or|but|the|an|of|with|than|from|between|during|into|per|because|although|since|while|as|if|whose|which"
-    r"|such that|where|let|many|every|both|my|your|his|its|our|their|does)|[,，、(\[{（＝=+*/\\&-])"
-    r"\s*\Z",
+    r"|such that|where|let|many|every|both|my|your|his|its|our|their|does)|(?<!\\)[,，、(\[{（+/\\&])\s*\Z",
     re.IGNORECASE,
 )
+_END_CHARS: Final = 40  # hold the last word and what stands behind it
 _BEGIN_END: Final = re.compile(r"\\(begin|end)\s*\{([^{}]*)\}")
 _FENCE: Final = re.compile(r"^[ \t]*```", re.MULTILINE)
 _PLACEHOLDER: Final = re.compile(
@@ -62,29 +62,30 @@ def too_short(asked: Question, settings: Clean) -> Evidence | None:
 
 
 def incomplete(asked: Question, _settings: Clean) -> Evidence | None:
-    """Does it end in mid-sentence or mid-formula, is a template's slot left in it, does it ask anything?"""
-    return _cut_off(asked) or _unclosed(asked.prompt) or _slot(asked.prompt) or _asks_nothing(asked)
+    """Does it end in mid-sentence or mid-formula, is a template's slot left in it, does it ask anything?
+
+    Programs are full of brackets, slots and odd ends: of them only fences are looked at.
+    """
+    fence = _unclosed_fence(asked.prompt)
+    if fence is not None or asked.category == Category.CODE:
+        return fence
+    return _cut_off(asked.prompt) or _unclosed(asked.prompt) or _slot(asked) or _asks_nothing(asked)
 
 
-def _cut_off(asked: Question) -> Evidence | None:
-    """A dangling last word or sign. Code ends in signs; "What is 2 + 3 =" is a whole question."""
-    if asked.category == Category.CODE:
-        return None
-    found = seen(_DANGLING.search(asked.prompt, max(0, len(asked.prompt) - 40)))
-    if found is None or (found["text"][-1] in "=＝-*" or _is_asked(asked.prompt, found["at"])):
-        return None
-    return found | {"why": "ends in mid-sentence"}
+def _cut_off(prompt: str) -> Evidence | None:
+    """A dangling last word or sign. Not "=": "What is 2 + 3 =" is a whole question."""
+    found = seen(_DANGLING.search(prompt, max(0, len(prompt) - _END_CHARS)))
+    return None if found is None else found | {"why": "ends in mid-sentence"}
 
 
-def _is_asked(prompt: str, at: int) -> bool:
-    """A blank to fill: "… is equal to (  )" ends in an open bracket only where it was cut."""
-    return prompt[:at].rstrip().endswith("\\")
+def _unclosed_fence(prompt: str) -> Evidence | None:
+    if "```" in prompt and len(_FENCE.findall(prompt)) % 2:
+        return {"text": "```", "at": prompt.rfind("```"), "why": "a fence is not closed"}
+    return None
 
 
 def _unclosed(prompt: str) -> Evidence | None:
-    """An environment, display or fence that is opened and never closed, or the other way round."""
-    if "```" in prompt and len(_FENCE.findall(prompt)) % 2:
-        return {"text": "```", "at": prompt.rfind("```"), "why": "a fence is not closed"}
+    """A display or environment that is opened and never closed."""
     if "\\" not in prompt:
         return None
     if prompt.count("\\[") - prompt.count("\\\\[") > prompt.count("\\]"):
@@ -98,11 +99,12 @@ def _unclosed(prompt: str) -> Evidence | None:
     return (seen(open_ones[-1]) or {}) | {"why": "an environment is not closed"} if open_ones else None
 
 
-def _slot(prompt: str) -> Evidence | None:
-    if "{{" in prompt or "<" in prompt or "[" in prompt:
-        found = seen(_PLACEHOLDER.search(prompt))
-        return None if found is None else found | {"why": "a template's slot"}
-    return None
+def _slot(asked: Question) -> Evidence | None:
+    """Instructions ask for slots in the answer."""
+    if asked.category == Category.INSTRUCTION or not mentions(asked.prompt, ("{{", "<", "[")):
+        return None
+    found = seen(_PLACEHOLDER.search(asked.prompt))
+    return None if found is None else found | {"why": "a template's slot"}
 
 
 def _asks_nothing(asked: Question) -> Evidence | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from tracemill import clean_content as content
 from tracemill import clean_form as form
+from tracemill.clean_parts import multi_part
 from tracemill.schema import Category
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ RULES: Final = (
     Rule("figure", content.figure, lambda clean: clean.figure),
     Rule("drawing", content.drawing, lambda clean: clean.drawing),
     Rule("proof", content.proof, lambda clean: clean.proof),
-    Rule("multi_part", content.multi_part, lambda clean: clean.multi_part),
+    Rule("multi_part", multi_part, lambda clean: clean.multi_part),
     Rule("incomplete", form.incomplete, lambda clean: clean.incomplete),
     Rule("language", form.foreign, lambda clean: EVERY if clean.languages else ()),
 )
