@@ -128,7 +128,6 @@ class Label(Selected):
     tokenizer: str | None = Field(
         default=None,
         description="A tokenizer.json, relative to data_dir, to count prompt tokens exactly; else they are estimated.",
-        json_schema_extra={"operational": True},  # its content is in the key: see tasks/label.py
     )
     labellers: tuple[Labeller, ...] = Field(default=(), description="Models; without any, no model is asked.")
 
