@@ -17,12 +17,13 @@ from samples import problem
 from small_run import SmallRun, funnel, question, table
 
 from tasks.label import LabelRound, Measure, label_by_model_shard, label_shard, measure_plan
-from tracemill.errors import RecipeError, TeacherUnavailableError
+from tracemill.errors import RecipeError, TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.labels import labels_of
 from tracemill.manifest import Manifest
 from tracemill.recipe_label import DIFFICULTIES, Label, Labeller
 from tracemill.schema import Problem, rows_of, table_of
 from tracemill.store import Store
+from tracemill.token_length import count_tokens
 
 MARK = re.compile(r"Note (\d+) ")
 TOKENIZER = ROOT / "demo" / "teacher" / "model" / "tokenizer.json"
@@ -54,7 +55,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def by_model(store: Store, server: JudgeServer, problems: list[Problem], **more: Any) -> Manifest:
-    settings = Labeller(model="judge", base_urls=(server.url,), give_up_after_s=0.5, **more)
+    settings = Labeller(**{"model": "judge", "base_urls": (server.url,), "give_up_after_s": 0.5, **more})
     plan = LabelRound(labeller=settings, ledger=store.path("ledger"))
     return label_by_model_shard.perform(store, plan, {"problems": store.write_table(table_of(Problem, problems))})
 
@@ -77,6 +78,14 @@ def test_a_failing_labeller_is_never_a_label(store: Store, labeller: JudgeServer
     completed = labeller.completed
     by_model(store, labeller, [*PROBLEMS, problem("Note 9 is new.")])
     assert labeller.completed == completed + 1
+
+
+@pytest.mark.parametrize(("more", "setting"), [({"model": "other"}, "model"), ({"max_tokens": 200_000}, "max_tokens")])
+def test_a_wrong_labeller_ends_the_run(store: Store, labeller: JudgeServer, more: dict[str, Any], setting: str) -> None:
+    """A server of another model, or of too short a context, is refused before the first request, naming the setting."""
+    with pytest.raises(TeacherMisconfiguredError, match=rf"label\.labellers\.{setting}"):
+        by_model(store, labeller, PROBLEMS, **more)
+    assert labeller.received == 0
 
 
 def test_babble_and_refusals_keep_their_rows(store: Store, labeller: JudgeServer) -> None:
@@ -115,6 +124,7 @@ def test_tokens_are_counted_by_the_tokenizer_that_the_recipe_names(store: Store,
     assert measure_plan(Label(tokenizer="copy.json"), str(tmp_path)).digest() == plan.digest()
     (tmp_path / "copy.json").write_bytes(TOKENIZER.read_bytes() + b"\n")
     assert measure_plan(Label(tokenizer="copy.json"), str(tmp_path)).digest() != plan.digest()
+    assert Label(tokenizer="copy.json").digest() != Label().digest(), "refresh_dataset would find nothing new"
     with pytest.raises(RecipeError, match=r"label\.tokenizer"):
         measure_plan(Label(tokenizer="none.json"), str(tmp_path))
 
@@ -200,13 +210,15 @@ def test_growth_keeps_decisions(run: SmallRun, labeller: JudgeServer) -> None:
 
 @pytest.mark.usefixtures("prefect_flows")
 def test_a_build_without_labellers_asks_nobody(run: SmallRun, labeller: JudgeServer) -> None:
-    """Without a model, its labels are empty, and language and length are there."""
-    del run.sections["label"]
+    """Without a model, its labels are empty, and language and length are there, by the tokenizer that is named."""
+    run.sections["label"] = {"tokenizer": str(TOKENIZER)}
     run.build()
     rows = table(run.out, "dataset").to_pylist()
     assert labeller.received == 0
     assert {(row["category_label"], row["difficulty"], row["quality"]) for row in rows} == {(None, None, None)}
     assert {row["language"] for row in rows} == {"en"}
+    assert [row["n_prompt_tokens"] for row in rows] == count_tokens([row["prompt"] for row in rows], str(TOKENIZER))
+    assert {json.loads(row["info"])["labels"]["tokens_by"][:10] for row in rows} == {"tokenizer@"}
     assert "| difficulty |" not in (run.out / "dataset" / "README.md").read_text()
 
 
