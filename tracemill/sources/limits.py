@@ -8,6 +8,7 @@ from typing import Any, Final
 _MB: Final = 1 << 20
 _NUMBER: Final = re.compile(r"\s*(\d+(?:\.\d+)?)")
 _LEAST_BYTES: Final = _MB  # A number as large as this is one of bytes: no problem allows a terabyte.
+_MOST: Final = 1e15  # Neither seconds nor bytes.
 
 
 def limits_of(time: object, memory: object) -> dict[str, Any]:
@@ -33,4 +34,6 @@ def _number(value: object) -> float:
     if isinstance(value, str):
         found = _NUMBER.match(value)
         return float(found.group(1)) if found else 0.0
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else 0.0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _MOST:
+        return 0.0
+    return float(value)

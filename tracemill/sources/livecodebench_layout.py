@@ -39,9 +39,9 @@ def livecodebench(row: dict[str, Any], _source: Source) -> Draft:
 
 
 def _tests(cases: list[dict[str, Any]], metadata: object) -> dict[str, Any] | None:
-    kinds = {case.get("testtype") for case in cases}
+    kinds = {str(case.get("testtype")) for case in cases}
     if len(kinds) > 1:
-        raise MalformedRowError("mixed_tests", f"tests of several kinds in one task: {sorted(map(str, kinds))}")
+        raise MalformedRowError("mixed_tests", f"tests of several kinds in one task: {sorted(kinds)}")
     name = metadata.get("func_name") if isinstance(metadata, dict) and kinds == {"functional"} else None
     if kinds == {"functional"} and not name:
         raise MalformedRowError("malformed_tests", "functional tests, and metadata names no func_name")

@@ -69,7 +69,8 @@ def dolphin(row: dict[str, Any], _source: Source, *, model: str | None) -> Draft
         _source: of the row.
         model: whose reasoning it is, where the row does not say; None: nobody's.
     """
-    texts = [row.get("answer"), *(turn.get("content") for turn in row["messages"] or [] if isinstance(turn, dict))]
+    turns = row["messages"] if isinstance(row["messages"], list) else []
+    texts = [row.get("answer"), *(turn.get("content") for turn in turns if isinstance(turn, dict))]
     called = next((found for text in texts if isinstance(text, str) and (found := _TOOLS.search(text))), None)
     if called:
         raise ExcludedRowError("tool_call", f"a turn holds {called.group()}")
