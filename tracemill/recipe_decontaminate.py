@@ -1,28 +1,100 @@
-"""Section ``decontaminate`` of the recipe: test sets that nothing in the dataset may overlap with."""
+"""Section ``decontaminate`` of the recipe: test sets that nothing in the dataset may overlap with, and what overlap is."""
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Final
 
-from tracemill.recipe_section import Fraction, Name, Positive, Section
+from pydantic import Field, model_validator
+
+from tracemill.known_benchmarks import KNOWN, Known, KnownName
+from tracemill.recipe_section import Fraction, Name, Section
+
+_DEFAULT: Final = Known(texts=(("problem", "question", "prompt"),))
+Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class Benchmark(Section):
-    """A test set that nothing in the dataset may overlap with."""
+    """A test set that nothing in the dataset may overlap with: a file, or a Hub dataset.
+
+    Columns of the benchmarks in ``tracemill/known_benchmarks.py`` need not be given where ``hub`` or ``known`` names one.
+    """
 
     name: Name
-    path: str = Field(
-        description="File, relative to data_dir; its content is digested.", json_schema_extra={"operational": True}
+    path: str | None = Field(
+        default=None,
+        description="File, relative to data_dir; its content is digested.",
+        json_schema_extra={"operational": True},
     )
-    text: str = Field(default="problem", description="Column with the question.")
+    hub: str | None = Field(default=None, description="Hub dataset id, instead of path.")
+    config: str | None = Field(default=None, description="Hub configuration name.")
+    split: str | None = Field(default=None, description="Of the Hub dataset.")
+    revision: str | None = Field(default=None, description="Hub commit; required with hub, so that items cannot move.")
+    known: KnownName | None = Field(default=None, description="A file laid out as this benchmark is.")
+    text: str | None = Field(default=None, description="Column with the question.")
+    id: str | None = Field(
+        default=None, description="Column with the item's own id; its row number where there is none."
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Benchmark:
+        if (self.path is None) == (self.hub is None):
+            raise ValueError("a benchmark needs exactly one of path and hub")
+        if self.hub is not None and self.revision is None:
+            raise ValueError("a Hub benchmark needs its revision pinned: the items must not move under a run")
+        return self
+
+    @property
+    def columns(self) -> Known:
+        """Where its texts and ids are; what the recipe says counts before what is known."""
+        by_hub = next((known for known in KNOWN.values() if known.hub == self.hub), None) if self.hub else None
+        found = KNOWN[self.known] if self.known else by_hub or _DEFAULT
+        changes = {"texts": ((self.text,),)} if self.text else {}
+        return found.model_copy(update=changes | ({"ids": (self.id,)} if self.id else {}))
 
 
-class Decontaminate(Section):
-    """Word n-gram overlap with benchmarks."""
+class Ngrams(Section):
+    """Runs of three words of an item that a prompt contains."""
+
+    min_containment: Fraction = Field(
+        default=0.6,
+        description="Share of an item's runs. Ours, measured: docs/decontamination.md. (Open-R1: one run of 8 words.)",
+    )
+
+
+class Fuzzy(Section):
+    """Similarity of whole texts, in per cent (rapidfuzz: partial ratio, token sort ratio)."""
+
+    min_similarity: Percent = Field(default=90, description="Ours, measured; OpenThoughts drops from 95, later 75.")
+    min_similarity_numbers: Percent = Field(
+        default=75,
+        description="The same where prompt and item have the same numbers, two or more above 2.",
+    )
+
+
+class Grey(Section):
+    """What is neither dropped nor clearly another question: for the judge, if the recipe names one."""
+
+    min_containment: Fraction = 0.35
+    min_similarity: Percent = 65
+
+
+class Overlap(Section):
+    """What overlap with an item is, by the text alone."""
+
+    ngrams: Ngrams | None = Field(default=Ngrams(), description="null: not used.")
+    fuzzy: Fuzzy | None = Field(default=Fuzzy(), description="null: not used.")
+    same_numbers: bool = Field(
+        default=True,
+        description="A prompt without the item's numbers is another problem. false: such variants are dropped too.",
+    )
+    grey: Grey = Grey()
+
+
+class Decontaminate(Overlap):
+    """Overlap with benchmarks."""
 
     benchmarks: tuple[Benchmark, ...] = ()
-    ngram: Positive = Field(default=8, description="Words per n-gram (Open-R1 uses 8).")
-    min_containment: Fraction = Field(
-        default=0.5,
-        description="Share of a benchmark item's n-grams found in a prompt from which the prompt is dropped.",
-    )
+
+    def overlap(self) -> Overlap:
+        """What the comparison of texts depends on, without benchmarks and models."""
+        return Overlap(**{name: getattr(self, name) for name in Overlap.model_fields})

@@ -1,0 +1,275 @@
+r"""Compiled loops that find, for each of many texts, the benchmark items that share the most runs of words with it.
+
+Words are hashed as they are read. They are close to ``normal_form.normal_words``, not equal: signs between words and
+numbers of several words ("two hundred and five") are not read, so what is found here are candidates, to be compared in
+full. Text is UTF-8; bytes beyond ASCII belong to words.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from tracemill.compiled import compiled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Bytes = NDArray[np.uint8]
+    Counts = NDArray[np.int32]
+    Flags = NDArray[np.bool_]
+    Hashes = NDArray[np.uint64]
+    Offsets = NDArray[np.int64]
+
+_SEED: Final = np.uint64(0xCBF29CE484222325)  # FNV-1a's offset basis and prime
+_PRIME: Final = np.uint64(0x100000001B3)
+_FACTOR: Final = np.uint64(0xD6E8FEB86659FD93)
+_32: Final = np.uint64(32)
+_BACKSLASH: Final = 92
+WORD_PLACES: Final = 1024  # of the table of words with another form; a power of two, mostly empty
+
+
+def token_hash(word: str) -> int:
+    """As the loops hash a word's bytes, in plain Python; 0 of the empty word."""
+    found = int(_SEED)
+    for byte in word.encode():
+        found = ((found ^ byte) * int(_PRIME)) & 0xFFFFFFFFFFFFFFFF
+    return found if word else 0
+
+
+@compiled
+def _is_letter(byte: np.uint8) -> bool:
+    return bool(97 <= byte <= 122 or 65 <= byte <= 90 or byte >= 128)
+
+
+@compiled
+def _is_digit(byte: np.uint8) -> bool:
+    return bool(48 <= byte <= 57)
+
+
+@compiled
+def _with_byte(hashed: np.uint64, byte: np.uint8) -> np.uint64:
+    lower = byte + 32 if 65 <= byte <= 90 else byte
+    return (hashed ^ np.uint64(lower)) * _PRIME
+
+
+@compiled
+def _is_thousands(data: Bytes, position: int, end: int) -> bool:
+    """Whether a comma and exactly three digits stand here."""
+    if position + 3 >= end or data[position] != 44:
+        return False
+    for ahead in range(1, 4):
+        if not _is_digit(data[position + ahead]):
+            return False
+    return position + 4 >= end or not _is_digit(data[position + 4])
+
+
+@compiled
+def _number_end(data: Bytes, position: int, end: int) -> int:
+    """Where the number that begins here ends, with its thousands."""
+    begun = position
+    while position < end:
+        if not _is_digit(data[position]) and not (position - begun <= 3 and _is_thousands(data, position, end)):
+            break
+        if data[position] == 44:
+            begun = position + 1
+        position += 1
+    return position
+
+
+@compiled
+def tokens_of(data: Bytes, start: int, end: int, words: Hashes, forms: Hashes, commands: Flags, found: Hashes) -> int:
+    """Hashes of the words between two offsets; returns how many.
+
+    Args:
+        data: text.
+        start: offset of the first byte.
+        end: offset behind the last.
+        words: open hash table of the words with another form; 0 where a place is empty.
+        forms: hash of the other form beside each; 0 if it is left out.
+        commands: whether that holds only behind a backslash.
+        found: filled; at least (end - start + 1) long.
+    """
+    n_found, position = 0, start
+    while position < end:
+        begun, hashed = position, _SEED
+        if _is_digit(data[position]):
+            position = _number_end(data, position, end)
+            for place in range(begun, position):
+                if data[place] != 44:
+                    hashed = _with_byte(hashed, data[place])
+        elif _is_letter(data[position]):
+            while position < end and _is_letter(data[position]):
+                hashed = _with_byte(hashed, data[position])
+                position += 1
+            is_command = begun > start and data[begun - 1] == _BACKSLASH
+            hashed = _form_of(hashed, is_command, words, forms, commands)
+        else:
+            position += 1
+            continue
+        if hashed != 0:
+            found[n_found] = hashed
+            n_found += 1
+    return n_found
+
+
+@compiled
+def _form_of(hashed: np.uint64, is_command: bool, words: Hashes, forms: Hashes, commands: Flags) -> np.uint64:  # noqa: FBT001
+    place = hashed & np.uint64(WORD_PLACES - 1)
+    while words[place] != 0:
+        if words[place] == hashed:
+            return np.uint64(forms[place]) if is_command or not commands[place] else hashed
+        place = (place + np.uint64(1)) & np.uint64(WORD_PLACES - 1)
+    return hashed
+
+
+@compiled
+def run_hash(tokens: Hashes, start: int, length: int) -> np.uint64:
+    """Hash of a run of words: order counts. Never 0, which marks empty places."""
+    found = _SEED
+    for place in range(start, start + length):
+        found = (found ^ tokens[place]) * _FACTOR
+        found ^= found >> _32
+    return found | np.uint64(1)
+
+
+@compiled
+def runs_of(
+    data: Bytes, offsets: Offsets, words: Hashes, forms: Hashes, commands: Flags, ngram: int
+) -> tuple[Hashes, Offsets, int]:
+    """Hashes of each text's runs of ``ngram`` words, where each text's begin, and the words of the shortest run.
+
+    A text of fewer words is one run.
+    """
+    found = np.empty(len(data) + len(offsets), np.uint64)
+    starts = np.zeros(len(offsets), np.int64)
+    tokens = np.empty(len(data) + 1, np.uint64)
+    n_found, shortest = 0, ngram
+    for row in range(len(offsets) - 1):
+        n_tokens = tokens_of(data, offsets[row], offsets[row + 1], words, forms, commands, tokens)
+        length = min(ngram, n_tokens)
+        shortest = min(shortest, max(length, 1))
+        for start in range(n_tokens - length + 1 if length else 0):
+            found[n_found] = run_hash(tokens, start, length)
+            n_found += 1
+        starts[row + 1] = n_found
+    return found[:n_found], starts, shortest
+
+
+@compiled
+def place_runs(runs: Hashes, table: Hashes) -> Offsets:
+    """Puts distinct runs into an open hash table, whose length is a power of two; returns each run's place."""
+    places = np.empty(len(runs), np.int64)
+    mask = np.uint64(len(table) - 1)
+    for number in range(len(runs)):
+        place = (runs[number] >> np.uint64(1)) & mask
+        while table[place] != 0:
+            place = (place + np.uint64(1)) & mask
+        table[place] = runs[number]
+        places[number] = place
+    return places
+
+
+@compiled
+def _place_of(run: np.uint64, table: Hashes) -> int:
+    """Where a run stands in the table, or -1."""
+    mask = np.uint64(len(table) - 1)
+    place = (run >> np.uint64(1)) & mask
+    while table[place] != 0:
+        if table[place] == run:
+            return np.int64(place)
+        place = (place + np.uint64(1)) & mask
+    return -1
+
+
+@compiled
+def shared_runs(
+    data: Bytes,
+    offsets: Offsets,
+    words: Hashes,
+    forms: Hashes,
+    commands: Flags,
+    shortest: int,
+    ngram: int,
+    table: Hashes,
+    first: Offsets,
+    last: Offsets,
+    items: Counts,
+    n_runs: Counts,
+    floor: float,
+    found: Counts,
+    shares: NDArray[np.float32],
+) -> None:
+    """The items of which each text holds the largest shares of runs, best first.
+
+    Args:
+        data: the texts.
+        offsets: where they begin and end.
+        words: see :func:`tokens_of`; so are ``forms`` and ``commands``.
+        shortest: words of the shortest of the items' runs.
+        ngram: words of a run.
+        table: the items' runs, as :func:`place_runs` puts them.
+        first: where the items of each run begin in ``items``.
+        last: where they end.
+        items: numbers of items.
+        n_runs: distinct runs of each item.
+        floor: least share.
+        found: numbers of items, one row a text, -1 where there are no more; its width is how many are wanted.
+        shares: the shares beside them.
+    """
+    longest = 0
+    for row in range(len(offsets) - 1):
+        longest = max(longest, offsets[row + 1] - offsets[row])
+    tokens = np.empty(longest + 1, np.uint64)
+    counts = np.zeros(len(n_runs), np.int32)
+    touched = np.empty(len(n_runs), np.int32)
+    seen = np.full(len(table), -1, np.int64)
+    for row in range(len(offsets) - 1):
+        n_tokens = tokens_of(data, offsets[row], offsets[row + 1], words, forms, commands, tokens)
+        n_touched = 0
+        for length in range(shortest, ngram + 1):
+            for start in range(n_tokens - length + 1):
+                place = _place_of(run_hash(tokens, start, length), table)
+                if place >= 0 and seen[place] != row:
+                    seen[place] = row
+                    n_touched = _count(items, first[place], last[place], counts, touched, n_touched)
+        _keep_best(counts, touched, n_touched, n_runs, floor, found[row], shares[row])
+
+
+@compiled
+def _count(items: Counts, first: int, last: int, counts: Counts, touched: Counts, n_touched: int) -> int:
+    """One more shared run for some items; returns how many items share any."""
+    for place in range(first, last):
+        item = items[place]
+        if counts[item] == 0:
+            touched[n_touched] = item
+            n_touched += 1
+        counts[item] += 1
+    return n_touched
+
+
+@compiled
+def _keep_best(
+    counts: Counts,
+    touched: Counts,
+    n_touched: int,
+    n_runs: Counts,
+    floor: float,
+    found: Counts,
+    shares: NDArray[np.float32],
+) -> None:
+    """The touched items with the largest shares, in order; of equals the first. Empties ``counts``."""
+    for number in range(n_touched):
+        item = touched[number]
+        share = np.float32(counts[item] / n_runs[item])
+        counts[item] = 0
+        if share < floor:
+            continue
+        place = len(found)
+        while place > 0 and (share > shares[place - 1] or (share == shares[place - 1] and item < found[place - 1])):
+            place -= 1
+            if place + 1 < len(found):
+                found[place + 1], shares[place + 1] = found[place], shares[place]
+        if place < len(found):
+            found[place], shares[place] = item, share
