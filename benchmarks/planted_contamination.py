@@ -95,49 +95,52 @@ def reordered(text: str, rng: random.Random) -> str:
 _UNITS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+_UNIT = dict(enumerate(_UNITS.split()))
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_TEN = dict(enumerate(_TENS.split(), 2))
 
 
 def in_words(number: int) -> str:
     """English for 0 to 999,999."""
     if number < 20:
-        return _UNITS[number]
+        return _UNIT[number]
     if number < 100:
-        return _TENS[number // 10 - 2] + (f"-{_UNITS[number % 10]}" if number % 10 else "")
+        return _TEN[number // 10] + (f"-{_UNIT[number % 10]}" if number % 10 else "")
     if number < 1000:
         rest = f" and {in_words(number % 100)}" if number % 100 else ""
-        return f"{_UNITS[number // 100]} hundred{rest}"
+        return f"{_UNIT[number // 100]} hundred{rest}"
     rest = f" {in_words(number % 1000)}" if number % 1000 else ""
     return f"{in_words(number // 1000)} thousand{rest}"
 
 
 def renumbered(text: str, _: random.Random) -> str:
     """Numbers of the prose in digits as words, and numbers in words as digits."""
-    as_digits = {word: str(value) for value, word in enumerate(_UNITS) if value > 1}
+    as_digits = {word: str(value) for value, word in _UNIT.items() if value > 1}
     marked = re.sub(
         r"(?<=[A-Za-z] )\d{1,6}(?=[.,;?!]?(?: [A-Za-z]|$))", lambda found: f"\0{in_words(int(found.group()))}\0", text
     )
-    swapped = re.sub(r"\0[^\0]*\0|\b[a-z]+\b", lambda found: as_digits.get(found.group(), found.group()), marked)
+    swapped = re.sub(
+        r"\0[^\0]*\0|(?<![-\w])[a-z]+\b(?!-)", lambda found: as_digits.get(found.group(), found.group()), marked
+    )
     return swapped.replace("\0", "")
 
 
-_SYNONYMS = {
-    "find": "determine", "compute": "calculate", "evaluate": "work out", "determine": "find", "what is": "give",
-    "how many": "what is the number of", "how much": "what amount of", "buys": "purchases", "bought": "purchased",
-    "sells": "vends", "makes": "earns", "gives": "hands", "gave": "handed", "gets": "receives", "got": "received",
-    "total": "overall", "each": "every", "every": "each", "day": "day of the week", "if": "supposing that", "then": "next",
-    "let": "suppose", "such that": "for which", "suppose": "assume", "real numbers": "reals", "has": "owns", "have": "own",
-    "costs": "is priced at", "cost": "price", "kids": "children", "children": "kids", "house": "home", "car": "vehicle",
-    "people": "persons", "friends": "pals", "uses": "employs", "using": "by means of", "also": "in addition", "but": "yet",
-    "because": "since", "starts": "begins", "ends": "finishes", "wants": "wishes", "needs": "requires", "takes": "requires",
-    "positive": "greater than zero", "integers": "whole numbers", "integer": "whole number", "value": "size",
-    "return": "give back", "returns": "gives back", "given": "provided with", "list": "sequence", "string": "text",
-    "check": "test", "number": "count", "equation": "relation", "express": "write", "simplify": "reduce", "all": "all of the",
-    "whose": "of which the", "when": "at the time that", "after": "following", "before": "prior to", "two": "a pair of",
-    "decides": "makes up his mind", "more than": "in excess of", "less than": "below", "students": "pupils", "his": "their",
-    "her": "their", "he": "this person", "she": "this person",
-}  # fmt: skip
+_TABLE = """
+find=determine; compute=calculate; evaluate=work out; determine=find; what is=give;
+how many=what is the number of; how much=what amount of; buys=purchases; bought=purchased; sells=vends;
+makes=earns; gives=hands; gave=handed; gets=receives; got=received; total=overall; each=every; every=each;
+day=day of the week; if=supposing that; then=next; let=suppose; such that=for which; suppose=assume;
+real numbers=reals; has=owns; have=own; costs=is priced at; cost=price; kids=children; children=kids; house=home;
+car=vehicle; people=persons; friends=pals; uses=employs; using=by means of; also=in addition; but=yet;
+because=since; starts=begins; ends=finishes; wants=wishes; needs=requires; takes=requires;
+positive=greater than zero; integers=whole numbers; integer=whole number; value=size; return=give back;
+returns=gives back; given=provided with; list=sequence; string=text; check=test; number=count; equation=relation;
+express=write; simplify=reduce; all=all of the; whose=of which the; when=at the time that; after=following;
+before=prior to; two=a pair of; decides=makes up his mind; more than=in excess of; less than=below;
+students=pupils; his=their; her=their; he=this person; she=this person
+"""
+_SYNONYMS = dict(pair.strip().split("=") for pair in _TABLE.replace("\n", " ").split(";"))
 _SYNONYM = re.compile(rf"\b(?:{'|'.join(sorted(map(re.escape, _SYNONYMS), key=len, reverse=True))})\b", re.IGNORECASE)
 _NAMES = ["Olga", "Bashir", "Wen", "Ximena", "Tariq", "Noor", "Pavel", "Amara", "Jonas", "Leilani"]
 

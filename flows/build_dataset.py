@@ -23,21 +23,22 @@ from flows.semantic_duplicates import merge_duplicates
 from flows.shard_dag import ShardHistory, curate_chain, distill_chain, labellings, prepare_chain
 from flows.source_shards import read_sources, shard_labels
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
+from tasks.decontaminate import benchmark_files, read_benchmarks
 from tasks.label import measure_plan
-from tasks.read import benchmark_files, read_benchmarks
 from tasks.score import Calibration, calibrate
 from tasks.verify import UNJUDGED
 from tracemill.card import card
 from tracemill.collection import Collection, save_collection
+from tracemill.contamination_report import BenchmarkReport, as_json, benchmark_reports
 from tracemill.cuts import Cut
 from tracemill.export import Publication
 from tracemill.funnel import Funnel
 from tracemill.label_counts import label_summary
-from tracemill.manifest import Shard
+from tracemill.manifest import Manifest, Shard
 from tracemill.recipe import Recipe
 from tracemill.recipe_file import load_recipe
 from tracemill.report import report
-from tracemill.schema import digest
+from tracemill.schema import digest, pretty_json
 from tracemill.store import Store
 
 EXPORT_VERSION = 1
@@ -114,7 +115,8 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
         ],
     )
     warn_of_unjudged(context, list(distilled.values()))
-    manifest = publish(context, list(distilled.values()), cuts, out)
+    contamination = contamination_of(benchmarks, list(prepared.values()))
+    manifest = publish(context, list(distilled.values()), cuts, contamination, out)
     save_collection(context.store, recipe.name, collection)
     return Built(out, manifest, context.n_cached, context.n_executed)
 
@@ -204,7 +206,19 @@ def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str,
     return cuts
 
 
-def publish(context: RunContext, shards: list[ShardHistory], cuts: dict[str, Cut], out: str) -> dict[str, Any]:
+def contamination_of(benchmarks: Manifest, shards: list[ShardHistory]) -> list[BenchmarkReport]:
+    """What was found of each benchmark, over all shards."""
+    met = [(history.source, manifest.facts) for history in shards for manifest in history.manifests]
+    return benchmark_reports(benchmarks.facts["n_items"], met)
+
+
+def publish(
+    context: RunContext,
+    shards: list[ShardHistory],
+    cuts: dict[str, Cut],
+    contamination: list[BenchmarkReport],
+    out: str,
+) -> dict[str, Any]:
     """Writes the run's directory, once every row is accounted for."""
     recipe = context.recipe
     funnel = Funnel()
@@ -212,7 +226,11 @@ def publish(context: RunContext, shards: list[ShardHistory], cuts: dict[str, Cut
         funnel.add(history.source, history.manifests)
     table = funnel.table()
     labels = label_summary(manifest for history in shards for manifest in history.manifests)
-    texts = {"dataset/README.md": card(recipe, table, cuts, labels), "report.html": report(recipe, table)}
+    texts = {
+        "dataset/README.md": card(recipe, table, cuts, labels, contamination),
+        "report.html": report(recipe, table, contamination),
+        "decontamination.json": pretty_json(as_json(contamination)),
+    }
     selected = [history.current for history in shards]
     dropped = [shard for history in shards for shard in history.outputs("dropped")]
     verdicts = [shard for history in shards for shard in history.outputs("verdicts")]

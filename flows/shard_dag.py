@@ -18,10 +18,10 @@ from tasks.clean import clean_shard
 from tasks.curate import (
     apply_limit_shard,
     collect_shard,
-    decontaminate_shard,
     drop_duplicates_shard,
     sign_shard,
 )
+from tasks.decontaminate import decontaminate_shard
 from tasks.distill import DistillRound, Reuse, distill_shard, reuse_traces_shard
 from tasks.judge import quality_shard, select_shard
 from tasks.label import LabelRound, Measure, downsample_shard, label_by_model_shard, label_shard
@@ -85,7 +85,7 @@ def prepare_chain(
     inputs = {"problems": history.current, "decisions": decisions}
     history = history.then((yield Step(drop_duplicates_shard, NoSettings(), inputs)))
     inputs = {"problems": history.current, "benchmarks": benchmarks}
-    history = history.then((yield Step(decontaminate_shard, recipe.decontaminate, inputs)))
+    history = history.then((yield Step(decontaminate_shard, recipe.decontaminate.overlap(), inputs)))
     for stage, section in labelling:
         history = history.then((yield Step(stage, section, {"problems": history.current})))
     return history

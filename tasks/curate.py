@@ -1,20 +1,16 @@
-"""Per-shard curation: collect, sign; and after the global decisions: drop duplicates, decontaminate."""
+"""Per-shard curation: collect, sign; and after the global decisions: drop duplicates."""
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 
 import pyarrow as pa
 
 from tasks.stage import Produced, Work, split, stage
-from tracemill.contamination import BenchmarkIndex, decontaminate
-from tracemill.manifest import Shard
 from tracemill.near_duplicates import Earlier, deduplicate, sign
 from tracemill.recipe_section import Section
 from tracemill.schema import Dropped, Problem, dropped_problem
 from tracemill.sources.collect import collect
-from tracemill.store import Store
 
 
 @stage("collect", version=4)
@@ -71,25 +67,6 @@ def drop_duplicates_shard(work: Work) -> Produced:
     ]
     kept = [problem for problem in problems if problem.id not in decisions]
     return split(len(problems), kept, Problem, dropped)
-
-
-@stage("decontaminate", version=1)
-def decontaminate_shard(work: Work) -> Produced:
-    """Overlap of each prompt with the benchmarks."""
-    problems = work.rows(Problem, "problems")
-    index = _index_of(work.store, work.inputs["benchmarks"], work.section.ngram)
-    kept, dropped = decontaminate(problems, index, work.section)
-    return split(len(problems), kept, Problem, dropped)
-
-
-@functools.lru_cache(maxsize=4)
-def _index_by_digest(store_url: str, benchmarks: Shard, ngram: int) -> BenchmarkIndex:
-    return BenchmarkIndex(Store(store_url).read_table(benchmarks), ngram)
-
-
-def _index_of(store: Store, benchmarks: Shard, ngram: int) -> BenchmarkIndex:
-    """One index per process: every shard asks the same one."""
-    return _index_by_digest(store.url, benchmarks, ngram)
 
 
 @stage("limit", version=1)

@@ -1,4 +1,4 @@
-"""Duplicates, decontamination: every drop has its reason and its evidence."""
+"""Duplicates: every drop has its reason and its evidence."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import problem
 
-from tracemill.contamination import ITEMS, BenchmarkIndex, decontaminate
 from tracemill.near_duplicates import Earlier, deduplicate, sign
-from tracemill.recipe_decontaminate import Decontaminate
 from tracemill.recipe_duplicates import Deduplicate, Signature
 from tracemill.schema import Problem, table_of
 
@@ -95,38 +93,3 @@ def test_signatures_name_how_they_were_made() -> None:
     metadata = signed([problem(LONG)]).schema.metadata[b"signature"].decode()
     assert "tracemill 1, permutations as datasketch 2 affine32" in metadata
     assert "'num_perm': 128" in metadata
-
-
-BENCHMARK = pa.Table.from_pylist(
-    [
-        {"benchmark": "bench", "item": 0, "text": LONG},
-        {"benchmark": "bench", "item": 1, "text": r"Compute $\sin 60^\circ$."},
-    ],
-    schema=ITEMS,
-)
-
-
-@pytest.mark.parametrize(
-    ("prompt", "item"),
-    [
-        (LONG, 0),
-        (LONG.upper() + "!", 0),
-        ("Please answer the following question with great care. " + LONG + " Give a number.", 0),
-        (" ".join(LONG.split()[:16]), 0),
-        (" ".join(LONG.split()[:9]) + " and then something else entirely happens to all of us", None),
-        (r"compute \(\sin 60^\circ\)", 1),
-        (r"Please compute $\sin 60^\circ$ now", 1),
-        (r"Compute $\sin 60^\circ + \cos 60^\circ$ and then find the area of the triangle it describes", None),
-        ("Something that has nothing to do with either of them at all", None),
-        ("", None),
-    ],
-)
-def test_contamination(prompt: str, item: int | None) -> None:
-    """Items are found whole, wrapped, mostly copied, or short; a shared phrase is not contamination."""
-    kept, dropped = decontaminate([problem(prompt)], BenchmarkIndex(BENCHMARK, 8), Decontaminate())
-    assert (len(kept), len(dropped)) == ((1, 0) if item is None else (0, 1))
-    if item is not None:
-        evidence = dropped[0].evidence
-        assert (dropped[0].reason, evidence["benchmark"], evidence["item"]) == ("bench", "bench", item)
-        assert evidence["score"] >= 0.5
-        assert evidence["overlap"]

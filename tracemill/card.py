@@ -6,21 +6,29 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tracemill.contamination_report import as_markdown
 from tracemill.funnel import render
 from tracemill.label_counts import label_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
+    from tracemill.contamination_report import BenchmarkReport
     from tracemill.cuts import Cut
     from tracemill.label_counts import LabelSummary
     from tracemill.recipe import Recipe
     from tracemill.recipe_server import Teacher
 
 
-def card(recipe: Recipe, funnel: pa.Table, cuts: Mapping[str, Cut], labels: LabelSummary) -> str:
+def card(
+    recipe: Recipe,
+    funnel: pa.Table,
+    cuts: Mapping[str, Cut],
+    labels: LabelSummary,
+    contamination: Sequence[BenchmarkReport] = (),
+) -> str:
     """Hub front matter, then sources, teacher, funnel and recipe.
 
     Args:
@@ -28,6 +36,7 @@ def card(recipe: Recipe, funnel: pa.Table, cuts: Mapping[str, Cut], labels: Labe
         funnel: table of :class:`tracemill.funnel.Funnel`.
         cuts: above which an answer passes, by what scores it.
         labels: how labels are distributed.
+        contamination: what was found of each benchmark.
     """
     return "\n".join(
         [
@@ -50,6 +59,7 @@ def card(recipe: Recipe, funnel: pa.Table, cuts: Mapping[str, Cut], labels: Labe
             "",
             *_part("Teacher", _sampling(recipe.distill.teacher)),
             *_judges(recipe, cuts),
+            *_decontamination(contamination),
             *_part("Labels", "\n".join([*_labellers(recipe), *label_table(labels)])),
             *_part("Funnel", f"```\n{render(funnel)}\n```"),
             *_part("Recipe", f"```yaml\n{yaml.safe_dump(recipe.content(), sort_keys=False, allow_unicode=True)}```"),
@@ -101,6 +111,11 @@ def _labellers(recipe: Recipe) -> list[str]:
         for labeller in recipe.label.labellers
     ]
     return [*told, ""] if told else []
+
+
+def _decontamination(contamination: Sequence[BenchmarkReport]) -> list[str]:
+    """What was dropped for which benchmark, if any was compared with."""
+    return _part("Decontamination", as_markdown(contamination)) if contamination else []
 
 
 def _number(value: float | None) -> str:

@@ -1,16 +1,16 @@
-"""Overlap of prompts with benchmark items, by the text alone: which prompts are the same question, and on what evidence.
+"""Overlap of prompts with benchmark items by the text alone: which prompts are the same question, and by what evidence.
 
-What is compared are the prompt and the user's turns before it, in normal words (``tracemill/normal_form.py``); answers and
-traces are not. Two methods, each with its score:
+What is compared are the prompt and the user's turns before it, in normal words (``tracemill/normal_form.py``). Answers
+and traces are not. Two methods, each with its score:
 
-- **ngrams**: the share of the item's runs of three words that the prompt contains. Text around a copied item does not hide
-  it, the order of its sentences does not matter, and one shared phrase does not condemn a prompt (of 114 sources that
-  single n-grams flagged in a public check, 88 were clean). Items shorter than eight words have no fixed n to hide behind:
-  they must stand in the prompt as a sentence of their own, or be most of it.
+- **ngrams**: the share of the item's runs of three words that the prompt contains. Text around a copied item does not
+  hide it, the order of its sentences does not matter, and one shared phrase does not condemn a prompt (of 114 sources
+  that single n-grams flagged in a public check, 88 were clean). In an item of fewer than 16 words every word must be
+  there; one of fewer than 8 must stand in the prompt as a sentence of its own, or be most of it.
 - **fuzzy**: similarity of whole texts by edits (rapidfuzz), for changed names, synonyms and typing errors.
 
-Either way a prompt that lacks a number of the item is another problem, not a copy: 65 of the 147 MATH problems that share
-0.6 and more of their runs with a MATH-500 item they are not, are its twins with other numbers.
+Either way a prompt that lacks a number of the item is another problem, not a copy (docs/decontamination.md has the
+measurements).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 SHORT: Final = 8  # words; a shorter item may be a phrase of a longer problem
 AROUND_SHORT: Final = 4  # times its length: a longer prompt is not "mostly" a short item
 FEW: Final = 16  # words; in a shorter item one word makes another question ("the letters of the word NINE")
-# Digits that paraphrases say otherwise ("a pair", "no", "square"), and that most problems have: they tell nothing apart.
+# Digits that paraphrases say otherwise ("a pair", "no", "square") and that most problems have: they tell nothing apart.
 TELL_NOTHING: Final = frozenset("012")
 SHOWN_WORDS: Final = 40
 _SENTENCE_END: Final = re.compile(r"[.?!:](?=\s|$|[A-Z])|\n")

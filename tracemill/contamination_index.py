@@ -1,7 +1,7 @@
-"""Benchmarks as an index: which of their items may stand in a text, found at tens of thousands of texts a second.
+"""Benchmarks as an index: which of their items may stand in a text, for tens of thousands of texts a second.
 
-An item has one or more texts (a HumanEval prompt as a whole, and what its docstring says); any of them will do. Each text
-is indexed by its runs of three words. Candidates of a prompt are the texts of which it holds the largest shares of runs:
+An item has one or more texts (a HumanEval prompt as a whole, and what its docstring says); any of them will do. Each is
+indexed by its runs of three words. Candidates for a prompt are the texts of which it holds the largest shares of runs:
 few enough to be compared in full (``tracemill/contamination.py``).
 """
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from tracemill.contamination_loops import WordForms
 
 ITEMS: Final = pa.schema([("benchmark", pa.string()), ("item", pa.string()), ("text", pa.large_string())])
 RUN: Final = 3  # words: survives reordering and a changed word in ten; two are shared by chance
@@ -81,25 +83,27 @@ class BenchmarkIndex:
         texts = [ItemText(**record) for record in items.to_pylist()]
         self.texts = [text for text in texts if text.words]
         self._forms = _word_forms()
-        hashes, starts, self._shortest = runs_of(*_encoded([text.text for text in self.texts]), *self._forms, RUN)
+        data, offsets = _encoded([text.text for text in self.texts])
+        hashes, starts, self._shortest = runs_of(data, offsets, self._forms, RUN)
         owners = np.repeat(np.arange(len(self.texts)), np.diff(starts))
         pairs = np.unique(np.stack([hashes, owners.astype(np.uint64)], axis=1), axis=0)
         distinct, first, counts = np.unique(pairs[:, 0], return_index=True, return_counts=True)
-        self._items = pairs[:, 1].astype(np.int32)
-        self._n_runs = np.bincount(self._items, minlength=len(self.texts)).astype(np.int32)
-        self._table = np.zeros(1 << max(4, int(4 * len(distinct)).bit_length()), np.uint64)
-        places = place_runs(distinct, self._table)
-        self._first = np.zeros(len(self._table), np.int64)
-        self._last = np.zeros(len(self._table), np.int64)
-        self._first[places], self._last[places] = first, first + counts
+        table = np.zeros(1 << max(4, (4 * len(distinct)).bit_length()), np.uint64)
+        places = place_runs(distinct, table)
+        begin, end = np.zeros(len(table), np.int64), np.zeros(len(table), np.int64)
+        begin[places], end[places] = first, first + counts
+        items = pairs[:, 1].astype(np.int32)
+        n_runs = np.bincount(items, minlength=len(self.texts)).astype(np.int32)
+        self._postings = (table, begin, end, items, n_runs)
 
     def candidates(self, prompts: Sequence[str]) -> list[list[ItemText]]:
         """For each prompt the texts that it may contain, best first."""
         found = np.full((len(prompts), N_CANDIDATES), -1, np.int32)
         if self.texts:
             shares = np.zeros(found.shape, np.float32)
-            postings = (self._table, self._first, self._last, self._items, self._n_runs)
-            shared_runs(*_encoded(prompts), *self._forms, self._shortest, RUN, *postings, FLOOR, found, shares)
+            data, offsets = _encoded(prompts)
+            lengths = (self._shortest, RUN)
+            shared_runs(data, offsets, self._forms, lengths, self._postings, FLOOR, found, shares)
         return [[self.texts[number] for number in row if number >= 0] if row[0] >= 0 else [] for row in found]
 
 
@@ -111,7 +115,7 @@ def _encoded(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]
     return np.frombuffer(b"".join(encoded), np.uint8), offsets
 
 
-def _word_forms() -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.bool_]]:
+def _word_forms() -> WordForms:
     """The words that have another form as an open hash table; see ``contamination_loops.tokens_of``."""
     words, forms = np.zeros(WORD_PLACES, np.uint64), np.zeros(WORD_PLACES, np.uint64)
     commands = np.zeros(WORD_PLACES, np.bool_)

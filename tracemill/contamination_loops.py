@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
     Hashes = NDArray[np.uint64]
     Offsets = NDArray[np.int64]
+    WordForms = tuple[Hashes, Hashes, Flags]
+    Postings = tuple[Hashes, Offsets, Offsets, Counts, Counts]
 
 _SEED: Final = np.uint64(0xCBF29CE484222325)  # FNV-1a's offset basis and prime
 _PRIME: Final = np.uint64(0x100000001B3)
@@ -79,16 +81,15 @@ def _number_end(data: Bytes, position: int, end: int) -> int:
 
 
 @compiled
-def tokens_of(data: Bytes, start: int, end: int, words: Hashes, forms: Hashes, commands: Flags, found: Hashes) -> int:
+def tokens_of(data: Bytes, start: int, end: int, forms: WordForms, found: Hashes) -> int:
     """Hashes of the words between two offsets; returns how many.
 
     Args:
         data: text.
         start: offset of the first byte.
         end: offset behind the last.
-        words: open hash table of the words with another form; 0 where a place is empty.
-        forms: hash of the other form beside each; 0 if it is left out.
-        commands: whether that holds only behind a backslash.
+        forms: the words with another form. An open hash table of them, 0 where a place is empty; beside each the hash
+            of its other form, 0 if it is left out; and whether that holds only behind a backslash.
         found: filled; at least (end - start + 1) long.
     """
     n_found, position = 0, start
@@ -104,7 +105,7 @@ def tokens_of(data: Bytes, start: int, end: int, words: Hashes, forms: Hashes, c
                 hashed = _with_byte(hashed, data[position])
                 position += 1
             is_command = begun > start and data[begun - 1] == _BACKSLASH
-            hashed = _form_of(hashed, is_command, words, forms, commands)
+            hashed = _form_of(hashed, is_command, forms)
         else:
             position += 1
             continue
@@ -115,7 +116,8 @@ def tokens_of(data: Bytes, start: int, end: int, words: Hashes, forms: Hashes, c
 
 
 @compiled
-def _form_of(hashed: np.uint64, is_command: bool, words: Hashes, forms: Hashes, commands: Flags) -> np.uint64:  # noqa: FBT001
+def _form_of(hashed: np.uint64, is_command: bool, table: WordForms) -> np.uint64:
+    words, forms, commands = table
     place = hashed & np.uint64(WORD_PLACES - 1)
     while words[place] != 0:
         if words[place] == hashed:
@@ -135,9 +137,7 @@ def run_hash(tokens: Hashes, start: int, length: int) -> np.uint64:
 
 
 @compiled
-def runs_of(
-    data: Bytes, offsets: Offsets, words: Hashes, forms: Hashes, commands: Flags, ngram: int
-) -> tuple[Hashes, Offsets, int]:
+def runs_of(data: Bytes, offsets: Offsets, forms: WordForms, ngram: int) -> tuple[Hashes, Offsets, int]:
     """Hashes of each text's runs of ``ngram`` words, where each text's begin, and the words of the shortest run.
 
     A text of fewer words is one run.
@@ -147,7 +147,7 @@ def runs_of(
     tokens = np.empty(len(data) + 1, np.uint64)
     n_found, shortest = 0, ngram
     for row in range(len(offsets) - 1):
-        n_tokens = tokens_of(data, offsets[row], offsets[row + 1], words, forms, commands, tokens)
+        n_tokens = tokens_of(data, offsets[row], offsets[row + 1], forms, tokens)
         length = min(ngram, n_tokens)
         shortest = min(shortest, max(length, 1))
         for start in range(n_tokens - length + 1 if length else 0):
@@ -172,7 +172,7 @@ def place_runs(runs: Hashes, table: Hashes) -> Offsets:
 
 
 @compiled
-def _place_of(run: np.uint64, table: Hashes) -> int:
+def _place_of(run: np.uint64, table: Hashes) -> np.int64:
     """Where a run stands in the table, or -1."""
     mask = np.uint64(len(table) - 1)
     place = (run >> np.uint64(1)) & mask
@@ -180,23 +180,16 @@ def _place_of(run: np.uint64, table: Hashes) -> int:
         if table[place] == run:
             return np.int64(place)
         place = (place + np.uint64(1)) & mask
-    return -1
+    return np.int64(-1)
 
 
 @compiled
 def shared_runs(
     data: Bytes,
     offsets: Offsets,
-    words: Hashes,
-    forms: Hashes,
-    commands: Flags,
-    shortest: int,
-    ngram: int,
-    table: Hashes,
-    first: Offsets,
-    last: Offsets,
-    items: Counts,
-    n_runs: Counts,
+    forms: WordForms,
+    lengths: tuple[int, int],
+    postings: Postings,
     floor: float,
     found: Counts,
     shares: NDArray[np.float32],
@@ -206,18 +199,15 @@ def shared_runs(
     Args:
         data: the texts.
         offsets: where they begin and end.
-        words: see :func:`tokens_of`; so are ``forms`` and ``commands``.
-        shortest: words of the shortest of the items' runs.
-        ngram: words of a run.
-        table: the items' runs, as :func:`place_runs` puts them.
-        first: where the items of each run begin in ``items``.
-        last: where they end.
-        items: numbers of items.
-        n_runs: distinct runs of each item.
+        forms: see :func:`tokens_of`.
+        lengths: words of the shortest of the items' runs, and of the longest.
+        postings: the items' runs, as :func:`place_runs` puts them; where the items of each begin and end in the list
+            that follows; that list, numbers of items; and how many distinct runs each item has.
         floor: least share.
         found: numbers of items, one row a text, -1 where there are no more; its width is how many are wanted.
         shares: the shares beside them.
     """
+    table, first, last, items, n_runs = postings
     longest = 0
     for row in range(len(offsets) - 1):
         longest = max(longest, offsets[row + 1] - offsets[row])
@@ -226,9 +216,9 @@ def shared_runs(
     touched = np.empty(len(n_runs), np.int32)
     seen = np.full(len(table), -1, np.int64)
     for row in range(len(offsets) - 1):
-        n_tokens = tokens_of(data, offsets[row], offsets[row + 1], words, forms, commands, tokens)
+        n_tokens = tokens_of(data, offsets[row], offsets[row + 1], forms, tokens)
         n_touched = 0
-        for length in range(shortest, ngram + 1):
+        for length in range(lengths[0], lengths[1] + 1):
             for start in range(n_tokens - length + 1):
                 place = _place_of(run_hash(tokens, start, length), table)
                 if place >= 0 and seen[place] != row:

@@ -86,8 +86,10 @@ _FORMAT: Final = re.compile(
 _LEAST_WORDS: Final = 12  # a part of fewer words says too little to be looked for by itself
 
 
-def texts_of(record: Mapping[str, Any], columns: Known) -> list[str]:
-    """The texts by which an item is recognised; none if a column is missing or holds no text."""
+def texts_of(record: object, columns: Known) -> list[str]:
+    """The texts by which an item is recognised; none if it is no object, or a column is missing or holds no text."""
+    if not isinstance(record, dict):
+        return []
     found = [_first(record, aliases) for aliases in columns.texts]
     if not all(found):
         return []

@@ -9,6 +9,8 @@ from tracemill.errors import RecipeError
 
 if TYPE_CHECKING:
     from tracemill.recipe import Recipe
+    from tracemill.recipe_decontaminate import Benchmark
+    from tracemill.recipe_source import Source
 
 COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
@@ -24,7 +26,8 @@ def refuse_unpinned(recipe: Recipe, path: str) -> None:
     Raises:
         RecipeError: naming each, and the command that pins them.
     """
-    loose = [f"{source.name}: {source.revision}" for source in recipe.sources if _is_loose(source.hub, source.revision)]
+    read: list[Source | Benchmark] = [*recipe.sources, *recipe.decontaminate.benchmarks]
+    loose = [f"{place.name}: {place.revision}" for place in read if _is_loose(place.hub, place.revision)]
     if loose:
         raise RecipeError(
             f"{path} reads {len(loose)} Hub datasets at no fixed commit; nothing has run",

@@ -1,8 +1,8 @@
-"""Section ``decontaminate`` of the recipe: test sets that nothing in the dataset may overlap with, and what overlap is."""
+"""Section ``decontaminate`` of the recipe: test sets that nothing may overlap with, and what overlap is."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field, model_validator
 
@@ -10,16 +10,18 @@ from tracemill.known_benchmarks import KNOWN, Known, KnownName
 from tracemill.recipe_section import Fraction, Name, Section
 
 _DEFAULT: Final = Known(texts=(("problem", "question", "prompt"),))
+_PLACE: Final = ("hub", "config", "split", "files")
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class Benchmark(Section):
     """A test set that nothing in the dataset may overlap with: a file, or a Hub dataset.
 
-    Columns of the benchmarks in ``tracemill/known_benchmarks.py`` need not be given where ``hub`` or ``known`` names one.
+    ``known: math-500`` says everything but the revision; with ``path`` beside it, how the file is laid out.
     """
 
     name: Name
+    known: KnownName | None = Field(default=None, description="Name in tracemill/known_benchmarks.py.")
     path: str | None = Field(
         default=None,
         description="File, relative to data_dir; its content is digested.",
@@ -27,27 +29,31 @@ class Benchmark(Section):
     )
     hub: str | None = Field(default=None, description="Hub dataset id, instead of path.")
     config: str | None = Field(default=None, description="Hub configuration name.")
-    split: str | None = Field(default=None, description="Of the Hub dataset.")
-    revision: str | None = Field(default=None, description="Hub commit; required with hub, so that items cannot move.")
-    known: KnownName | None = Field(default=None, description="A file laid out as this benchmark is.")
-    text: str | None = Field(default=None, description="Column with the question.")
-    id: str | None = Field(
-        default=None, description="Column with the item's own id; its row number where there is none."
-    )
+    split: str = "test"
+    files: str | None = Field(default=None, description="Glob of files in the Hub repository, instead of a split.")
+    revision: str | None = Field(default=None, description="Hub commit; a run is refused without it.")
+    text: str | None = Field(default=None, description="Column with the question: problem, question or prompt if none.")
+    id: str | None = Field(default=None, description="Column with the item's own id; its row where there is none.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_known(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("known") not in KNOWN:
+            return given
+        known = KNOWN[given["known"]]
+        place = {} if given.get("path") else {field: getattr(known, field) for field in _PLACE}
+        return {"name": given["known"]} | place | given
 
     @model_validator(mode="after")
     def _one_place(self) -> Benchmark:
         if (self.path is None) == (self.hub is None):
-            raise ValueError("a benchmark needs exactly one of path and hub")
-        if self.hub is not None and self.revision is None:
-            raise ValueError("a Hub benchmark needs its revision pinned: the items must not move under a run")
+            raise ValueError("a benchmark needs exactly one of path and hub, or the name of a known one")
         return self
 
     @property
     def columns(self) -> Known:
         """Where its texts and ids are; what the recipe says counts before what is known."""
-        by_hub = next((known for known in KNOWN.values() if known.hub == self.hub), None) if self.hub else None
-        found = KNOWN[self.known] if self.known else by_hub or _DEFAULT
+        found = KNOWN[self.known] if self.known else _DEFAULT
         changes = {"texts": ((self.text,),)} if self.text else {}
         return found.model_copy(update=changes | ({"ids": (self.id,)} if self.id else {}))
 

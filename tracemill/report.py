@@ -1,4 +1,4 @@
-"""``report.html``: the funnel and the yield of every source on one self-contained page."""
+"""``report.html``: the funnel, the yield of every source and the benchmarks on one self-contained page."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import html
 from typing import TYPE_CHECKING
 
 from tracemill.card import source_yields
+from tracemill.contamination_report import as_html
 from tracemill.funnel import totals
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
+    from tracemill.contamination_report import BenchmarkReport
     from tracemill.recipe import Recipe
 
 STYLE = """
@@ -24,18 +28,19 @@ code { background: #f2f4f8; padding: .1rem .3rem; border-radius: 3px; }
 """
 
 
-def report(recipe: Recipe, funnel: pa.Table) -> str:
+def report(recipe: Recipe, funnel: pa.Table, contamination: Sequence[BenchmarkReport] = ()) -> str:
     """The page.
 
     Args:
         recipe: what the dataset was made by.
         funnel: table of :class:`tracemill.funnel.Funnel`.
+        contamination: what was found of each benchmark.
     """
     name = html.escape(recipe.name)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name} · tracemill</title>'
         f"<style>{STYLE}</style></head><body><h1>{name}</h1><p>{html.escape(recipe.description)}</p>"
-        f"<h2>Funnel</h2>{_funnel_table(funnel)}<h2>Yield by source</h2>{_yield_table(funnel)}"
+        f"<h2>Funnel</h2>{_funnel_table(funnel)}<h2>Yield by source</h2>{_yield_table(funnel)}{as_html(contamination)}"
         "<p>Each dropped row is in <code>dropped/</code> with its evidence, each verdict in <code>verdicts/</code>; "
         "<code>python -m tracemill why ID</code> tells the story of one row.</p></body></html>\n"
     )

@@ -1,0 +1,78 @@
+"""Benchmarks, and shards of problems without those that stand in one."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+from pydantic import Field
+
+from tasks.stage import Produced, Work, stage
+from tracemill.benchmark_items import items_of, source_of
+from tracemill.contamination_index import ITEMS, BenchmarkIndex
+from tracemill.contamination_report import shard_facts
+from tracemill.decontamination import Decontaminated, decontaminate
+from tracemill.manifest import Shard
+from tracemill.recipe_decontaminate import Benchmark
+from tracemill.recipe_section import Section
+from tracemill.schema import Dropped, table_of
+from tracemill.sources.collect import fingerprint
+from tracemill.store import Store
+
+
+class BenchmarkFiles(Section):
+    """The benchmarks of a recipe and the state of their files."""
+
+    benchmarks: tuple[Benchmark, ...]
+    fingerprints: list[Any]
+    data_dir: str = Field(json_schema_extra={"operational": True})
+
+
+def benchmark_files(benchmarks: tuple[Benchmark, ...], data_dir: str) -> BenchmarkFiles:
+    """The section of :func:`read_benchmarks`.
+
+    Raises:
+        SourceError: a benchmark's file is not there; never a silent skip.
+    """
+    found = [fingerprint(source_of(benchmark), data_dir) for benchmark in benchmarks]
+    return BenchmarkFiles(benchmarks=benchmarks, fingerprints=found, data_dir=data_dir)
+
+
+@stage("benchmarks", version=2, retries=0)
+def read_benchmarks(work: Work) -> Produced:
+    """The texts of all benchmarks' items in one table; rows are texts."""
+    plan: BenchmarkFiles = work.section
+    items = [item for benchmark in plan.benchmarks for item in items_of(benchmark, plan.data_dir)]
+    distinct = {(item["benchmark"], item["item"]) for item in items}
+    n_items = dict.fromkeys((benchmark.name for benchmark in plan.benchmarks), 0)
+    n_items |= Counter(benchmark for benchmark, _ in distinct)
+    table = pa.Table.from_pylist(items, schema=ITEMS)
+    return Produced({"items": table}, len(items), len(items), facts={"n_items": n_items})
+
+
+@stage("decontaminate", version=2)
+def decontaminate_shard(work: Work) -> Produced:
+    """Problems that share no item with a benchmark by their text."""
+    problems = work.table("problems")
+    index = _index(work.store.url, work.inputs["benchmarks"])
+    found = decontaminate(problems, index, work.section)
+    return produced(problems.num_rows, found)
+
+
+@functools.lru_cache(maxsize=2)
+def _index(store_url: str, benchmarks: Shard) -> BenchmarkIndex:
+    """One index per process: every shard asks the same one."""
+    return BenchmarkIndex(Store(store_url).read_table(benchmarks))
+
+
+def produced(rows_in: int, found: Decontaminated) -> Produced:
+    """Tables ``kept``, ``dropped`` and ``grey``, and what the report needs."""
+    return Produced(
+        outputs={"kept": found.kept, "dropped": table_of(Dropped, found.dropped), "grey": found.grey},
+        rows_in=rows_in,
+        rows_kept=found.kept.num_rows,
+        dropped=dict(Counter(f"{row.stage}/{row.reason}" for row in found.dropped)),
+        facts=shard_facts(found.dropped),
+    )
