@@ -117,6 +117,7 @@ def distill_chain(
             teacher=recipe.distill.teacher,
             first_sample=number * recipe.distill.samples_per_round,
             samples=recipe.distill.samples_per_round,
+            truncation=recipe.distill.truncation,
             models=judged_by_models(recipe),
             verify=recipe.verify,
             ledger=ledger,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from tasks.stage import Produced, Work, stage
 from tasks.verify import unjudgeable
 from tracemill.ledger import Completion
 from tracemill.prompts import split_think
+from tracemill.recipe_distill import Truncation
 from tracemill.recipe_judge import ModelJudged
 from tracemill.recipe_section import Section
 from tracemill.recipe_server import Teacher
@@ -19,6 +21,7 @@ from tracemill.recipe_verify import Verify
 from tracemill.schema import Origin, Problem, Response, Verdict, digest, table_of
 from tracemill.selection import source_traces, unsolved
 from tracemill.teacher import Refusal, Request, build_request, shared_teacher
+from tracemill.truncation import Wholes
 
 # Problems that the teacher was not asked about, or refused: why.
 UNASKED = pa.schema([("problem_id", pa.string()), ("reason", pa.string()), ("message", pa.large_string())])
@@ -44,6 +47,7 @@ class DistillRound(Section):
     Attributes:
         first_sample: index of the round's first sample of each problem.
         samples: how many samples of each problem.
+        truncation: what becomes of responses that were cut off.
         models: what models can judge where rules cannot.
         verify: settings of the check that an answer to the problem could be judged at all.
         ledger: folder of the ledger.
@@ -52,12 +56,13 @@ class DistillRound(Section):
     teacher: Teacher
     first_sample: int
     samples: int
+    truncation: Truncation = Truncation()
     models: ModelJudged = ModelJudged()
     verify: Verify = Field(json_schema_extra={"operational": True})
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("distill", version=1)
+@stage("distill", version=2)
 def distill_shard(work: Work) -> Produced:
     """Asks the teacher about every problem that no response has solved yet, and that can be judged."""
     plan: DistillRound = work.section
@@ -70,7 +75,8 @@ def distill_shard(work: Work) -> Produced:
         for k in range(plan.samples)
     ]
     requests = [build_request(problem, plan.teacher, sample_index=index) for problem, index in asked]
-    answers = _complete(requests, plan.teacher, plan.ledger)
+    whole = Wholes(plan.teacher, plan.truncation, partial(_complete, teacher=plan.teacher, ledger=plan.ledger))
+    answers = whole.complete(requests, [index for _, index in asked])
     responses = [
         _response(problem, index, answer)
         for (problem, index), answer in zip(asked, answers, strict=True)
@@ -92,7 +98,7 @@ def distill_shard(work: Work) -> Produced:
         rows_in=len(requests),
         rows_kept=len(responses),
         dropped={"distill/refused_by_teacher": len(refused)} if refused else {},
-        facts=_facts(responses),
+        facts=_facts(responses) | {"n_follow_ups": whole.n_follow_ups},
     )
 
 
@@ -111,7 +117,7 @@ def first_responses(
     return [response for responses in traced.values() for response in responses] + answered
 
 
-def _complete(requests: list[Request], teacher: Teacher, ledger: str) -> list[Completion | Refusal]:
+def _complete(requests: Sequence[Request], teacher: Teacher, ledger: str) -> list[Completion | Refusal]:
     return shared_teacher(teacher, ledger).complete(requests) if requests else []
 
 

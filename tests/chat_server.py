@@ -72,9 +72,11 @@ class ChatServer:
         max_model_len: int = 100_000,
         reasoning_field: str | None = None,
         api_key: str | None = None,
+        truncates: bool = False,
     ) -> None:
         self.port, self.models, self.latency_s, self.wrong_percent = port, models, latency_s, wrong_percent
         self.max_model_len, self.reasoning_field, self.api_key = max_model_len, reasoning_field, api_key
+        self.truncates = truncates
         self.faults: deque[Fault] = deque()
         self.always: Fault | None = None
         self.completed = self.received = self.peak = self.n_models_asked = self.n_busy = 0
@@ -162,7 +164,8 @@ class ChatServer:
             self.n_busy -= 1
 
     def _answer(self, request: web.Request, body: dict[str, Any]) -> web.Response:
-        prompt = body["messages"][-1]["content"]
+        turns = [turn for turn in body["messages"] if turn["role"] != "assistant"] or body["messages"]
+        prompt = turns[-1]["content"]
         if not self._allowed(request):
             return _error(401, "wrong key")
         if body["model"] not in self.models:
@@ -176,15 +179,20 @@ class ChatServer:
         return web.json_response(reply)
 
     def _reply(self, body: dict[str, Any], prompt: str) -> dict[str, Any]:
-        digest = hashlib.sha256(json.dumps(body["messages"], sort_keys=True).encode()).hexdigest()
+        messages = [turn for turn in body["messages"] if turn["role"] != "assistant"]
+        digest = hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).hexdigest()
         self._digests.add(digest)
         think, answer = f"\nLet me see. {digest[:8]}\n", self._solve(prompt, digest)
         message = {"role": "assistant", "content": f"<think>{think}</think>\n\n{answer}"}
         if self.reasoning_field is not None:
             message = {"role": "assistant", "content": f"\n\n{answer}", self.reasoning_field: think}
         n_prompt, n_answer = len(prompt.split()), len(answer.split()) + 4
+        finish_reason = "stop"
+        if self.truncates:
+            message["content"], finish_reason = _cut(message["content"], body)
+            n_answer = len(message["content"].split(" "))
         usage = {"prompt_tokens": n_prompt, "completion_tokens": n_answer, "total_tokens": n_prompt + n_answer}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        choice = {"index": 0, "message": message, "finish_reason": finish_reason}
         return {"id": digest, "object": "chat.completion", "model": body["model"], "choices": [choice], "usage": usage}
 
     def _solve(self, prompt: str, digest: str) -> str:
@@ -197,6 +205,17 @@ class ChatServer:
 
     def _allowed(self, request: web.Request) -> bool:
         return self.api_key is None or request.headers.get("Authorization") == f"Bearer {self.api_key}"
+
+
+def _cut(content: str, body: dict[str, Any]) -> tuple[str, str]:
+    """As many blank-separated words as max_tokens allows, from where the assistant's unfinished turn ends."""
+    begun = body["messages"][-1]["content"] if body.get("continue_final_message") else ""
+    if not content.startswith(begun):
+        begun = ""
+    rest = content[len(begun) :]
+    words = rest.split(" ")
+    room = body["max_tokens"]
+    return (rest, "stop") if len(words) <= room else (" ".join(words[:room]), "length")
 
 
 async def _faulty(request: web.Request, fault: Fault) -> web.Response:

@@ -86,7 +86,9 @@ class _Tags:
     answer_close: str
 
 
-_R1 = _Tags("<think>", "</think>", "<answer>", "</answer>")
+THINK_OPEN: Final = "<think>"
+THINK_CLOSE: Final = "</think>"
+_R1 = _Tags(THINK_OPEN, THINK_CLOSE, "<answer>", "</answer>")
 # The tags of Bespoke-Stratos-17k and OpenThoughts-114k.
 _BESPOKE = _Tags("<|begin_of_thought|>", "<|end_of_thought|>", "<|begin_of_solution|>", "<|end_of_solution|>")
 _BESPOKE_THINK = re.compile(r"<\|(?:begin|end)_of_thought\|>")
@@ -173,6 +175,8 @@ def _split_answer(rest: str, tags: _Tags) -> tuple[str, str | None]:
 def chat_messages(problem: Problem, teacher: Teacher) -> list[dict[str, str]]:
     """The messages that ask ``teacher`` for an answer: system prompt if any, earlier turns as they are, the prompt.
 
+    With ``force_think`` the assistant's turn follows, begun with ``<think>``: the answer then starts inside it.
+
     Raises:
         RecipeError: the template or the system prompt is not known.
     """
@@ -181,6 +185,8 @@ def chat_messages(problem: Problem, teacher: Teacher) -> list[dict[str, str]]:
     messages = [{"role": "system", "content": system}] if system is not None else []
     messages.extend(dict(turn) for turn in problem.history)
     messages.append({"role": "user", "content": problem.prompt + _suffix(problem, suffixes)})
+    if teacher.force_think:
+        messages.append({"role": "assistant", "content": f"{THINK_OPEN}\n"})
     return messages
 
 

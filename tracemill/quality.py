@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from tracemill.schema import CUT_OFF
+
 if TYPE_CHECKING:
     from tracemill.recipe import Quality
     from tracemill.schema import Response
@@ -15,7 +17,7 @@ FAULTS = pa.schema([("response_id", pa.string()), ("problem_id", pa.string()), (
 
 def fault_of(response: Response, rules: Quality) -> str | None:
     """Why a response is not fit to be published, or None."""
-    if response.finish_reason == "length" and not rules.allow_truncated:
+    if response.finish_reason == CUT_OFF and not rules.allow_truncated:
         return "truncated"
     if rules.require_think and response.fault:
         return response.fault

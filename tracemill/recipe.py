@@ -8,11 +8,11 @@ from pydantic import Field, field_validator
 
 from tracemill.recipe_clean import Clean
 from tracemill.recipe_decontaminate import Decontaminate
+from tracemill.recipe_distill import Distill, Teacher
 from tracemill.recipe_duplicates import Deduplicate
 from tracemill.recipe_judge import Judge, Reward, Rubric
 from tracemill.recipe_label import Label, PassRate
 from tracemill.recipe_section import Name, Positive, Seconds, Section
-from tracemill.recipe_server import Teacher
 from tracemill.recipe_source import Source
 from tracemill.recipe_verify import Verify
 
@@ -23,24 +23,6 @@ class Collect(Section):
     """Reading the sources."""
 
     shard_rows: Positive = Field(default=1000, description="Source rows per shard; a Prefect task is a shard.")
-
-
-class Distill(Section):
-    """Reuse traces that came with a row, then ask the teacher for what is still unsolved."""
-
-    teacher: Teacher
-    reuse_traces: bool = Field(default=True, description="Verify the traces that came with a row before asking.")
-    reuse_models: tuple[str, ...] = Field(
-        default=("deepseek-r1",),
-        min_length=1,
-        description="Whose traces may stand for the teacher's; all others are as good as none. P1 reuses R1's.",
-    )
-    samples_per_round: Positive = 1
-    max_rounds: Positive = Field(default=1, description="Rounds of samples until one passes.")
-    limit: Positive | None = Field(
-        default=None,
-        description="At most so many problems are distilled, the first by content id; the rest is dropped.",
-    )
 
 
 class Quality(Section):

@@ -70,4 +70,8 @@ class Teacher(ChatServer):
     system_prompt: Literal["none", "am"] = Field(
         default="none", description="none (DeepSeek's advice for R1) or am (the paper's, verbatim)."
     )
+    force_think: bool = Field(
+        default=False,
+        description="Begin the answer with <think> (DeepSeek's advice for R1, where its template does not; vLLM only).",
+    )
     template: Literal["boxed@1"] = Field(default="boxed@1", description="Prompt template and its version.")

@@ -46,6 +46,9 @@ class Origin(StrEnum):
     TEACHER = "teacher"
 
 
+CUT_OFF = "length"  # the finish_reason of a response that ended at max_tokens
+
+
 def digest(*parts: object) -> str:
     """SHA-256 hex of the parts, unambiguous for any JSON-able values (they are encoded as one JSON list)."""
     return hashlib.sha256(json_text(list(parts)).encode()).hexdigest()

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tracemill.difficulty import Measured, measured
 from tracemill.labels import labels_of
-from tracemill.schema import Dropped, Origin, Outcome, Problem, Response, Row, Verdict, digest, dropped_problem
+from tracemill.schema import CUT_OFF, Dropped, Origin, Outcome, Problem, Response, Row, Verdict, digest, dropped_problem
 from tracemill.verdicts import settled_by_response
 
 if TYPE_CHECKING:
@@ -168,6 +168,9 @@ def _lost(
         why = unasked.get(problem.id, Unasked("no_response", "no round of sampling was left"))
         stage = "verify" if why.reason == Outcome.UNVERIFIABLE else "distill"
         return dropped_problem(problem, stage, why.reason, {"message": why.message})
+    if all(response.finish_reason == CUT_OFF for response in given):  # nothing is said about an answer
+        evidence = {"n_responses": len(given), "verdicts": _judged(given, verdicts)}
+        return dropped_problem(problem, "distill", "truncated", evidence)
     found = {verdicts[response.id].outcome for response in given}
     outcome = next(outcome for outcome in _TELLING if outcome in found)
     return dropped_problem(problem, "verify", str(outcome), {"verdicts": _judged(given, verdicts)})

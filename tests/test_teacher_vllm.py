@@ -1,0 +1,95 @@
+"""The teacher against real vLLM servers: one that is killed and comes back, and answers in pieces."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import VLLM_PYTHON
+from samples import problem
+
+from demo.teacher.serve import DemoServer, serving
+from tracemill.ledger import Completion, Ledger
+from tracemill.recipe_distill import Truncation
+from tracemill.recipe_server import Teacher
+from tracemill.teacher import ChatTeacher, build_request
+from tracemill.truncation import Wholes
+
+pytestmark = pytest.mark.needs_vllm
+
+N_REQUESTS = 400
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
+    """The demo teacher; the last test kills it."""
+    with serving(VLLM_PYTHON, log=tmp_path_factory.mktemp("vllm") / "server.log") as running:
+        yield running
+
+
+def settings(server: DemoServer, **changes: Any) -> Teacher:
+    given = {"temperature": 0.8, "max_tokens": 300, "max_in_flight": 32, "give_up_after_s": 300}
+    return Teacher(model=server.model, base_urls=(server.base_url,), **(given | changes))
+
+
+def complete(asked: Teacher, folder: Path, prompts: list[str]) -> list[Completion]:
+    """Whole answers, continued where they were cut off."""
+    requests = [build_request(problem(prompt), asked, 0) for prompt in prompts]
+    with contextlib.closing(ChatTeacher(asked, Ledger(folder))) as teacher:
+        wholes = Wholes(asked, Truncation(policy="continue", max_tokens=25, times=9), teacher.complete)
+        answers = wholes.complete(requests, [0] * len(requests))
+    assert wholes.n_follow_ups > len(requests) or asked.max_tokens > 25
+    return [answer for answer in answers if isinstance(answer, Completion)]
+
+
+def test_pieces_make_what_one_answer_would_have_been(server: DemoServer, tmp_path: Path) -> None:
+    """At temperature 0, a continued answer is the text that the model gives when it has room for all of it."""
+    prompts = [f"What is {n} + {3 * n}?" for n in range(100, 110)]
+    expected = complete(settings(server, temperature=0), tmp_path / "whole", prompts)
+    found = complete(settings(server, temperature=0, max_tokens=12), tmp_path / "pieces", prompts)
+    pairs = [(one.content, other.content) for one, other in zip(expected, found, strict=True)]
+    finished = [pair for pair, answer in zip(pairs, found, strict=True) if answer.finish_reason == "stop"]
+    assert finished
+    assert all(one == other for one, other in finished)
+    assert all(one.startswith(other) for one, other in pairs)
+
+
+def test_a_forced_think(server: DemoServer, tmp_path: Path) -> None:
+    """With force_think the server goes on inside the reasoning that the request opened."""
+    forced = settings(server, temperature=0, force_think=True)
+    content = complete(forced, tmp_path / "ledger", ["What is 12 + 30?"])[0].content
+    assert "</think>" in content
+    assert "<think>" not in content
+
+
+def test_a_killed_server_that_comes_back(server: DemoServer, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A server killed in mid-run is waited for, with a word about it; when it is back, every row is had."""
+    caplog.set_level(logging.WARNING, logger="tracemill.teacher")
+    asked = settings(server)
+    requests = [build_request(problem(f"What is {n} + {n + 7}?"), asked, 0) for n in range(N_REQUESTS)]
+    teacher = ChatTeacher(asked, Ledger(tmp_path / "ledger"))
+    answers: list[Any] = []
+    worker = threading.Thread(target=lambda: answers.extend(teacher.complete(requests)))
+    worker.start()
+    while teacher.progress().n_done < N_REQUESTS // 10:
+        time.sleep(0.02)
+    os.killpg(server.pid, signal.SIGKILL)
+    n_before = teacher.progress().n_done
+    assert n_before < N_REQUESTS, "the server was too fast to be killed in mid-run"
+    port = int(server.base_url.rsplit(":", 1)[1].split("/")[0])
+    with serving(VLLM_PYTHON, port=port, log=tmp_path / "again.log"):
+        worker.join(300)
+        assert len(answers) == N_REQUESTS
+    assert all(isinstance(answer, Completion) for answer in answers)
+    assert len(Ledger(tmp_path / "ledger")) == N_REQUESTS
+    assert "no teacher answers" in caplog.text
+    assert "answers again" in caplog.text
+    teacher.close()

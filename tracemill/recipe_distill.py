@@ -1,0 +1,63 @@
+"""Section ``distill`` of the recipe: whom to ask, how often, and what becomes of responses that were cut off."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from tracemill.recipe_section import Positive, Section
+from tracemill.recipe_server import Teacher
+
+__all__ = ["Distill", "Teacher", "Truncation"]
+
+
+class Truncation(Section):
+    """What becomes of a response that ends at ``max_tokens`` (``finish_reason=length``).
+
+    See tracemill/truncation.py for what is sent, and when a response is not continued.
+    """
+
+    policy: Literal["drop", "continue", "resample"] = Field(
+        default="drop",
+        description="drop: it stays as it is, and section quality drops it; continue: from where it ends; resample: "
+        "once more, with room for max_tokens.",
+    )
+    max_tokens: Positive | None = Field(
+        default=None, description="Of the new request; required by resample. To continue: distill.teacher.max_tokens."
+    )
+    times: Positive = Field(default=1, description="A response is continued at most so often.")
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Truncation:
+        if self.policy == "resample" and self.max_tokens is None:
+            raise ValueError("resample needs max_tokens, larger than distill.teacher.max_tokens")
+        if self.policy != "continue" and self.times != 1:
+            raise ValueError("times is of policy continue alone")
+        return self
+
+
+class Distill(Section):
+    """Reuse traces that came with a row, then ask the teacher for what is still unsolved."""
+
+    teacher: Teacher
+    reuse_traces: bool = Field(default=True, description="Verify the traces that came with a row before asking.")
+    reuse_models: tuple[str, ...] = Field(
+        default=("deepseek-r1",),
+        min_length=1,
+        description="Whose traces may stand for the teacher's; all others are as good as none. P1 reuses R1's.",
+    )
+    samples_per_round: Positive = 1
+    max_rounds: Positive = Field(default=1, description="Rounds of samples until one passes.")
+    truncation: Truncation = Truncation()
+    limit: Positive | None = Field(
+        default=None,
+        description="At most so many problems are distilled, the first by content id; the rest is dropped.",
+    )
+
+    @model_validator(mode="after")
+    def _more_room(self) -> Distill:
+        room, first = self.truncation.max_tokens, self.teacher.max_tokens
+        if self.truncation.policy == "resample" and room is not None and room <= first:
+            raise ValueError(f"truncation.max_tokens is {room}; expected more than teacher.max_tokens, {first}")
+        return self
