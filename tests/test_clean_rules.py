@@ -70,6 +70,8 @@ CASES = {
         "(1) Find the value of x. (2) Find the value of y when x = 3.",
         "已知函数f(x)=x+1。(1) 求f(2)的值；(2) 求f(x)=0的解。",
         "设函数 $f(x)=x^2$.\n（Ⅰ）求 $f(2)$；\n（Ⅱ）解方程 $f(x)=4$。",
+        "21. 曲线 $C: x=\\cos t$.\n\n( I ) 说明 $C$ 是哪种曲线;\n\n（II ) 若点 $(a,0)$ 在 $C$ 上, 求 $a$. \n",
+        "(a) Name the two points.\n(b) State their distance, giving one reason.",
         "Part A: What is 2 + 3? Part B: What is 4 + 5?",
         "Let x = 1. (i) Find 2x. (ii) Find 3x.",
     ],

@@ -22,10 +22,11 @@ _CIRCLED: Final = re.compile(r"[①②③④⑤]")
 _ROMAN: Final = ("i", "ii", "iii", "iv", "v", "vi")
 _PART_ASKS: Final = re.compile(
     r"[?？]|\b(?:find|compute|calculate|determine|what|how|evaluate|solve|express|give|write|prove|show|explain|describe"
-    r"|estimate|sketch|state|list|which|derive|simplify)\b|求|解|证明|计算|写出|判断|讨论|多少|几",
+    r"|estimate|sketch|state|list|which|derive|simplify|draw|plot|name|identify|indicate|define|discuss|compare|suggest"
+    r"|differentiate|verify|deduce|justify)\b"
+    r"|求|解|证明|计算|写出|判断|讨论|说明|化为|比较|指出|画出|确定|是否|哪|多少|几",
     re.IGNORECASE,
 )
-
 
 # What is labelled is material where the question comes after it, in a paragraph of its own.
 _MATERIAL: Final = re.compile(r"\n\s*\n.*?(?:[?？]|\b(?:[Ff]ind|[Cc]ompute|[Dd]etermine)\b)", re.DOTALL)
