@@ -69,11 +69,9 @@ def dolphin(row: dict[str, Any], _source: Source, *, model: str | None) -> Draft
         _source: of the row.
         model: whose reasoning it is, where the row does not say; None: nobody's.
     """
-    turns = row["messages"] if isinstance(row["messages"], list) else []
-    texts = [row.get("answer"), *(turn.get("content") for turn in turns if isinstance(turn, dict))]
-    called = next((found for text in texts if isinstance(text, str) and (found := _TOOLS.search(text))), None)
+    called = _tool_call(row["messages"], row.get("answer"))
     if called:
-        raise ExcludedRowError("tool_call", f"a turn holds {called.group()}")
+        raise ExcludedRowError("tool_call", f"a turn holds {called}")
     exchange = exchange_of(row["messages"])
     by = model_named(row["model"]) if row.get("model") and model else model
     trace = parted_trace(by, row.get("reasoning"), row.get("answer")) if by else None
@@ -84,6 +82,14 @@ def dolphin(row: dict[str, Any], _source: Source, *, model: str | None) -> Draft
         traces=[trace] if trace else [],
         info=said(row, "score", "refusal", "compliance_rating", "overall_quality"),
     )
+
+
+def _tool_call(messages: object, answer: object) -> str | None:
+    """The first mark of a tool in turns of any role, or in the answer."""
+    turns = messages if isinstance(messages, list) else [messages]  # text: JSON of turns
+    texts = [answer, *(turn.get("content") if isinstance(turn, dict) else turn for turn in turns)]
+    called = next((found for text in texts if isinstance(text, str) and (found := _TOOLS.search(text))), None)
+    return called.group() if called else None
 
 
 def thoughts(row: dict[str, Any], _source: Source) -> Draft:
