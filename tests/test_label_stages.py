@@ -13,14 +13,16 @@ import pytest
 from chat_server import ChatServer, Fault
 from conftest import ROOT
 from judge_server import JudgeServer
+from killed_run import finish, has_paid_for, kill_when, n_manifests
 from samples import problem
 from small_run import SmallRun, funnel, question, table
 
 from tasks.label import LabelRound, Measure, label_by_model_shard, label_shard, measure_plan
+from tracemill.downsampling import draw
 from tracemill.errors import RecipeError, TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.labels import labels_of
 from tracemill.manifest import Manifest
-from tracemill.recipe_label import DIFFICULTIES, Label, Labeller
+from tracemill.recipe_label import DIFFICULTIES, Label, Labeller, Thinning
 from tracemill.schema import Problem, rows_of, table_of
 from tracemill.store import Store
 from tracemill.token_length import count_tokens
@@ -206,6 +208,22 @@ def test_growth_keeps_decisions(run: SmallRun, labeller: JudgeServer) -> None:
     assert published <= set(table(run.out, "dataset")["id"].to_pylist())
     assert len(after) > len(before) > 0
     assert all(row["draw"] >= row["keep"] for row in after.values())
+
+
+@pytest.mark.usefixtures("prefect_flows")
+def test_a_run_that_is_killed_while_it_labels(run: SmallRun, labeller: JudgeServer) -> None:
+    """After SIGKILL at most the requests in flight are sent again, and the same rows leave as without it."""
+    n_in_flight, labeller.latency_s = 4, 0.05
+    server = run.sections["label"]["labellers"][0] | {"max_in_flight": n_in_flight}
+    run.sections["label"] = {"labellers": [server], "downsample": [EASY]}
+    kill_when(run, has_paid_for(15))
+    assert n_manifests(run, "downsample") < 4
+    finish(run)
+    assert 61 <= labeller.completed <= 61 + n_in_flight
+    rule = Thinning(**EASY)
+    rows = table(run.out, "dropped").to_pylist() + table(run.out, "dataset").to_pylist()
+    easy = {row["id"] for row in rows if number_of(row["prompt"]) % 5 == 1 and row.get("stage") != "decontaminate"}
+    assert set(dropped(run)) == {problem_id for problem_id in easy if draw(0, rule, problem_id) >= rule.keep}
 
 
 @pytest.mark.usefixtures("prefect_flows")

@@ -7,6 +7,8 @@ import re
 from typing import Any
 
 import pytest
+import yaml
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import problem, response, verdict
@@ -242,6 +244,7 @@ def test_unwanted(rule: dict[str, Any], labels: dict[str, Any], reason: str | No
         ({"drop": [{"label": "quality", "below": 2}]}, "which no labeller gives"),
         ({"downsample": [{"label": "difficulty", "value": "eazy", "keep": 0.5}]}, "'eazy' is no difficulty; there are"),
         ({"downsample": [{"label": "language", "value": False, "keep": 0.5}]}, "in quotes"),
+        ({"drop": [{"label": "language", "value": "french"}]}, "'french' is no language"),
         ({"downsample": [{"label": "language", "value": "fr", "keep": 1.5}]}, "less than or equal to 1"),
         ({"downsample": [{"label": "language", "value": "fr", "keep": 0.5}] * 2}, "twice: language fr"),
         ({"downsample": [{"lable": "language", "value": "fr", "keep": 0.5}]}, "did you mean label"),
@@ -258,6 +261,14 @@ def test_wrong_sections_are_refused(section: dict[str, Any], message: str) -> No
     """Before anything runs, and naming what is wrong."""
     with pytest.raises(RecipeError, match=re.escape(message)):
         parse_section(Label, section, origin="recipe")
+
+
+def test_the_documented_section_is_a_section() -> None:
+    """What docs/labels.md shows is what a recipe takes."""
+    shown = (ROOT / "docs" / "labels.md").read_text().split("```yaml\n")[1].split("```")[0]
+    sections = yaml.safe_load(shown)
+    assert len(parse_section(Label, sections["label"], origin="docs").labellers) == 2
+    assert parse_section(PassRate, sections["select"]["pass_rate"], origin="docs") == PassRate()
 
 
 def test_bounds_of_the_pass_rate_must_fall() -> None:

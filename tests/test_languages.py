@@ -52,6 +52,7 @@ PROMPTS = [
     ("$$x^2 + y^2$$", "und"),
     ("Évaluez $x$.", "und"),
     ("", "und"),
+    ("\ud800 " + FRENCH, "fr"),
 ]
 
 

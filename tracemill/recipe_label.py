@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field, model_validator
@@ -38,12 +39,12 @@ class Labeller(ChatServer):
     )
 
 
-def _check(label: str, value: str | int) -> None:
+def _check_value(label: str, value: str | int) -> None:
     known = VALUES.get(label)
     if known is not None and value not in known:
         raise ValueError(f"{value!r} is no {label}; there are {', '.join(map(str, known))}")
-    if label == "language" and not isinstance(value, str):
-        raise ValueError(f"{value!r} is no language: put its ISO 639-1 code in quotes")
+    if label == "language" and not re.fullmatch("[a-z]{2,3}", str(value)):
+        raise ValueError(f"{value!r} is no language: put its ISO 639-1 code in quotes, or und")
     if label == "n_prompt_tokens" and not isinstance(value, int):
         raise ValueError(f"{value!r} is no number of tokens")
 
@@ -57,7 +58,7 @@ class Thinning(Section):
 
     @model_validator(mode="after")
     def _known_value(self) -> Thinning:
-        _check(self.label, self.value)
+        _check_value(self.label, self.value)
         return self
 
 
@@ -77,7 +78,7 @@ class Unwanted(Section):
         if bounds and self.label in {"category", "language"}:
             raise ValueError(f"{self.label} has no order: give a value")
         for value in [self.value] if self.value is not None else bounds:
-            _check(self.label, value)
+            _check_value(self.label, value)
         return self
 
 
