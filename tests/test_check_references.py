@@ -62,16 +62,16 @@ def test_rows_without_gold_say_why() -> None:
         ("math", "incorrect", "math@3", "bad"),
         ("math", "unverifiable", "math@3", "bad"),
         ("math", "timeout", "math@3", "bad"),
-        ("choice", "incorrect", "choice@1", "bad"),
+        ("choice", "incorrect", "choice@2", "bad"),
         ("code", "correct", "code@2", "good"),
         ("code", "incorrect", "code@2", "bad"),  # the solution fails the tests
         ("code", "unverifiable", "code@2", "bad"),  # the tests are broken
         ("code", "sandbox_error", "code@2", "not_checked"),
         ("code", "unverifiable", "none@1", "not_checked"),
-        ("instruction", "incorrect", "instructions@1", "good"),  # nothing was answered, as it should find
-        ("instruction", "correct", "instructions@1", "good"),  # "no commas" holds of nothing
-        ("instruction", "unverifiable", "instructions@1", "bad"),  # a constraint that nobody knows
-        ("instruction", "timeout", "instructions@1", "bad"),
+        ("instruction", "incorrect", "instructions@2", "good"),  # nothing was answered, as it should find
+        ("instruction", "correct", "instructions@2", "good"),  # "no commas" holds of nothing
+        ("instruction", "unverifiable", "instructions@2", "bad"),  # a constraint that nobody knows
+        ("instruction", "timeout", "instructions@2", "bad"),
     ],
 )
 def test_what_a_verdict_says_of_a_reference(category: str, outcome: str, verifier: str, status: str) -> None:

@@ -15,6 +15,7 @@ from verifiers.sandbox.protocol import NoSandbox
 
 LINES = "Which is largest?\nA. a mouse\nB. a whale\nC. a cat\nD. 12 cm"
 INLINE = "Which is largest? (A) a mouse (B) a whale (C) a cat (D) 12 cm"
+NUMBERED = "Which swims? 1) cat 2) eel 3) dog"
 TWINS = "Which?\nA) red\nB) blue\nC) blue"
 
 
@@ -78,6 +79,13 @@ def test_options(prompt: str, options: dict[str, str]) -> None:
         (TWINS, "blue", r"\boxed{B}", "unverifiable"),
         (TWINS, "A", r"\boxed{red}", "correct"),
         (LINES, "H", r"\boxed{H}", "unverifiable"),
+        (LINES, "B", r"\boxed{B. a cat}", "unverifiable"),
+        (NUMBERED, "2", r"\boxed{2}", "correct"),
+        (NUMBERED, "2", r"\boxed{eel}", "correct"),
+        (NUMBERED, "2", r"\boxed{2) eel}", "correct"),
+        (NUMBERED, "eel", r"\boxed{3}", "incorrect"),
+        (NUMBERED, "2", r"\boxed{2) cat}", "unverifiable"),
+        ("How many? 1) 3 2) 1 3) 2", "3", r"\boxed{3}", "unverifiable"),  # the third, or the first
         # statements without a box
         (LINES, "B", "The answer is B.", "correct"),
         (LINES, "B", "The answer is (B).", "correct"),
@@ -87,6 +95,7 @@ def test_options(prompt: str, options: dict[str, str]) -> None:
         (LINES, "B", "The correct option is B, because whales are huge.", "correct"),
         (LINES, "B", "So the final answer is option B", "correct"),
         (LINES, "B", "The best choice is: C", "incorrect"),
+        (LINES, "B", "The wrong answer is B, an incorrect answer is B.\nC", "incorrect"),
         (LINES, "B", "The answer is a whale.", "correct"),
         (LINES, "B", "Whales are huge.\n\nB", "correct"),
         (LINES, "B", "Whales are huge.\n**B**", "correct"),
@@ -138,7 +147,7 @@ def test_options(prompt: str, options: dict[str, str]) -> None:
 def test_verdicts(prompt: str, reference: str | None, answer: str, outcome: str) -> None:
     """What names the reference's option is correct, another is incorrect, and what reads in two ways is neither."""
     found = judged(prompt, reference, answer)
-    assert (found.outcome, found.verifier) == (outcome, "choice@1"), found.detail
+    assert (found.outcome, found.verifier) == (outcome, "choice@2"), found.detail
 
 
 def test_a_response_that_never_ends_its_thinking_is_wrong() -> None:

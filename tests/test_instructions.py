@@ -176,7 +176,8 @@ def test_loose_reading_forgives_wrapping(name: str, arguments: dict[str, Any], t
             "keywords:letter_frequency",
             {"letter": "a", "let_frequency": 3, "let_relation": "exactly"},
         ),
-        (("validate_response_language", {"language": "de"}), "language:response_language", {"language": "de"}),
+        (("validate_response_language", {"language": "DE"}), "language:response_language", {"language": "de"}),
+        (("verify_bullet_points", {"N": 2.0}), "detectable_format:number_bullet_lists", {"num_bullets": 2}),
         (("verify_paragraph_count", {"N": 3}), "length_constraints:number_paragraphs", {"num_paragraphs": 3}),
         (
             ("validate_word_constraint", {"N": 30, "quantifier": "around"}),
@@ -267,7 +268,7 @@ COMMA, TITLE = {"id": "punctuation:no_comma", "kwargs": {}}, {"id": "detectable_
 def test_verdicts(bench: Bench) -> None:
     """The score is the share that holds; all must hold; what fails is named with what was expected."""
     good = judged(bench, "<<T>> none", COMMA, TITLE)
-    assert (good.outcome, good.score, good.verifier) == ("correct", 1.0, "instructions@1")
+    assert (good.outcome, good.score, good.verifier) == ("correct", 1.0, "instructions@2")
     bad = judged(bench, "<<T>> one, two", COMMA, TITLE)
     assert (bad.outcome, bad.score) == ("incorrect", 0.5)
     assert bad.detail == "1/2 constraints hold; punctuation:no_comma fails"
@@ -296,6 +297,21 @@ def test_verdicts(bench: Bench) -> None:
         ),
         ([{"id": "punctuation:no_comma", "kwargs": {"strict": True}}], "no such argument: strict"),
         (["punctuation:no_comma"], "no object with id and kwargs"),
+        ([COMMA, None], "no object with id and kwargs; got: None"),
+        ([{"id": "punctuation:no_comma", "kwargs": "none"}], "no object with id and kwargs; got: {'id'"),
+        ([{"id": "language:response_language", "kwargs": {"language": "Klingon"}}], "expected: the code of a language"),
+        (
+            [{"id": "keywords:letter_frequency", "kwargs": {"letter": "ab", "frequency": 0, "relation": "at least"}}],
+            "letter is 'ab'; expected: one character",
+        ),
+        (
+            [{"id": "validate_paragraphs", "kwargs": {"N": 2, "i": 3, "first_word": "so"}}],
+            "can hold of no answer; got: num_paragraphs 2, nth_paragraph 3",
+        ),
+        (
+            [{"id": "length_constraints:number_words", "kwargs": {"num_words": 0, "relation": "less than"}}],
+            "can hold of no answer",
+        ),
     ],
 )
 def test_what_is_not_known_never_passes(bench: Bench, constraints: list[Any], message: str) -> None:

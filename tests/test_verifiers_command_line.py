@@ -55,6 +55,7 @@ def test_bad_rows_get_a_verdict_and_do_not_stop_the_good_ones() -> None:
         (b"{}", None, "id is missing"),
         (json.dumps({k: v for k, v in GOOD.items() if k != "id"}).encode(), None, "id is missing"),
         (encoded(id=7), 7, "id is of the wrong type"),
+        (b'{"id": NaN}', None, "id is of the wrong type; got: nan"),
         (encoded(category="poetry"), "x1", "category is unknown; got: poetry; expected: one of math, code"),
         (encoded(category=None), "x1", "category is of the wrong type; got: None; expected: text"),
         (encoded(response=["2"]), "x1", "response is of the wrong type"),
@@ -70,6 +71,13 @@ def test_bad_rows_get_a_verdict_and_do_not_stop_the_good_ones() -> None:
     for (_, row_id, words), row in zip(bad, out[::2], strict=True):
         assert (row["id"], row["outcome"], row["score"]) == (row_id, "unverifiable", None)
         assert words in row["detail"]
+
+
+def test_long_lines_and_a_byte_order_mark_are_read() -> None:
+    """A response of ten megabytes is judged like any other, and so is the first line of a file with a mark."""
+    long = encoded(id="long", response="so " * 3_500_000 + GOOD["response"])
+    out = run([b"\xef\xbb\xbf" + encoded(id="marked"), long, encoded(id="last")])
+    assert [(row["id"], row["outcome"]) for row in out] == [(name, "correct") for name in ("marked", "long", "last")]
 
 
 def test_kinds_of_rows() -> None:

@@ -22,9 +22,9 @@ def test_every_category_has_an_entry() -> None:
     """Each category of the schema is dispatched to a verifier with a version."""
     assert set(verifiers_for(Verify())) == set(Category)
     assert verifier_versions() == {
-        "choice": "choice@1",
+        "choice": "choice@2",
         "code": "code@2",
-        "instruction": "instructions@1",
+        "instruction": "instructions@2",
         "math": "math@3",
         "other": "none@1",
     }

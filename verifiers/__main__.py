@@ -86,12 +86,15 @@ def _read(queue: Queue[Any], bench: Bench) -> None:
 
 def _lines(source: int) -> Iterator[bytes]:
     """Lines as they arrive. Not sys.stdin: a thread that waits inside its lock makes the interpreter's exit fatal."""
-    rest = b""
+    rest: list[bytes] = []
     while chunk := os.read(source, _READ_BYTES):
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
-    if rest:
-        yield rest
+        *lines, last = chunk.split(b"\n")
+        for line in lines:
+            yield b"".join([*rest, line])
+            rest = []
+        rest.append(last)
+    if any(rest):
+        yield b"".join(rest)
 
 
 def _write(queue: Queue[Any]) -> None:

@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING, Final
 
 from tracemill.prompts import UNCLOSED_THINK
 from verifiers.answer_words import why_missing
-from verifiers.choice_options import Named, named, options_of
+from verifiers.choice_options import Named, Options, named, options_of
 from verifiers.math_text import last_box
 from verifiers.protocol import Judgement, correct, incorrect, unverifiable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from verifiers.protocol import Attempt, Means
 
 NO_ANSWER: Final = "no answer found in the response"
 _MAX_CHARS: Final = 20_000  # of an answer part that is searched for statements; the end counts
 _STATEMENT: Final = re.compile(
+    r"(?<!wrong )(?<!incorrect )(?<!false )\b"
     r"(?:(?:final|correct|right|best)\s+)?(?:answer|option|choice)(?:\s+(?:choice|option))?"
     r"\s*(?:is|are|would\s+be|should\s+be|must\s+be|[:：=])\s*[:：]?\s*(?:option\s+|choice\s+)?(?=(?P<en>[^\n]{1,200}))"
     r"|(?:答案|正确选项|应选|故选|选择?)\s*(?:是|为|[:：])?\s*(?P<zh>[（(]?[A-J](?:[、,，]?[A-J])*[)）]?)",
@@ -40,7 +39,7 @@ _LINES: Final = re.compile(r"\n\s*")
 class ChoiceVerifier:
     """See the module. Reads the prompt's options, the reference and the answer part."""
 
-    version: Final = "choice@1"
+    version: Final = "choice@2"
 
     def begin(self, attempt: Attempt, means: Means) -> Judgement:  # noqa: ARG002 - the Verifier contract
         """Decides at once."""
@@ -59,7 +58,7 @@ class ChoiceVerifier:
         return _judge(attempt.answer[-_MAX_CHARS:], gold, options)
 
 
-def _judge(answer: str, gold: Named, options: Mapping[str, str]) -> Judgement:
+def _judge(answer: str, gold: Named, options: Options) -> Judgement:
     statements = _statements(answer)
     if not statements:
         return incorrect(None, NO_ANSWER)
@@ -74,7 +73,7 @@ def _judge(answer: str, gold: Named, options: Mapping[str, str]) -> Judgement:
     return _compare(read.pop(), gold, options, extracted)
 
 
-def _compare(found: Named, gold: Named, options: Mapping[str, str], extracted: str) -> Judgement:
+def _compare(found: Named, gold: Named, options: Options, extracted: str) -> Judgement:
     if bool(found.letters) == bool(gold.letters):
         if found == gold:
             return correct(extracted, "the same letter" if gold.letters else "the same answer")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from verifiers.answer_words import MAX_CHARS, core
 from verifiers.math_text import read_number, tidy
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # "A." "(A)" "A)" "A:" "[A]" "**A.**" "- A." "1." before a blank and a text; also with a full-width stop or colon.
 _MARK: Final = re.compile(
@@ -21,6 +18,7 @@ _LETTER: Final = re.compile(
 )
 _LABELLED: Final = re.compile(r"[*_(\[（]*([A-J])(?:[)\]）][.:]?|[.:：、])[*_]*\s*(\S.*)", re.DOTALL)
 _SEVERAL: Final = re.compile(r"[(\[]?([A-J])[)\]]?(?:\s*(?:,|;|&|、|，|and|和)\s*(?:and\s+)?[(\[]?([A-J])[)\]]?)+\.?")
+_NUMBERED: Final = re.compile(r"[(\[]?([1-9])(?:[)\].:]+\s*(\S.*)?)?", re.DOTALL)
 _SHORT_WORDS: Final = 12
 
 
@@ -36,8 +34,18 @@ class Named(NamedTuple):
     text: str
 
 
-def options_of(prompt: str) -> dict[str, str]:
-    """The options of a prompt by upper-case letter (1, 2, 3 are A, B, C); empty where it lists none.
+class Options(dict[str, str]):
+    """Texts by upper-case letter; 1, 2, 3 are A, B, C.
+
+    Attributes:
+        are_numbered: whether a digit is a label.
+    """
+
+    are_numbered = False
+
+
+def options_of(prompt: str) -> Options:
+    """The options of a prompt; none where it lists none.
 
     The last run of consecutive labels that begins with the first one counts: examples come before the question.
     """
@@ -50,11 +58,13 @@ def options_of(prompt: str) -> dict[str, str]:
             runs[-1].append(mark)
     found = [run for run in runs if len(run) >= 2]
     if not found:
-        return {}
+        return Options()
     run = found[-1]
     ends = [mark.start() for mark in run[1:]] + [_end_of_last(prompt, run[-1].end())]
     texts = [prompt[mark.end() : end].strip(" \t\n*_;,") for mark, end in zip(run, ends, strict=True)]
-    return {_LETTERS[i]: text for i, text in enumerate(texts)}
+    options = Options(zip(_LETTERS, texts, strict=False))
+    options.are_numbered = run[0].group(1).isdigit()
+    return options
 
 
 def _index(label: str) -> int:
@@ -71,23 +81,21 @@ def _end_of_last(prompt: str, start: int) -> int:
     return len(prompt) if end < 0 else end
 
 
-def named(text: str, options: Mapping[str, str]) -> Named | None:
+def named(text: str, options: Options) -> Named | None:
     """What a short text names: options by letter, by label and text, or by text alone; else itself.
 
-    None where it is long, or names an option's text that stands under two letters.
+    None where it is long, names an option's text that stands under two letters, or one's label beside another's text.
     """
     text = core(_plain(text))
-    letter = _LETTER.fullmatch(text)
-    if letter and (text.strip(" *_$.()[]（）").isupper() or options):
-        return Named(frozenset(letter.group(1).upper()), "")
     several = _letters(text, options)
     if several:
         return Named(several, "")
-    labelled = _LABELLED.fullmatch(text)
-    if labelled and (not options or labelled.group(1) in options):
-        return Named(frozenset(labelled.group(1)), "")
-    folded = fold(text)
-    holding = [letter for letter, option in options.items() if fold(option) == folded]
+    label = _label_of(text, options)
+    if label is not None:
+        letter, rest = label
+        told = _holding(rest, options)
+        return None if told and letter not in told else Named(frozenset(letter), "")
+    holding, folded = _holding(text, options), fold(text)
     if len(holding) > 1:
         return None
     if holding:
@@ -95,7 +103,27 @@ def named(text: str, options: Mapping[str, str]) -> Named | None:
     return Named(frozenset(), folded) if folded and len(folded.split()) <= _SHORT_WORDS else None
 
 
-def _letters(text: str, options: Mapping[str, str]) -> frozenset[str]:
+def _label_of(text: str, options: Options) -> tuple[str, str] | None:
+    """The letter of a text that is a label or begins with one, and what may be an option's text; or None."""
+    alone = _LETTER.fullmatch(text)
+    if alone and (text.strip(" *_$.()[]（）").isupper() or options):
+        return alone.group(1).upper(), ""
+    number = _NUMBERED.fullmatch(text) if options.are_numbered else None
+    if number and int(number.group(1)) <= len(options):
+        return _LETTERS[int(number.group(1)) - 1], number.group(2) or number.group(1)
+    labelled = _LABELLED.fullmatch(text)
+    if labelled and (not options or labelled.group(1) in options):
+        return labelled.group(1), labelled.group(2)
+    return None
+
+
+def _holding(text: str, options: Options) -> list[str]:
+    """The letters under which a text stands."""
+    folded = fold(text)
+    return [letter for letter, option in options.items() if folded and fold(option) == folded]
+
+
+def _letters(text: str, options: Options) -> frozenset[str]:
     """Several letters: ``A, C`` or ``A and C``, and ``ACD`` where the prompt lists options."""
     bare = text.strip(" .()[]$")
     if _SEVERAL.fullmatch(bare):

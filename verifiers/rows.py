@@ -26,12 +26,12 @@ class BadRow(NamedTuple):
 def read_row(line: bytes) -> tuple[Any, Attempt | BadRow]:
     """The row's id (None where there is none) and its attempt, or what is wrong. Never raises on any line."""
     try:
-        row = json.loads(line.decode())
+        row = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         return None, _bad("the line is not JSON", f"{type(error).__name__}: {error}", "one object a line")
     if not isinstance(row, dict):
         return None, _bad("the line is not a row", row, "an object")
-    row_id = row.get("id")
+    row_id = _shown_id(row.get("id"))
     problem = _complaint(row)
     if problem is not None:
         return row_id, problem
@@ -47,6 +47,15 @@ def read_row(line: bytes) -> tuple[Any, Attempt | BadRow]:
         constraints=row.get("constraints"),
         fault=split.fault,
     )
+
+
+def _shown_id(row_id: Any) -> Any:
+    """The id as it can be repeated; nan is no JSON."""
+    try:
+        json.dumps(row_id, allow_nan=False)
+    except ValueError:
+        return None
+    return row_id
 
 
 def _complaint(row: dict[str, Any]) -> BadRow | None:

@@ -27,6 +27,12 @@ RELATIONS: Final = {
     # RLVR-IFeval's: ten per cent, and one at the least.
     "around": lambda n, wanted: abs(n - wanted) <= max(1, round(wanted / 10)),
 }
+# Those that langdetect knows, and Chinese of either script.
+_CODES: Final = """
+af ar bg bn ca cs cy da de el en es et fa fi fr gu he hi hr hu id it ja kn ko lt lv mk ml mr ne nl no pa pl pt ro ru
+sk sl so sq sv sw ta te th tl tr uk ur vi zh zh-cn zh-tw
+"""
+LANGUAGES: Final = frozenset(_CODES.split())
 _SURE: Final = 0.8  # langdetect's probability, from which another language is another language
 _LIKELY: Final = 0.5
 
@@ -57,11 +63,11 @@ def letter_frequency(text: str, *, letter: str, let_frequency: int, let_relation
 
 def response_language(text: str, *, language: str) -> bool:
     """The text is in this language. Where the original cannot tell, it says that it is."""
-    found = dict(_languages(text))
-    if found.get(language, 0.0) >= _LIKELY:
+    found = _languages(text)
+    if sum(likely for code, likely in found if code == language or code.startswith(f"{language}-")) >= _LIKELY:
         return True
-    if max(found.values(), default=0.0) < _SURE:
-        raise Undecidable(f"the language cannot be told: {', '.join(found) or 'no words'}")
+    if max((likely for _, likely in found), default=0.0) < _SURE:
+        raise Undecidable(f"the language cannot be told: {', '.join(code for code, _ in found) or 'no words'}")
     return False
 
 
@@ -145,8 +151,10 @@ def json_format(text: str) -> bool:
     """All of it is JSON, in a fence or not."""
     bare = re.sub(r"^```(?:json)?|```$", "", text.strip(), flags=re.IGNORECASE).strip()
     try:
-        json.loads(bare)
-    except (ValueError, RecursionError):
+        json.loads(bare, parse_int=str)  # of any length
+    except RecursionError:
+        raise Undecidable("it is nested too deep to be read") from None
+    except ValueError:
         return False
     return True
 

@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+def _is_above_zero(arguments: Mapping[str, Any]) -> bool:
+    """Nothing is less than none."""
+    return not ("less than" in arguments.values() and 0 in arguments.values())
+
+
+def _has_paragraph(arguments: Mapping[str, Any]) -> bool:
+    return bool(1 <= arguments["nth_paragraph"] <= arguments["num_paragraphs"])
+
+
 @dataclass(frozen=True, slots=True)
 class Constraint:
     """One kind of constraint.
@@ -19,15 +28,29 @@ class Constraint:
         check: whether it holds of a text.
         arguments: type of each keyword argument.
         optional: those that a row need not name.
+        possible: whether it can hold of any answer, with these arguments.
     """
 
     check: Callable[..., bool]
     arguments: Mapping[str, type] = field(default_factory=dict)
     optional: frozenset[str] = frozenset()
+    possible: Callable[[Mapping[str, Any]], bool] = _is_above_zero
 
 
 class Relation(str):
     """An argument that is one of ``checks.RELATIONS``."""
+
+    __slots__ = ()
+
+
+class Letter(str):
+    """An argument that is one character: of two, no answer has any."""
+
+    __slots__ = ()
+
+
+class Language(str):
+    """An argument that is one of ``checks.LANGUAGES``."""
 
     __slots__ = ()
 
@@ -39,16 +62,18 @@ CONSTRAINTS: Final[Mapping[str, Constraint]] = {
     ),
     "keywords:forbidden_words": Constraint(checks.forbidden_words, {"forbidden_words": list}),
     "keywords:letter_frequency": Constraint(
-        checks.letter_frequency, {"letter": str, "let_frequency": int, "let_relation": Relation}
+        checks.letter_frequency, {"letter": Letter, "let_frequency": int, "let_relation": Relation}
     ),
-    "language:response_language": Constraint(checks.response_language, {"language": str}),
+    "language:response_language": Constraint(checks.response_language, {"language": Language}),
     "length_constraints:number_sentences": Constraint(
         checks.number_sentences, {"num_sentences": int, "relation": Relation}
     ),
     "length_constraints:number_paragraphs": Constraint(checks.number_paragraphs, {"num_paragraphs": int}),
     "length_constraints:number_words": Constraint(checks.number_words, {"num_words": int, "relation": Relation}),
     "length_constraints:nth_paragraph_first_word": Constraint(
-        checks.nth_paragraph_first_word, {"num_paragraphs": int, "nth_paragraph": int, "first_word": str}
+        checks.nth_paragraph_first_word,
+        {"num_paragraphs": int, "nth_paragraph": int, "first_word": str},
+        possible=_has_paragraph,
     ),
     "detectable_content:number_placeholders": Constraint(checks.number_placeholders, {"num_placeholders": int}),
     "detectable_content:postscript": Constraint(checks.postscript, {"postscript_marker": str}),
@@ -91,13 +116,21 @@ def why_unusable(name: str, arguments: Mapping[str, Any]) -> str | None:
         if problem:
             return f"{name}: {argument} is {arguments[argument]!r:.80}; expected: {problem}"
     unknown = sorted(set(arguments) - set(constraint.arguments))
-    return f"{name}: no such argument: {', '.join(unknown)}" if unknown else None
+    if unknown:
+        return f"{name}: no such argument: {', '.join(unknown)}"
+    if not constraint.possible(arguments):
+        return f"{name} can hold of no answer; got: {', '.join(f'{key} {arguments[key]!r}' for key in arguments)}"
+    return None
 
 
 def _misfit(value: Any, kind: type) -> str | None:
     """What was expected of an argument, or None if it is so."""
     if kind is Relation:
         return None if value in checks.RELATIONS else f"one of {', '.join(checks.RELATIONS)}"
+    if kind is Language:
+        return None if isinstance(value, str) and value in checks.LANGUAGES else "the code of a language, as in en"
+    if kind is Letter:
+        return None if isinstance(value, str) and len(value.strip()) == 1 else "one character"
     if kind is int:
         return None if type(value) is int and value >= 0 else "a number"
     if kind is list:

@@ -71,11 +71,12 @@ def canonical(constraint: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """IFEval's name and arguments of a constraint in any of the dialects; what is not known stays as it is.
 
     Args:
-        constraint: ``{"id", "kwargs"}``; arguments that are null count as absent.
+        constraint: ``{"id", "kwargs"}``; kwargs, and arguments, that are null count as absent.
     """
     name = str(constraint.get("id"))
     given = constraint.get("kwargs")
-    arguments = {key: value for key, value in (given if isinstance(given, dict) else {}).items() if value is not None}
+    given = given if isinstance(given, dict) else {}
+    arguments = {key: _plain(value) for key, value in given.items() if value is not None}
     if name in _RLVR:
         name, names, defaults = _RLVR[name]
         arguments = {**defaults, **{names[key]: value for key, value in arguments.items() if key in names}}
@@ -85,9 +86,16 @@ def canonical(constraint: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         arguments = {names.get(key, key): value for key, value in arguments.items()}
     if isinstance(arguments.get("keyword"), list) and len(arguments["keyword"]) == 1:
         arguments["keyword"] = arguments["keyword"][0]
+    if isinstance(arguments.get("language"), str):
+        arguments["language"] = arguments["language"].strip().lower()
     for key in [key for key in arguments if key.endswith("relation")]:
         _settle_relation(arguments, key)
     return name, arguments
+
+
+def _plain(value: Any) -> Any:
+    """Whole numbers as such: a column with nulls in it makes 3.0 of 3."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _settle_relation(arguments: dict[str, Any], key: str) -> None:

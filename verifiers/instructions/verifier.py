@@ -26,7 +26,7 @@ class InstructionVerifier:
         settings: section ``verify.instructions`` of the recipe.
     """
 
-    version: Final = "instructions@1"
+    version: Final = "instructions@2"
 
     def __init__(self, settings: Instructions) -> None:
         self._settings = settings
@@ -35,8 +35,9 @@ class InstructionVerifier:
         """Refuses at once what cannot be judged, and hands the rest to a worker."""
         if not attempt.constraints:
             return unverifiable(None, "the problem has no constraints")
-        if not all(isinstance(constraint, dict) for constraint in attempt.constraints):
-            return unverifiable(None, "a constraint is no object with id and kwargs")
+        malformed = [constraint for constraint in attempt.constraints if not _is_laid_out(constraint)]
+        if malformed:
+            return unverifiable(None, f"a constraint is no object with id and kwargs; got: {malformed[0]!r:.120}")
         constraints = [canonical(constraint) for constraint in attempt.constraints]
         unusable = [why for name, arguments in constraints if (why := why_unusable(name, arguments))]
         if unusable:
@@ -64,6 +65,10 @@ class InstructionVerifier:
         if (n_held + n_open) / len(findings) >= mark:
             return unverifiable(None, detail)
         return Judgement(Outcome.INCORRECT, share, None, detail)
+
+
+def _is_laid_out(constraint: object) -> bool:
+    return isinstance(constraint, dict) and isinstance(constraint.get("kwargs"), dict | None)
 
 
 def _reasons(findings: list[dict[str, Any]]) -> str:
