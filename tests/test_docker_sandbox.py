@@ -179,6 +179,22 @@ def test_another_engine_does_the_work_of_a_dead_one() -> None:
         assert [job.result(60).stdout for job in jobs] == [b"42\n"] * 6  # type: ignore[union-attr]
 
 
+def test_what_fails_on_one_engine_is_tried_on_another() -> None:
+    """An engine that is there and fails at everything costs no verdict where another one works."""
+    failing: list[threading.Thread] = []
+
+    def work(session: Session) -> Run:
+        failing.append(threading.current_thread())
+        if threading.current_thread() is failing[0]:
+            raise SandboxFault("this one never answers")
+        return doubled(session)
+
+    socket_path = "unix:///var/run/docker.sock"
+    with pool(engines=(socket_path, socket_path), containers=1) as sandbox:
+        jobs = [sandbox.submit(work) for _ in range(30)]
+        assert [job.result(60).stdout for job in jobs] == [b"42\n"] * 30  # type: ignore[union-attr]
+
+
 def test_a_remote_engine_serves_as_well() -> None:
     """An engine behind TCP, as DOCKER_HOST names one, runs programs and tests that talk."""
     with forwarded("/var/run/docker.sock") as port, pool(engines=(f"tcp://127.0.0.1:{port}",), containers=1) as sandbox:

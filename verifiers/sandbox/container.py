@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 LABEL = "tracemill.sandbox"
 _OVERHEAD_MB = 128  # supervisor and warm parent take 40; inputs and outputs pass through the rest
 _START_S = 60.0
+_ANSWER_S = 10  # to be asked whether it is there
+_WORK_S = 60  # to make a container; the tenth at once has been seen to take 25 s
 _MULTIPLEX = 8  # bytes of the engine's header before each piece of output
 # What the engine, or the way to it, may raise.
 ENGINE_ERRORS = (DockerException, RequestException, OSError)
@@ -256,9 +258,10 @@ def connect(engine: str | None) -> APIClient:
     Raises:
         docker.errors.DockerException: nothing answers there.
     """
-    client = docker.DockerClient(base_url=engine, timeout=60) if engine else docker.from_env(timeout=60)
+    client = docker.DockerClient(base_url=engine, timeout=_ANSWER_S) if engine else docker.from_env(timeout=_ANSWER_S)
     try:
         client.ping()
+        client.api.timeout = _WORK_S
     except BaseException:
         client.close()
         raise

@@ -42,6 +42,7 @@ class _Job:
     work: Callable[[Session], Any]
     future: Future[Any]
     reasons: list[str] = field(default_factory=list)
+    failed_on: list[_Engine] = field(default_factory=list)
 
 
 class DockerSandbox:
@@ -98,6 +99,10 @@ class DockerSandbox:
         """Why no engine can be used at the moment, or None if one can."""
         reasons = [engine.absent() for engine in self._engines]
         return None if None in reasons else "; ".join(str(reason) for reason in reasons)
+
+    def is_wanted_elsewhere(self, job: _Job) -> bool:
+        """Whether a job that has failed may find an engine that it has not failed on."""
+        return any(engine not in job.failed_on and engine.absent() is None for engine in self._engines)
 
 
 class _Engine:
@@ -180,7 +185,8 @@ class _Slot(threading.Thread):
             if (reason := self._sandbox.absent()) is not None:
                 self._refuse(job, reason)
                 continue
-            if self._engine.absent() is not None:  # another engine is there
+            failed_here = self._engine in job.failed_on and self._sandbox.is_wanted_elsewhere(job)
+            if failed_here or self._engine.absent() is not None:  # another engine is there
                 self._sandbox.jobs.put(job)
                 time.sleep(0.2)
                 continue
@@ -203,8 +209,9 @@ class _Slot(threading.Thread):
         try:
             result = job.work(self._session())
         except SandboxFault as fault:
+            self._again(job, str(fault))  # before the rest, which takes minutes where an engine has stopped answering
+            self._engine.give_up()
             self._discard()
-            self._again(job, str(fault))
         except BaseException as error:  # noqa: BLE001 - whoever waits must hear of it
             self._discard()
             job.future.set_exception(error)
@@ -214,6 +221,7 @@ class _Slot(threading.Thread):
 
     def _again(self, job: _Job, reason: str) -> None:
         job.reasons.append(reason)
+        job.failed_on.append(self._engine)
         if self._sandbox.closed or len(job.reasons) == _ATTEMPTS:
             reasons = "; then ".join(dict.fromkeys(job.reasons))
             job.future.set_result(SandboxFailure(f"{len(job.reasons)} containers failed: {reasons}"))
