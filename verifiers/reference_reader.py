@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracemill.schema import Category
 from verifiers.answer_words import why_missing, why_no_answer
-from verifiers.choice_options import named, options_of
+from verifiers.choice_options import Options, named, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ class VerifiersReader:
 
     def letter(self, reference: str, options: Mapping[str, str]) -> str | None:
         """The letter of the option that a reference names, by letter or text; None if none, or several."""
-        found = named(reference, options)
+        found = named(reference, Options(options))
         if found is None or len(found.letters) != 1:
             return None
         letter = next(iter(found.letters))
