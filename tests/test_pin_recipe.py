@@ -72,6 +72,9 @@ sources: # in order of priority
   - known: math-lighteval # the catalogue knows its id
   - {name: pinned, hub: org/maths, revision: dddddddddddddddddddddddddddddddddddddddd, layout: math}
   - {name: file, path: x.jsonl}
+decontaminate:
+  benchmarks:
+    - {name: exam, hub: org/maths} # a benchmark
 distill: {teacher: {model: m}}
 """
 PINNED = (
@@ -79,6 +82,7 @@ PINNED = (
     .replace("refs/pr/2", B)
     .replace("- known: math-lighteval # the catalogue knows its id\n", f"{{}}\n    revision: {C}\n")
     .replace("{}\n", "- known: math-lighteval # the catalogue knows its id\n")
+    .replace("{name: exam, hub: org/maths}", f"{{name: exam, hub: org/maths, revision: {A}}}")
 )
 
 
@@ -99,7 +103,7 @@ def recipe(tmp_path: Path) -> Path:
 
 def test_pinning_edits_the_recipe(recipe: Path) -> None:
     """Every Hub source gets its commit, branches and requests are followed, comments and layout stay to the letter."""
-    with pytest.raises(RecipeError, match="flow: None, block: refs/pr/2, math-lighteval: None"):
+    with pytest.raises(RecipeError, match="flow: None, block: refs/pr/2, math-lighteval: None, exam: None"):
         load_recipe(recipe)
     with hub() as endpoint:
         told = run(recipe, endpoint)
@@ -108,7 +112,8 @@ def test_pinning_edits_the_recipe(recipe: Path) -> None:
     assert recipe.stat().st_mode & 0o777 == 0o640
     assert [source.revision for source in load_recipe(recipe).sources] == [A, B, C, "d" * 40, None]
     assert f"block           org/maths  {B}  (was refs/pr/2)" in told.stdout
-    assert told.stdout.endswith("3 pinned, 1 unchanged, 0 not found\n")
+    assert load_recipe(recipe).decontaminate.benchmarks[0].revision == A
+    assert told.stdout.endswith("4 pinned, 1 unchanged, 0 not found\n")
     assert [path.name for path in recipe.parent.iterdir()] == ["mine.yaml"]
 
 
@@ -118,13 +123,13 @@ def test_a_dry_run_writes_nothing(recipe: Path) -> None:
         told = run(recipe, endpoint, "--dry-run")
     assert recipe.read_text() == RECIPE
     assert A in told.stdout
-    assert told.stdout.endswith("3 would be pinned, 1 unchanged, 0 not found\n")
+    assert told.stdout.endswith("4 would be pinned, 1 unchanged, 0 not found\n")
 
 
 def test_a_commit_stays_unless_it_is_asked_for(recipe: Path) -> None:
     """A pinned recipe is left alone without asking anybody; --update moves commits to the newest."""
     recipe.write_text(PINNED)
-    assert run(recipe, "http://127.0.0.1:9").stdout.endswith("0 pinned, 4 unchanged, 0 not found\n")
+    assert run(recipe, "http://127.0.0.1:9").stdout.endswith("0 pinned, 5 unchanged, 0 not found\n")
     with hub() as endpoint:
         run(recipe, endpoint, "--update")
     assert [source.revision for source in load_recipe(recipe).sources] == [A, A, C, A, None]
@@ -146,7 +151,7 @@ def test_without_a_network_nothing_changes(recipe: Path) -> None:
     """Where no Hub answers, each dataset says so and the file stays."""
     told = run(recipe, "http://127.0.0.1:9")
     assert (told.returncode, recipe.read_text()) == (1, RECIPE)
-    assert told.stdout.endswith("0 pinned, 1 unchanged, 3 not found\n")
+    assert told.stdout.endswith("0 pinned, 1 unchanged, 4 not found\n")
 
 
 @pytest.mark.parametrize(

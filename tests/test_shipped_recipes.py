@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tracemill.errors import RecipeError
+from tracemill.known_benchmarks import KNOWN
 from tracemill.pin_recipe import places, with_revisions
 from tracemill.pins import is_commit
 from tracemill.recipe_file import load_recipe, parse_recipe
@@ -62,7 +63,7 @@ def settings(path: Path) -> list[tuple[str, str]]:
             above += line
             continue
         section = line.split(":")[0] if line[:1].isalpha() else section
-        if section != "sources" and re.search(r"[:\[,] *\d", re.sub(r'"[^"]*"|@\d', "", setting)):
+        if section != "sources" and re.search(r"[:\[,] *\d", re.sub(r'"[^"]*"|@\d|[0-9a-f]{40}', "", setting)):
             found.append((setting.strip(), above + comment))
         above = "" if setting.strip() else above
     return found
@@ -84,6 +85,14 @@ def test_the_sources_of_the_reference_dataset() -> None:
     counted += ["bespoke-stratos-17k", "dolphin-r1-deepseek", "natural-reasoning", "infinity-instruct-0625"]
     assert [name for name in names if name in counted] == counted
     assert {"s1k-1.1", "omni-math", "math-lighteval", "limo", "eurus-2-rl", "openorca"} <= set(names)
+
+
+@pytest.mark.parametrize("path", by_name(PAPER))
+def test_paper_recipes_keep_the_benchmarks_out(path: Path) -> None:
+    """All known benchmarks are named, each at a commit."""
+    benchmarks = load_recipe(path, pinned=False).decontaminate.benchmarks
+    assert {benchmark.known for benchmark in benchmarks} == set(KNOWN)
+    assert all(is_commit(benchmark.revision) for benchmark in benchmarks)
 
 
 def test_only_r1s_traces_are_reused() -> None:

@@ -70,9 +70,9 @@ def places(recipe: Recipe) -> Iterator[Pin]:
         if source.hub is not None:
             yield Pin(("sources", index), source.name, source.hub, source.revision)
     for index, benchmark in enumerate(recipe.decontaminate.benchmarks):
-        hub = getattr(benchmark, "hub", None)
-        if hub is not None:
-            yield Pin(("decontaminate", "benchmarks", index), benchmark.name, hub, getattr(benchmark, "revision", None))
+        if benchmark.hub is not None:
+            key = ("decontaminate", "benchmarks", index)
+            yield Pin(key, benchmark.name, benchmark.hub, benchmark.revision)
 
 
 def _kept(place: Pin) -> Pin:
