@@ -114,15 +114,16 @@ CODE: Final[dict[str, Dataset]] = {
         layout="apps",
         category=Category.CODE,
         licence="MIT",
-        evidence="recollection. It brings a loading script, so that its file is named here.",
+        evidence="licence and files: its page on the Hub; columns: recollection. It brings a script, so that the file is "
+        "named here.",
     ),
     "taco": Dataset(
         hub="BAAI/TACO",
-        config="ALL",
+        files="ALL/train-*.parquet",
         layout="apps",
         category=Category.CODE,
         licence="Apache-2.0",
-        evidence="recollection; layout like APPS'",
+        evidence="licence, files and columns: code. It brings a script, so that its files are named here.",
     ),
     "code-contests": Dataset(
         hub="deepmind/code_contests",
