@@ -81,6 +81,8 @@ def test_kodcode_imports_are_not_doubled() -> None:
     found = one(V1 | {"test": code, "question": "Write weave(a, b)."}, "kodcode")
     assert found.tests is not None
     assert (found.tests["code"], found.prompt) == (code, "Write weave(a, b).")
+    other = "from math import *\n" + MODULE
+    assert one(V1 | {"test": other}, "kodcode").tests == found.tests | {"code": "from solution import *\n" + other}
 
 
 @pytest.mark.parametrize("encode", [lambda value: value, json.dumps])

@@ -62,8 +62,8 @@ CHAT: Final[dict[str, Dataset]] = {
         layout="evol_instruct",
         category=Category.OTHER,
         licence="MIT",
-        evidence="licence and file: its page on the Hub; columns: a derived set's schema. 143k rows; a re-upload has them "
-        "twice.",
+        evidence="licence and file: its page on the Hub; columns: a derived set's schema. 143k rows; a re-upload "
+        "has them twice.",
     ),
     "wizardlm-evol-70k": Dataset(
         hub="WizardLMTeam/WizardLM_evol_instruct_70k",

@@ -114,8 +114,7 @@ CODE: Final[dict[str, Dataset]] = {
         layout="apps",
         category=Category.CODE,
         licence="MIT",
-        evidence="licence and files: its page on the Hub; columns: recollection. It brings a script, so that the file is "
-        "named here.",
+        evidence="licence and files: its page on the Hub; columns: recollection. It brings a script: hence the file.",
     ),
     "taco": Dataset(
         hub="BAAI/TACO",

@@ -71,7 +71,7 @@ def _tests(test: object, style: object, entry_point: str | None) -> dict[str, An
         return _streams(test)
     if not isinstance(test, str):
         raise MalformedRowError("malformed_tests", f"test is {test!r:.200}; expected: a test module")
-    code = test if "import *" in test else IMPORT + test
+    code = test if IMPORT.strip() in test else IMPORT + test
     return {"kind": "script", "entry_point": entry_point, "code": code}
 
 
