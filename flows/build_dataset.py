@@ -228,7 +228,7 @@ def publish(
     labels = label_summary(manifest for history in shards for manifest in history.manifests)
     texts = {
         "dataset/README.md": card(recipe, table, cuts, labels, contamination),
-        "report.html": report(recipe, table, contamination),
+        "report.html": report(recipe, table, labels, contamination),
         "decontamination.json": pretty_json(as_json(contamination)),
     }
     selected = [history.current for history in shards]

@@ -191,6 +191,7 @@ def test_a_build_with_labels(run: SmallRun, teacher: ChatServer, labeller: Judge
     labels = json.loads((run.out / "manifest.json").read_text())["labels"]
     assert (labels["labelled"]["difficulty"]["easy"], labels["published"]["difficulty"]["easy"]) == (13, n_easy)
     assert f"| difficulty | easy | 13 | {n_easy} |" in card
+    assert f'<td>easy</td><td class="n">{n_easy} of 13</td>' in (run.out / "report.html").read_text()
 
 
 @pytest.mark.usefixtures("prefect_flows")

@@ -9,7 +9,7 @@ from tracemill.labels import labels_of
 from tracemill.recipe_label import VALUES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tracemill.manifest import Manifest
     from tracemill.schema import Problem
@@ -88,14 +88,32 @@ def label_summary(manifests: Iterable[Manifest]) -> LabelSummary:
     )
 
 
-def label_table(summary: LabelSummary) -> list[str]:
-    """Markdown lines: every value of every label that was asked for, with its rows."""
-    lines = ["| label | value | labelled | published |", "|---|---|---:|---:|"]
+class LabelRow(NamedTuple):
+    """One value of one label.
+
+    Attributes:
+        n_labelled: None for what is only known of published rows.
+    """
+
+    label: str
+    value: str
+    n_labelled: int | None
+    n_published: int
+
+
+def label_rows(summary: LabelSummary) -> Iterator[LabelRow]:
+    """Every value of every label that was asked for."""
     for label in COLUMNS:
         before, after = summary.labelled.get(label, {}), summary.published.get(label, {})
-        if not before and set(after) <= {NONE}:
-            continue
-        for value in ordered(label, [*before, *after]):
-            n_before = f"{before.get(value, 0):,}" if before else ""
-            lines.append(f"| {label} | {value} | {n_before} | {after.get(value, 0):,} |")
+        if before or set(after) - {NONE}:
+            for value in ordered(label, [*before, *after]):
+                yield LabelRow(label, value, before.get(value, 0) if before else None, after.get(value, 0))
+
+
+def label_table(summary: LabelSummary) -> list[str]:
+    """Markdown lines of :func:`label_rows`."""
+    lines = ["| label | value | labelled | published |", "|---|---|---:|---:|"]
+    for row in label_rows(summary):
+        n_labelled = "" if row.n_labelled is None else f"{row.n_labelled:,}"
+        lines.append(f"| {row.label} | {row.value} | {n_labelled} | {row.n_published:,} |")
     return lines

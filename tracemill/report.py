@@ -1,4 +1,4 @@
-"""``report.html``: the funnel, the yield of every source and the benchmarks on one self-contained page."""
+"""``report.html``: the funnel, the yield of every source, the benchmarks and the labels on one self-contained page."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tracemill.card import source_yields
 from tracemill.contamination_report import as_html
 from tracemill.funnel import totals
+from tracemill.label_counts import label_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tracemill.contamination_report import BenchmarkReport
+    from tracemill.label_counts import LabelSummary
     from tracemill.recipe import Recipe
 
 STYLE = """
@@ -28,12 +30,18 @@ code { background: #f2f4f8; padding: .1rem .3rem; border-radius: 3px; }
 """
 
 
-def report(recipe: Recipe, funnel: pa.Table, contamination: Sequence[BenchmarkReport] = ()) -> str:
+def report(
+    recipe: Recipe,
+    funnel: pa.Table,
+    labels: LabelSummary,
+    contamination: Sequence[BenchmarkReport] = (),
+) -> str:
     """The page.
 
     Args:
         recipe: what the dataset was made by.
         funnel: table of :class:`tracemill.funnel.Funnel`.
+        labels: how labels are distributed.
         contamination: what was found of each benchmark.
     """
     name = html.escape(recipe.name)
@@ -41,6 +49,7 @@ def report(recipe: Recipe, funnel: pa.Table, contamination: Sequence[BenchmarkRe
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name} · tracemill</title>'
         f"<style>{STYLE}</style></head><body><h1>{name}</h1><p>{html.escape(recipe.description)}</p>"
         f"<h2>Funnel</h2>{_funnel_table(funnel)}<h2>Yield by source</h2>{_yield_table(funnel)}{as_html(contamination)}"
+        f"{_label_table(labels)}"
         "<p>Each dropped row is in <code>dropped/</code> with its evidence, each verdict in <code>verdicts/</code>; "
         "<code>python -m tracemill why ID</code> tells the story of one row.</p></body></html>\n"
     )
@@ -68,6 +77,17 @@ def _yield_table(funnel: pa.Table) -> str:
     ]
     header = '<tr><th>source</th><th></th><th class="n">published</th><th></th></tr>'
     return f"<table>{header}{''.join(rows)}</table>"
+
+
+def _label_table(labels: LabelSummary) -> str:
+    """Published rows by value; the bar is a value's share of its label."""
+    rows = []
+    for row in label_rows(labels):
+        n_rows = sum(labels.published.get(row.label, {}).values()) or 1
+        count = f"{row.n_published:,}" + ("" if row.n_labelled is None else f" of {row.n_labelled:,}")
+        rows.append(_row(row.label.replace("_", " "), row.value, count, row.n_published / n_rows, "kept"))
+    header = '<tr><th>label</th><th>value</th><th class="n">published of labelled</th><th></th></tr>'
+    return f"<h2>Labels</h2><table>{header}{''.join(rows)}</table>" if rows else ""
 
 
 def _row(first: str, second: str, count: str, share: float, kind: str) -> str:
