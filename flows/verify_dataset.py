@@ -25,6 +25,8 @@ from tracemill.audit_publication import AuditPublication
 from tracemill.audit_report import render, report
 from tracemill.audit_tally import VERDICTS
 from tracemill.errors import SourceError
+from tracemill.pin_recipe import commit_of
+from tracemill.pins import is_commit
 from tracemill.recipe_audit import Audit
 from tracemill.recipe_file import parse_section
 from tracemill.schema import digest, pretty_json
@@ -63,7 +65,8 @@ def verify_dataset(
     context.prepare(out)
     found = audit(context, "verify", traces_shard, VERDICTS, limit)
     rows = "All rows" if limit is None else f"The first {limit:,} rows"
-    summary = {"input": dataset, "limit": limit, **found.summary}
+    revision = {"revision": recipe.sources[0].revision} if recipe.sources[0].hub else {}
+    summary = {"input": dataset, **revision, "limit": limit, **found.summary}
     texts = {
         "summary.json": pretty_json(summary),
         "report.html": report(f"Audit of {recipe.name}", f"{rows} of {dataset}.", summary, VERDICTS),
@@ -83,18 +86,25 @@ def audit_recipe(dataset: str, hub: dict[str, str], overrides: list[str]) -> Aud
         overrides: ``section.key=value`` settings.
 
     Raises:
-        SourceError: there is no such file, and it is no Hub id with a revision.
+        SourceError: there is no such file, and it is no Hub id with a revision, or the Hub has no such revision.
         RecipeError: a setting is wrong.
     """
     name = _name_of(dataset)
-    place: dict[str, Any] = {"hub": dataset, **hub} if _is_hub_id(dataset) else {"path": dataset}
-    if "hub" in place and "revision" not in hub:
-        raise SourceError(
-            f"{dataset} is no file here, and a Hub dataset needs its revision",
-            remedy="name its commit with --revision, so that the rows cannot move; or correct the path",
-        )
+    place: dict[str, Any] = {"path": dataset}
+    if _is_hub_id(dataset):
+        place = {"hub": dataset, **hub, "revision": _commit(dataset, hub.get("revision"))}
     source = {"name": name, "layout": "am", **place}
     return parse_section(Audit, {"name": name, "sources": [source]}, overrides, origin=f"the audit of {dataset}")
+
+
+def _commit(dataset: str, revision: str | None) -> str:
+    """The commit to audit; a branch or tag is taken for where it is now, so that rows cannot move meanwhile."""
+    if revision is None:
+        raise SourceError(
+            f"{dataset} is no file here, and a Hub dataset needs its revision",
+            remedy="name its commit, or main for the newest one, with --revision; or correct the path",
+        )
+    return revision if is_commit(revision) else commit_of(dataset, revision)
 
 
 def _is_hub_id(dataset: str) -> bool:
@@ -157,7 +167,10 @@ def main() -> int:
     parser.add_argument("--out", metavar="DIR", help="directory of the finished run (default: runs/audit-<name>)")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N rows")
     parser.add_argument("--store", metavar="DIR", help="where finished shards are kept (default: .tracemill/store)")
-    for name, what in (("revision", "commit of a Hub dataset (required)"), ("split", "train unless given")):
+    for name, what in (
+        ("revision", "commit, branch or tag of a Hub dataset (required)"),
+        ("split", "train unless given"),
+    ):
         parser.add_argument(f"--{name}", help=what)
     parser.add_argument("--config", help="configuration of a Hub dataset")
     add_overrides(parser)

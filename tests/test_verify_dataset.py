@@ -207,9 +207,18 @@ def test_a_hub_dataset_is_streamed_as_far_as_the_limit(monkeypatch: pytest.Monke
     with serving(Hub({"train-1.jsonl": rows, "train-2.jsonl": rows})) as hub:
         point_at(hub, monkeypatch, tmp_path)
         run = verify_dataset(ID, str(tmp_path / "out"), 10, overrides, {"revision": COMMIT})
-    assert (run.summary["rows"], run.summary["correct"]) == (10, 10)
+    assert (run.summary["rows"], run.summary["correct"], run.summary["revision"]) == (10, 10, COMMIT)
     assert {path for path, _ in hub.asked} == {"train-1.jsonl"}
     assert {row["file"] for row in table(tmp_path / "out", "verdicts").to_pylist()} == {"train-1.jsonl"}
+
+
+def test_a_branch_is_audited_at_its_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A branch is looked up once, and the audit is of that commit; a set that the Hub lacks is refused."""
+    with serving(Hub({})) as hub:
+        point_at(hub, monkeypatch, tmp_path)
+        assert audit_recipe(ID, {"revision": "main"}, []).sources[0].revision == COMMIT
+        with pytest.raises(SourceError, match=r"(?s)cannot look up org/gone.*RepositoryNotFound"):
+            audit_recipe("org/gone", {"revision": "main"}, [])
 
 
 def test_a_built_dataset_passes_its_own_audit(tmp_path: Path) -> None:
@@ -245,9 +254,9 @@ def test_names_of_audits(file: str, given: str, name: str, tmp_path: Path) -> No
 
 def test_hub_datasets_are_pinned() -> None:
     """A Hub id with its revision is a Hub source with the options given; without one it is refused."""
-    recipe = audit_recipe("org/some_set", {"revision": "abc", "split": "test", "config": "am_0.5M"}, [])
+    recipe = audit_recipe("org/some_set", {"revision": COMMIT, "split": "test", "config": "am_0.5M"}, [])
     source = recipe.sources[0]
-    assert (source.hub, source.revision, source.split, source.config) == ("org/some_set", "abc", "test", "am_0.5M")
+    assert (source.hub, source.revision, source.split, source.config) == ("org/some_set", COMMIT, "test", "am_0.5M")
     assert recipe.name == "org-some_set"
     with pytest.raises(SourceError, match="revision"):
         audit_recipe("org/some_set", {}, [])
