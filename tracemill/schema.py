@@ -129,8 +129,9 @@ class Problem(Row):
         reference_answer: the known answer, or None.
         tests: one of the test objects of the verification contract, or None.
         constraints: ``[{"id", "kwargs"}]``, or None.
-        traces: responses that came with the row: ``[{"model", "think", "answer"}]``; ``think`` is None where the
-            trace has no well-formed think part, ``answer`` then is the whole text.
+        traces: responses that came with the row: ``[{"model", "think", "answer", "fault", …}]``: who wrote it
+            (``deepseek-r1`` is R1 alone), and what else the source says of it. ``think`` is None where the trace has no
+            well-formed think part, ``answer`` then is the whole text.
         info: what else the source said (upstream id, level, …), and labels.
     """
 
