@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -125,6 +126,16 @@ def test_the_documentation_knows_it(name: str) -> None:
 
 
 ROWS = [{"prompt": f"What is {n}?", "kind": kind} for n, kind in enumerate(["a", "b", ["b", "c"], None, True, 1])]
+
+
+def test_the_beginning_of_a_row_that_is_left_out_is_kept() -> None:
+    """A sound row that is left out keeps its beginning and its length, a broken one all of its text."""
+    text = "x" * 3000
+    _, (left_out,) = adapted([{"prompt": text, "kind": "b"}], "plain", only={"kind": ["a"]})
+    assert left_out.raw == json.dumps({"prompt": text, "kind": "b"})[:2000]
+    assert left_out.evidence["n_chars"] == 3000 + len(json.dumps({"prompt": "", "kind": "b"}))
+    _, (broken,) = adapted([{"prompt": [text], "kind": "a"}], "plain", only={"kind": ["a"]})
+    assert broken.raw == json.dumps({"prompt": [text], "kind": "a"})
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tracemill.recipe_source import Source
 
 STAGE = "collect"
+EXCLUDED_CHARS = 2000  # tells which row it is; a row of OpenR1-Math has 100,000
 RAW = pa.schema([("file", pa.string()), ("row", pa.int64()), ("raw", pa.large_binary())])
 
 
@@ -92,7 +93,7 @@ def collect(raw: pa.Table, source: Source) -> tuple[list[Problem], list[Dropped]
             _check_selected(record, source)
             kept.append(_problem(LAYOUTS[source.layout].adapt(record, source), row, source))
         except MalformedRowError as error:
-            dropped.append(_malformed(row, source, error))
+            dropped.append(_dropped(row, source, error))
     if columns_seen and not kept and not any_fits:
         raise _unknown_layout(source, columns_seen)
     return kept, dropped
@@ -179,9 +180,12 @@ def _reference(value: object) -> str | None:
     return text.strip() if text and text.strip() else None
 
 
-def _malformed(row: RawRow, source: Source, error: MalformedRowError) -> Dropped:
+def _dropped(row: RawRow, source: Source, error: MalformedRowError) -> Dropped:
+    """With its text; of a sound row that is left out only the beginning: there can be hundreds of thousands of them."""
     raw = row.raw.decode("utf-8", errors="backslashreplace")
-    evidence = {"file": row.file, "error": str(error)}
+    evidence: dict[str, Any] = {"file": row.file, "error": str(error)}
+    if isinstance(error, ExcludedRowError) and len(raw) > EXCLUDED_CHARS:
+        evidence["n_chars"], raw = len(raw), raw[:EXCLUDED_CHARS]
     return Dropped("", source.name, row.row, STAGE, error.reason, evidence, raw=raw)
 
 
