@@ -18,6 +18,7 @@ from prefect import flow, get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.command_line import dataset_command
+from flows.cost_gate import pass_cost_gate
 from flows.run_context import RunContext
 from flows.semantic_duplicates import merge_duplicates
 from flows.shard_dag import ShardHistory, curate_chain, distill_chain, labellings, prepare_chain
@@ -105,6 +106,7 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
         ],
     )
     over = choose_problems(context, prepared)
+    pass_cost_gate(context, prepared, over)
     cuts = choose_cuts(context, collection, prepared)
     distilled = context.phase(
         "distill",

@@ -13,6 +13,7 @@
     ├── TeacherError             of the teacher, or of a model that judges
     │   ├── TeacherUnavailableError    nothing answers, or not in time: try again later
     │   └── TeacherMisconfiguredError  it answers, but not as the recipe needs it
+    ├── CostNotApprovedError     nobody agreed to what generation would cost; nothing more was paid for
     └── VerifierError            no verdict can be given, and not because of the answer
         └── UnknownKindError     a category, test kind or constraint that no verifier knows
 
@@ -90,6 +91,10 @@ class TeacherUnavailableError(TeacherError):
 
 class TeacherMisconfiguredError(TeacherError):
     """A server answers but does not serve the model, or refuses the protocol."""
+
+
+class CostNotApprovedError(TracemillError):
+    """The recipe wants a person to agree to the cost of generation, and none has."""
 
 
 class VerifierError(TracemillError):

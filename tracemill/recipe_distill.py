@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from tracemill.recipe_cost import Cost
 from tracemill.recipe_section import Positive, Section
 from tracemill.recipe_server import Teacher
 
@@ -50,6 +51,11 @@ class Distill(Section):
     samples_per_round: Positive = 1
     max_rounds: Positive = Field(default=1, description="Rounds of samples until one passes.")
     truncation: Truncation = Truncation()
+    cost: Cost | None = Field(
+        default=None,
+        description="Say before generation what it will cost, and have it approved.",
+        json_schema_extra={"operational": True},
+    )
     limit: Positive | None = Field(
         default=None,
         description="At most so many problems are distilled, the first by content id; the rest is dropped.",
