@@ -164,7 +164,7 @@ class ChatServer:
             self.n_busy -= 1
 
     def _answer(self, request: web.Request, body: dict[str, Any]) -> web.Response:
-        turns = [turn for turn in body["messages"] if turn["role"] != "assistant"] or body["messages"]
+        turns = body["messages"][:-1] if body.get("continue_final_message") else body["messages"]
         prompt = turns[-1]["content"]
         if not self._allowed(request):
             return _error(401, "wrong key")
