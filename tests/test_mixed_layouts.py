@@ -175,8 +175,13 @@ TAGGED = "<|begin_of_thought|>\n\nHm.\n\n<|end_of_thought|>\n\n<|begin_of_soluti
 )
 def test_thoughts(asked: str, prompt: str, category: str) -> None:
     """Prefix, system prompt and tags come off; the prefix tells the category; the trace is R1's."""
-    turns = [{"from": "user", "value": asked}, {"from": "assistant", "value": TAGGED}]
-    found = one({"system": "Your role as an assistant …", "conversations": turns}, "thoughts")
+    system = "Your role as an assistant …"  # in a column of its own; copies have it among the turns
+    turns = [
+        {"from": "system", "value": system},
+        {"from": "user", "value": asked},
+        {"from": "assistant", "value": TAGGED},
+    ]
+    found = one({"system": system, "conversations": turns}, "thoughts")
     assert (found.prompt, found.category, found.history) == (prompt, category, [])
     assert found.traces == [{"model": R1, "think": "Hm.", "answer": "4", "fault": None}]
 
