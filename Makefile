@@ -45,7 +45,7 @@ check: setup     ## lint, types, import contracts (seconds)
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-test: setup check  ## check, and all tests; what needs vLLM (make teacher) or Docker skips where there is none
+test: setup check  ## check, and all tests; what needs vLLM (make teacher), a model (make embeddings) or Docker skips where there is none
 	$(VENV)/bin/python -m pytest
 
 lock:            ## resolve requirements.lock anew: names and versions only, so that it holds no address

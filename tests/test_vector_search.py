@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracemill import vector_search
@@ -113,6 +113,7 @@ def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found[0].neighbours == found[1].neighbours).all()
 
 
+@settings(max_examples=40)
 @given(CASES, st.sampled_from([0.5, 0.8, 0.95]))
 def test_the_bound_is_a_bound(case: tuple[int, int, float], threshold: float) -> None:
     """No product of the short vectors is below that of the rows by more than rounding."""

@@ -23,7 +23,8 @@ class Deduplicate(Section):
     threshold: Fraction = Field(default=0.8, description="Estimated Jaccard from which two prompts are one.")
     same_numbers: bool = Field(
         default=True,
-        description="Merge maths prompts only if their numbers and operators agree: problems differ by them.",
+        description="Merge maths prompts only if their numbers and operators agree: problems differ by them. "
+        "By meaning, prompts of any category.",
     )
     semantic: Semantic | None = Field(
         default=None, description="Merge also what a model finds alike, of what is left; off unless given."

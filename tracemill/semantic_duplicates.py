@@ -19,7 +19,6 @@ from tracemill.duplicate_clusters import Guard
 from tracemill.embedding import METADATA, stored_vectors
 from tracemill.near_duplicates import DECISIONS
 from tracemill.representatives import nearest_of, representatives
-from tracemill.schema import Category
 from tracemill.vector_search import cluster_vectors, cosines
 
 if TYPE_CHECKING:
@@ -77,7 +76,8 @@ def merge_meanings(
         earlier: shards of the batches before; their kept rows always stay.
         settings: model and threshold.
         priority: source names, best first.
-        same_numbers: keep maths problems apart that differ in their numbers.
+        same_numbers: keep prompts apart that differ in their numbers, operators or turning words; in every category,
+            since to a model "sum of the even numbers" is "sum of the odd numbers" (docs/duplicates.md).
 
     Returns:
         Per shard of the batch, all rows to drop (``MERGED``), MinHash's among them. Each names the row that stays, the
@@ -90,8 +90,7 @@ def merge_meanings(
     if not batch:
         return []
     rows = _Rows.of([shard.kept() for shard in earlier], batch)
-    guarded = pc.equal(rows.labels["category"], str(Category.MATH)).to_numpy()
-    guard = Guard(rows.numbers, guarded) if same_numbers else None
+    guard = Guard(rows.numbers, np.ones(len(rows.numbers), np.bool_)) if same_numbers else None
     found = cluster_vectors(rows.vectors, settings.threshold, guard, rows.n_earlier)
     gone, stays = representatives(found.roots, rows.labels, rows.n_earlier, priority)
     stays = nearest_of(found.roots, rows.n_earlier, gone, stays, lambda one, others: cosines(rows.vectors, one, others))
