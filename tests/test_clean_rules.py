@@ -208,3 +208,30 @@ def test_readable_share_is_measured() -> None:
     assert fault is not None
     assert fault.evidence == {"readable": round(1 - 2 / n_chars, 3), "min_readable": 0.95}
     assert Rules(lax, VerifiersReader()).fault_of(asked) is None
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "|",
+        "|a",
+        "-",
+        " ",
+        "\n",
+        " \n",
+        "a\tb\n",
+        "(",
+        "(a) find ",
+        "(a)\n\n",
+        "\\begin{",
+        "\\begin{array}{l",
+        "![",
+        "<img ",
+    ],
+)
+def test_long_prompts_of_one_mark_hang_no_rule(piece: str) -> None:
+    """Every rule is done with 100,000 characters of what its pattern begins with: patterns do not go back and forth."""
+    rules = Rules(STRICT, VerifiersReader())
+    asked = question(f"Find {piece * (100_000 // len(piece))}", "math", "1")
+    assert rules.fault_of(asked) == rules.fault_of(asked)

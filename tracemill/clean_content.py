@@ -20,13 +20,13 @@ _TABBED: Final = re.compile(r"(?:^[^\t\n]+(?:\t[^\t\n]+){2,}(?:\n|\Z)){2,}", re.
 # An array is a table where its columns are ruled, c|c; without rules it is a matrix, a system or a case distinction.
 _TYPESET: Final = re.compile(
     r"<table\b|\\begin\s*\{(?:tabular[x*]?|longtable)\}"
-    r"|\\begin\s*\{array\}\s*(?:\[\w\]\s*)?\{[^{}\n]*[lcr][^{}\n]*\|[^{}\n]*\}",
+    r"|\\begin\s*\{array\}\s*(?:\[\w\]\s*)?\{(?=[^{}|\n]{0,80}[lcr])[^{}|\n]{0,80}\|",
     re.IGNORECASE,
 )
 
 _DRAWN: Final = re.compile(r"\[asy\]|\\begin\s*\{(?:tikzpicture|asy|picture|pspicture)\}|<svg\b", re.IGNORECASE)
 _PICTURE: Final = re.compile(
-    r"!\[[^\]\n]*\]\([^)\n]*\)|<(?:img|image)\b[^>]*>|\\includegraphics\b"
+    r"!\[[^\]\n]{0,300}\]\([^)\n]{0,300}\)|<(?:img|image)\b[^>]{0,300}>|\\includegraphics\b"
     r"|\[(?:image|img|figure|picture|diagram)\b[^\]\n]{0,80}\]",
     re.IGNORECASE,
 )

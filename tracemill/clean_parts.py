@@ -28,8 +28,8 @@ _PART_ASKS: Final = re.compile(
     re.IGNORECASE,
 )
 
-# What is labelled is material where the question comes after it, in a paragraph of its own.
-_MATERIAL: Final = re.compile(r"\n\s*\n.*?(?:[?？]|\b(?:[Ff]ind|[Cc]ompute|[Dd]etermine)\b)", re.DOTALL)
+_PARAGRAPH: Final = re.compile(r"\n[ \t\r]*\n")
+_QUESTION: Final = re.compile(r"[?？]|\b(?:find|compute|determine)\b", re.IGNORECASE)
 _SERIES: Final = ("abcdefgh", _ROMAN, "123456789", "ABCDEFGH", ("I", "II", "III"), "ⅠⅡⅢⅣⅤ", "①②③④⑤")
 _SHOWN_CHARS: Final = 60
 
@@ -47,13 +47,19 @@ def multi_part(asked: Question, _settings: Clean) -> Evidence | None:
     if not mentions(asked.lower, (")", "）", "part ", "②")):
         return None
     parts = _parts(asked.prompt)
-    if parts and _MATERIAL.search(parts[-1].text):
+    if not parts or _is_material(parts[-1]):
         return None
     asking = [part for part in parts if _PART_ASKS.search(part.text)]
     if len(asking) < 2:
         return None
     first = asking[0]
     return {"parts": [part.label for part in asking], "text": first.text.strip()[:_SHOWN_CHARS], "at": first.start}
+
+
+def _is_material(last: Part) -> bool:
+    """Whether what is labelled is only material: the question comes after it, in a paragraph of its own."""
+    _, *after = _PARAGRAPH.split(last.text, maxsplit=1)
+    return bool(after) and _QUESTION.search(after[0]) is not None
 
 
 def _parts(prompt: str) -> list[Part]:
