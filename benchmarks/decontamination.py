@@ -1,0 +1,175 @@
+"""Recall on planted contamination and false removals on real sets, by method: ``python -m benchmarks.decontamination DATA``.
+
+DATA is a folder with ``benchmarks/`` (math500, aime24, gsm8k_test, humaneval) and ``sources/`` (gsm8k_train,
+math_competition, svamp, mbpp, ifeval_prompts), each ``.jsonl``. Beside our methods run two published rules, as they are
+described: Open-R1's shared word 8-gram, and OpenThoughts' similarity of 95, later 75 or a shared 13-gram.
+
+Copies are planted by ``benchmarks/planted_contamination.py``; "by hand" are 20 items of our own with a paraphrase and a
+variant with other numbers each (``benchmarks/paraphrases.jsonl``). ``--embeddings MODEL`` adds a sentence-transformers
+model; it takes minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from rapidfuzz import fuzz, process
+from rapidfuzz.distance import Indel
+
+from benchmarks.planted_contamination import KINDS, planted
+from tracemill.contamination import Prompt, worst
+from tracemill.contamination_index import ITEMS, BenchmarkIndex
+from tracemill.known_benchmarks import KNOWN, texts_of
+from tracemill.recipe_decontaminate import Decontaminate
+
+Flags = Sequence[bool]
+Method = Callable[[Sequence[str]], Flags]
+BENCHMARKS = {"math500": "math-500", "aime24": "aime-2024", "gsm8k_test": "gsm8k-test", "humaneval": "humaneval"}
+SOURCES = {
+    "gsm8k_train": ("question",),
+    "math_competition": ("problem",),
+    "svamp": ("Body", "Question"),
+    "mbpp": ("text",),
+    "ifeval_prompts": ("prompt",),
+}
+HAND_WRITTEN = Path(__file__).parent / "paraphrases.jsonl"
+
+
+def rows(path: Path) -> list[dict[str, object]]:
+    """The rows of a JSONL file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def ours(items: Sequence[tuple[str, str, str]], **rules: object) -> Method:
+    """Our methods, as a recipe sets them."""
+    table = [dict(zip(ITEMS.names, item, strict=True)) for item in items]
+    index = BenchmarkIndex(pa.Table.from_pylist(table, schema=ITEMS))
+    settings = Decontaminate(**rules).overlap()
+
+    def flags(prompts: Sequence[str]) -> Flags:
+        found = zip(prompts, index.candidates(prompts), strict=True)
+        findings = (worst(Prompt(text), candidates, settings) for text, candidates in found if candidates or True)
+        return [finding is not None and finding.is_same for finding in findings]
+
+    return flags
+
+
+def shared_ngram(texts: Iterable[str], n: int) -> Method:
+    """Any run of n words, lower-cased and split at white space, is shared with any item: Open-R1's rule with n = 8."""
+
+    def runs(text: str) -> set[str]:
+        words = text.lower().split()
+        return {" ".join(words[start : start + n]) for start in range(len(words) - n + 1)}
+
+    known = set().union(*map(runs, texts))
+    return lambda prompts: [not known.isdisjoint(runs(prompt)) for prompt in prompts]
+
+
+def similar(texts: Sequence[str], least: float) -> Method:
+    """Similarity of whole texts by insertions and deletions, in per cent, to any item."""
+
+    def flags(prompts: Sequence[str]) -> Flags:
+        found: list[bool] = []
+        for start in range(0, len(prompts), 500):
+            part = prompts[start : start + 500]
+            scores = process.cdist(
+                part, texts, scorer=Indel.normalized_similarity, score_cutoff=least / 100, workers=-1
+            )
+            found += (np.asarray(scores) > 0).any(axis=1).tolist()
+        return found
+
+    return flags
+
+
+def either(*methods: Method) -> Method:
+    """What any of them flags."""
+    return lambda prompts: [any(flags) for flags in zip(*(method(prompts) for method in methods), strict=True)]
+
+
+def methods_for(items: Sequence[tuple[str, str, str]], texts: Sequence[str]) -> dict[str, Method]:
+    """Every method that is compared, by name.
+
+    Args:
+        items: benchmark, item and text, for ours.
+        texts: the questions alone, for the rules of others.
+    """
+    return {
+        "ngrams": ours(items, fuzzy=None),
+        "fuzzy": ours(items, ngrams=None),
+        "both (default)": ours(items),
+        "both, any numbers": ours(items, same_numbers=False),
+        "8-gram (Open-R1)": shared_ngram(texts, 8),
+        "95 % (OpenThoughts)": similar(texts, 95),
+        "75 % or 13-gram": either(similar(texts, 75), shared_ngram(texts, 13)),
+    }
+
+
+def table(title: str, columns: Sequence[str], lines: Iterable[tuple[str, Sequence[str]]]) -> None:
+    """Prints a table of Markdown."""
+    print(f"\n### {title}\n\n| | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
+    for name, cells in lines:
+        print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
+def share(flags: Flags) -> str:
+    """Per cent."""
+    return f"{100 * sum(flags) / len(flags):.1f}"
+
+
+def main() -> None:
+    """Prints the tables."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("data", type=Path)
+    data = arguments.parse_args().data
+    asked: dict[str, list[str]] = {}
+    items: list[tuple[str, str, str]] = []
+    for file, name in BENCHMARKS.items():
+        found = [texts_of(row, KNOWN[name]) for row in rows(data / "benchmarks" / f"{file}.jsonl")]  # type: ignore[index]
+        asked[name] = [texts[0] for texts in found]
+        items += [(name, str(number), text) for number, texts in enumerate(found) for text in texts]
+    hand_written = rows(HAND_WRITTEN)
+    items += [("by-hand", str(number), str(row["item"])) for number, row in enumerate(hand_written)]
+    texts = [text for group in asked.values() for text in group] + [str(row["item"]) for row in hand_written]
+    methods = methods_for(items, texts)
+    for method in methods.values():
+        method(["warm up"])
+
+    for name, group in asked.items():
+        lines = ((kind, [share(flag(planted(group, kind))) for flag in methods.values()]) for kind in KINDS)
+        table(f"{name}: % of {len(group)} items found", list(methods), lines)
+    by_hand = {key: [str(row[key]) for row in hand_written] for key in ("paraphrase", "variant")}
+    lines = ((f"{key}s by hand", [share(flag(part)) for flag in methods.values()]) for key, part in by_hand.items())
+    table(
+        f"by hand: % of {len(hand_written)} flagged (variants have other numbers: flagging one is an error)",
+        list(methods),
+        lines,
+    )
+
+    copies = {" ".join(text.split()) for text in asked["math-500"]}
+    speeds = {name: 0.0 for name in methods}
+    n_rows, removed = 0, []
+    for source, columns in SOURCES.items():
+        prompts = [
+            " ".join(str(row[column]) for column in columns) for row in rows(data / "sources" / f"{source}.jsonl")
+        ]
+        prompts = [prompt for prompt in prompts if " ".join(prompt.split()) not in copies]
+        n_rows += len(prompts)
+        cells = []
+        for name, flag in methods.items():
+            begun = time.perf_counter()
+            cells.append(f"{sum(flag(prompts))}")
+            speeds[name] += time.perf_counter() - begun
+        removed.append((f"{source} ({len(prompts):,})", cells))
+    removed.append(("rows/s", [f"{n_rows / seconds:,.0f}" for seconds in speeds.values()]))
+    table("rows removed that are not copies of MATH-500", list(methods), removed)
+    print(f"\n(rapidfuzz {fuzz.__name__}; similarities on all cores, the others on one)")
+
+
+if __name__ == "__main__":
+    main()
