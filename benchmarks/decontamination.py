@@ -1,4 +1,4 @@
-"""Recall on planted contamination and false removals on real sets, by method: ``python -m benchmarks.decontamination DATA``.
+"""Recall on planted contamination and false removals, by method: ``python -m benchmarks.decontamination DATA``.
 
 DATA is a folder with ``benchmarks/`` (math500, aime24, gsm8k_test, humaneval) and ``sources/`` (gsm8k_train,
 math_competition, svamp, mbpp, ifeval_prompts), each ``.jsonl``. Beside our methods run two published rules, as they are
@@ -54,7 +54,7 @@ def ours(items: Sequence[tuple[str, str, str]], **rules: object) -> Method:
 
     def flags(prompts: Sequence[str]) -> Flags:
         found = zip(prompts, index.candidates(prompts), strict=True)
-        findings = (worst(Prompt(text), candidates, settings) for text, candidates in found if candidates or True)
+        findings = (worst(Prompt(text), candidates, settings) for text, candidates in found)
         return [finding is not None and finding.is_same for finding in findings]
 
     return flags
@@ -152,7 +152,7 @@ def main() -> None:
     )
 
     copies = {" ".join(text.split()) for text in asked["math-500"]}
-    speeds = {name: 0.0 for name in methods}
+    speeds = dict.fromkeys(methods, 0.0)
     n_rows, removed = 0, []
     for source, columns in SOURCES.items():
         prompts = [

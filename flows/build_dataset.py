@@ -19,23 +19,23 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.command_line import dataset_command
 from flows.cost_gate import pass_cost_gate
+from flows.decontamination import benchmarks_of, contamination_of, decontamination
 from flows.run_context import RunContext
 from flows.semantic_duplicates import merge_duplicates
 from flows.shard_dag import ShardHistory, curate_chain, distill_chain, labellings, prepare_chain
 from flows.source_shards import read_sources, shard_labels
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
-from tasks.decontaminate import benchmark_files, read_benchmarks
 from tasks.label import measure_plan
 from tasks.score import Calibration, calibrate
 from tasks.verify import UNJUDGED
 from tracemill.card import card
 from tracemill.collection import Collection, save_collection
-from tracemill.contamination_report import BenchmarkReport, as_json, benchmark_reports
+from tracemill.contamination_report import BenchmarkReport, as_json
 from tracemill.cuts import Cut
 from tracemill.export import Publication
 from tracemill.funnel import Funnel
 from tracemill.label_counts import label_summary
-from tracemill.manifest import Manifest, Shard
+from tracemill.manifest import Shard
 from tracemill.recipe import Recipe
 from tracemill.recipe_file import load_recipe
 from tracemill.report import report
@@ -88,20 +88,21 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
     out = out or f"runs/{recipe.name}"
     context.prepare(out)
-    benchmarks = context.single(
-        read_benchmarks, benchmark_files(recipe.decontaminate.benchmarks, recipe.data_dir), {}, ""
-    )
+    benchmarks = benchmarks_of(context)
     labelling = labellings(recipe, measure_plan(recipe.label, recipe.data_dir), context.ledger)
     collection = read_sources(context)
     curated = curate(context, collection)
-    decisions = cluster_duplicates(context, collection, curated)
+    decisions = by_words = cluster_duplicates(context, collection, curated)
     if recipe.deduplicate.semantic is not None:
-        decisions = merge_duplicates(context, recipe.deduplicate.semantic, collection, curated, decisions)
+        decisions = merge_duplicates(context, recipe.deduplicate.semantic, collection, curated, by_words)
+    comparisons = {
+        label: decontamination(context, benchmarks, history, by_words[label]) for label, history in curated.items()
+    }
     prepared = context.phase(
         "prepare",
         labelling[-1][0].name,
         [
-            (label, prepare_chain(history, decisions[label], benchmarks.outputs["items"], labelling, recipe))
+            (label, prepare_chain(history, decisions[label], comparisons[label], labelling))
             for label, history in curated.items()
         ],
     )
@@ -206,12 +207,6 @@ def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str,
         cuts[scored.place] = Cut(found["cut"], f"quantile {scored.quantile:g} of {found['n_scores']} scores")
         context.logger.info("%s: cut %s, %s", scored.place, *cuts[scored.place])
     return cuts
-
-
-def contamination_of(benchmarks: Manifest, shards: list[ShardHistory]) -> list[BenchmarkReport]:
-    """What was found of each benchmark, over all shards."""
-    met = [(history.source, manifest.facts) for history in shards for manifest in history.manifests]
-    return benchmark_reports(benchmarks.facts["n_items"], met)
 
 
 def publish(

@@ -21,7 +21,6 @@ from tasks.curate import (
     drop_duplicates_shard,
     sign_shard,
 )
-from tasks.decontaminate import decontaminate_shard
 from tasks.distill import DistillRound, Reuse, distill_shard, reuse_traces_shard
 from tasks.judge import quality_shard, select_shard
 from tasks.label import LabelRound, Measure, downsample_shard, label_by_model_shard, label_shard
@@ -34,7 +33,7 @@ from tracemill.recipe_section import Section
 from tracemill.schema import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tracemill.collection import RawShard
     from tracemill.cuts import Cut
@@ -79,13 +78,15 @@ def curate_chain(raw: RawShard, source: Source, recipe: Recipe) -> Chain[ShardHi
 
 
 def prepare_chain(
-    history: ShardHistory, decisions: Shard, benchmarks: Shard, labelling: Stages, recipe: Recipe
+    history: ShardHistory,
+    decisions: Shard,
+    decontaminated: Callable[[ShardHistory], Chain[ShardHistory]],
+    labelling: Stages,
 ) -> Chain[ShardHistory]:
     """Problems to labelled problems that are wanted, nobody's duplicate and in no benchmark."""
     inputs = {"problems": history.current, "decisions": decisions}
     history = history.then((yield Step(drop_duplicates_shard, NoSettings(), inputs)))
-    inputs = {"problems": history.current, "benchmarks": benchmarks}
-    history = history.then((yield Step(decontaminate_shard, recipe.decontaminate.overlap(), inputs)))
+    history = yield from decontaminated(history)
     for stage, section in labelling:
         history = history.then((yield Step(stage, section, {"problems": history.current})))
     return history

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 from pydantic import Field
 
+from tasks.asking import ask
 from tasks.stage import Produced, Work, stage
 from tracemill.benchmark_items import items_of, source_of
+from tracemill.contamination_by_meaning import decontaminate_by_meaning, items_as_problems
 from tracemill.contamination_index import ITEMS, BenchmarkIndex
-from tracemill.contamination_report import shard_facts
-from tracemill.decontamination import Decontaminated, decontaminate
+from tracemill.contamination_report import JUDGED, shard_facts
+from tracemill.decontamination import GREY, Decontaminated, asked_texts, decontaminate, without
+from tracemill.embedding import embeddings, shared_embedder
 from tracemill.manifest import Shard
-from tracemill.recipe_decontaminate import Benchmark
+from tracemill.recipe_decontaminate import Benchmark, SameQuestion
 from tracemill.recipe_section import Section
+from tracemill.same_question import overlap_by_word, same_question_request, word_of, words_by_benchmark, worst_pairs
 from tracemill.schema import Dropped, table_of
 from tracemill.sources.collect import fingerprint
 from tracemill.store import Store
@@ -76,3 +81,46 @@ def produced(rows_in: int, found: Decontaminated) -> Produced:
         dropped=dict(Counter(f"{row.stage}/{row.reason}" for row in found.dropped)),
         facts=shard_facts(found.dropped),
     )
+
+
+@stage("embed_benchmarks", version=1)
+def embed_benchmarks(work: Work) -> Produced:
+    """One vector for each text of a benchmark item; rows are texts."""
+    items = items_as_problems(work.table("items"))
+    vectors = embeddings(items, shared_embedder(work.section))
+    return Produced({"embeddings": vectors}, items.num_rows, items.num_rows)
+
+
+@stage("decontaminate_by_meaning", version=1)
+def decontaminate_by_meaning_shard(work: Work) -> Produced:
+    """Problems that are like no item of a benchmark by their vectors."""
+    problems = work.table("problems")
+    vectors, items = work.table("embeddings"), work.table("benchmarks")
+    found = decontaminate_by_meaning(problems, vectors, items, work.table("benchmark_embeddings"), rules=work.section)
+    return produced(problems.num_rows, found)
+
+
+class JudgeContamination(Section):
+    """What the judge's word on grey pairs depends on."""
+
+    judge: SameQuestion
+    ledger: str = Field(json_schema_extra={"operational": True})
+
+
+@stage("judge_contamination", version=1)
+def judge_contamination_shard(work: Work) -> Produced:
+    """Problems that the judge does not call a benchmark's; those that are not grey are not asked about."""
+    plan: JudgeContamination = work.section
+    problems = work.table("problems")
+    ids = problems["id"].to_pylist()
+    grey = [pair for name in work.numbered("grey") for pair in work.table(name).to_pylist()]
+    pairs = worst_pairs(pair for pair in grey if pair["id"] in set(ids))
+    asked = dict(zip(ids, asked_texts(problems), strict=True))
+    requests = [same_question_request(asked[name], pair["item_text"], plan.judge) for name, pair in pairs.items()]
+    words = [word_of(answer) for answer in ask(requests, plan.judge, plan.ledger)]
+    overlaps = {
+        name: overlap_by_word(pair, word, plan.judge) for (name, pair), word in zip(pairs.items(), words, strict=True)
+    }
+    kept, dropped = without(problems, [overlaps.get(name) for name in ids])
+    found = produced(problems.num_rows, Decontaminated(kept, dropped, GREY.empty_table()))
+    return replace(found, facts=found.facts | {JUDGED: words_by_benchmark(pairs.values(), words)})

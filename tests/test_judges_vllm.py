@@ -15,9 +15,11 @@ from samples import problem, response
 from tracemill.errors import TeacherMisconfiguredError
 from tracemill.labels import labels_request, reading
 from tracemill.ledger import Completion, Ledger
+from tracemill.recipe_decontaminate import SameQuestion
 from tracemill.recipe_judge import Judge, Reward, Rubric
 from tracemill.recipe_label import MODEL_LABELS, Labeller
 from tracemill.recipe_server import ModelServer
+from tracemill.same_question import same_question_request, word_of
 from tracemill.teacher import ChatTeacher, Refusal, Request
 from tracemill.teacher_dialect import Dialect
 from verifiers.judge import WORDS, equivalence_request
@@ -104,6 +106,16 @@ def test_a_judge_is_held_to_its_two_words(chat: str, tmp_path: Path) -> None:
     assert contents(answers([free], settings, tmp_path))[0].strip() not in WORDS
     nowhere = settings.model_copy(update={"base_urls": ("http://127.0.0.1:9/v1",)})
     assert answers(requests, nowhere, tmp_path) == found, "the ledger has it all"
+
+
+def test_a_judge_of_contamination_is_held_to_its_two_words(chat: str, tmp_path: Path) -> None:
+    """A model of noise says same or different of a grey pair, and the ledger has it."""
+    settings = SameQuestion(model="m", base_urls=(chat,))
+    requests = [same_question_request(p.prompt, f"Add one to {n}.", settings) for n, p in enumerate(PROBLEMS)]
+    found = answers(requests, settings, tmp_path)
+    assert {word_of(answer) for answer in found} <= {"same", "different"}
+    nowhere = settings.model_copy(update={"base_urls": ("http://127.0.0.1:9/v1",)})
+    assert answers(requests, nowhere, tmp_path) == found
 
 
 def test_a_rubric_is_held_to_its_marks(chat: str, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ class Overlap:
         method: ngrams, fuzzy, embeddings or judge.
         score: 0 to 1, on the method's own scale.
         text: the overlapping words.
+        said_by: whose word it is, where a model said so.
     """
 
     benchmark: str
@@ -57,6 +58,7 @@ class Overlap:
     method: str
     score: float
     text: str
+    said_by: str | None = None
 
     def evidence(self) -> dict[str, Any]:
         """For the dropped row."""
@@ -66,6 +68,7 @@ class Overlap:
             "method": self.method,
             "score": round(self.score, 4),
             "overlap": self.text,
+            **({"said_by": self.said_by} if self.said_by else {}),
         }
 
 
@@ -172,7 +175,7 @@ def _by_fuzzy(prompt: Prompt, item: ItemText, rules: Rules) -> Finding | None:
         within = fuzz.partial_ratio_alignment(of_item, of_prompt, score_cutoff=similarity)
         if within is not None and within.score > similarity:
             similarity = within.score
-            text = _shortened(of_prompt[within.dest_start : within.dest_end].split())
+            text = shortened(of_prompt[within.dest_start : within.dest_end].split())
     if similarity < min(limit, rules.grey.min_similarity):
         return None
     overlap = Overlap(item.benchmark, item.item, "fuzzy", similarity / 100, text)
@@ -183,13 +186,14 @@ def _least_similarity(prompt: Prompt, item: ItemText, rules: Rules) -> float | N
     """Similarity from which it is the same question; None if it is another one whatever it is."""
     if rules.fuzzy is None or len(item.words) < FEW:
         return None
-    of_item, of_prompt = _telling(item.numbers), _telling(prompt.numbers)
+    of_item, of_prompt = telling(item.numbers), telling(prompt.numbers)
     if of_item == of_prompt and len(of_item) >= 2:
         return rules.fuzzy.min_similarity_numbers
     return rules.fuzzy.min_similarity if of_item == of_prompt or not rules.same_numbers else None
 
 
-def _telling(found: Counter[str]) -> dict[str, int]:
+def telling(found: Counter[str]) -> dict[str, int]:
+    """The numbers that tell problems apart."""
     return {number: count for number, count in found.items() if number not in TELL_NOTHING}
 
 
@@ -211,8 +215,9 @@ def _joined(of_prompt: Sequence[tuple[str, ...]], shared: frozenset[tuple[str, .
         else:
             words += ["…", *run] if words else run
         last = place
-    return _shortened(words)
+    return shortened(words)
 
 
-def _shortened(words: Sequence[str]) -> str:
+def shortened(words: Sequence[str]) -> str:
+    """As many words as evidence shows."""
     return " ".join(words if len(words) <= SHOWN_WORDS else [*words[:SHOWN_WORDS], "…"])

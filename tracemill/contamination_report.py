@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tracemill.schema import Dropped
 
 FACTS: Final = "contamination"  # of a shard's manifest
+JUDGED: Final = "contamination_judged"
 N_EXAMPLES: Final = 5  # a benchmark in the report; a shard brings as many
 _SHOWN_CHARS: Final = 300
 
@@ -27,6 +28,7 @@ class BenchmarkReport:
         items: the items that were found, by id.
         methods: rows by the method that decided.
         sources: rows by source.
+        judged: what the judge said of grey rows, if one was asked.
         examples: dropped rows with their evidence.
     """
 
@@ -36,6 +38,7 @@ class BenchmarkReport:
     items: list[str] = field(default_factory=list)
     methods: dict[str, int] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)
+    judged: dict[str, int] = field(default_factory=dict)
     examples: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -76,6 +79,8 @@ def benchmark_reports(
             items[name].update(met["items"])
             wanted = N_EXAMPLES - len(report.examples)
             report.examples += [{"source": source, **example} for example in met["examples"][:wanted]]
+        for name, words in facts.get(JUDGED, {}).items():
+            reports[name].judged = dict(Counter(reports[name].judged) + Counter(words))
     for name, report in reports.items():
         report.items = sorted(items[name])
     return list(reports.values())

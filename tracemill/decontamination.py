@@ -58,7 +58,7 @@ def decontaminate(problems: pa.Table, index: BenchmarkIndex, rules: Rules) -> De
     same = [finding.overlap if finding and finding.is_same else None for finding in findings]
     grey = [finding if finding and not finding.is_same else None for finding in findings]
     kept, dropped = without(problems, same)
-    return Decontaminated(kept, dropped, _grey_table(problems, grey))
+    return Decontaminated(kept, dropped, grey_table(problems, grey))
 
 
 def asked_texts(problems: pa.Table) -> list[str]:
@@ -83,7 +83,8 @@ def without(problems: pa.Table, overlaps: Sequence[Overlap | None]) -> tuple[pa.
     return problems.filter(mask), dropped
 
 
-def _grey_table(problems: pa.Table, findings: Sequence[Finding | None]) -> pa.Table:
+def grey_table(problems: pa.Table, findings: Sequence[Finding | None]) -> pa.Table:
+    """Rows of ``GREY`` for the findings of a table's problems."""
     ids = problems["id"].to_pylist()
     rows = [
         {"id": problem_id, "item_text": finding.item_text, **finding.overlap.evidence()}

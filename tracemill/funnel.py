@@ -15,7 +15,18 @@ if TYPE_CHECKING:
     from tracemill.manifest import Manifest
 
 # Stages whose rows are problems, in order; the others count responses, requests or signatures.
-STATIONS = ("collect", "clean", "drop_duplicates", "decontaminate", "label", "downsample", "apply_limit", "select")
+STATIONS = (
+    "collect",
+    "clean",
+    "drop_duplicates",
+    "decontaminate",
+    "decontaminate_by_meaning",
+    "judge_contamination",
+    "label",
+    "downsample",
+    "apply_limit",
+    "select",
+)
 # In the order in which a row meets them; the name before the slash of a drop reason.
 DROP_STAGES = ("collect", "clean", "deduplicate", "decontaminate", "label", "distill", "verify", "quality")
 FUNNEL = pa.schema([("source", pa.string()), ("stage", pa.string()), ("reason", pa.string()), ("rows", pa.int64())])

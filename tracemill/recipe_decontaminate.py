@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
 from tracemill.known_benchmarks import KNOWN, Known, KnownName
-from tracemill.recipe_section import Fraction, Name, Section
+from tracemill.recipe_section import Fraction, Name, Positive, Section
+from tracemill.recipe_semantic import Embedding, Similar
+from tracemill.recipe_server import ChatServer
 
 _DEFAULT: Final = Known(texts=(("problem", "question", "prompt"),))
 _PLACE: Final = ("hub", "config", "split", "files")
@@ -96,11 +98,56 @@ class Overlap(Section):
     grey: Grey = Grey()
 
 
+class Meaning(Section):
+    """What overlap in meaning is, without the model."""
+
+    min_similarity: Similar
+    min_grey: Similar
+    same_numbers: bool
+
+
+class Embeddings(Embedding):
+    """Overlap in meaning, by a model: paraphrases and translations."""
+
+    place: ClassVar[str] = "decontaminate.embeddings"
+
+    min_similarity: Similar = Field(default=0.9, description="Cosine; DD section 2.2: bge-m3, more than 0.9.")
+    min_grey: Similar = Field(default=0.8, description="From here on it is for the judge to say.")
+
+    def embedding(self) -> Embedding:
+        """The part that vectors depend on; equal to that of deduplicate.semantic, nothing is embedded twice."""
+        return Embedding(**{name: getattr(self, name) for name in Embedding.model_fields})
+
+
+class SameQuestion(ChatServer):
+    """A language model that says of grey pairs whether they are one question."""
+
+    place: ClassVar[str] = "decontaminate.judge"
+    role: ClassVar[str] = "judge"
+
+    max_tokens: Positive = Field(default=16, description="It says one word; more only for models that reason first.")
+    prompt: Literal["same-question@1"] = Field(default="same-question@1", description="Prompt and its version.")
+    shown_chars: Positive = Field(default=6000, description="Of a longer question only so many at its end are shown.")
+
+
 class Decontaminate(Overlap):
     """Overlap with benchmarks."""
 
     benchmarks: tuple[Benchmark, ...] = ()
+    embeddings: Embeddings | None = Field(default=None, description="Off unless given.")
+    judge: SameQuestion | None = Field(default=None, description="Off unless given.")
 
     def overlap(self) -> Overlap:
         """What the comparison of texts depends on, without benchmarks and models."""
         return Overlap(**{name: getattr(self, name) for name in Overlap.model_fields})
+
+    def meaning(self) -> Meaning:
+        """What the comparison of vectors depends on.
+
+        Raises:
+            ValueError: the recipe names no model for it.
+        """
+        if self.embeddings is None:
+            raise ValueError("decontaminate.embeddings is not in the recipe")
+        cuts = {"min_similarity": self.embeddings.min_similarity, "min_grey": self.embeddings.min_grey}
+        return Meaning(**cuts, same_numbers=self.same_numbers)

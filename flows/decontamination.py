@@ -1,0 +1,118 @@
+"""Benchmarks, and how a shard is compared with them: by text, and if the recipe says so by meaning and by a judge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from flows.run_context import RunContext
+from flows.semantic_duplicates import embed_chain
+from flows.shard_chains import Chain, Step
+from flows.shard_dag import ShardHistory
+from tasks.decontaminate import (
+    JudgeContamination,
+    benchmark_files,
+    decontaminate_by_meaning_shard,
+    decontaminate_shard,
+    embed_benchmarks,
+    judge_contamination_shard,
+    read_benchmarks,
+)
+from tasks.semantic import embed_shard
+from tracemill.contamination_report import BenchmarkReport, benchmark_reports
+
+if TYPE_CHECKING:
+    from tracemill.manifest import Shard
+    from tracemill.recipe import Recipe
+    from tracemill.recipe_decontaminate import Decontaminate, Embeddings
+    from tracemill.recipe_semantic import Semantic
+
+
+@dataclass(frozen=True)
+class Benchmarks:
+    """What every shard is compared with.
+
+    Attributes:
+        items: texts of the items.
+        vectors: of the texts, where the recipe names a model.
+        n_items: by benchmark.
+    """
+
+    items: Shard
+    vectors: Shard | None
+    n_items: dict[str, int]
+
+
+def benchmarks_of(context: RunContext[Recipe]) -> Benchmarks:
+    """Reads the recipe's benchmarks.
+
+    Raises:
+        SourceError: one cannot be read whole; never a silent skip.
+    """
+    settings = context.recipe.decontaminate
+    files = benchmark_files(settings.benchmarks, context.recipe.data_dir)
+    read = context.single(read_benchmarks, files, {}, "")
+    items, vectors = read.outputs["items"], None
+    if settings.embeddings is not None and items.rows:
+        embedded = context.single(embed_benchmarks, settings.embeddings.embedding(), {"items": items}, "")
+        vectors = embedded.outputs["embeddings"]
+    return Benchmarks(items, vectors, read.facts["n_items"])
+
+
+def decontamination(
+    context: RunContext[Recipe], benchmarks: Benchmarks, curated: ShardHistory, by_words: Shard
+) -> Callable[[ShardHistory], Chain[ShardHistory]]:
+    """The chain that takes one shard's problems through all comparisons.
+
+    Args:
+        context: of the run.
+        benchmarks: what to compare with.
+        curated: the shard before anything was dropped for other rows' sake.
+        by_words: MinHash's decisions about it: what deduplicate.semantic has embedded are the rows that they leave.
+    """
+    settings = context.recipe.decontaminate
+    embedding = None
+    if settings.embeddings is not None:
+        embedding = partial(_embedded, settings.embeddings, context.recipe.deduplicate.semantic, curated, by_words)
+    ledger = context.ledger if settings.judge else ""
+    return partial(_chain, benchmarks=benchmarks, embedding=embedding, ledger=ledger, settings=settings)
+
+
+def _chain(
+    history: ShardHistory,
+    benchmarks: Benchmarks,
+    embedding: Callable[[Shard], Chain[Shard]] | None,
+    ledger: str,
+    settings: Decontaminate,
+) -> Chain[ShardHistory]:
+    inputs = {"problems": history.current, "benchmarks": benchmarks.items}
+    history = history.then((yield Step(decontaminate_shard, settings.overlap(), inputs)))
+    if benchmarks.vectors is not None and embedding is not None:
+        vectors = yield from embedding(history.current)
+        inputs = {"problems": history.current, "embeddings": vectors, "benchmarks": benchmarks.items}
+        inputs["benchmark_embeddings"] = benchmarks.vectors
+        history = history.then((yield Step(decontaminate_by_meaning_shard, settings.meaning(), inputs)))
+    if settings.judge is not None:
+        grey = {f"grey-{number:03d}": shard for number, shard in enumerate(history.outputs("grey"))}
+        plan = JudgeContamination(judge=settings.judge, ledger=ledger)
+        history = history.then((yield Step(judge_contamination_shard, plan, {"problems": history.current} | grey)))
+    return history
+
+
+def _embedded(
+    settings: Embeddings, semantic: Semantic | None, curated: ShardHistory, by_words: Shard, problems: Shard
+) -> Chain[Shard]:
+    """The vectors of a shard's problems: those of the semantic duplicates where the model is the same."""
+    model = settings.embedding()
+    if semantic is not None and semantic.embedding().digest() == model.digest():
+        return (yield from embed_chain(curated, by_words, model))
+    made = yield Step(embed_shard, model, {"problems": problems})
+    return made.outputs["embeddings"]
+
+
+def contamination_of(benchmarks: Benchmarks, shards: Iterable[ShardHistory]) -> list[BenchmarkReport]:
+    """What was found of each benchmark, over all shards."""
+    met = [(history.source, manifest.facts) for history in shards for manifest in history.manifests]
+    return benchmark_reports(benchmarks.n_items, met)
