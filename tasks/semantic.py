@@ -8,7 +8,7 @@ from tasks.stage import Produced, Work, stage
 from tracemill.embedding import embeddings, shared_embedder, stored_vectors
 from tracemill.recipe_section import Section
 from tracemill.recipe_semantic import Semantic
-from tracemill.semantic_duplicates import REASON, Embedded, merge_meanings
+from tracemill.semantic_duplicates import LABELS, REASON, Embedded, merge_meanings
 
 
 @stage("embed", version=1)
@@ -51,7 +51,12 @@ def merge_batch(work: Work) -> Produced:
 
 
 def _shards(work: Work, prefix: str) -> list[Embedded]:
+    """Without the signatures proper: a gigabyte that is not needed here."""
     return [
-        Embedded(*(work.table(name.replace("signatures", kind)) for kind in ("signatures", "embeddings", "decisions")))
+        Embedded(
+            signatures=work.store.read_table(work.inputs[name], LABELS),
+            embeddings=work.table(name.replace("signatures", "embeddings")),
+            decisions=work.table(name.replace("signatures", "decisions")),
+        )
         for name in work.numbered(prefix)
     ]

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from tracemill.duplicate_clusters import Guard
 from tracemill.embedding import METADATA, stored_vectors
-from tracemill.near_duplicates import DECISIONS
+from tracemill.near_duplicates import DECISIONS, SIGNATURES
 from tracemill.representatives import nearest_of, representatives
 from tracemill.vector_search import cluster_vectors, cosines
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 REASON = "semantic_duplicate"
 METHOD = "embedding"
+LABELS = [name for name in SIGNATURES.names if name not in {"exact_key", "minhash"}]
 # Beside MinHash's columns: how a row is linked to the one through which it is in the cluster, and by which model.
 MERGED = pa.schema([*DECISIONS, ("link_method", pa.string()), ("model", pa.string())])
 
@@ -41,7 +42,7 @@ class Embedded:
     """One shard.
 
     Attributes:
-        signatures: labels and number keys of all its rows: ``near_duplicates.SIGNATURES``.
+        signatures: the columns ``LABELS`` of all its rows, from ``near_duplicates.sign``.
         embeddings: ``embedding.embeddings`` of the rows that were left.
         decisions: what goes: MinHash's, or for a shard of an earlier batch what was decided in the end.
     """
@@ -53,7 +54,7 @@ class Embedded:
     def labels(self) -> pa.Table:
         """Signatures of the rows that have embeddings, in their order."""
         places = pc.index_in(self.embeddings["id"], value_set=self.signatures["id"].combine_chunks())
-        return self.signatures.drop_columns(["exact_key", "minhash"]).take(places)
+        return self.signatures.select(LABELS).take(places)
 
     def kept(self) -> Embedded:
         """Without the rows that went."""
@@ -95,11 +96,12 @@ def merge_meanings(
     gone, stays = representatives(found.roots, rows.labels, rows.n_earlier, priority)
     stays = nearest_of(found.roots, rows.n_earlier, gone, stays, lambda one, others: cosines(rows.vectors, one, others))
     table = _decisions(rows, found.neighbours, gone, stays, settings)
-    tables = rows.by_shard(table, gone)
     moved = pa.concat_tables([table, *(shard.decisions.select(MERGED.names) for shard in earlier)])
+    by_words = _repointed(pa.concat_tables([shard.decisions for shard in batch]), moved, settings)
+    ends = np.cumsum([0, *(shard.decisions.num_rows for shard in batch)])
     return [
-        pa.concat_tables([_repointed(shard.decisions, moved, settings), part])
-        for shard, part in zip(batch, tables, strict=True)
+        pa.concat_tables([by_words.slice(start, end - start), by_meaning])
+        for (start, end), by_meaning in zip(itertools.pairwise(ends), rows.by_shard(table, gone), strict=True)
     ]
 
 
@@ -135,7 +137,7 @@ class _Rows:
         return cls(
             labels=labels.drop_columns("numbers_key"),
             numbers=np.array([int.from_bytes(key[:8], "little") for key in keys], np.uint64),
-            vectors=_stacked(shards)[places],
+            vectors=_placed(shards, places),
             places=places,
             ends=n_earlier + np.cumsum([0, *lengths[len(kept) :]]),
             n_earlier=n_earlier,
@@ -150,10 +152,18 @@ class _Rows:
         return [ordered.slice(start, end - start) for start, end in itertools.pairwise(cuts)]
 
 
-def _stacked(shards: Sequence[Embedded]) -> NDArray[np.float16]:
-    """The vectors of all shards; a shard without rows does not say how long they are."""
-    parts = [stored_vectors(shard.embeddings) for shard in shards if shard.embeddings.num_rows]
-    return np.concatenate(parts) if parts else np.zeros((0, 1), np.float16)
+def _placed(shards: Sequence[Embedded], places: Integers) -> NDArray[np.float16]:
+    """The vectors of all shards in the order of ``places``; a shard without rows does not say how long they are."""
+    filled = [shard.embeddings for shard in shards if shard.embeddings.num_rows]
+    width = filled[0].schema.field("embedding").type.list_size if filled else 1
+    found = np.empty((len(places), width), np.float16)
+    targets = np.empty_like(places)
+    targets[places] = np.arange(len(places))
+    start = 0
+    for table in filled:
+        found[targets[start : start + table.num_rows]] = stored_vectors(table)
+        start += table.num_rows
+    return found
 
 
 def _check_alike(shards: Sequence[Embedded]) -> None:
