@@ -42,7 +42,7 @@ from tracemill.report import report
 from tracemill.schema import digest, pretty_json
 from tracemill.store import Store
 
-EXPORT_VERSION = 1
+EXPORT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     out = out or f"runs/{recipe.name}"
     context.prepare(out)
     benchmarks = benchmarks_of(context)
-    labelling = labellings(recipe, measure_plan(recipe.label, recipe.data_dir), context.ledger)
+    counting = measure_plan(recipe.label, recipe.data_dir)
+    labelling = labellings(recipe, counting, context.ledger)
     collection = read_sources(context)
     curated = curate(context, collection)
     decisions = by_words = cluster_duplicates(context, collection, curated)
@@ -113,7 +114,7 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
         "distill",
         "select",
         [
-            (label, distill_chain(history, over.get(label), cuts, context.ledger, recipe))
+            (label, distill_chain(history, over.get(label), cuts, counting, context.ledger, recipe))
             for label, history in prepared.items()
         ],
     )
@@ -231,15 +232,17 @@ def publish(
     selected = [history.current for history in shards]
     dropped = [shard for history in shards for shard in history.outputs("dropped")]
     verdicts = [shard for history in shards for shard in history.outputs("verdicts")]
-    handles = [[shard.sha256 for shard in group] for group in (selected, dropped, verdicts)]
+    beside = {name: [shard for history in shards for shard in history.outputs(name)] for name in _beside(recipe)}
+    handles = [[shard.sha256 for shard in group] for group in (selected, dropped, verdicts, *beside.values())]
     publication = Publication(
-        key=digest("export", EXPORT_VERSION, recipe.export.digest(), handles, texts),
+        key=digest("export", EXPORT_VERSION, recipe.export.digest(), list(beside), handles, texts),
         selected=selected,
         dropped=dropped,
         verdicts=verdicts,
         shuffle_seed=recipe.export.shuffle_seed,
         rows_per_file=recipe.export.rows_per_file,
         texts=texts,
+        beside=beside,
         facts={
             "recipe": recipe.name,
             "recipe_digest": recipe.digest(),
@@ -249,6 +252,12 @@ def publish(
         },
     )
     return context.export(publication, out)
+
+
+def _beside(recipe: Recipe) -> list[str]:
+    """Folders that are published beside the dataset."""
+    optional = {"preferences": recipe.select.preferences, "rejected": recipe.select.rejected}
+    return ["traces", *(name for name, wanted in optional.items() if wanted)]
 
 
 if __name__ == "__main__":

@@ -22,8 +22,9 @@ from tasks.curate import (
     sign_shard,
 )
 from tasks.distill import DistillRound, Reuse, distill_shard, reuse_traces_shard
-from tasks.judge import quality_shard, select_shard
+from tasks.judge import select_shard
 from tasks.label import LabelRound, Measure, downsample_shard, label_by_model_shard, label_shard
+from tasks.quality import QualityPlan, quality_shard
 from tasks.score import ScoreRound, reward_shard, rubric_shard
 from tasks.second_look import JudgeRound, judge_shard
 from tasks.stage import NoSettings, Stage
@@ -102,7 +103,7 @@ def labellings(recipe: Recipe, measure: Measure, ledger: str) -> Stages:
 
 
 def distill_chain(
-    history: ShardHistory, over: Shard | None, cuts: Mapping[str, Cut], ledger: str, recipe: Recipe
+    history: ShardHistory, over: Shard | None, cuts: Mapping[str, Cut], counting: Measure, ledger: str, recipe: Recipe
 ) -> Chain[ShardHistory]:
     """Problems to samples: reuse before generate, resample until one passes or the rounds are spent."""
     if over is not None:
@@ -127,8 +128,9 @@ def distill_chain(
         rounds = yield from rounds.judge(asked)
         if asked.rows_in == 0:
             break
-    checked = yield Step(quality_shard, recipe.quality, rounds.inputs("responses"))
-    inputs = {"problems": problems, "faults": checked.outputs["faults"]}
+    rules = QualityPlan(rules=recipe.quality, counting=counting)
+    checked = yield Step(quality_shard, rules, {"problems": problems} | rounds.inputs("responses"))
+    inputs = {"problems": problems, "measures": checked.outputs["measures"], "faults-000": checked.outputs["faults"]}
     for name in ("responses", "verdicts", "unasked"):
         inputs |= rounds.inputs(name)
     selected = yield Step(select_shard, recipe.select, inputs)

@@ -1,48 +1,58 @@
-"""What becomes of the responses: quality faults, and the one that is published."""
+"""What becomes of the responses: the one that is published, and what is kept of the others."""
 
 from __future__ import annotations
 
-from collections import Counter
+import dataclasses
+import json
 
 import pyarrow as pa
 
 from tasks.stage import Produced, Work, split, stage
-from tracemill.label_counts import count_columns
-from tracemill.quality import FAULTS, fault_of
-from tracemill.schema import Problem, Response, Verdict
+from tracemill.quality import Fault
+from tracemill.recipe_select import Select
+from tracemill.schema import Problem, Response, Verdict, table_of
 from tracemill.selection import Sample, Unasked, select
+from tracemill.trace_record import Judged, Pair, Rejected, pairs, rejected_traces, traces
 from tracemill.verdicts import settled_by_response
-
-
-@stage("quality", version=1)
-def quality_shard(work: Work) -> Produced:
-    """Filters on the form of every response."""
-    responses = work.all_rows(Response, "responses")
-    found = [(response, fault_of(response, work.section)) for response in responses]
-    faults = [
-        {"response_id": response.id, "problem_id": response.problem_id, "reason": reason}
-        for response, reason in found
-        if reason
-    ]
-    counts = Counter(f"quality/{fault['reason']}" for fault in faults)
-    table = pa.Table.from_pylist(faults, schema=FAULTS)
-    return Produced({"faults": table}, len(responses), len(responses) - len(faults), dict(counts))
 
 
 @stage("select", version=2)
 def select_shard(work: Work) -> Produced:
     """One passing response per problem; every other problem is dropped where it was lost."""
     problems = work.rows(Problem, "problems")
-    samples, dropped = select(
-        problems,
-        work.all_rows(Response, "responses"),
-        settled_by_response(work.all_rows(Verdict, "verdicts")),
-        {fault["response_id"]: fault["reason"] for fault in work.table("faults").to_pylist()},
-        {
-            row["problem_id"]: Unasked(row["reason"], row["message"])
-            for name in work.numbered("unasked")
-            for row in work.table(name).to_pylist()
-        },
-        work.section,
-    )
-    return split(len(problems), samples, Sample, dropped, labels=count_columns(samples))
+    responses = work.all_rows(Response, "responses")
+    verdicts = settled_by_response(work.all_rows(Verdict, "verdicts"))
+    faults = _faults(work)
+    samples, dropped = select(problems, responses, verdicts, faults, _unasked(work), work.section)
+    judged = Judged(responses, verdicts, faults, frozenset(sample.response_id for sample in samples))
+    measures = {row["response_id"]: row for row in work.table("measures").to_pylist()}
+    produced = split(len(problems), samples, Sample, dropped)
+    beside = {"traces": traces(judged, measures), **_optional(problems, judged, work.section)}
+    return dataclasses.replace(produced, outputs={**produced.outputs, **beside})
+
+
+def _faults(work: Work) -> dict[str, Fault]:
+    """By response; of several filters the first that found something."""
+    found: dict[str, Fault] = {}
+    for name in work.numbered("faults"):
+        for row in work.table(name).to_pylist():
+            found.setdefault(row["response_id"], Fault(row["reason"], json.loads(row["evidence"])))
+    return found
+
+
+def _unasked(work: Work) -> dict[str, Unasked]:
+    return {
+        row["problem_id"]: Unasked(row["reason"], row["message"])
+        for name in work.numbered("unasked")
+        for row in work.table(name).to_pylist()
+    }
+
+
+def _optional(problems: list[Problem], judged: Judged, rules: Select) -> dict[str, pa.Table]:
+    """Tables that the recipe asks for."""
+    tables = {}
+    if rules.preferences:
+        tables["preferences"] = table_of(Pair, pairs(problems, judged, rules.preferences))
+    if rules.rejected:
+        tables["rejected"] = table_of(Rejected, rejected_traces(problems, judged))
+    return tables

@@ -12,8 +12,8 @@ from samples import problem, response, verdict
 from tracemill.errors import ConservationError
 from tracemill.funnel import Funnel, render
 from tracemill.manifest import Manifest
-from tracemill.quality import fault_of
-from tracemill.recipe import Quality, Select
+from tracemill.quality import Fault
+from tracemill.recipe import Select
 from tracemill.schema import Dropped, Outcome, Response
 from tracemill.selection import Sample, Unasked, select, source_traces, unsolved
 
@@ -22,7 +22,7 @@ OUTCOMES = st.sampled_from(list(Outcome))
 
 
 def chosen(
-    outcomes: list[Outcome], faults: dict[str, str] | None = None, unasked: dict[str, Unasked] | None = None
+    outcomes: list[Outcome], faults: dict[str, Fault] | None = None, unasked: dict[str, Unasked] | None = None
 ) -> tuple[list[Sample], list[Dropped]]:
     responses = [response(PROBLEM, str(n), sample_index=n) for n in range(len(outcomes))]
     verdicts = {r.id: verdict(r, outcome) for r, outcome in zip(responses, outcomes, strict=True)}
@@ -32,7 +32,7 @@ def chosen(
 @given(st.lists(OUTCOMES, max_size=6), st.sets(st.integers(0, 5)))
 def test_a_problem_is_published_exactly_when_it_passed(outcomes: list[Outcome], faulty: set[int]) -> None:
     """One response is published if any is correct and without a fault; otherwise the problem is dropped, once."""
-    faults = {str(n): "unclosed_think" for n in faulty}
+    faults = {str(n): Fault("unclosed_think", {}) for n in faulty}
     samples, dropped = chosen(outcomes, faults)
     passing = [n for n, outcome in enumerate(outcomes) if outcome == Outcome.CORRECT and n not in faulty]
     assert (len(samples), len(dropped)) == ((1, 0) if passing else (0, 1))
@@ -58,8 +58,9 @@ def test_infrastructure_is_never_a_wrong_answer(outcomes: list[Outcome], stage: 
 
 def test_a_right_answer_in_bad_form_is_lost_to_quality() -> None:
     """A correct response with a fault is dropped at quality, with the fault as the reason."""
-    _, dropped = chosen([Outcome.CORRECT, Outcome.INCORRECT], {"0": "no_think"})
+    _, dropped = chosen([Outcome.CORRECT, Outcome.INCORRECT], {"0": Fault("no_think", {"starts": "x"})})
     assert (dropped[0].stage, dropped[0].reason) == ("quality", "no_think")
+    assert dropped[0].evidence == {"faults": {"no_think": 1}, "starts": "x"}
 
 
 @pytest.mark.parametrize(("reason", "stage"), [("refused_by_teacher", "distill"), ("unverifiable", "verify")])
@@ -94,29 +95,6 @@ def test_resampling(outcomes: list[Outcome], again: bool) -> None:
     """Another sample is worth paying for only while none is correct and answers can be judged."""
     verdicts = [verdict(response(PROBLEM, str(n)), outcome) for n, outcome in enumerate(outcomes)]
     assert unsolved([PROBLEM], verdicts) == ([PROBLEM] if again else [])
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({}, None),
-        ({"finish_reason": "length"}, "truncated"),
-        ({"fault": "unclosed_think", "think": None}, "unclosed_think"),
-        ({"answer": " "}, "empty_answer"),
-    ],
-)
-def test_quality(changes: dict[str, object], reason: str | None) -> None:
-    """Truncation, a broken template and an empty answer are faults."""
-    assert fault_of(response(PROBLEM, "r", **changes), Quality()) == reason
-
-
-def test_traces_of_other_models_are_not_reused() -> None:
-    """Traces are told apart by who wrote them; a trace keeps its number and id, whichever are asked for."""
-    traces = [{"model": name, "think": "t", "answer": "a", "fault": None} for name in ("gemini", "deepseek-r1")]
-    problem = dataclasses.replace(PROBLEM, traces=traces)
-    assert source_traces(problem, ("deepseek-r1",)) == source_traces(problem)[1:]
-    assert [trace.model for trace in source_traces(problem, ("gemini",))] == ["gemini"]
-    assert source_traces(problem, ()) == []
 
 
 def test_source_traces_have_ids_of_their_own() -> None:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import zstandard
 
 from tracemill.schema import Dropped, Verdict, digest, json_text
 from tracemill.selection import Sample
+from tracemill.trace_record import TRACES, Pair, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tracemill.manifest import Shard
     from tracemill.run_directory import RunDirectory
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 GROUP_ROWS = 50_000  # Rows shuffled together: about 1.2 GB of reference-sized rows.
 ROWS_PER_FILE = 100_000  # of dropped rows and verdicts
 AM_FILE = "am.jsonl.zst"
+# Folder -> schema of its rows.
+BESIDE: Final = {"traces": TRACES, "preferences": Pair.arrow, "rejected": Rejected.arrow}
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Publication:
     Attributes:
         key: of everything below; a directory that was published under it is complete.
         selected, dropped, verdicts: shards of ``Sample``, ``Dropped`` and ``Verdict`` rows.
+        beside: further shards by folder, one of ``BESIDE``.
         texts: further files by name, such as the card and the report.
         facts: what else the manifest says.
     """
@@ -47,6 +51,7 @@ class Publication:
     shuffle_seed: int
     rows_per_file: int
     texts: dict[str, str]
+    beside: Mapping[str, Sequence[Shard]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
     def write(self, store: Store, directory: RunDirectory) -> None:
@@ -54,6 +59,8 @@ class Publication:
         _write_dataset(store, directory, self)
         directory.shards("dropped", Dropped.arrow, store, self.dropped, ROWS_PER_FILE)
         directory.shards("verdicts", Verdict.arrow, store, self.verdicts, ROWS_PER_FILE)
+        for folder, shards in self.beside.items():
+            directory.shards(folder, _with_features(BESIDE[folder]), store, shards, ROWS_PER_FILE)
         for name, text in self.texts.items():
             directory.text(name, text)
 

@@ -1,26 +1,147 @@
-"""Filters on the form of a response, apart from whether it is right."""
+"""Filters on the form of a response, apart from whether it is right: one reason, and what shows it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
-from tracemill.schema import CUT_OFF
+from tracemill.languages import UNDETERMINED
+from tracemill.prompts import EMPTY_ANSWER, split_think
+from tracemill.schema import CUT_OFF, json_text
+from tracemill.trace_phrases import leak_in, refusal_in
 
 if TYPE_CHECKING:
-    from tracemill.recipe import Quality
+    from collections.abc import Callable
+
+    from tracemill.recipe_quality import Quality
     from tracemill.schema import Response
+    from tracemill.trace_measures import TraceMeasures
 
-FAULTS = pa.schema([("response_id", pa.string()), ("problem_id", pa.string()), ("reason", pa.string())])
+FAULTS = pa.schema(
+    [
+        ("response_id", pa.string()),
+        ("problem_id", pa.string()),
+        ("reason", pa.string()),
+        ("evidence", pa.large_string()),  # JSON
+    ]
+)
+_SHOWN_CHARS: Final = 200
 
 
-def fault_of(response: Response, rules: Quality) -> str | None:
-    """Why a response is not fit to be published, or None."""
-    if response.finish_reason == CUT_OFF and not rules.allow_truncated:
-        return "truncated"
-    if rules.require_think and response.fault:
-        return response.fault
-    if not response.answer.strip():
-        return "empty_answer"
+class Fault(NamedTuple):
+    """Why a response is not fit to be published.
+
+    Attributes:
+        reason: in one word, as in the funnel.
+        evidence: what shows it, as JSON values.
+    """
+
+    reason: str
+    evidence: dict[str, Any]
+
+
+class Examined(NamedTuple):
+    """A response with what the rules look at."""
+
+    response: Response
+    prompt: str
+    measures: TraceMeasures
+
+
+def fault_of(examined: Examined, rules: Quality) -> Fault | None:
+    """The first rule that a response breaks, or None."""
+    return next((fault for rule in _RULES if (fault := rule(examined, rules)) is not None), None)
+
+
+def fault_record(response: Response, fault: Fault) -> dict[str, Any]:
+    """A row of ``FAULTS``."""
+    evidence = json_text(fault.evidence)
+    return {"response_id": response.id, "problem_id": response.problem_id, "reason": fault.reason, "evidence": evidence}
+
+
+def published_turn(think: str, answer: str) -> str:
+    """The assistant's turn in P1's template."""
+    return f"<think>{think}</think>\n<answer>{answer}</answer>"
+
+
+def _truncated(examined: Examined, rules: Quality) -> Fault | None:
+    if examined.response.finish_reason != CUT_OFF or rules.allow_truncated:
+        return None
+    tokens = examined.response.completion_tokens
+    return Fault("truncated", {"finish_reason": CUT_OFF, "completion_tokens": tokens})
+
+
+def _off_template(examined: Examined, rules: Quality) -> Fault | None:
+    """Think and answer in balanced tags, with nothing outside of them; and so again once they are published."""
+    if not rules.require_think:
+        return None
+    response = examined.response
+    again = split_think(published_turn(response.think or "", response.answer))
+    fault = response.fault or again.fault
+    if fault is None:
+        return None
+    text = response.think if response.think is not None else response.answer
+    return Fault(fault, {"starts": text[:_SHOWN_CHARS], "ends": response.answer[-_SHOWN_CHARS:]})
+
+
+def _without_answer(examined: Examined, _: Quality) -> Fault | None:
+    blank = not examined.response.answer.strip()
+    return Fault(EMPTY_ANSWER, {"think_words": examined.measures.think_words}) if blank else None
+
+
+def _other_language(examined: Examined, rules: Quality) -> Fault | None:
+    asked, thought = examined.measures.prompt_language, examined.measures.think_language
+    if rules.language == "any" or UNDETERMINED in {asked, thought} or asked == thought:
+        return None
+    shown = (examined.response.think or "").strip()[:_SHOWN_CHARS]
+    return Fault("other_language", {"prompt": asked, "think": thought, "starts": shown})
+
+
+def _repetitive(examined: Examined, rules: Quality) -> Fault | None:
+    found, limits = examined.measures, rules.repetition
+    if limits.run_tokens is not None and found.run_tokens > limits.run_tokens:
+        evidence = {"tokens": found.run_tokens, "period": found.run_period, "text": found.run_text}
+        return Fault("consecutive_repetition", evidence)
+    if limits.repeated_share is not None and found.repeated_share > limits.repeated_share:
+        return Fault("repeated_phrases", {"share": found.repeated_share, "text": found.repeated_text})
     return None
+
+
+def _bad_length(examined: Examined, rules: Quality) -> Fault | None:
+    for name in type(rules.length).model_fields:
+        limits, length = getattr(rules.length, name), getattr(examined.measures, name)
+        if limits.min is not None and length < limits.min:
+            return Fault(f"{name}_too_few", {name: length, "min": limits.min})
+        if limits.max is not None and length > limits.max:
+            return Fault(f"{name}_too_many", {name: length, "max": limits.max})
+    return None
+
+
+def _leaking(examined: Examined, rules: Quality) -> Fault | None:
+    if not rules.leaks:
+        return None
+    parts = {"think": examined.response.think or "", "answer": examined.response.answer}
+    for part, text in parts.items():
+        found = leak_in(text, examined.prompt)
+        if found is not None:
+            return Fault("leaked_reference", {"part": part, **found._asdict()})
+    return None
+
+
+def _refusing(examined: Examined, rules: Quality) -> Fault | None:
+    found = refusal_in(examined.response.answer) if rules.refusals else None
+    return None if found is None else Fault("refusal", found._asdict())
+
+
+# In the order in which they are tried: what is wrong with the text as a whole comes before what is in it.
+_RULES: Final[tuple[Callable[[Examined, Quality], Fault | None], ...]] = (
+    _truncated,
+    _off_template,
+    _without_answer,
+    _other_language,
+    _repetitive,
+    _bad_length,
+    _leaking,
+    _refusing,
+)

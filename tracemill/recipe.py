@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field, field_validator
 
 from tracemill.recipe_clean import Clean
@@ -11,8 +9,10 @@ from tracemill.recipe_decontaminate import Decontaminate
 from tracemill.recipe_distill import Distill, Teacher
 from tracemill.recipe_duplicates import Deduplicate
 from tracemill.recipe_judge import Judge, Reward, Rubric
-from tracemill.recipe_label import Label, PassRate
+from tracemill.recipe_label import Label
+from tracemill.recipe_quality import Quality
 from tracemill.recipe_section import Name, Positive, Seconds, Section
+from tracemill.recipe_select import Select
 from tracemill.recipe_source import Source
 from tracemill.recipe_verify import Verify
 
@@ -23,20 +23,6 @@ class Collect(Section):
     """Reading the sources."""
 
     shard_rows: Positive = Field(default=1000, description="Source rows per shard; a Prefect task is a shard.")
-
-
-class Quality(Section):
-    """Filters on the form of a response."""
-
-    require_think: bool = Field(default=True, description="The think/answer template of the paper must be followed.")
-    allow_truncated: bool = Field(default=False, description="Keep responses with finish_reason=length.")
-
-
-class Select(Section):
-    """Which of a problem's passing responses is published."""
-
-    prefer: Literal["first", "shortest", "longest"] = "first"
-    pass_rate: PassRate = Field(default=PassRate(), description="Difficulty by the teacher's own samples.")
 
 
 class Export(Section):

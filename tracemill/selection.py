@@ -10,13 +10,16 @@ import pyarrow as pa
 
 from tracemill.difficulty import Measured, measured
 from tracemill.labels import labels_of
+from tracemill.quality import published_turn
 from tracemill.schema import CUT_OFF, Dropped, Origin, Outcome, Problem, Response, Row, Verdict, digest, dropped_problem
+from tracemill.trace_record import content_digest
 from tracemill.verdicts import settled_by_response
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
-    from tracemill.recipe import Select
+    from tracemill.quality import Fault
+    from tracemill.recipe_select import Select
 
 # Of several failed responses, the outcome that says most about why the problem was lost.
 _TELLING = (Outcome.SANDBOX_ERROR, Outcome.UNVERIFIABLE, Outcome.TIMEOUT, Outcome.INCORRECT)
@@ -27,6 +30,7 @@ class Sample(Row):
     """One published row: a problem with its verified response.
 
     Attributes:
+        response_id: of the published response, as in traces/ and verdicts/.
         category_label: one of P1's seven, by a model; ``category`` is what decides who judges.
         difficulty: one of P1's five levels, by a model.
         difficulty_by_pass_rate: the level that the teacher's own samples say, see tracemill/difficulty.py.
@@ -39,6 +43,7 @@ class Sample(Row):
     """
 
     id: str
+    response_id: str
     source: str
     category: str
     category_label: str | None
@@ -71,6 +76,7 @@ class Sample(Row):
     arrow: ClassVar[pa.Schema] = pa.schema(
         [
             ("id", pa.string()),
+            ("response_id", pa.string()),
             ("source", pa.string()),
             ("category", pa.string()),
             ("category_label", pa.string()),
@@ -114,7 +120,7 @@ def select(
     problems: Iterable[Problem],
     responses: Iterable[Response],
     verdicts: Mapping[str, Verdict],
-    faults: Mapping[str, str],
+    faults: Mapping[str, Fault],
     unasked: Mapping[str, Unasked],
     rules: Select,
 ) -> tuple[list[Sample], list[Dropped]]:
@@ -124,7 +130,7 @@ def select(
         problems: of one shard.
         responses: to those problems, source traces first, then samples in order.
         verdicts: by response id, the one that counts on every response (see ``verdicts.settled``).
-        faults: reason by response id, from the quality filters.
+        faults: by response id, from the quality filters.
         unasked: by problem id, why the teacher was not asked or did not answer.
         rules: which passing response is preferred.
     """
@@ -149,7 +155,7 @@ def _preferred(passing: list[Response], rules: Select) -> Response:
     if rules.prefer == "first":
         return passing[0]
     sign = 1 if rules.prefer == "shortest" else -1
-    return min(passing, key=lambda r: (sign * (len(r.think or "") + len(r.answer)), r.id))
+    return min(passing, key=lambda r: (sign * (len(r.think or "") + len(r.answer)), content_digest(r), r.id))
 
 
 def _lost(
@@ -157,13 +163,15 @@ def _lost(
     given: list[Response],
     correct: list[Response],
     verdicts: Mapping[str, Verdict],
-    faults: Mapping[str, str],
+    faults: Mapping[str, Fault],
     unasked: Mapping[str, Unasked],
 ) -> Dropped:
     if correct:
-        counts = Counter(faults[response.id] for response in correct)
+        found = [faults[response.id] for response in correct]
+        counts = Counter(fault.reason for fault in found)
         reason = min(counts, key=lambda name: (-counts[name], name))
-        return dropped_problem(problem, "quality", reason, {"faults": dict(counts)})
+        shown = next(fault.evidence for fault in found if fault.reason == reason)
+        return dropped_problem(problem, "quality", reason, {"faults": dict(counts), **shown})
     if not given:
         why = unasked.get(problem.id, Unasked("no_response", "no round of sampling was left"))
         stage = "verify" if why.reason == Outcome.UNVERIFIABLE else "distill"
@@ -171,8 +179,8 @@ def _lost(
     if all(response.finish_reason == CUT_OFF for response in given):  # nothing is said about an answer
         evidence = {"n_responses": len(given), "verdicts": _judged(given, verdicts)}
         return dropped_problem(problem, "distill", "truncated", evidence)
-    found = {verdicts[response.id].outcome for response in given}
-    outcome = next(outcome for outcome in _TELLING if outcome in found)
+    outcomes = {verdicts[response.id].outcome for response in given}
+    outcome = next(outcome for outcome in _TELLING if outcome in outcomes)
     return dropped_problem(problem, "verify", str(outcome), {"verdicts": _judged(given, verdicts)})
 
 
@@ -189,9 +197,10 @@ def _sample(
     outcomes = Counter(verdicts[response.id].outcome for response in given)
     record, labels = problem.as_record(), labels_of(problem)
     think = chosen.think or ""
-    turn = f"<think>{think}</think>\n<answer>{chosen.answer}</answer>"
+    turn = published_turn(think, chosen.answer)
     return Sample(
         id=problem.id,
+        response_id=chosen.id,
         source=problem.source,
         category=problem.category,
         category_label=labels.get("category"),

@@ -19,7 +19,7 @@ _FORMER = {"dataset": "info", "dropped": "evidence"}
 
 
 def story(run: Path, problem_id: str) -> list[dict[str, Any]]:
-    """The records of a problem: its published row, or the row that says where it was dropped, and all its verdicts.
+    """The records of a problem: its published row, or the row that says where it was dropped; all verdicts and traces.
 
     Args:
         run: a finished run's directory.
@@ -39,6 +39,8 @@ def story(run: Path, problem_id: str) -> list[dict[str, Any]]:
     for record in found:
         of_problem |= ds.field("problem_id") == record["id"]
     found += _records(run / "verdicts", of_problem)
+    if (run / "traces").is_dir():  # an audit has none
+        found += _records(run / "traces", of_problem)
     if not found:
         raise StoreError(
             f"no row {problem_id} in {run}",

@@ -1,0 +1,68 @@
+"""Filters on responses, apart from whether they are right."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+
+from tasks.label import Measure
+from tasks.stage import Produced, Work, stage
+from tracemill.quality import FAULTS, Examined, Fault, fault_of, fault_record
+from tracemill.recipe_quality import Quality
+from tracemill.recipe_section import Section
+from tracemill.schema import Response, table_of
+from tracemill.token_length import count_tokens
+from tracemill.trace_measures import TraceMeasures, measure_responses
+
+
+class QualityPlan(Section):
+    """What the filters depend on.
+
+    Attributes:
+        counting: how a language model's tokens are counted.
+    """
+
+    rules: Quality = Quality()
+    counting: Measure = Measure()
+
+
+@stage("quality", version=2)
+def quality_shard(work: Work) -> Produced:
+    """Measures every response, and filters by the form of it; rows are responses."""
+    plan: QualityPlan = work.section
+    prompts = _prompts(work)
+    responses = work.all_rows(Response, "responses")
+    measures = measure_responses(responses, prompts, plan.rules.repetition)
+    if plan.counting.tokenizer is not None:
+        measures = _counted(responses, measures, plan.counting.tokenizer)
+    found = [
+        (response, fault_of(Examined(response, prompts[response.problem_id], measured), plan.rules))
+        for response, measured in zip(responses, measures, strict=True)
+    ]
+    faulty = [(response, fault) for response, fault in found if fault is not None]
+    return filtered(len(responses), faulty, measures=table_of(TraceMeasures, measures))
+
+
+def filtered(n_responses: int, faulty: Sequence[tuple[Response, Fault]], **outputs: pa.Table) -> Produced:
+    """The outcome of a filter on responses: table ``faults``, and whatever else it has found."""
+    table = pa.Table.from_pylist([fault_record(response, fault) for response, fault in faulty], schema=FAULTS)
+    counts = Counter(f"quality/{fault.reason}" for _, fault in faulty)
+    return Produced({"faults": table, **outputs}, n_responses, n_responses - len(faulty), dict(counts))
+
+
+def _prompts(work: Work) -> dict[str, str]:
+    table = work.table("problems")
+    return dict(zip(table["id"].to_pylist(), table["prompt"].to_pylist(), strict=True))
+
+
+def _counted(responses: Sequence[Response], measures: Sequence[TraceMeasures], tokenizer: str) -> list[TraceMeasures]:
+    """The measures with exact numbers of tokens instead of estimates."""
+    thinks = count_tokens([response.think or "" for response in responses], tokenizer)
+    answers = count_tokens([response.answer for response in responses], tokenizer)
+    return [
+        replace(measured, think_tokens=think, answer_tokens=answer)
+        for measured, think, answer in zip(measures, thinks, answers, strict=True)
+    ]
