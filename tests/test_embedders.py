@@ -159,7 +159,7 @@ def test_a_prefix_is_part_of_the_text(minilm: Embedder) -> None:
 @pytest.mark.needs_embeddings
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
     """A folder without a model is a clear error with the settings to mend."""
-    with pytest.raises(TeacherMisconfiguredError, match=r"(?s)cannot load.*deduplicate\.semantic\.model"):
+    with pytest.raises(TeacherMisconfiguredError, match=r"(?s)cannot load.*check model and revision.*path"):
         shared_embedder(Embedding(model="nothing", path=str(tmp_path / "nothing")))
 
 

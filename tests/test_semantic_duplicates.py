@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from samples import problem
 
 from tracemill.embedding import embeddings
+from tracemill.errors import TeacherMisconfiguredError
 from tracemill.near_duplicates import deduplicate, sign
 from tracemill.recipe_duplicates import Deduplicate, Signature
 from tracemill.recipe_semantic import Semantic
@@ -122,7 +123,7 @@ def test_embeddings_of_different_making_are_not_compared() -> None:
     """Another model, version or parameter is an error that names both."""
     one = embedded([[problem(LONG)]], embedder=FakeEmbedder("fake 1"))
     two = embedded([[problem(TURNED)]], embedder=FakeEmbedder("fake 2"))
-    with pytest.raises(ValueError, match=r"fake 1 \| .*fake 2"):
+    with pytest.raises(TeacherMisconfiguredError, match=r"(?s)fake 1 \| .*fake 2.*embedded anew"):
         merged(two, one)
 
 

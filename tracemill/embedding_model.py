@@ -71,10 +71,10 @@ def _library() -> Any:
         import sentence_transformers
     except ImportError as error:
         raise TeacherMisconfiguredError(
-            "deduplicate.semantic needs sentence-transformers",
+            "the recipe names an embedding model, and sentence-transformers is not installed",
             got=str(error),
             expected="the optional environment for embeddings",
-            remedy="run `make embeddings`, or set deduplicate.semantic.engine=server and serve the model with vLLM",
+            remedy="run `make embeddings`; or serve the model with vLLM, and set engine=server beside it in the recipe",
         ) from error
     return sentence_transformers
 
@@ -88,7 +88,7 @@ def _loaded(library: Any, settings: Embedding) -> Any:
             f"cannot load the embedding model {where}",
             got=f"{type(error).__name__}: {error}",
             expected="a Hub id that can be reached, or a folder with a sentence-transformers model",
-            remedy="check deduplicate.semantic.model and .revision; without network set .path to the model's folder",
+            remedy="check model and revision in the recipe; without network set path to the model's folder",
         ) from error
     if settings.max_tokens is not None:
         model.max_seq_length = settings.max_tokens

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from tracemill.duplicate_clusters import Guard
 from tracemill.embedding import METADATA, stored_vectors
+from tracemill.errors import TeacherMisconfiguredError
 from tracemill.near_duplicates import DECISIONS, SIGNATURES
 from tracemill.representatives import nearest_of, representatives
 from tracemill.vector_search import cluster_vectors, cosines
@@ -86,7 +87,7 @@ def merge_meanings(
         threshold, or MinHash had merged it into that one), ``linked_to``, ``link_method`` and ``link_score`` say so.
 
     Raises:
-        ValueError: embeddings were made in different ways.
+        TeacherMisconfiguredError: embeddings were made in different ways, as by another version of a library.
     """
     if not batch:
         return []
@@ -169,7 +170,12 @@ def _placed(shards: Sequence[Embedded], places: Integers) -> NDArray[np.float16]
 def _check_alike(shards: Sequence[Embedded]) -> None:
     made = {(shard.embeddings.schema.metadata or {}).get(METADATA, b"").decode() for shard in shards}
     if len(made) > 1:
-        raise ValueError(f"embeddings of different making in one clustering: {' | '.join(sorted(made))}")
+        raise TeacherMisconfiguredError(
+            "embeddings of different making in one clustering",
+            got=" | ".join(sorted(made)),
+            expected="one model, library and version for all batches",
+            remedy="go back to the earlier one; or change deduplicate.semantic.revision: all are embedded anew then",
+        )
 
 
 def _decisions(rows: _Rows, neighbours: Integers, gone: Integers, stays: Integers, settings: Semantic) -> pa.Table:
