@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Final
 
@@ -13,6 +14,10 @@ _BASE: Final = re.compile(r"\d_\{?(\d+)\}?$")
 # f', x^{\prime}, A^T. A mark after a number is of feet or minutes.
 _MARKS: Final = re.compile(r"(?<=[A-Za-z)}])(?:'+|\^\s*\{?\s*(?:(?:\\prime)+|T|\\top|\\dagger|\*)\s*\}?)")
 _POINTS: Final = re.compile(r"[A-Z]{2,}")  # as in \angle ABC
+_BETWEEN: Final = re.compile(r"[,;=<>]|\\(?:cup|cap|in|setminus|le|ge)(?![a-zA-Z])|[(\[{]|[)\]}]")
+_BELOW: Final = re.compile(r"_\{[^{}]*\}")
+_SEVERAL: Final = re.compile(r"=|,(?!\d{3}(?!\d))")
+_FUNCTION: Final = re.compile(r"\\(?:gcd|max|min)|[A-Zf-h]\(")
 _TEXT: Final = re.compile(r"\\text\s*\{([^{}]*)\}")
 
 
@@ -55,6 +60,33 @@ def _times(gold: str, target: str) -> bool:
     return all(re.search(r"\d:\d", text) for text in (gold, target))
 
 
+def _has_wrapped_list(gold: str, target: str) -> bool:
+    r"""``-(1,2)``, ``\sqrt{1,2}``: of what is around a list nothing is left."""
+    return any(_is_wrapped(piece) for text in (gold, target) for piece in _pieces(text))
+
+
+def _pieces(text: str) -> list[str]:
+    """What stands between commas, relations and operations on sets, outside of all brackets."""
+    text = _BELOW.sub("", _TEXT.sub(",", text)).replace(r"\{", "(").replace(r"\}", ")")
+    pieces, depth, start = [], 0, 0
+    for match in _BETWEEN.finditer(text if r"\begin" not in text else ""):
+        if match.group() in "([{":
+            depth += 1
+        elif match.group() in ")]}":
+            depth -= 1
+        elif depth == 0:
+            pieces.append(text[start : match.start()].strip())
+            start = match.end()
+    return [*pieces, text[start:].strip()]
+
+
+def _is_wrapped(piece: str) -> bool:
+    if not _SEVERAL.search(piece) or _FUNCTION.match(piece) or r"\begin" in piece:
+        return False
+    depths = list(itertools.accumulate((char in "([{") - (char in ")]}") for char in piece))
+    return piece[0] not in "([{" or 0 in depths[:-1]
+
+
 def _has_statement(gold: str, target: str) -> bool:  # noqa: ARG001 - as the others
     return any(says_more(words) for words in _TEXT.findall(target))
 
@@ -67,5 +99,6 @@ _DOUBTS: Final = (
     ("a letter that may be a unit or a factor", _unit_or_factor),
     ("a set and a tuple or interval", _other_brackets),
     ("times or ratios in different terms", _times),
+    ("something around a list", _has_wrapped_list),
     ("words that say more than an answer", _has_statement),
 )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _DIGITS = 30
-_EXACT = 1e-12  # far above the error of 30 digits, far below any difference between two answers
+_EXACT = 1e-20  # far above the error of 30 digits, far below any difference between two answers
 _FAR = 1e-3  # a thousand times what math-verify forgives, absolute or relative
 _ROUNDED = 2e-3  # 0.000333 for 1/3000 is three digits, and off by one in a thousand
 # Distinct, positive and negative, of no special form: two expressions that agree at all three are the same.
