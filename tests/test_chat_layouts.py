@@ -122,7 +122,7 @@ def test_nemotron_sft() -> None:
 @pytest.mark.parametrize(
     ("changes", "models"),
     [
-        ({"generator": "DeepSeek-R1, Qwen-2.5-72B-Instruct"}, ["deepseek-r1, qwen-2.5-72b-instruct"]),
+        ({"generator": "DeepSeek-R1, Qwen-2.5-72B-Instruct"}, ["deepseek-r1 + qwen-2.5-72b-instruct"]),
         ({"generator": "DeepSeek-R1-Distill-Llama-70B"}, ["deepseek-r1-distill-llama-70b"]),
         ({"generator": "Qwen-QwQ-32B"}, ["qwen-qwq-32b"]),
         ({"generator": None}, ["unknown"]),

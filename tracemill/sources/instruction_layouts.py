@@ -25,7 +25,7 @@ _SWITCH: Final = re.compile(r"detailed thinking (?:on|off)", re.IGNORECASE)
 def nemotron_sft(row: dict[str, Any], _source: Source) -> Draft:
     """Replies with reasoning are traces of whom ``generator`` names; several names together are nobody's we know."""
     exchange = _without_switch(exchange_of(_turns(row.get("input"))))
-    traces = [tagged_trace(model_named(row.get("generator")), row["output"])] if row.get("reasoning") == "on" else []
+    traces = [tagged_trace(_generator(row.get("generator")), row["output"])] if row.get("reasoning") == "on" else []
     licence, non_commercial = licence_of(row.get("license"))
     return Draft(
         prompt=exchange.prompt,
@@ -36,6 +36,11 @@ def nemotron_sft(row: dict[str, Any], _source: Source) -> Draft:
         licence=licence,
         non_commercial=non_commercial,
     )
+
+
+def _generator(names: object) -> str:
+    """One model's name, or those of several: which of them wrote the row is not said."""
+    return " + ".join(map(model_named, names.split(","))) if isinstance(names, str) else model_named(names)
 
 
 def _turns(value: object) -> object:
