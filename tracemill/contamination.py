@@ -168,15 +168,16 @@ def _by_fuzzy(prompt: Prompt, item: ItemText, rules: Rules) -> Finding | None:
     limit = _least_similarity(prompt, item, rules)
     if limit is None:
         return None
+    least = min(limit, rules.grey.min_similarity)
     of_item, of_prompt = " ".join(item.words), " ".join(prompt.words)
-    similarity = fuzz.token_sort_ratio(of_item, of_prompt)
-    text = " ".join(prompt.words[:SHOWN_WORDS])
+    similarity = fuzz.token_sort_ratio(of_item, of_prompt, score_cutoff=least)
+    text = shortened(prompt.words)
     if len(of_prompt) > len(of_item):
-        within = fuzz.partial_ratio_alignment(of_item, of_prompt, score_cutoff=similarity)
+        within = fuzz.partial_ratio_alignment(of_item, of_prompt, score_cutoff=max(least, similarity))
         if within is not None and within.score > similarity:
             similarity = within.score
             text = shortened(of_prompt[within.dest_start : within.dest_end].split())
-    if similarity < min(limit, rules.grey.min_similarity):
+    if similarity < least:
         return None
     overlap = Overlap(item.benchmark, item.item, "fuzzy", similarity / 100, text)
     return Finding(overlap, similarity >= limit, item.text)

@@ -110,6 +110,7 @@ _SMALL: Final = {word: value for value, word in enumerate(_UNITS.split())}
 _TEN: Final = {word: 10 * value for value, word in enumerate(_TENS.split(), 2)}
 _HUNDRED: Final = "hundred"
 _SCALE: Final = {"thousand": 1000, "million": 1_000_000, "billion": 1_000_000_000}
+_NUMBER_WORDS: Final = frozenset({*_SMALL, *_TEN, *_SCALE, _HUNDRED})
 _ORDINAL: Final = dict(zip(_ORDINALS.split(), _ORDINALS_IN_DIGITS.split(), strict=True))
 
 
@@ -155,11 +156,15 @@ def _plain(found: re.Match[str]) -> str:
 
 def _with_digits(tokens: list[str]) -> list[str]:
     """Numbers in words as digits, thousands without commas."""
+    if _NUMBER_WORDS.isdisjoint(tokens):
+        return [_ORDINAL.get(token, token.replace(",", "")) for token in tokens]
     found: list[str] = []
     place = 0
     while place < len(tokens):
-        value, after = _number_at(tokens, place)
-        found.append(_ORDINAL.get(tokens[place], tokens[place].replace(",", "")) if value is None else str(value))
+        token, value, after = tokens[place], None, place + 1
+        if token in _NUMBER_WORDS or token[0].isdigit():
+            value, after = _number_at(tokens, place)
+        found.append(_ORDINAL.get(token, token.replace(",", "")) if value is None else str(value))
         place = after
     return found
 
