@@ -5,28 +5,33 @@ math_competition, svamp, mbpp, ifeval_prompts), each ``.jsonl``. Beside our meth
 described: Open-R1's shared word 8-gram, and OpenThoughts' similarity of 95, later 75 or a shared 13-gram.
 
 Copies are planted by ``benchmarks/planted_contamination.py``; "by hand" are 20 items of our own with a paraphrase and a
-variant with other numbers each (``benchmarks/paraphrases.jsonl``). ``--embeddings MODEL`` adds a sentence-transformers
-model; it takes minutes.
+variant with other numbers each (``benchmarks/paraphrases.jsonl``). ``--embeddings FOLDER`` compares by meaning instead,
+with the sentence-transformers model there; ``--sample N`` plants at most N items of each benchmark.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
+import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from rapidfuzz import fuzz, process
+from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
 from benchmarks.planted_contamination import KINDS, planted
 from tracemill.contamination import Prompt, worst
+from tracemill.contamination_by_meaning import decontaminate_by_meaning, items_as_problems
 from tracemill.contamination_index import ITEMS, BenchmarkIndex
+from tracemill.embedding import Embedder, embeddings, shared_embedder
 from tracemill.known_benchmarks import KNOWN, texts_of
-from tracemill.recipe_decontaminate import Decontaminate
+from tracemill.recipe_decontaminate import Decontaminate, Meaning
+from tracemill.recipe_semantic import Embedding
 
 Flags = Sequence[bool]
 Method = Callable[[Sequence[str]], Flags]
@@ -56,6 +61,32 @@ def ours(items: Sequence[tuple[str, str, str]], **rules: object) -> Method:
         found = zip(prompts, index.candidates(prompts), strict=True)
         findings = (worst(Prompt(text), candidates, settings) for text, candidates in found)
         return [finding is not None and finding.is_same for finding in findings]
+
+    return flags
+
+
+@functools.lru_cache(maxsize=2)
+def _embedded(embedder: Embedder, prompts: tuple[str, ...]) -> pa.Table:
+    """Vectors of one list of prompts, for every threshold."""
+    rows = [{"id": str(n), "prompt": text} for n, text in enumerate(prompts)]
+    return embeddings(pa.Table.from_pylist(rows), embedder)
+
+
+def by_meaning(
+    items: Sequence[tuple[str, str, str]], folder: str, least: float, *, same_numbers: bool = True
+) -> Method:
+    """Our comparison of vectors alone."""
+    embedder = shared_embedder(Embedding(model="benchmark", path=folder))
+    known = pa.Table.from_pylist([dict(zip(ITEMS.names, item, strict=True)) for item in items], schema=ITEMS)
+    vectors = embeddings(items_as_problems(known), embedder)
+    rules = Meaning(min_similarity=least, min_grey=least, same_numbers=same_numbers)
+
+    def flags(prompts: Sequence[str]) -> Flags:
+        rows = [{"id": str(n), "prompt": text, "source": "", "row": n} for n, text in enumerate(prompts)]
+        problems = pa.Table.from_pylist(rows)
+        found = _embedded(embedder, tuple(prompts))
+        dropped = {row.id for row in decontaminate_by_meaning(problems, found, known, vectors, rules=rules).dropped}
+        return [str(place) in dropped for place in range(len(prompts))]
 
     return flags
 
@@ -110,6 +141,14 @@ def methods_for(items: Sequence[tuple[str, str, str]], texts: Sequence[str]) -> 
     }
 
 
+def methods_by_meaning(items: Sequence[tuple[str, str, str]], folder: str) -> dict[str, Method]:
+    """Thresholds of the comparison by meaning, alone and beside the texts."""
+    cuts = {f"meaning {least}": by_meaning(items, folder, least) for least in (0.95, 0.9, 0.85, 0.8)}
+    loose = by_meaning(items, folder, 0.9, same_numbers=False)
+    texts = ours(items)
+    return {**cuts, "0.9, any numbers (DD)": loose, "text": texts, "text or 0.9": either(texts, cuts["meaning 0.9"])}
+
+
 def table(title: str, columns: Sequence[str], lines: Iterable[tuple[str, Sequence[str]]]) -> None:
     """Prints a table of Markdown."""
     print(f"\n### {title}\n\n| | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
@@ -126,7 +165,10 @@ def main() -> None:
     """Prints the tables."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("data", type=Path)
-    data = arguments.parse_args().data
+    arguments.add_argument("--embeddings", metavar="FOLDER")
+    arguments.add_argument("--sample", type=int, metavar="N")
+    options = arguments.parse_args()
+    data: Path = options.data
     asked: dict[str, list[str]] = {}
     items: list[tuple[str, str, str]] = []
     for file, name in BENCHMARKS.items():
@@ -136,11 +178,13 @@ def main() -> None:
     hand_written = rows(HAND_WRITTEN)
     items += [("by-hand", str(number), str(row["item"])) for number, row in enumerate(hand_written)]
     texts = [text for group in asked.values() for text in group] + [str(row["item"]) for row in hand_written]
-    methods = methods_for(items, texts)
+    methods = methods_by_meaning(items, options.embeddings) if options.embeddings else methods_for(items, texts)
     for method in methods.values():
         method(["warm up"])
 
-    for name, group in asked.items():
+    for name, everything in asked.items():
+        chosen = random.Random(name)  # noqa: S311 - seeded on purpose
+        group = chosen.sample(everything, min(options.sample or len(everything), len(everything)))
         lines = ((kind, [share(flag(planted(group, kind))) for flag in methods.values()]) for kind in KINDS)
         table(f"{name}: % of {len(group)} items found", list(methods), lines)
     by_hand = {key: [str(row[key]) for row in hand_written] for key in ("paraphrase", "variant")}
@@ -168,7 +212,7 @@ def main() -> None:
         removed.append((f"{source} ({len(prompts):,})", cells))
     removed.append(("rows/s", [f"{n_rows / seconds:,.0f}" for seconds in speeds.values()]))
     table("rows removed that are not copies of MATH-500", list(methods), removed)
-    print(f"\n(rapidfuzz {fuzz.__name__}; similarities on all cores, the others on one)")
+    print("\n(similarities and vectors on all cores, the others on one)")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ SHEEP = (
     "A farmer has twelve sheep and sells 5 of them on a sunny Tuesday. How many sheep does the farmer have left now?"
 )
 ANGLE = r"Compute $\sin 60^\circ$."
+ROOT = r"Simplify the following:$$\frac{3}{\sqrt{27}}$$"
 LETTERS = "Determine the number of ways to arrange the letters of the word OTTER."
 VASES = (
     "Ines paints 34 vases in 6 days. In the week after that she paints 19 more vases than in those 6 days, "
@@ -30,7 +31,7 @@ TREES = (
     "Write a function that takes the heights of trees along a road and returns how many of them can be seen from its "
     "beginning, where a tree hides all the trees behind it that are not taller than itself."
 )
-BENCHMARK = {"sheep": SHEEP, "angle": ANGLE, "letters": LETTERS, "vases": VASES, "trees": TREES}
+BENCHMARK = {"sheep": SHEEP, "angle": ANGLE, "root": ROOT, "letters": LETTERS, "vases": VASES, "trees": TREES}
 
 
 def index_of(items: dict[str, str]) -> BenchmarkIndex:
@@ -71,6 +72,8 @@ def item_in(prompt: str, **rules: object) -> str | None:
         ("Find sin 60°", "angle"),
         (r"Please compute $\sin 60^\circ$ now", "angle"),
         (" ".join(["We talk about angles."] * 30) + f"\n{ANGLE}\nThink.", "angle"),
+        (f"**Problem.** {ANGLE}\nA. 12\nB. 15\nC. 30", "angle"),
+        (r"**Problem.** Simplify the following:\[\tfrac{3}{√27}\] Answer with one number, and explain why.", "root"),
         (r"Compute $\sin 60^\circ + \cos 60^\circ$ and then find the area of the triangle it describes", None),
         ("Determine the number of ways to arrange the letters of the word OTTER.", "letters"),
         ("Determine the number of ways to arrange the letters of the word STOAT.", None),

@@ -38,7 +38,7 @@ FEW: Final = 16  # words; in a shorter item one word makes another question ("th
 # Digits that paraphrases say otherwise ("a pair", "no", "square") and that most problems have: they tell nothing apart.
 TELL_NOTHING: Final = frozenset("012")
 SHOWN_WORDS: Final = 40
-_SENTENCE_END: Final = re.compile(r"[.?!:](?=\s|$|[A-Z])|\n")
+_SENTENCE_END: Final = re.compile(r"[.?!:][*_\"')\]$]*(?=\s|$|[A-Z\\])|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,20 @@ def _holds_short(prompt: Prompt, item: ItemText, containment: float) -> bool:
     if containment < 1:
         return False
     mostly = len(prompt.words) <= AROUND_SHORT * len(item.words) and prompt.numbers == item.numbers
-    return mostly or item.words in prompt.sentences
+    return mostly or _stands_in(prompt.sentences, item.words)
+
+
+def _stands_in(sentences: Sequence[list[str]], words: list[str]) -> bool:
+    """Whether the words are some sentences in a row."""
+    for start in range(len(sentences)):
+        joined: list[str] = []
+        for sentence in sentences[start:]:
+            joined += sentence
+            if len(joined) >= len(words):
+                break
+        if joined == words:
+            return True
+    return False
 
 
 def _holds_what_tells(prompt: Prompt, item: ItemText, rules: Rules) -> bool:
