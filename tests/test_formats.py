@@ -91,6 +91,19 @@ def test_an_array_takes_constant_memory() -> None:
     assert (n_rows, peak < 12 * formats.CHUNK) == (60_000, True)
 
 
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_compressed_rows_take_constant_memory(pack: Any) -> None:
+    """300 MB of rows that repeat, and so compress ten thousandfold, are never decompressed at once."""
+    row = json.dumps({"query": "x" * 10_000}).encode()
+    packed = io.BufferedReader(io.BytesIO(pack((row + b"\n") * 30_000)))  # type: ignore[arg-type]
+    name = "f.jsonl.gz" if pack is gzip.compress else "f.jsonl.zst"
+    tracemalloc.start()
+    n_rows = sum(1 for found in raw_rows(name, packed, "s") if found == row)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (n_rows, peak < 150e6) == (30_000, True), f"{peak / 1e6:.0f} MB"
+
+
 @pytest.mark.parametrize("kind", [".jsonl", ".json"])
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 def test_compressed_files(kind: str, pack: Any) -> None:

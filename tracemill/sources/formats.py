@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20  # bytes
 ZSTD_MAX_WINDOW = 1 << 31  # The reference dataset's files need it; libzstd refuses more than 2^27 unless told.
+PIECE = 1 << 12  # Compressed bytes at once: what they decompress to is held, thousands of times as much if rows repeat.
 PARQUET_BATCH = 100  # Rows. Those of CodeContests hold megabytes of tests each.
 _ARROW_END: Final = b"\xff\xff\xff\xff\0\0\0\0"  # pyarrow takes a stream without it for one that is over.
 DAMAGED: Final = (OSError, ValueError, EOFError, csv.Error, zstandard.ZstdError)  # What reading bad bytes raises.
@@ -244,7 +245,7 @@ class _ZstdFile(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while not self._ready:
-            compressed = self._compressed or self._source.read(CHUNK)
+            compressed = self._compressed or self._source.read(PIECE)
             if not compressed:
                 if self._frame is not None:
                     raise ValueError("the zstd stream is truncated")
