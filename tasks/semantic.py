@@ -28,7 +28,7 @@ class MergeBatch(Section):
     priority: tuple[str, ...]
 
 
-@stage("merge_meanings", version=1)
+@stage("merge_meanings", version=2)
 def merge_batch(work: Work) -> Produced:
     """One clustering over all that MinHash left of a batch and what earlier batches kept."""
     batch = _shards(work, "signatures")

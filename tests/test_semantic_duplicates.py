@@ -144,6 +144,17 @@ def test_published_rows_stay_and_are_not_embedded_again() -> None:
     assert embedder.seen == [turned]
 
 
+def test_copies_under_one_id_keep_their_evidence() -> None:
+    """Copies of one question in two sources and in a later batch go as the same text, whatever else was merged."""
+    row, copy = problem(LONG), problem(LONG, source="b")
+    first = embedded([[row], [copy]])
+    decided = merge_meanings(first, [], SETTINGS, PRIORITY)
+    earlier = [Embedded(shard.signatures, shard.embeddings, table) for shard, table in zip(first, decided, strict=True)]
+    found = merged(embedded([[copy]], earlier), earlier)[row.id]
+    assert (found["reason"], found["kept"], found["method"]) == ("exact_duplicate", row.id, "same text")
+    assert (found["score"], found["linked_to"], found["model"]) == (1, None, None)
+
+
 WORDS = ["red", "green", "blue", "white", "black", "pink", "grey", "brown", "gold", "lime", "teal", "plum"]
 TEXTS = st.lists(st.lists(st.sampled_from(WORDS), min_size=7, max_size=9, unique=True).map(" ".join), max_size=14)
 

@@ -97,7 +97,8 @@ def merge_meanings(
     gone, stays = representatives(found.roots, rows.labels, rows.n_earlier, priority)
     stays = nearest_of(found.roots, rows.n_earlier, gone, stays, lambda one, others: cosines(rows.vectors, one, others))
     table = _decisions(rows, found.neighbours, gone, stays, settings)
-    moved = pa.concat_tables([table, *(shard.decisions.select(MERGED.names) for shard in earlier)])
+    before = (shard.decisions.filter(pc.field("reason") == REASON) for shard in earlier)
+    moved = pa.concat_tables([table, *(decided.select(MERGED.names) for decided in before)])
     by_words = _repointed(pa.concat_tables([shard.decisions for shard in batch]), moved, settings)
     ends = np.cumsum([0, *(shard.decisions.num_rows for shard in batch)])
     return [
