@@ -19,10 +19,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.command_line import dataset_command
 from flows.cost_gate import pass_cost_gate
-from flows.decontamination import benchmarks_of, contamination_of, decontamination
+from flows.decontamination import Benchmarks, benchmarks_of, contamination_of, decontamination
 from flows.run_context import RunContext
 from flows.semantic_duplicates import merge_duplicates
-from flows.shard_dag import ShardHistory, curate_chain, distill_chain, labellings, prepare_chain
+from flows.shard_dag import ShardHistory, Stages, curate_chain, distill_chain, labellings, prepare_chain
 from flows.source_shards import read_sources, shard_labels
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
 from tasks.label import measure_plan
@@ -89,24 +89,9 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     out = out or f"runs/{recipe.name}"
     context.prepare(out)
     benchmarks = benchmarks_of(context)
-    counting = measure_plan(recipe.label, recipe.data_dir)
-    labelling = labellings(recipe, counting, context.ledger)
+    labelling = labellings(recipe, measure_plan(recipe.label, recipe.data_dir), context.ledger)
     collection = read_sources(context)
-    curated = curate(context, collection)
-    decisions = by_words = cluster_duplicates(context, collection, curated)
-    if recipe.deduplicate.semantic is not None:
-        decisions = merge_duplicates(context, recipe.deduplicate.semantic, collection, curated, by_words)
-    comparisons = {
-        label: decontamination(context, benchmarks, history, by_words[label]) for label, history in curated.items()
-    }
-    prepared = context.phase(
-        "prepare",
-        labelling[-1][0].name,
-        [
-            (label, prepare_chain(history, decisions[label], comparisons[label], labelling))
-            for label, history in curated.items()
-        ],
-    )
+    prepared = prepare(context, collection, benchmarks, labelling)
     over = choose_problems(context, prepared)
     pass_cost_gate(context, prepared, over)
     cuts = choose_cuts(context, collection, prepared)
@@ -123,6 +108,28 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     manifest = publish(context, list(distilled.values()), cuts, contamination, out)
     save_collection(context.store, recipe.name, collection)
     return Built(out, manifest, context.n_cached, context.n_executed)
+
+
+def prepare(
+    context: RunContext, collection: Collection, benchmarks: Benchmarks, labelling: Stages
+) -> dict[str, ShardHistory]:
+    """Everything before generation: problems that are clean, nobody's duplicate, in no benchmark, and wanted."""
+    recipe = context.recipe
+    curated = curate(context, collection)
+    decisions = by_words = cluster_duplicates(context, collection, curated)
+    if recipe.deduplicate.semantic is not None:
+        decisions = merge_duplicates(context, recipe.deduplicate.semantic, collection, curated, by_words)
+    comparisons = {
+        label: decontamination(context, benchmarks, history, by_words[label]) for label, history in curated.items()
+    }
+    return context.phase(
+        "prepare",
+        labelling[-1][0].name,
+        [
+            (label, prepare_chain(history, decisions[label], comparisons[label], labelling))
+            for label, history in curated.items()
+        ],
+    )
 
 
 def curate(context: RunContext, collection: Collection) -> dict[str, ShardHistory]:
