@@ -89,7 +89,8 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     out = out or f"runs/{recipe.name}"
     context.prepare(out)
     benchmarks = benchmarks_of(context)
-    labelling = labellings(recipe, measure_plan(recipe.label, recipe.data_dir), context.ledger)
+    counting = measure_plan(recipe.label, recipe.data_dir)
+    labelling = labellings(recipe, counting, context.ledger)
     collection = read_sources(context)
     prepared = prepare(context, collection, benchmarks, labelling)
     over = choose_problems(context, prepared)
