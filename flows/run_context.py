@@ -147,14 +147,23 @@ def _blocks(chains: Sequence[tuple[str, Chain[Result]]], size: int) -> Iterator[
 
 
 def failed(phase: str, failures: Sequence[Failure], n_shards: int) -> ShardsFailedError:
-    """The error of a phase: each kind of failure once, with the shards that it hit."""
-    by_error: dict[str, list[str]] = {}
+    """The error of a phase: each kind of failure once, with how many shards it hit and the first task of them."""
+    by_cause: dict[str, list[Failure]] = {}
     for failure in failures:
-        by_error.setdefault(f"{failure.stage}: {failure.error}", []).append(failure.label)
+        by_cause.setdefault(f"{failure.stage}: {_cause(failure.error)}", []).append(failure)
     found = "".join(
-        f"\n  {len(labels)} shard(s), first {labels[0]}: {error}" for error, labels in list(by_error.items())[:5]
+        f"\n  {len(alike)} shard(s), first {alike[0].label}: {cause}{_task(alike[0].error)}"
+        for cause, alike in list(by_cause.items())[:5]
     )
     return ShardsFailedError(
         f"{phase}: {len(failures)} of {n_shards} shards failed{found}",
         remedy="mend the cause and run again: finished shards and paid generations are kept",
     )
+
+
+def _cause(error: Exception) -> str:
+    return error.cause if isinstance(error, TracemillError) else f"{type(error).__name__}: {error}"
+
+
+def _task(error: Exception) -> str:
+    return f"\n  {error.task}" if isinstance(error, TracemillError) and error.task else ""

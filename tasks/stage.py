@@ -16,6 +16,7 @@ from prefect import Task, task
 from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 
+from tasks.failed_task import FailedTask, explained, without_secrets
 from tracemill.errors import LedgerError, StoreError, TeacherUnavailableError, TracemillError
 from tracemill.manifest import Manifest, Shard, stage_key
 from tracemill.recipe_section import Section
@@ -152,9 +153,14 @@ def stage(name: str, version: str | int, retries: int = RETRIES) -> Callable[[Ca
             section: Section,
             inputs: dict[str, Shard],
             key: str,
-            label: str,  # noqa: ARG001 - for the task run's name
+            label: str,
         ) -> Manifest:
-            return _perform(name, str(version), run, Store(store_url), section, inputs, key)
+            store = Store(store_url)
+            try:
+                return _perform(name, str(version), run, store, section, inputs, key)
+            except Exception as error:
+                failed = _failed_task(name, run, section, inputs, key, label)
+                raise explained(error, failed, store, _next_step(error, retries)) from error
 
         run_task.__doc__, run_task.__qualname__ = run.__doc__, f"{run.__qualname__}_task"
         # No tags: each makes Prefect ask for a concurrency slot, 2 s a task on its SQLite server when that is busy.
@@ -207,6 +213,28 @@ def _perform(
         store.commit(manifest.model_copy(update={"stage": provisional}))
         return manifest
     return store.commit(manifest)
+
+
+def _failed_task(
+    name: str, run: Callable[[Work], Produced], section: Section, inputs: dict[str, Shard], key: str, label: str
+) -> FailedTask:
+    return FailedTask(
+        stage=name,
+        function=f"{run.__module__}:{run.__name__}",
+        key=key,
+        label=label,
+        settings_kind=f"{type(section).__module__}:{type(section).__qualname__}",
+        settings=without_secrets(section),
+        inputs=inputs,
+    )
+
+
+def _next_step(error: Exception, retries: int) -> str:
+    later = "Retry in the UI, or the next run, does this task again and finds what is finished"
+    if retries and isinstance(error, _PASSING):
+        delays = " and ".join(f"{delay:g}" for delay in RETRY_DELAYS_S[:retries])
+        return f"the task is tried {retries + 1} times in all, {delays} s apart; after that, {later}"
+    return f"not tried again by itself, since it would fail the same way; {later}"
 
 
 def _is_passing(_task: Any, _task_run: Any, state: Any) -> bool:

@@ -13,6 +13,7 @@
     ├── TeacherError             of the teacher, or of a model that judges
     │   ├── TeacherUnavailableError    nothing answers, or not in time: try again later
     │   └── TeacherMisconfiguredError  it answers, but not as the recipe needs it
+    ├── StageBrokeOffError       a stage raised what nobody had foreseen: a bug
     ├── CostNotApprovedError     nobody agreed to what generation would cost; nothing more was paid for
     └── VerifierError            no verdict can be given, and not because of the answer
         └── UnknownKindError     a category, test kind or constraint that no verifier knows
@@ -31,10 +32,11 @@ class TracemillError(Exception):
         got: the offending value or state, as text.
         expected: what would have been right.
         remedy: what the reader can do now.
+        task: of the run that it was raised in: its shard and row, how to run it alone, whether it is tried again.
     """
 
-    def __init__(self, what: str, *, got: str = "", expected: str = "", remedy: str = "") -> None:
-        self.what, self.got, self.expected, self.remedy = what, got, expected, remedy
+    def __init__(self, what: str, *, got: str = "", expected: str = "", remedy: str = "", task: str = "") -> None:
+        self.what, self.got, self.expected, self.remedy, self.task = what, got, expected, remedy, task
         parts = [what]
         if got:
             parts.append(f"got: {got}")
@@ -42,15 +44,20 @@ class TracemillError(Exception):
             parts.append(f"expected: {expected}")
         if remedy:
             parts.append(f"remedy: {remedy}")
-        super().__init__("\n  ".join(parts))
+        self.cause = "\n  ".join(parts)
+        super().__init__(f"{self.cause}\n  {task}" if task else self.cause)
+
+    def in_task(self, task: str) -> TracemillError:
+        """The same error, which now says what task it was raised in; ``cause`` is its text without that."""
+        return _rebuild(type(self), self.what, self.got, self.expected, self.remedy, task)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keeps the keyword fields across process boundaries (exceptions pickle by position otherwise)."""
-        return _rebuild, (type(self), self.what, self.got, self.expected, self.remedy)
+        return _rebuild, (type(self), self.what, self.got, self.expected, self.remedy, self.task)
 
 
-def _rebuild(kind: type[TracemillError], what: str, got: str, expected: str, remedy: str) -> TracemillError:
-    return kind(what, got=got, expected=expected, remedy=remedy)
+def _rebuild(kind: type[TracemillError], what: str, got: str, expected: str, remedy: str, task: str) -> TracemillError:
+    return kind(what, got=got, expected=expected, remedy=remedy, task=task)
 
 
 class RecipeError(TracemillError):
@@ -91,6 +98,10 @@ class TeacherUnavailableError(TeacherError):
 
 class TeacherMisconfiguredError(TeacherError):
     """A server answers but does not serve the model, or refuses the protocol."""
+
+
+class StageBrokeOffError(TracemillError):
+    """A stage raised an error that is none of these: a bug in tracemill, which a row has brought out."""
 
 
 class CostNotApprovedError(TracemillError):
