@@ -1,4 +1,4 @@
-"""Commands about recipes and finished runs: ``why ID``, ``pin RECIPE``, ``sources``."""
+"""Commands about recipes and finished runs: ``why ID``, ``report DIR``, ``diff A B``, ``pin RECIPE``, ``sources``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 
 from tracemill.errors import TracemillError
 from tracemill.pin_recipe import pin, render
+from tracemill.run_diff import diff
+from tracemill.run_diff_text import render as render_diff
+from tracemill.run_report import page, told
 from tracemill.sources.listing import listing
 from tracemill.why import story
 
@@ -18,6 +21,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tracemill", description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     _add_why(commands.add_parser("why", help="everything that happened to one row"))
+    _add_report(commands.add_parser("report", help="the funnel and the yields of a finished run"))
+    _add_diff(commands.add_parser("diff", help="what changed between two runs: rows added, removed, changed, and why"))
     _add_pin(commands.add_parser("pin", help="fix the Hub datasets of a recipe to their present commits"))
     _add_sources(commands.add_parser("sources", help="the data sets that a recipe can name by one word"))
     arguments = parser.parse_args()
@@ -38,6 +43,32 @@ def _add_why(parser: argparse.ArgumentParser) -> None:
 def _why(arguments: argparse.Namespace) -> int:
     for record in story(_run_of(arguments.run), arguments.id):
         print(json.dumps(record, indent=2, ensure_ascii=False))
+    return 0
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="DIR", nargs="?", help="the run's directory (default: the newest below runs/)")
+    parser.add_argument("--html", action="store_true", help="only say where its page with the plots is")
+    parser.set_defaults(run_command=_report)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    run = _run_of(arguments.run)
+    print(page(run) if arguments.html else told(run))
+    return 0
+
+
+def _add_diff(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("a", metavar="A", type=Path, help="directory of the earlier run")
+    parser.add_argument("b", metavar="B", type=Path, help="directory of the later run")
+    parser.add_argument("--examples", metavar="N", type=int, default=5, help="rows of each kind to show (default: 5)")
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.set_defaults(run_command=_diff)
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    found = diff(arguments.a, arguments.b, arguments.examples)
+    print(json.dumps(found.as_json(), indent=1, ensure_ascii=False) if arguments.json else render_diff(found))
     return 0
 
 
