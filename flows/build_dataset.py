@@ -20,6 +20,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.command_line import dataset_command
 from flows.cost_gate import pass_cost_gate
 from flows.decontamination import Benchmarks, benchmarks_of, contamination_of, decontamination
+from flows.frequent_strings import distill_and_select
 from flows.run_context import RunContext
 from flows.semantic_duplicates import merge_duplicates
 from flows.shard_dag import ShardHistory, Stages, curate_chain, distill_chain, labellings, prepare_chain
@@ -96,14 +97,11 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     over = choose_problems(context, prepared)
     pass_cost_gate(context, prepared, over)
     cuts = choose_cuts(context, collection, prepared)
-    distilled = context.phase(
-        "distill",
-        "select",
-        [
-            (label, distill_chain(history, over.get(label), cuts, counting, context.ledger, recipe))
-            for label, history in prepared.items()
-        ],
-    )
+    chains = {
+        label: distill_chain(history, over.get(label), cuts, context.ledger, recipe)
+        for label, history in prepared.items()
+    }
+    distilled = distill_and_select(context, collection, chains, counting)
     warn_of_unjudged(context, list(distilled.values()))
     contamination = contamination_of(benchmarks, list(prepared.values()))
     manifest = publish(context, list(distilled.values()), cuts, contamination, out)

@@ -4,14 +4,14 @@
 
     curate:   collect -> clean -> sign
     prepare:  drop duplicates -> decontaminate -> label -> [label by model]* -> [downsample]
-    distill:  [over the limit?] -> reuse -> VERIFY -> (distill -> VERIFY)* -> quality -> select
+    distill:  [over the limit?] -> reuse -> VERIFY -> (distill -> VERIFY)*        then see flows/filter_dag.py
     VERIFY:   verify -> [reward] -> [rubric] -> [judge]      models only where the recipe names them
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flows.shard_chains import Chain, Step
 from tasks.clean import clean_shard
@@ -22,9 +22,7 @@ from tasks.curate import (
     sign_shard,
 )
 from tasks.distill import DistillRound, Reuse, distill_shard, reuse_traces_shard
-from tasks.judge import select_shard
 from tasks.label import LabelRound, Measure, downsample_shard, label_by_model_shard, label_shard
-from tasks.quality import QualityPlan, quality_shard
 from tasks.score import ScoreRound, reward_shard, rubric_shard
 from tasks.second_look import JudgeRound, judge_shard
 from tasks.stage import NoSettings, Stage
@@ -103,9 +101,9 @@ def labellings(recipe: Recipe, measure: Measure, ledger: str) -> Stages:
 
 
 def distill_chain(
-    history: ShardHistory, over: Shard | None, cuts: Mapping[str, Cut], counting: Measure, ledger: str, recipe: Recipe
-) -> Chain[ShardHistory]:
-    """Problems to samples: reuse before generate, resample until one passes or the rounds are spent."""
+    history: ShardHistory, over: Shard | None, cuts: Mapping[str, Cut], ledger: str, recipe: Recipe
+) -> Chain[Distilled]:
+    """Problems to verified responses: reuse before generate, resample until one passes or the rounds are spent."""
     if over is not None:
         inputs = {"problems": history.current, "over": over}
         history = history.then((yield Step(apply_limit_shard, recipe.distill, inputs)))
@@ -128,13 +126,7 @@ def distill_chain(
         rounds = yield from rounds.judge(asked)
         if asked.rows_in == 0:
             break
-    rules = QualityPlan(rules=recipe.quality, counting=counting)
-    checked = yield Step(quality_shard, rules, {"problems": problems} | rounds.inputs("responses"))
-    inputs = {"problems": problems, "measures": checked.outputs["measures"], "faults-000": checked.outputs["faults"]}
-    for name in ("responses", "verdicts", "unasked"):
-        inputs |= rounds.inputs(name)
-    selected = yield Step(select_shard, recipe.select, inputs)
-    return replace(history, manifests=(*history.manifests, *rounds.manifests, checked)).then(selected)
+    return Distilled(history, rounds)
 
 
 def verifications(recipe: Recipe, cuts: Mapping[str, Cut], ledger: str) -> Stages:
@@ -181,3 +173,10 @@ class Rounds:
         """The rounds' tables of one name, as numbered inputs."""
         tables = [manifest.outputs[name] for manifest in self.manifests if name in manifest.outputs]
         return {f"{name}-{number:03d}": table for number, table in enumerate(tables)}
+
+
+class Distilled(NamedTuple):
+    """One shard's problems, and all responses to them with their verdicts."""
+
+    history: ShardHistory
+    rounds: Rounds

@@ -23,11 +23,12 @@ def select_shard(work: Work) -> Produced:
     responses = work.all_rows(Response, "responses")
     verdicts = settled_by_response(work.all_rows(Verdict, "verdicts"))
     faults = _faults(work)
-    samples, dropped = select(problems, responses, verdicts, faults, _unasked(work), work.section)
+    perplexities = _perplexities(work)
+    samples, dropped = select(problems, responses, verdicts, faults, _unasked(work), work.section, perplexities)
     judged = Judged(responses, verdicts, faults, frozenset(sample.response_id for sample in samples))
     measures = {row["response_id"]: row for row in work.table("measures").to_pylist()}
     produced = split(len(problems), samples, Sample, dropped)
-    beside = {"traces": traces(judged, measures), **_optional(problems, judged, work.section)}
+    beside = {"traces": traces(judged, measures, perplexities), **_optional(problems, judged, work.section)}
     return dataclasses.replace(produced, outputs={**produced.outputs, **beside})
 
 
@@ -38,6 +39,13 @@ def _faults(work: Work) -> dict[str, Fault]:
         for row in work.table(name).to_pylist():
             found.setdefault(row["response_id"], Fault(row["reason"], json.loads(row["evidence"])))
     return found
+
+
+def _perplexities(work: Work) -> dict[str, float]:
+    if "perplexities" not in work.inputs:
+        return {}
+    rows = work.table("perplexities").to_pylist()
+    return {row["response_id"]: row["perplexity"] for row in rows if row["perplexity"] is not None}
 
 
 def _unasked(work: Work) -> dict[str, Unasked]:

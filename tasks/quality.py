@@ -13,9 +13,10 @@ from tasks.stage import Produced, Work, stage
 from tracemill.quality import FAULTS, Examined, Fault, fault_of, fault_record
 from tracemill.recipe_quality import Quality
 from tracemill.recipe_section import Section
-from tracemill.schema import Response, table_of
+from tracemill.schema import Outcome, Response, Verdict, table_of
 from tracemill.token_length import count_tokens
 from tracemill.trace_measures import TraceMeasures, measure_responses
+from tracemill.verdicts import settled_by_response
 
 
 class QualityPlan(Section):
@@ -51,6 +52,23 @@ def filtered(n_responses: int, faulty: Sequence[tuple[Response, Fault]], **outpu
     table = pa.Table.from_pylist([fault_record(response, fault) for response, fault in faulty], schema=FAULTS)
     counts = Counter(f"quality/{fault.reason}" for _, fault in faulty)
     return Produced({"faults": table, **outputs}, n_responses, n_responses - len(faulty), dict(counts))
+
+
+def fit_responses(work: Work, number: str = "") -> list[Response]:
+    """The correct responses in which no filter has found a fault so far: what a model is asked about.
+
+    ``number`` is that of a shard, where the inputs of several are there: ``responses-00007-000``.
+    """
+    where = f"-{number}" if number else ""
+    verdicts = settled_by_response(work.all_rows(Verdict, f"verdicts{where}"))
+    faulty = {
+        name for table in work.numbered(f"faults{where}") for name in work.table(table)["response_id"].to_pylist()
+    }
+    return [
+        response
+        for response in work.all_rows(Response, f"responses{where}")
+        if verdicts[response.id].outcome == Outcome.CORRECT and response.id not in faulty
+    ]
 
 
 def _prompts(work: Work) -> dict[str, str]:

@@ -127,3 +127,28 @@ def test_outputs_that_are_not_wanted_any_more_go(pair_run: SmallRun) -> None:
     pair_run.sections["select"] = {}
     pair_run.build()
     assert not list(pair_run.out.glob("preferences/*.parquet"))
+
+
+def test_frequent_strings_are_dropped_and_published_rows_stay(run: SmallRun, teacher: ChatServer) -> None:
+    """What all responses say is dropped over all shards; a row that was published before it became frequent stays."""
+    run.rows = [question(n) for n in range(12)]
+    before = funnel(run.build())
+    run.sections["frequent_strings"] = {"tokens": 6, "times": before["published/rows"]}
+    same = run.build()
+    assert funnel(same) == before
+    old = {row["response_id"] for row in table(run.out, "dataset").to_pylist()}
+    run.rows += [question(n) for n in range(20, 32)]
+    grown = funnel(run.build())
+    rows = table(run.out, "dataset").to_pylist()
+    new = {row["response_id"] for row in rows}
+    assert old <= new
+    assert grown["quality/frequent_string"] > 0
+    assert {row["origin"] for row in rows if row["response_id"] not in old} == set()
+    dropped = [row for row in table(run.out, "dropped").to_pylist() if row["reason"] == "frequent_string"]
+    evidence = json.loads(dropped[0]["evidence"])
+    assert evidence["times"] > before["published/rows"]
+    assert "answer is" in evidence["text"]
+    asked = teacher.received
+    run.sections["collect"] = {"shard_rows": 5}
+    assert run.build().n_executed > 0
+    assert teacher.received == asked

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,12 @@ from samples import problem, response
 from tracemill.errors import TeacherMisconfiguredError
 from tracemill.labels import labels_request, reading
 from tracemill.ledger import Completion, Ledger
+from tracemill.logprob_dialect import LogprobDialect
+from tracemill.perplexity import perplexity_fault, perplexity_of, perplexity_request
 from tracemill.recipe_decontaminate import SameQuestion
 from tracemill.recipe_judge import Judge, Reward, Rubric
 from tracemill.recipe_label import MODEL_LABELS, Labeller
+from tracemill.recipe_perplexity import Perplexity
 from tracemill.recipe_server import ModelServer
 from tracemill.same_question import same_question_request, word_of
 from tracemill.teacher import ChatTeacher, Refusal, Request
@@ -182,3 +187,53 @@ def test_outputs_that_the_recipe_does_not_name_end_the_run(scores: str, tmp_path
     scorer = RewardScorer(settings)
     with pytest.raises(TeacherMisconfiguredError, match=r"(?s)reward\.attributes.*runner pooling"):
         answers([scorer.request(PROBLEMS[0], RESPONSES[0])], settings, tmp_path, scorer.dialect)
+
+
+def prompt_logprobs(base_url: str, text: str) -> list[float]:
+    """Straight from the server: the log probability of each token of a text but the first."""
+    body = {"model": "m", "prompt": text, "prompt_logprobs": 5, "max_tokens": 1, "temperature": 0, "logprobs": 0}
+    request = urllib.request.Request(  # noqa: S310 - loopback
+        f"{base_url}/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as reply:  # noqa: S310
+        choice = json.load(reply)["choices"][0]
+    tokens = choice["prompt_token_ids"] if choice.get("prompt_token_ids") else None
+    entries = choice["prompt_logprobs"]
+    if tokens is None:
+        with urllib.request.urlopen(  # noqa: S310
+            urllib.request.Request(  # noqa: S310
+                f"{base_url.removesuffix('/v1')}/tokenize",
+                json.dumps({"model": "m", "prompt": text}).encode(),
+                {"Content-Type": "application/json"},
+            ),
+            timeout=60,
+        ) as reply:
+            tokens = json.load(reply)["tokens"]
+    assert entries[0] is None
+    return [entry[str(token)]["logprob"] for token, entry in zip(tokens[1:], entries[1:], strict=True)]
+
+
+def test_perplexity_is_that_of_the_servers_own_numbers(chat: str, tmp_path: Path) -> None:
+    """It is e to the mean negative log probability of the tokens but the first, asked for by token; paid for once."""
+    settings = Perplexity(model="m", base_urls=(chat,))
+    dialect = LogprobDialect(settings)
+    asked = [perplexity_request(p, r, settings) for p, r in zip(PROBLEMS, RESPONSES, strict=True)]
+    found = answers(asked, settings, tmp_path, dialect)
+    for request, answer in zip(asked[:4], found, strict=False):
+        expected = prompt_logprobs(chat, request.messages[0]["content"])
+        perplexity = perplexity_of(answer)
+        assert perplexity == pytest.approx(math.exp(-sum(expected) / len(expected)), rel=1e-5)
+        assert isinstance(answer, Completion)
+        assert json.loads(answer.content)["n_tokens"] == len(expected) == answer.prompt_tokens - 1  # type: ignore[operator]
+    assert answers(asked, Perplexity(model="m", base_urls=("http://127.0.0.1:9/v1",)), tmp_path, dialect) == found
+
+
+def test_a_text_beyond_the_context_has_no_perplexity(chat: str, tmp_path: Path) -> None:
+    """It is refused for good, and dropped in the server's words."""
+    settings = Perplexity(model="m", base_urls=(chat,))
+    long = response(PROBLEMS[0], "long", answer="word " * 20_000)
+    refused = answers([perplexity_request(PROBLEMS[0], long, settings)], settings, tmp_path, LogprobDialect(settings))
+    fault = perplexity_fault(refused[0], settings)
+    assert fault is not None
+    assert fault.reason == "no_perplexity"
+    assert "maximum context length" in fault.evidence["message"]

@@ -6,11 +6,14 @@ import json
 from typing import Any
 
 import pytest
+import zstandard
+from conftest import ROOT
 from samples import problem, response
 
-from tracemill.prompts import FAULTS
+from tracemill.prompts import FAULTS, split_think
 from tracemill.quality import Examined, fault_of, published_turn
 from tracemill.recipe_quality import Quality
+from tracemill.safety import rule_fault
 from tracemill.trace_measures import measure_responses
 from tracemill.trace_phrases import leak_in, refusal_in
 
@@ -187,3 +190,16 @@ def test_limits_that_nothing_can_pass_are_refused(limits: dict[str, int]) -> Non
     """A recipe whose limits exclude everything is wrong."""
     with pytest.raises(ValueError, match=r"min"):
         Quality.model_validate({"length": {"think_words": limits}})
+
+
+def test_the_demos_traces_are_sound() -> None:
+    """No rule on what a text says fires on any of the demo's traced rows."""
+    raw = zstandard.ZstdDecompressor().stream_reader((ROOT / "demo/sources/traced.jsonl.zst").read_bytes()).read()
+    lines = [line for line in raw.splitlines() if line.endswith(b"}")]  # some are broken on purpose
+    rows = [row["messages"] for row in map(json.loads, lines) if len(row.get("messages") or []) > 1]
+    assert len(rows) > 20
+    for user, *_, assistant in rows:
+        text = assistant["content"]
+        assert leak_in(text, user["content"]) is None
+        assert refusal_in(split_think(text).answer) is None
+        assert rule_fault(response(problem(user["content"]), "r", think=text)) is None

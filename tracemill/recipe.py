@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from tracemill.recipe_clean import Clean
 from tracemill.recipe_decontaminate import Decontaminate
 from tracemill.recipe_distill import Distill, Teacher
 from tracemill.recipe_duplicates import Deduplicate
+from tracemill.recipe_frequent_strings import FrequentStrings
 from tracemill.recipe_judge import Judge, Reward, Rubric
 from tracemill.recipe_label import Label
+from tracemill.recipe_perplexity import Perplexity
 from tracemill.recipe_quality import Quality
+from tracemill.recipe_safety import Safety
 from tracemill.recipe_section import Name, Positive, Seconds, Section
 from tracemill.recipe_select import Select
 from tracemill.recipe_source import Source
@@ -74,6 +77,9 @@ class Recipe(Section):
     rubric: Rubric | None = None
     judge: Judge | None = None
     quality: Quality = Quality()
+    perplexity: Perplexity | None = None
+    safety: Safety | None = None
+    frequent_strings: FrequentStrings | None = None
     select: Select = Select()
     export: Export = Export()
     run: Run = Run()
@@ -82,6 +88,12 @@ class Recipe(Section):
     def reused(self) -> tuple[str, ...]:
         """Models whose traces are reused; none where the recipe says so."""
         return self.distill.reuse_models if self.distill.reuse_traces else ()
+
+    @model_validator(mode="after")
+    def _measured_perplexity(self) -> Recipe:
+        if self.select.prefer == "lowest_perplexity" and self.perplexity is None:
+            raise ValueError("select.prefer: lowest_perplexity needs section perplexity, which names a model")
+        return self
 
     @field_validator("sources")
     @classmethod

@@ -13,7 +13,7 @@ from tracemill.recipe_section import Section
 class Select(Section):
     """Which of a problem's passing responses is published."""
 
-    prefer: Literal["first", "shortest", "longest"] = Field(
+    prefer: Literal["first", "shortest", "longest", "lowest_perplexity"] = Field(
         default="first", description="first: in the order of sampling, traces that came along before; ties by content."
     )
     pass_rate: PassRate = Field(default=PassRate(), description="Difficulty by the teacher's own samples.")

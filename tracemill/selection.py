@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -123,6 +124,7 @@ def select(
     faults: Mapping[str, Fault],
     unasked: Mapping[str, Unasked],
     rules: Select,
+    perplexities: Mapping[str, float] | None = None,
 ) -> tuple[list[Sample], list[Dropped]]:
     """Chooses among the correct responses without a fault; every other problem is dropped where it was lost.
 
@@ -133,6 +135,7 @@ def select(
         faults: by response id, from the quality filters.
         unasked: by problem id, why the teacher was not asked or did not answer.
         rules: which passing response is preferred.
+        perplexities: by response id, where they were measured.
     """
     answered: dict[str, list[Response]] = defaultdict(list)
     for response in responses:
@@ -145,15 +148,18 @@ def select(
         passing = [r for r in correct if r.id not in faults]
         if passing:
             found = measured(given, verdicts, rules.pass_rate)
-            samples.append(_sample(problem, _preferred(passing, rules), given, verdicts, found))
+            samples.append(_sample(problem, _preferred(passing, rules, perplexities or {}), given, verdicts, found))
         else:
             dropped.append(_lost(problem, given, correct, verdicts, faults, unasked))
     return samples, dropped
 
 
-def _preferred(passing: list[Response], rules: Select) -> Response:
+def _preferred(passing: list[Response], rules: Select, perplexities: Mapping[str, float]) -> Response:
+    """By the recipe; equals by what they say, so that neither ids nor the order of answers decide."""
     if rules.prefer == "first":
         return passing[0]
+    if rules.prefer == "lowest_perplexity":
+        return min(passing, key=lambda r: (perplexities.get(r.id, math.inf), content_digest(r), r.id))
     sign = 1 if rules.prefer == "shortest" else -1
     return min(passing, key=lambda r: (sign * (len(r.think or "") + len(r.answer)), content_digest(r), r.id))
 

@@ -25,6 +25,7 @@ _MEASURED: Final = [field for field in TraceMeasures.arrow if field.name not in 
 TRACES: Final = pa.schema(
     [
         *_MEASURED,
+        ("perplexity", pa.float64()),
         ("model", pa.string()),
         ("origin", pa.string()),
         ("sample_index", pa.int32()),
@@ -74,16 +75,18 @@ class Judged(NamedTuple):
         return json_text({"verifier": verdict.verifier, "detail": verdict.detail, **shown})
 
 
-def traces(judged: Judged, measures: Mapping[str, Mapping[str, Any]]) -> pa.Table:
+def traces(judged: Judged, measures: Mapping[str, Mapping[str, Any]], perplexities: Mapping[str, float]) -> pa.Table:
     """One row a response, under ``TRACES``.
 
     Args:
         judged: the responses.
         measures: records of :class:`TraceMeasures` by response id.
+        perplexities: by response id, where they were measured.
     """
     rows = [
         {
             **{field.name: measures[response.id][field.name] for field in _MEASURED},
+            "perplexity": perplexities.get(response.id),
             "model": response.model,
             "origin": response.origin,
             "sample_index": response.sample_index,

@@ -1,0 +1,98 @@
+"""From verified responses to samples: the filters, the strings that all shards share, and who is published.
+
+::
+
+    sample:   DISTILL -> quality -> [perplexity] -> [safety]              where the recipe names them
+              [frequent strings over all shards of the batches so far]    a barrier, only where the recipe asks for it
+    select:   [frequent strings in this shard] -> select
+
+Each filter looks at what the ones before it have left, so that a model is asked about nothing that is dropped anyway.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from flows.shard_chains import Chain, Step
+from flows.shard_dag import Distilled, Rounds, ShardHistory, Stages
+from tasks.frequent_strings import drop_frequent_shard
+from tasks.judge import select_shard
+from tasks.perplexity import PerplexityRound, perplexity_shard
+from tasks.quality import QualityPlan, quality_shard
+from tasks.safety import SafetyRound, safety_shard
+
+if TYPE_CHECKING:
+    from tasks.label import Measure
+    from tasks.stage import Stage
+    from tracemill.manifest import Manifest, Shard
+    from tracemill.recipe import Recipe
+    from tracemill.recipe_section import Section
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """One shard's responses, and what the filters have found in them.
+
+    Attributes:
+        history: of its problems.
+        rounds: of responses and verdicts.
+        filters: manifests of the filters, in order.
+    """
+
+    history: ShardHistory
+    rounds: Rounds
+    filters: tuple[Manifest, ...] = ()
+
+    def then(self, manifest: Manifest) -> Filtered:
+        """With one more filter."""
+        return replace(self, filters=(*self.filters, manifest))
+
+    def inputs(self, *names: str) -> dict[str, Shard]:
+        """Problems, the rounds' tables of these names, and all faults so far."""
+        inputs = {"problems": self.history.current}
+        for name in names:
+            inputs |= self.rounds.inputs(name)
+        return inputs | {f"faults-{i:03d}": found.outputs["faults"] for i, found in enumerate(self.filters)}
+
+    def outputs(self, name: str) -> dict[str, Shard]:
+        """What one of the filters has found beside faults."""
+        tables = [found.outputs[name] for found in self.filters if name in found.outputs]
+        return {name: tables[0]} if tables else {}
+
+
+def filterings(recipe: Recipe, counting: Measure, ledger: str) -> Stages:
+    """The filters of a shard, in order: what costs nothing first."""
+    stages: list[tuple[Stage, Section]] = [(quality_shard, QualityPlan(rules=recipe.quality, counting=counting))]
+    if recipe.perplexity is not None:
+        stages.append((perplexity_shard, PerplexityRound(perplexity=recipe.perplexity, ledger=ledger)))
+    if recipe.safety is not None:
+        stages.append((safety_shard, SafetyRound(safety=recipe.safety, ledger=ledger)))
+    return tuple(stages)
+
+
+def filter_chain(distilled: Chain[Distilled], stages: Stages) -> Chain[Filtered]:
+    """Verified responses to those without a fault."""
+    history, rounds = yield from distilled
+    found = Filtered(history, rounds)
+    for stage, section in stages:
+        found = found.then((yield Step(stage, section, found.inputs("responses", "verdicts"))))
+    return found
+
+
+def sample_chain(filtered: Chain[Filtered], recipe: Recipe) -> Chain[ShardHistory]:
+    """Verified responses to samples, where no shard has to know about the others."""
+    found = yield from filtered
+    return (yield from select_chain(found, recipe))
+
+
+def select_chain(found: Filtered, recipe: Recipe, strings: Shard | None = None) -> Chain[ShardHistory]:
+    """Filtered responses to samples; without those that hold strings which all shards together say too often."""
+    if strings is not None and recipe.frequent_strings is not None:
+        inputs = found.inputs("responses", "verdicts") | {"strings": strings}
+        found = found.then((yield Step(drop_frequent_shard, recipe.frequent_strings, inputs)))
+    inputs = found.inputs("responses", "verdicts", "unasked")
+    inputs |= found.outputs("measures") | found.outputs("perplexities")
+    selected = yield Step(select_shard, recipe.select, inputs)
+    manifests = (*found.history.manifests, *found.rounds.manifests, *found.filters)
+    return replace(found.history, manifests=manifests).then(selected)

@@ -1,0 +1,47 @@
+"""How surprising a model finds the responses that may be published."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from pydantic import Field
+
+from tasks.asking import ask
+from tasks.quality import filtered, fit_responses
+from tasks.stage import Produced, Work, stage
+from tracemill.logprob_dialect import LogprobDialect
+from tracemill.perplexity import PERPLEXITIES, perplexity_fault, perplexity_of, perplexity_request
+from tracemill.recipe_perplexity import Perplexity
+from tracemill.recipe_section import Section
+from tracemill.schema import Problem
+
+
+class PerplexityRound(Section):
+    """What perplexities depend on."""
+
+    perplexity: Perplexity
+    ledger: str = Field(json_schema_extra={"operational": True})
+
+
+@stage("perplexity", version=1)
+def perplexity_shard(work: Work) -> Produced:
+    """Perplexity of every correct response without a fault; rows are those responses."""
+    plan: PerplexityRound = work.section
+    problems = {problem.id: problem for problem in work.rows(Problem, "problems")}
+    responses = fit_responses(work)
+    requests = [perplexity_request(problems[given.problem_id], given, plan.perplexity) for given in responses]
+    answers = ask(requests, plan.perplexity, plan.ledger, LogprobDialect(plan.perplexity))
+    rows = [
+        {
+            "response_id": response.id,
+            "problem_id": response.problem_id,
+            "perplexity": perplexity_of(answer),
+            "n_tokens": getattr(answer, "prompt_tokens", None),
+        }
+        for response, answer in zip(responses, answers, strict=True)
+    ]
+    faulty = [
+        (response, fault)
+        for response, answer in zip(responses, answers, strict=True)
+        if (fault := perplexity_fault(answer, plan.perplexity)) is not None
+    ]
+    return filtered(len(responses), faulty, perplexities=pa.Table.from_pylist(rows, schema=PERPLEXITIES))
