@@ -57,7 +57,7 @@ def read_benchmarks(work: Work) -> Produced:
     return Produced({"items": table}, len(items), len(items), facts={"n_items": n_items})
 
 
-@stage("decontaminate", version=3)
+@stage("decontaminate", version=4)
 def decontaminate_shard(work: Work) -> Produced:
     """Problems that share no item with a benchmark by their text."""
     problems = work.table("problems")

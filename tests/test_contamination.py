@@ -176,6 +176,39 @@ def test_a_copied_item_is_always_found(before: list[str], after: list[str], name
     assert item_in(f"{' '.join(before)}\n{BENCHMARK[name]} {' '.join(after)}") == name
 
 
+PIECES = [
+    r"\frac{1}{2}",
+    "$x^2$",
+    "√3",
+    "²",
+    "½",
+    "twenty",
+    "five",
+    "hundred",
+    "and",
+    "1,000",
+    "-3",
+    "π",
+    "Où",
+    "求和",
+    "ﬁ",
+    "a_b",
+]
+TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=30).map(" ".join)
+
+
+@settings(deadline=None, max_examples=200)
+@given(TEXTS, TEXTS, TEXTS)
+def test_any_text_is_found_in_itself(before: str, item: str, after: str) -> None:
+    """A line that is an item of eight words and more is found, whatever it and its neighbours are written in."""
+    item = " ".join(item.split())
+    assume(len(normal_words(item)) >= 8)
+    index = index_of({"any": item})
+    assert [row.evidence["item"] for row in found(problem(f"{before}\n{item}\n{after}"), index=index).dropped] == [
+        "any"
+    ]
+
+
 @settings(deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from(["sheep", "vases", "trees"]))
 def test_shuffled_words_are_no_copy(shuffler: random.Random, name: str) -> None:

@@ -51,6 +51,8 @@ def test_settings_of_one_question_are_equal(one: str, other: str) -> None:
         ("12,34", "1234"),
         ("21st", "21"),
         ("a < b", "a > b"),
+        ("twenty, five", "25"),
+        ("Problem twenty\nFive friends", "Problem 25 friends"),
     ],
 )
 def test_other_questions_stay_apart(one: str, other: str) -> None:

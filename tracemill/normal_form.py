@@ -95,8 +95,9 @@ _OPERATORS: Final = {"<=": " le ", ">=": " ge ", "!=": " ne ", "...": " ldots "}
 _CJK: Final = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _WORD: Final = re.compile(
     rf"\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+(?:st|nd|rd|th)\b|\d+|[{_CJK}]|[^\W\d_{_CJK}]+"
-    r"|-(?=\s*[\d(\\{])|(?<=[(={$])-|[+=<>]"
+    r"|-(?=\s*[\d(\\{])|(?<=[(={$])-|[+=<>]|[.,;:?!\n]"
 )
+_BREAKS: Final = frozenset(".,;:?!\n")  # a number in words does not go on behind one; no words themselves
 _SIGN_WORDS: Final = frozenset("+-=<>")
 _IDEOGRAPH: Final = re.compile(f"[{_CJK}]")
 _UNITS: Final = (
@@ -157,14 +158,15 @@ def _plain(found: re.Match[str]) -> str:
 def _with_digits(tokens: list[str]) -> list[str]:
     """Numbers in words as digits, thousands without commas."""
     if _NUMBER_WORDS.isdisjoint(tokens):
-        return [_ORDINAL.get(token, token.replace(",", "")) for token in tokens]
+        return [_ORDINAL.get(token, token.replace(",", "")) for token in tokens if token not in _BREAKS]
     found: list[str] = []
     place = 0
     while place < len(tokens):
         token, value, after = tokens[place], None, place + 1
         if token in _NUMBER_WORDS or token[0].isdigit():
             value, after = _number_at(tokens, place)
-        found.append(_ORDINAL.get(token, token.replace(",", "")) if value is None else str(value))
+        if token not in _BREAKS:
+            found.append(_ORDINAL.get(token, token.replace(",", "")) if value is None else str(value))
         place = after
     return found
 
