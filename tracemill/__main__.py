@@ -1,4 +1,4 @@
-"""Commands about recipes and finished runs: ``why ID``, ``report DIR``, ``diff A B``, ``pin RECIPE``, ``sources``."""
+"""Commands on recipes, runs and the ledger: ``why``, ``report``, ``diff``, ``pin``, ``sources``, ``ledger``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tracemill.errors import TracemillError
+from tracemill.ledger_commands import add_commands as add_ledger_commands
 from tracemill.pin_recipe import pin, render
 from tracemill.run_diff import diff
 from tracemill.run_diff_text import render as render_diff
@@ -25,6 +26,7 @@ def main() -> int:
     _add_diff(commands.add_parser("diff", help="what changed between two runs: rows added, removed, changed, and why"))
     _add_pin(commands.add_parser("pin", help="fix the Hub datasets of a recipe to their present commits"))
     _add_sources(commands.add_parser("sources", help="the data sets that a recipe can name by one word"))
+    add_ledger_commands(commands.add_parser("ledger", help="what has been paid for: stats, export, compact"))
     arguments = parser.parse_args()
     try:
         status: int = arguments.run_command(arguments)

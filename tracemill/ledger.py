@@ -6,6 +6,8 @@ reported. Each writer process appends to segment files of its own, so no write e
 
 Not covered: two processes that ask for the same key at the same time both pay; every reader then takes the record
 in the first segment by name (that is, by time of creation), so they agree on one from the next ``refresh`` on.
+
+Segments may be merged meanwhile (``ledger_compaction``): a process that misses one reads the directory anew.
 """
 
 from __future__ import annotations
@@ -17,30 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from tracemill.ledger_index import KeyIndex, Place
+from tracemill.ledger_index import Place
 from tracemill.ledger_record import Completion, checked_key, encode, request_key
-from tracemill.ledger_segment import (
-    ENTRY,
-    SEGMENT_NAME,
-    halves,
-    read_completions,
-    read_index,
-    scan,
-    unreadable,
-    unwritable,
-    write_index,
-)
+from tracemill.ledger_segment import SegmentGoneError, halves, read_completions, unreadable, unwritable
+from tracemill.ledger_view import View, read_anew
 from tracemill.ledger_writer import SegmentWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["Completion", "Ledger", "LedgerStats", "request_key", "shared_ledger"]
-
-# An index file is written on opening when this much had to be scanned: 1 MiB is scanned in about 3 ms.
-_INDEX_FROM_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +44,6 @@ class LedgerStats:
     n_completions: int
     n_segments: int
     n_bytes: int
-
-
-@dataclass(slots=True)
-class _Segment:
-    path: Path
-    covered: int = 0
 
 
 class Ledger:
@@ -88,32 +70,30 @@ class Ledger:
         self.directory = Path(directory)
         self._segment_bytes, self._sync_every_s, self._sync_every_n = segment_bytes, sync_every_s, sync_every_n
         self._lock = threading.RLock()
-        self._segments: list[_Segment] = []
-        self._numbers: dict[str, int] = {}
-        self._index = KeyIndex(self._before)
         self._writer: SegmentWriter | None = None
         self._n_unsynced, self._synced_at = 0, time.monotonic()
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unreadable(self.directory, error) from error
-        self._load()
+        self._view = read_anew(self.directory)
 
     def __len__(self) -> int:
         """Number of completions known to this process."""
         with self._lock:
-            return len(self._index)
+            return len(self._view.index)
 
     def __contains__(self, key: str) -> bool:
         """Whether ``key`` is recorded, as far as this process has read."""
         with self._lock:
-            return bool(self._index.find([checked_key(key)]))
+            return bool(self._view.index.find([checked_key(key)]))
 
     def stats(self) -> LedgerStats:
         """What is known to this process."""
         with self._lock:
-            n_bytes = sum(segment.covered for segment in self._segments)
-            return LedgerStats(len(self._index), len(self._segments), n_bytes)
+            segments = self._view.segments
+            n_bytes = sum(segment.covered for segment in segments)
+            return LedgerStats(len(self._view.index), len(segments), n_bytes)
 
     def get(self, key: str) -> Completion | None:
         """The completion under ``key``, or None.
@@ -127,18 +107,17 @@ class Ledger:
         """The completions of those keys that are recorded, as far as this process has read (see :meth:`refresh`).
 
         Raises:
-            LedgerError: a record cannot be read or is damaged.
+            LedgerError: a record cannot be read or is damaged, or segments are gone with what they held.
         """
-        with self._lock:
-            places = self._index.find([checked_key(key) for key in keys])
-            paths = [segment.path for segment in self._segments]
-        found: dict[str, Completion] = {}
-        by_segment: dict[int, list[tuple[str, int, int]]] = {}
-        for key, place in places.items():
-            by_segment.setdefault(place.segment, []).append((key, place.offset, place.length))
-        for number, wanted in by_segment.items():
-            found.update(read_completions(paths[number], wanted))
-        return found
+        wanted = [checked_key(key) for key in keys]
+        while True:
+            with self._lock:
+                view = self._view
+                places = view.index.find(wanted)
+            try:
+                return _read(view, places)
+            except SegmentGoneError:
+                self._read_anew(view)
 
     def put(self, completion: Completion) -> bool:
         """Records ``completion`` unless its key is known; says if it did. When it returns, a kill loses nothing.
@@ -158,9 +137,9 @@ class Ledger:
             except OSError as error:
                 self._writer = None
                 raise unwritable(self.directory, error) from error
-            segment = self._numbers[writer.path.name]
-            self._segments[segment].covered = offset + len(line)
-            self._index.offer(number, Place(segment, offset, len(line)))
+            segment = self._view.number_of(writer.path.name)
+            self._view.segments[segment].covered = offset + len(line)
+            self._view.index.offer(number, Place(segment, offset, len(line)))
             self._n_unsynced += 1
             due = self._n_unsynced >= self._sync_every_n or time.monotonic() - self._synced_at >= self._sync_every_s
         if due:
@@ -171,19 +150,15 @@ class Ledger:
         """Reads what other writers added since; the number of keys that are new to this process.
 
         Raises:
-            LedgerError: a segment cannot be read or is damaged.
+            LedgerError: a segment cannot be read or is damaged, or segments are gone with what they held.
         """
         with self._lock:
-            known = len(self._index)
-            for name, size in self._listing():
-                number = self._number_of(name)
-                segment = self._segments[number]
-                if size <= segment.covered:
-                    continue
-                entries, segment.covered = scan(segment.path, segment.covered)
-                for hi, lo, offset, length in entries.tolist():
-                    self._index.offer((hi, lo), Place(number, offset, length))
-            return len(self._index) - known
+            known = len(self._view.index)
+            try:
+                self._view.catch_up()
+            except SegmentGoneError:
+                self._read_anew(self._view)
+            return len(self._view.index) - known
 
     def sync(self) -> None:
         """Flushes this process's records to disk, against power loss.
@@ -228,43 +203,25 @@ class Ledger:
                 writer = SegmentWriter(self.directory)
             except OSError as error:
                 raise unwritable(self.directory, error) from error
-            self._number_of(writer.path.name)
+            self._view.number_of(writer.path.name)
             self._writer = writer
         return writer
 
-    def _before(self, one: Place, other: Place) -> bool:
-        """First wins: by segment name, then offset; every process orders records the same way."""
-        names = self._segments[one.segment].path.name, self._segments[other.segment].path.name
-        return (names[0], one.offset) < (names[1], other.offset)
+    def _read_anew(self, outdated: View) -> None:
+        """Replaces a view some of whose segments have been merged into others, unless another thread has."""
+        with self._lock:
+            if self._view is outdated:
+                self._view = read_anew(self.directory, outdated)
 
-    def _listing(self) -> list[tuple[str, int]]:
-        """Name and size in bytes of every segment, by name; other files are none of the ledger's business."""
-        try:
-            with os.scandir(self.directory) as found:
-                files = [(entry.name, entry) for entry in found if SEGMENT_NAME.fullmatch(entry.name)]
-                return sorted((name, entry.stat().st_size) for name, entry in files)
-        except OSError as error:
-            raise unreadable(self.directory, error) from error
 
-    def _number_of(self, name: str) -> int:
-        if name not in self._numbers:
-            self._numbers[name] = len(self._segments)
-            self._segments.append(_Segment(self.directory / name))
-        return self._numbers[name]
-
-    def _load(self) -> None:
-        """Fills the index: from index files as far as they reach, and by scanning what they do not cover."""
-        batches = []
-        for name, size in self._listing():
-            number = self._number_of(name)
-            segment = self._segments[number]
-            entries, covered = read_index(segment.path)
-            scanned, segment.covered = scan(segment.path, covered) if size > covered else (np.empty(0, ENTRY), covered)
-            entries = np.concatenate([entries, scanned])
-            if segment.covered - covered >= _INDEX_FROM_BYTES:
-                write_index(segment.path, entries, segment.covered)
-            batches.append((number, entries))
-        self._index.load(batches)
+def _read(view: View, places: Mapping[str, Place]) -> dict[str, Completion]:
+    by_segment: dict[int, list[tuple[str, int, int]]] = {}
+    for key, place in places.items():
+        by_segment.setdefault(place.segment, []).append((key, place.offset, place.length))
+    found: dict[str, Completion] = {}
+    for number, wanted in by_segment.items():
+        found.update(read_completions(view.segments[number].path, wanted))
+    return found
 
 
 _shared: dict[tuple[int, Path], Ledger] = {}

@@ -7,6 +7,7 @@ without a look at the segment: it is a short cut, the lines are the truth.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
@@ -36,11 +37,65 @@ Entries: TypeAlias = "NDArray[np.void]"
 
 _MAGIC = b"tracemill-ledger-index 1\n"
 _HEADER_BYTES = len(_MAGIC) + 8 + 4
+_LOOKS = 100  # at a directory that changes; more than two are rare
 
 
 def new_name() -> str:
     """Name of a new segment; names sort by creation time and are unique per process."""
     return f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
+
+
+def listing(directory: Path) -> list[tuple[str, int]]:
+    """Name and size in bytes of every segment, in winning order; other files are none of the ledger's business.
+
+    Compaction adds a segment and then removes others. One look may miss both the new file and an old one, so looks are
+    repeated until two agree.
+
+    Raises:
+        LedgerError: the directory cannot be read.
+    """
+    names: set[str] | None = None
+    for _ in range(_LOOKS):
+        try:
+            seen = {entry.name: entry.stat().st_size for entry in _segments_in(directory)}
+        except FileNotFoundError:  # removed between name and size
+            continue
+        except OSError as error:
+            raise unreadable(directory, error) from error
+        if seen.keys() == names:
+            return sorted(seen.items())
+        names = set(seen)
+    raise unreadable(directory, OSError("its segments come and go, or are links to nowhere"))
+
+
+def _segments_in(directory: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(directory) as found:
+        return [entry for entry in found if SEGMENT_NAME.fullmatch(entry.name)]
+
+
+def is_live(path: Path) -> bool:
+    """Whether a process may still append to a segment: its writer holds the file's lock until it is done, or dead.
+
+    Raises:
+        LedgerError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return False
+
+
+def sync_directory(directory: Path) -> None:
+    """Makes names that were added to ``directory`` survive power loss."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def halves(key: str) -> tuple[int, int]:
@@ -92,9 +147,14 @@ def corrupt(path: Path, offset: int) -> LedgerError:
     )
 
 
+class SegmentGoneError(LedgerError):
+    """A segment was there and is not any more: as a rule because compaction has merged it into another."""
+
+
 def unreadable(path: Path, error: OSError) -> LedgerError:
     """The error for a ledger file or directory that the system does not let us read."""
-    return LedgerError(
+    kind = SegmentGoneError if isinstance(error, FileNotFoundError) else LedgerError
+    return kind(
         f"the ledger cannot be read: {path}",
         got=str(error),
         expected="a directory that this process may read, with all its segments",

@@ -1,14 +1,19 @@
-"""The one writer of one ledger segment: whole lines, each in one write, or none."""
+"""The one writer of one ledger segment: whole lines, each in one write, or none.
+
+The file is locked (``flock``) from before it has its name until the writer is done with it or dead: a segment that can
+be locked is sealed for good. The lock is the kernel's, so a kill -9 frees it; over NFS it needs a lock service there.
+"""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracemill.ledger_segment import ENTRY, new_name, write_index
+from tracemill.ledger_segment import ENTRY, new_name, sync_directory, write_index
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,8 +36,8 @@ class SegmentWriter:
         self.pid = os.getpid()
         self.size = 0
         self._entries: list[tuple[int, int, int, int]] = []
-        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        _sync_directory(directory)
+        self._file = _locked_file(self.path)
+        sync_directory(directory)
 
     def append(self, line: bytes, number: tuple[int, int]) -> int:
         """Writes ``line``, the record of the key whose halves are ``number``; the offset in bytes where it stands.
@@ -78,10 +83,15 @@ def _write_whole(file: int, line: bytes) -> None:
         raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {n_written} of {len(line)} bytes written")
 
 
-def _sync_directory(directory: Path) -> None:
-    """Makes a new file's name survive power loss."""
-    descriptor = os.open(directory, os.O_RDONLY)
+def _locked_file(path: Path) -> int:
+    """A new file to append to, which has its lock before it has its name."""
+    temporary = path.with_suffix(".tmp")
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        temporary.rename(path)
+    except OSError:
+        os.close(file)
+        temporary.unlink(missing_ok=True)
+        raise
+    return file

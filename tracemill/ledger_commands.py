@@ -1,0 +1,148 @@
+"""The commands on a ledger, ``python -m tracemill ledger stats|export|compact``: figures, JSON lines, fewer files."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+import zstandard
+
+from tracemill.errors import LedgerError
+from tracemill.ledger_compaction import compact
+from tracemill.ledger_segment import is_live
+from tracemill.ledger_survey import completions, survey
+from tracemill.schema import json_text
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tracemill.ledger_record import Completion
+    from tracemill.ledger_survey import Surveyed
+
+DEFAULT: Final = Path(".tracemill/store/ledger")  # that of the default store
+
+
+@dataclass(slots=True)
+class OfModel:
+    """What one model has answered; tokens as its server counted them."""
+
+    n_completions: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    finish_reasons: dict[str, int] = field(default_factory=dict)
+
+
+def add_commands(parser: argparse.ArgumentParser) -> None:
+    """The subcommands of ``ledger``."""
+    commands = parser.add_subparsers(dest="ledger_command", required=True)
+    stats = commands.add_parser("stats", help="completions, tokens and finish reasons by model; damage")
+    stats.set_defaults(run_command=_stats)
+    export = commands.add_parser("export", help="every completion as a line of JSON")
+    export.add_argument("--out", metavar="FILE", type=Path, help="a file, .jsonl or .jsonl.zst (default: the terminal)")
+    export.set_defaults(run_command=_export)
+    merge = commands.add_parser("compact", help="merge segments that nobody writes to any more")
+    merge.set_defaults(run_command=_compact)
+    for command in (stats, export, merge):
+        command.add_argument("dir", metavar="DIR", nargs="?", type=Path, default=DEFAULT, help=f"default: {DEFAULT}")
+
+
+def _stats(arguments: argparse.Namespace) -> int:
+    found = survey(arguments.dir)
+    print(json.dumps(figures(found), indent=2, ensure_ascii=False))
+    return _told_damage(found)
+
+
+def figures(found: Sequence[Surveyed]) -> dict[str, object]:
+    """What ``ledger stats`` prints."""
+    by_model: dict[str, OfModel] = {}
+    for one in completions(found):
+        of_model = by_model.setdefault(one.model, OfModel())
+        of_model.n_completions += 1
+        of_model.prompt_tokens += one.prompt_tokens or 0
+        of_model.completion_tokens += one.completion_tokens or 0
+        reason = one.finish_reason or "unknown"
+        of_model.finish_reasons[reason] = of_model.finish_reasons.get(reason, 0) + 1
+    n_completions = sum(each.n_completions for each in by_model.values())
+    torn = [each for each in found if each.torn_bytes and not is_live(each.path)]
+    return {
+        "completions": n_completions,
+        "superseded": sum(len(each.entries) for each in found) - n_completions,
+        "segments": len(found),
+        "segments_being_written": sum(is_live(each.path) for each in found),
+        "bytes": sum(each.n_bytes for each in found),
+        "torn_segments": {each.path.name: f"{each.torn_bytes} bytes" for each in torn},
+        "damaged_segments": {each.path.name: list(each.damaged) for each in found if each.damaged},
+        "models": {name: asdict(each) for name, each in sorted(by_model.items())},
+    }
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    found = survey(arguments.dir)
+    if arguments.out is None:
+        _to_terminal(lines(completions(found)))
+    else:
+        with _sink(arguments.out) as sink:
+            for line in lines(completions(found)):
+                sink.write(line)
+    return _told_damage(found)
+
+
+def lines(found: Iterable[Completion]) -> Iterator[bytes]:
+    """Completions as lines of JSON, with their keys."""
+    for one in found:
+        yield (json_text({name: getattr(one, name) for name in one.__slots__}) + "\n").encode()
+
+
+def _to_terminal(found: Iterable[bytes]) -> None:
+    try:
+        sys.stdout.buffer.writelines(found)
+        sys.stdout.flush()
+    except BrokenPipeError:  # a reader such as head has had enough; at exit Python must not find out once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def _sink(path: Path) -> Iterator[BinaryIO]:
+    """A file that appears when it is complete; compressed if its name says so."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            if path.suffix == ".zst":
+                with zstandard.ZstdCompressor(level=6, write_checksum=True).stream_writer(file, closefd=False) as sink:
+                    yield sink
+            else:
+                yield file
+        partial.replace(path)
+    except OSError as error:
+        raise LedgerError(
+            f"the export cannot be written to {path}",
+            got=str(error),
+            expected="a file in a folder that is there and has room",
+            remedy="name another with --out; the ledger is as it was",
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _told_damage(found: Sequence[Surveyed]) -> int:
+    """Says what is missing because it is damaged; the exit status."""
+    damaged = [each for each in found if each.damaged]
+    for each in damaged:
+        places = ", ".join(map(str, each.damaged))
+        print(f"damaged: {each.path}, lines at byte {places}: left out. Restore it from a copy.", file=sys.stderr)
+    return int(bool(damaged))
+
+
+def _compact(arguments: argparse.Namespace) -> int:
+    done = compact(arguments.dir)
+    print(
+        f"{done.n_before} segments are {done.n_after} now ({done.n_live} left alone: being written); dropped "
+        f"{done.n_superseded} superseded records and {done.torn_bytes} torn bytes; {done.freed_bytes} bytes freed"
+    )
+    return 0

@@ -1,0 +1,131 @@
+"""A look through a whole ledger, every line of it, also where it is damaged: for figures, export and compaction.
+
+Covered: processes that write meanwhile (what is whole by then is seen), torn tails, damaged lines, which are stepped
+over and reported. Memory: 24 bytes an entry, and one segment at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from tracemill.errors import LedgerError
+from tracemill.ledger_record import decode, sound_key
+from tracemill.ledger_segment import ENTRY, corrupt, halves, listing, unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from tracemill.ledger_record import Completion
+    from tracemill.ledger_segment import Entries
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """One segment as it was found.
+
+    Attributes:
+        entries: its whole records, in order.
+        n_bytes: its size.
+        damaged: offsets in bytes of lines that are not as they were written, with something after them.
+        torn_bytes: of an unfinished line at its end: a writer died, or is at it.
+    """
+
+    path: Path
+    entries: Entries
+    n_bytes: int
+    damaged: tuple[int, ...]
+    torn_bytes: int
+
+
+def survey(directory: Path) -> list[Surveyed]:
+    """Every segment under ``directory``, in winning order.
+
+    Raises:
+        LedgerError: there is no ledger, or it cannot be read.
+    """
+    return [look_through(directory / name) for name in segment_names(directory)]
+
+
+def segment_names(directory: Path) -> list[str]:
+    """The segments under ``directory``, of which there is at least one.
+
+    Raises:
+        LedgerError: there is no ledger, or it cannot be read.
+    """
+    names = [name for name, _ in listing(directory)] if directory.is_dir() else []
+    if not names:
+        raise LedgerError(
+            f"no ledger in {directory}",
+            expected="a folder with segments, *.ledger",
+            remedy="name the folder: run.ledger of the recipe, or ledger/ in its store",
+        )
+    return names
+
+
+def look_through(path: Path) -> Surveyed:
+    """What one segment holds.
+
+    Raises:
+        LedgerError: it cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    places: list[tuple[int, int, int, int]] = []
+    damaged: list[int] = []
+    at = 0
+    while (end := data.find(b"\n", at) + 1) > 0:
+        key = sound_key(data[at:end])
+        if key is not None:
+            places.append((*halves(key), at, end - at))
+        elif end < len(data):
+            damaged.append(at)
+        else:
+            break  # nothing after it: torn, as in ledger_segment.scan
+        at = end
+    return Surveyed(path, np.array(places, dtype=ENTRY), len(data), tuple(damaged), len(data) - at)
+
+
+def winners(batches: Sequence[Entries]) -> list[NDArray[np.bool_]]:
+    """For each batch, in winning order, which of its entries are the first with their key."""
+    hi = np.concatenate([entries["hi"] for entries in batches])
+    lo = np.concatenate([entries["lo"] for entries in batches])
+    order = np.lexsort((lo, hi))  # stable: of equal keys the first stays first
+    hi, lo = hi[order], lo[order]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (hi[1:] != hi[:-1]) | (lo[1:] != lo[:-1])
+    wins = np.empty(len(order), dtype=bool)
+    wins[order] = first
+    return np.split(wins, np.cumsum([len(entries) for entries in batches])[:-1])
+
+
+def completions(found: Sequence[Surveyed]) -> Iterator[Completion]:
+    """The completion of every key: the first record of each, in the order in which they stand.
+
+    Raises:
+        LedgerError: a segment cannot be read any more.
+    """
+    for segment, wins in zip(found, winners([segment.entries for segment in found]), strict=True):
+        if not wins.any():
+            continue
+        with _opened(segment.path) as file:
+            for _, _, offset, length in segment.entries[wins].tolist():
+                file.seek(offset)
+                completion = decode(file.read(length))
+                if completion is None:
+                    raise corrupt(segment.path, offset)
+                yield completion
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb", buffering=1 << 20)
+    except OSError as error:
+        raise unreadable(path, error) from error
