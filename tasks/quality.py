@@ -30,7 +30,7 @@ class QualityPlan(Section):
     counting: Measure = Measure()
 
 
-@stage("quality", version=2)
+@stage("quality", version=3)
 def quality_shard(work: Work) -> Produced:
     """Measures every response, and filters by the form of it; rows are responses."""
     plan: QualityPlan = work.section

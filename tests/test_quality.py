@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,16 @@ import zstandard
 from conftest import ROOT
 from samples import problem, response
 
+from tasks.label import measure_plan
+from tasks.quality import QualityPlan, quality_shard
 from tracemill.prompts import FAULTS, split_think
 from tracemill.quality import Examined, fault_of, published_turn
+from tracemill.recipe_label import Label
 from tracemill.recipe_quality import Quality
 from tracemill.safety import rule_fault
+from tracemill.schema import Problem, Response, table_of
+from tracemill.store import Store
+from tracemill.token_length import count_tokens
 from tracemill.trace_measures import measure_responses
 from tracemill.trace_phrases import leak_in, refusal_in
 
@@ -61,6 +68,10 @@ TALK = "First we add the three apples and the five apples, and so there must be 
         ({}, {"think": "先把三个苹果和五个苹果加起来，一共是八个苹果。"}, None),
         ({"language": "same"}, {"think": "3 + 5 = 8"}, None),
         ({"language": "same"}, {"think": TALK, "answer": "一共有八个苹果，因为三加五等于八。"}, None),
+        ({"min_language_share": 0.9}, {"think": TALK + "所以一共有八个苹果，这就是答案。"}, "mixed_languages"),
+        ({"min_language_share": 0.5}, {"think": TALK + "所以一共有八个苹果，这就是答案。"}, None),
+        ({"min_language_share": 0.9}, {"think": "3 + 5 = 8"}, None),
+        ({}, {"think": TALK + "所以一共有八个苹果，这就是答案。"}, None),
         ({"length": {"think_words": {"min": 5}}}, {"think": "too short"}, "think_words_too_few"),
         ({"length": {"answer_words": {"max": 3}}}, {"answer": "one two three four"}, "answer_words_too_many"),
         ({"length": {"think_tokens": {"max": 10}}}, {"think": TALK}, "think_tokens_too_many"),
@@ -93,6 +104,40 @@ def test_a_chinese_trace_suits_a_chinese_prompt() -> None:
     """Consistency is about prompt and thoughts, whatever the language."""
     assert fault({"language": "same"}, prompt=ZH, think="三加五等于八，所以小明一共有八个苹果。") is None
     assert fault({"language": "same"}, prompt=ZH, think=TALK)[0] == "other_language"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "think", "share"),
+    [
+        (EN, "one two three 猫", 0.75),
+        (ZH, "设 x 为苹果数", 5 / 6),
+        (EN, "1 + 2 = 3", None),
+        ("Сколько яблок осталось у мальчика после обеда в школе?", "one two", None),
+        ("7 * 8?", "one two", None),
+    ],
+)
+def test_the_share_of_the_prompts_language(prompt: str, think: str, share: float | None) -> None:
+    """Words in the script of the prompt's language, of all words; numbers and marks are in none."""
+    asked = problem(prompt)
+    found = measure_responses([response(asked, "r", think=think)], {asked.id: prompt}, Quality().repetition)[0]
+    assert found.language_share == (None if share is None else pytest.approx(share, abs=1e-6))
+
+
+def test_tokens_are_counted_by_the_recipes_tokenizer(tmp_path: Path) -> None:
+    """With label.tokenizer, lengths in tokens are its own, not estimates."""
+    file = str(ROOT / "demo/teacher/model/tokenizer.json")
+    store, asked = Store(str(tmp_path)), problem(EN)
+    given = response(asked, "r", think="Add 3+5\nso 8\n", answer="The answer is \\boxed{8}.")
+    inputs = {
+        "problems": store.write_table(table_of(Problem, [asked])),
+        "responses-000": store.write_table(table_of(Response, [given])),
+    }
+    counting = measure_plan(Label(tokenizer=file), "")
+    made = quality_shard.perform(store, QualityPlan(counting=counting), inputs)
+    row = store.read_table(made.outputs["measures"]).to_pylist()[0]
+    assert [row["think_tokens"], row["answer_tokens"]] == count_tokens([given.think or "", given.answer], file)
+    other = quality_shard.perform(store, QualityPlan(), inputs)
+    assert other.key != made.key
 
 
 def test_every_template_fault_is_a_reason() -> None:

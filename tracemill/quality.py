@@ -91,11 +91,14 @@ def _without_answer(examined: Examined, _: Quality) -> Fault | None:
 
 
 def _other_language(examined: Examined, rules: Quality) -> Fault | None:
-    asked, thought = examined.measures.prompt_language, examined.measures.think_language
-    if rules.language == "any" or UNDETERMINED in {asked, thought} or asked == thought:
-        return None
-    shown = (examined.response.think or "").strip()[:_SHOWN_CHARS]
-    return Fault("other_language", {"prompt": asked, "think": thought, "starts": shown})
+    found = examined.measures
+    asked, thought, share = found.prompt_language, found.think_language, found.language_share
+    shown = {"prompt": asked, "think": thought, "starts": (examined.response.think or "").strip()[:_SHOWN_CHARS]}
+    if rules.language == "same" and asked != thought and UNDETERMINED not in {asked, thought}:
+        return Fault("other_language", shown)
+    if rules.min_language_share is not None and share is not None and share < rules.min_language_share:
+        return Fault("mixed_languages", {"share": share, "min": rules.min_language_share, **shown})
+    return None
 
 
 def _repetitive(examined: Examined, rules: Quality) -> Fault | None:

@@ -62,6 +62,9 @@ class Quality(Section):
     language: Literal["any", "same"] = Field(
         default="any", description="same: prompt and think part must be in one language, where both can be told."
     )
+    min_language_share: Fraction | None = Field(
+        default=None, description="Of the think part's words, so many in the script of the prompt's language."
+    )
     repetition: Repetition = Repetition()
     length: Length = Length()
     leaks: bool = Field(default=True, description="Drop reasoning that speaks of a reference answer it was shown.")

@@ -179,13 +179,13 @@ def measure_all(data: Bytes, offsets: Offsets, kinds: Bytes, copies: int, size: 
             found[row, 4], found[row, 5] = starts[start], ends[start + length - 1]
         if covered > 0:
             found[row, 7], found[row, 8] = starts[first], ends[last - 1]
-        found[row, 9] = _estimated_tokens(data, begin, end, kinds)
+        found[row, 9], found[row, 10], found[row, 11] = _lengths(data, begin, end, kinds)
 
 
 @compiled
-def _estimated_tokens(data: Bytes, begin: int, end: int, kinds: Bytes) -> int:
-    """Tokens of a byte-level BPE tokenizer, in hundredths; see ``trace_measures.measure``."""
-    hundredths, position = 0, begin
+def _lengths(data: Bytes, begin: int, end: int, kinds: Bytes) -> tuple[int, int, int]:
+    """(Tokens of a byte-level BPE tokenizer in hundredths, words in Latin letters, ideographs)."""
+    hundredths, n_latin, n_ideographs, position = 0, 0, 0, begin
     was_latin, was_mark, was_line, was_break = False, False, False, False
     while position < end:
         code, width = code_point(data, position)
@@ -195,6 +195,7 @@ def _estimated_tokens(data: Bytes, begin: int, end: int, kinds: Bytes) -> int:
         is_mark, is_line, is_break = kind == MARK and code != 95, code == 95, code == 10
         if is_latin:
             hundredths += 0 if was_latin else 105
+            n_latin += 0 if was_latin else 1
         elif is_digit:
             hundredths += 100
         elif is_mark or is_line:
@@ -203,8 +204,9 @@ def _estimated_tokens(data: Bytes, begin: int, end: int, kinds: Bytes) -> int:
             hundredths += 0 if was_break else 50
         elif kind == IDEOGRAPH:
             hundredths += 65
+            n_ideographs += 1
         elif kind == WORD:
             hundredths += 40
         was_latin, was_mark, was_line, was_break = is_latin, is_mark, is_line, is_break
         position += width
-    return hundredths
+    return hundredths, n_latin, n_ideographs

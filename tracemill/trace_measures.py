@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from tracemill.languages import language
+from tracemill.languages import UNDETERMINED, language
 from tracemill.schema import Row
 from tracemill.trace_loops import IDEOGRAPH, MARK, SPACE, WORD, measure_all
 
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from tracemill.schema import Response
 
 _SHOWN_CHARS: Final = 300
+_EAST_ASIAN: Final = frozenset({"zh", "ja", "ko"})
+# The languages that langdetect knows in other scripts.
+_IN_OTHER_SCRIPTS: Final = "ar bg bn el fa gu he hi kn mk ml mr ne pa ru ta te th uk ur"
+_OTHER_SCRIPTS: Final = frozenset(_IN_OTHER_SCRIPTS.split())
 _LANGUAGE_CHARS: Final = 600  # a language shows early; where it has to be guessed, 2,000 characters take 50 ms
 
 
@@ -42,6 +46,8 @@ class Column(IntEnum):
     PHRASE_START = 7
     PHRASE_END = 8
     MODEL_TOKENS = 9
+    LATIN_WORDS = 10
+    IDEOGRAPHS = 11
 
 
 class PartMeasures(NamedTuple):
@@ -49,6 +55,7 @@ class PartMeasures(NamedTuple):
 
     Attributes:
         language: of its beginning, as ``tracemill.languages`` says.
+        n_latin: words in Latin letters; n_ideographs: ideographs, kana and hangul syllables.
         n_words: letters and digits in a run are a word, and so is every ideograph.
         n_tokens: of a language model's tokenizer, estimated: see :func:`measure`.
         run_tokens: length of the longest run of copies, in tokens of ``trace_loops``; 0 without one.
@@ -59,6 +66,8 @@ class PartMeasures(NamedTuple):
     """
 
     language: str
+    n_latin: int
+    n_ideographs: int
     n_words: int
     n_tokens: int
     run_tokens: int
@@ -70,13 +79,20 @@ class PartMeasures(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TraceMeasures(Row):
-    """One response's measures; of the two parts, runs and repetition of the worse one."""
+    """One response's measures; of the two parts, runs and repetition of the worse one.
+
+    Attributes:
+        language_share: of the words of the think part, those in the script of the prompt's language, which R1 was
+            rewarded for (arXiv 2501.12948 section 2.3.2); None where the language is not told or the script is neither
+            Latin nor East Asian. Names of variables are Latin words too.
+    """
 
     response_id: str
     problem_id: str
     prompt_language: str
     think_language: str
     answer_language: str
+    language_share: float | None
     think_words: int
     answer_words: int
     think_tokens: int
@@ -94,6 +110,7 @@ class TraceMeasures(Row):
             ("prompt_language", pa.string()),
             ("think_language", pa.string()),
             ("answer_language", pa.string()),
+            ("language_share", pa.float64()),
             ("think_words", pa.int64()),
             ("answer_words", pa.int64()),
             ("think_tokens", pa.int64()),
@@ -135,6 +152,7 @@ def _joined(response: Response, prompt_language: str, think: PartMeasures, answe
         prompt_language=prompt_language,
         think_language=think.language,
         answer_language=answer.language,
+        language_share=_language_share(think, prompt_language),
         think_words=think.n_words,
         answer_words=answer.n_words,
         think_tokens=think.n_tokens,
@@ -145,6 +163,14 @@ def _joined(response: Response, prompt_language: str, think: PartMeasures, answe
         repeated_share=repeating.repeated_share,
         repeated_text=repeating.repeated_text,
     )
+
+
+def _language_share(think: PartMeasures, prompt_language: str) -> float | None:
+    n_words = think.n_latin + think.n_ideographs
+    if not n_words or prompt_language == UNDETERMINED or prompt_language in _OTHER_SCRIPTS:
+        return None
+    n_own = think.n_ideographs if prompt_language in _EAST_ASIAN else think.n_latin
+    return round(n_own / n_words, 6)
 
 
 def measure(texts: Sequence[str], rules: Repetition) -> list[PartMeasures]:
@@ -161,6 +187,8 @@ def measure(texts: Sequence[str], rules: Repetition) -> list[PartMeasures]:
 def _part(text: str, row: NDArray[np.int64], data: NDArray[np.uint8]) -> PartMeasures:
     return PartMeasures(
         language=language(text[:_LANGUAGE_CHARS]),
+        n_latin=int(row[Column.LATIN_WORDS]),
+        n_ideographs=int(row[Column.IDEOGRAPHS]),
         n_words=int(row[Column.WORDS]),
         n_tokens=round(int(row[Column.MODEL_TOKENS]) / 100),
         run_tokens=int(row[Column.RUN_TOKENS]),
