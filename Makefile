@@ -8,7 +8,7 @@ export DO_NOT_TRACK ?= 1
 
 BASE ?= debian:bookworm-slim
 
-.PHONY: help setup teacher embeddings sandbox-image demo ui test check lock clean
+.PHONY: help setup teacher embeddings sandbox-image demo ui deploy worker test check lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -38,6 +38,14 @@ demo: setup      ## run the whole pipeline on the demo recipe, with a small real
 
 ui: setup        ## Prefect's UI with every run so far
 	$(VENV)/bin/prefect server start --host 127.0.0.1 --port 4200
+
+deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
+
+deploy: setup    ## the flows as deployments on a running Prefect server (make ui, or PREFECT_API_URL)
+	@$(VENV)/bin/python -m flows.deploy
+
+worker: setup    ## runs what is started or scheduled on that server
+	TRACEMILL_HOME=$(CURDIR) $(VENV)/bin/prefect worker start --pool tracemill --type process
 
 check: setup     ## lint, types, import contracts (seconds)
 	$(VENV)/bin/ruff check

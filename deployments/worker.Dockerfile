@@ -6,5 +6,5 @@ WORKDIR /app
 COPY requirements.lock .
 RUN python3 -m pip install --no-cache-dir --requirement requirements.lock
 COPY . .
-ENV PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=1
+ENV TRACEMILL_HOME=/app PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=1
 CMD ["prefect", "worker", "start", "--pool", "tracemill", "--type", "process", "--limit", "1"]

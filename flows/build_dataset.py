@@ -20,6 +20,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.command_line import dataset_command
 from flows.cost_gate import pass_cost_gate
 from flows.decontamination import Benchmarks, benchmarks_of, contamination_of, decontamination
+from flows.forms import Overrides, RecipePath
 from flows.frequent_strings import distill_and_select
 from flows.run_context import RunContext
 from flows.semantic_duplicates import merge_duplicates
@@ -67,14 +68,13 @@ class Built:
     name="build-dataset",
     flow_run_name="build {recipe}",
     task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]  # the decorator wants a bare runner type
-    validate_parameters=False,
 )
-def build_dataset(recipe: str, overrides: list[str] | None = None, out: str | None = None) -> Built:
+def build_dataset(recipe: RecipePath, overrides: Overrides | None = None, out: str | None = None) -> Built:
     """Builds a verified dataset from a recipe.
 
     Args:
         recipe: path of the recipe's YAML file.
-        overrides: ``section.key=value`` settings on top of it.
+        overrides: ``section.key=value`` settings on top of it, such as ``distill.limit=100``.
         out: directory of the finished run; ``runs/<recipe name>`` unless given.
     """
     return build(load_recipe(recipe, overrides), out)

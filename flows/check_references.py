@@ -14,6 +14,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.audit_dag import AuditRun, audit
 from flows.command_line import how_to_look, recipe_options, run_command, work_done
+from flows.forms import Overrides, RecipePath
 from flows.run_context import RunContext
 from tasks.audit import gold_shard
 from tracemill.audit_publication import ReferencePublication
@@ -31,14 +32,13 @@ _INTRO = "Every reference against its own verifier. A bad one can never be answe
     name="check-references",
     flow_run_name="check {recipe}",
     task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]  # the decorator wants a bare runner type
-    validate_parameters=False,
 )
-def check_references(recipe: str, overrides: list[str] | None = None, out: str | None = None) -> AuditRun:
+def check_references(recipe: RecipePath, overrides: Overrides | None = None, out: str | None = None) -> AuditRun:
     """Judges the gold answer of every source row.
 
     Args:
         recipe: path of the recipe's YAML file.
-        overrides: ``section.key=value`` settings on top of it.
+        overrides: ``section.key=value`` settings on top of it, such as ``distill.limit=100``.
         out: directory of the finished run; ``runs/references-<recipe name>`` unless given.
     """
     loaded = load_recipe(recipe, overrides)

@@ -13,6 +13,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.build_dataset import Built, build
 from flows.command_line import dataset_command
+from flows.forms import Overrides, RecipePath
 from flows.run_context import RunContext
 from flows.source_shards import read_sources
 from tracemill.collection import load_collection
@@ -25,14 +26,13 @@ from tracemill.store import Store
     name="refresh-dataset",
     flow_run_name="refresh {recipe}",
     task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]  # the decorator wants a bare runner type
-    validate_parameters=False,
 )
-def refresh_dataset(recipe: str, overrides: list[str] | None = None, out: str | None = None) -> Built:
+def refresh_dataset(recipe: RecipePath, overrides: Overrides | None = None, out: str | None = None) -> Built:
     """Adds what is new in the sources to a published dataset.
 
     Args:
         recipe: path of the recipe's YAML file.
-        overrides: ``section.key=value`` settings on top of it.
+        overrides: ``section.key=value`` settings on top of it, such as ``distill.limit=100``.
         out: directory of the finished run; ``runs/<recipe name>`` unless given.
     """
     loaded = load_recipe(recipe, overrides)

@@ -19,6 +19,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.audit_dag import AuditRun, audit
 from flows.command_line import add_overrides, how_to_look, run_command, work_done
+from flows.forms import HubPlace, Limit, Overrides
 from flows.run_context import RunContext
 from tasks.audit import traces_shard
 from tracemill.audit_publication import AuditPublication
@@ -41,14 +42,13 @@ _SUFFIXES = (".jsonl", ".jsonl.zst", ".parquet", ".csv", ".json", ".zst", ".gz")
     name="verify-dataset",
     flow_run_name="verify {dataset}",
     task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]  # the decorator wants a bare runner type
-    validate_parameters=False,
 )
 def verify_dataset(
     dataset: str,
     out: str | None = None,
-    limit: int | None = None,
-    overrides: list[str] | None = None,
-    hub: dict[str, str] | None = None,
+    limit: Limit | None = None,
+    overrides: Overrides | None = None,
+    hub: HubPlace | None = None,
 ) -> AuditRun:
     """Audits a published dataset.
 
@@ -56,10 +56,10 @@ def verify_dataset(
         dataset: a file, a glob of files, or a Hub id.
         out: directory of the finished run; ``runs/audit-<name>`` unless given.
         limit: at most so many rows, from the beginning.
-        overrides: ``section.key=value`` settings; sections are those of :class:`tracemill.recipe_audit.Audit`.
+        overrides: ``section.key=value`` settings, such as ``verify.workers=8``; sections: collect, verify, run.
         hub: revision, split and config of a Hub dataset.
     """
-    recipe = audit_recipe(dataset, hub or {}, overrides or [])
+    recipe = audit_recipe(dataset, hub.model_dump(exclude_none=True) if hub else {}, overrides or [])
     context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
     out = out or f"runs/audit-{recipe.name}"
     context.prepare(out)
@@ -176,7 +176,7 @@ def main() -> int:
     add_overrides(parser)
     options = parser.parse_args()
     overrides = options.overrides + ([f"run.store={options.store}"] if options.store else [])
-    hub = {name: value for name in ("revision", "split", "config") if (value := getattr(options, name)) is not None}
+    hub = HubPlace(revision=options.revision, split=options.split, config=options.config)
     return run_command(
         "verify_dataset", lambda: verify_dataset(options.dataset, options.out, options.limit, overrides, hub), told
     )

@@ -14,6 +14,7 @@
     │   ├── TeacherUnavailableError    nothing answers, or not in time: try again later
     │   └── TeacherMisconfiguredError  it answers, but not as the recipe needs it
     ├── StageBrokeOffError       a stage raised what nobody had foreseen: a bug
+    ├── ServerError              Prefect's server does not answer, or takes no deployment
     ├── CostNotApprovedError     nobody agreed to what generation would cost; nothing more was paid for
     └── VerifierError            no verdict can be given, and not because of the answer
         └── UnknownKindError     a category, test kind or constraint that no verifier knows
@@ -102,6 +103,10 @@ class TeacherMisconfiguredError(TeacherError):
 
 class StageBrokeOffError(TracemillError):
     """A stage raised an error that is none of these: a bug in tracemill, which a row has brought out."""
+
+
+class ServerError(TracemillError):
+    """Prefect's server does not answer, or does not take what it is given."""
 
 
 class CostNotApprovedError(TracemillError):

@@ -1,0 +1,83 @@
+"""Puts every flow on a running Prefect server: ``make deploy``, or ``python -m flows.deploy``.
+
+The server is the one that PREFECT_API_URL names, or the one that ``make ui`` starts. The work pool is made if it is
+missing; deployments that are there are brought up to date.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.exceptions import ObjectAlreadyExists
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from tracemill.errors import ServerError, TracemillError
+
+ROOT = Path(__file__).parent.parent
+DEPLOYMENTS = "deployments/prefect.yaml"
+WORK_POOL = "tracemill"
+DEFAULT_API_URL = "http://127.0.0.1:4200/api"
+
+
+def deploy(api_url: str) -> None:
+    """Makes or updates the work pool and all deployments.
+
+    Raises:
+        ServerError: no server answers, or it refuses them.
+    """
+    with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
+        require_server(client, api_url)
+        make_work_pool(client)
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", DEPLOYMENTS]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PREFECT_API_URL": api_url}, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise ServerError(
+            "prefect did not take every deployment",
+            got=f"exit status {done.returncode}; its own words stand above",
+            remedy=f"mend {DEPLOYMENTS} and run again",
+        )
+
+
+def require_server(client: SyncPrefectClient, api_url: str) -> None:
+    """Refuses an address where no Prefect server answers.
+
+    Raises:
+        ServerError: saying how to start one.
+    """
+    error = client.api_healthcheck()
+    if error is not None:
+        raise ServerError(
+            f"no Prefect server answers at {api_url}",
+            got=f"{type(error).__name__}: {error}",
+            remedy="start one (make ui, or docker compose up), or set PREFECT_API_URL to the one that runs",
+        ) from error
+
+
+def make_work_pool(client: SyncPrefectClient) -> None:
+    """Makes the work pool, whose workers run flows as processes, unless it is there."""
+    try:
+        client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
+    except ObjectAlreadyExists:
+        return
+    print(f"made the work pool {WORK_POOL}")
+
+
+def main() -> int:
+    """Runs the command; returns the exit status."""
+    api_url = PREFECT_API_URL.value() or DEFAULT_API_URL
+    try:
+        deploy(api_url)
+    except TracemillError as error:
+        print(f"deploy failed: {error}", file=sys.stderr)
+        return 1
+    print(f"deployed on {api_url}. `make worker` runs what is started or scheduled at {api_url.removesuffix('/api')}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

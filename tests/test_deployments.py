@@ -1,0 +1,134 @@
+"""The deployments, on a real server: their forms, what they refuse, and a run by a real process worker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chat_server import ChatServer
+from conftest import ROOT
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import PREFECT_API_URL
+from small_run import SmallRun, question
+
+from flows.deploy import deploy
+from tracemill.errors import ServerError
+from tracemill.run_directory import published
+from tracemill.store import Store
+
+NAMES = ("build-dataset", "check-references", "refresh-dataset", "verify-dataset")
+WORKER_S = 240
+
+
+@pytest.fixture(scope="module")
+def deployed(prefect_server: None) -> dict[str, DeploymentResponse]:  # noqa: ARG001 - it has to be up
+    """What `make deploy` makes."""
+    deploy(str(PREFECT_API_URL.value()))
+    with get_client(sync_client=True) as client:
+        return {name: client.read_deployment_by_name(f"{name}/{name}") for name in NAMES}
+
+
+def properties(deployment: DeploymentResponse) -> dict[str, Any]:
+    found: dict[str, Any] = deployment.parameter_openapi_schema["properties"]
+    return found
+
+
+def start(client: SyncPrefectClient, deployment: DeploymentResponse, **parameters: Any) -> Any:
+    return client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
+
+
+def test_every_parameter_has_its_place_and_its_help(deployed: dict[str, DeploymentResponse]) -> None:
+    """Forms show what must be said first, each field with a help text."""
+    for deployment in deployed.values():
+        fields = sorted(properties(deployment).items(), key=lambda item: item[1]["position"])
+        assert next(iter(fields))[0] in {"recipe", "dataset"}
+        assert all(field["description"] for _, field in fields)
+        assert deployment.description
+        assert deployment.enforce_parameter_schema
+
+
+def test_recipes_are_choices(deployed: dict[str, DeploymentResponse]) -> None:
+    """The shipped recipes can be chosen by name, and any other YAML file can be named."""
+    shipped, other = properties(deployed["build-dataset"])["recipe"]["anyOf"]
+    assert shipped["enum"] == sorted(f"recipes/{path.name}" for path in (ROOT / "recipes").glob("*.yaml"))
+    assert other["type"] == "string"
+
+
+def test_runs_wait_for_each_other(deployed: dict[str, DeploymentResponse]) -> None:
+    """No two refreshes overlap, and none is lost; the nightly one is there to be switched on."""
+    refresh = deployed["refresh-dataset"]
+    assert refresh.global_concurrency_limit is not None
+    assert refresh.global_concurrency_limit.limit == 1
+    assert refresh.concurrency_options is not None
+    assert refresh.concurrency_options.collision_strategy == "ENQUEUE"
+    assert [schedule.slug for schedule in refresh.schedules] == ["nightly"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "field"),
+    [
+        ("build-dataset", {"recipe": "demo"}, "recipe"),
+        ("build-dataset", {"recipe": "recipes/demo.yaml", "overrides": ["distill.limit"]}, "overrides"),
+        ("refresh-dataset", {"recipe": 3}, "recipe"),
+        ("check-references", {"recipe": "recipes/demo.yaml", "out": 5}, "out"),
+        ("verify-dataset", {"dataset": "a.jsonl", "limit": 0}, "limit"),
+        ("verify-dataset", {"dataset": "org/name", "hub": {"branch": "main"}}, "hub"),
+        ("verify-dataset", {}, "dataset"),
+    ],
+)
+def test_a_bad_value_is_refused_before_anything_runs(
+    deployed: dict[str, DeploymentResponse], name: str, parameters: dict[str, Any], field: str
+) -> None:
+    """A value that does not fit the form makes no run, and the answer names the field."""
+    with get_client(sync_client=True) as client, pytest.raises(PrefectHTTPStatusError, match=field) as refused:
+        start(client, deployed[name], **parameters)
+    assert refused.value.response.status_code in {409, 422}
+
+
+def test_a_worker_runs_a_deployment(deployed: dict[str, DeploymentResponse], tmp_path: Path) -> None:
+    """A run that is started by its form is taken by a process worker, completes, and publishes."""
+    with ChatServer(wrong_percent=0) as teacher, get_client(sync_client=True) as client:
+        run = SmallRun(tmp_path, teacher.url, rows=[question(n) for n in range(8)])
+        run.write()
+        started = start(client, deployed["build-dataset"], recipe=str(run.recipe_path), out=str(run.out))
+        log = work_once(tmp_path)
+        ended = client.read_flow_run(started.id)
+    assert ended.state is not None
+    assert ended.state.is_completed(), f"{ended.state}\n{log}"
+    standing = published(Store(str(run.out)))
+    assert standing is not None
+    assert standing["recipe"] == "small"
+
+
+def work_once(folder: Path) -> str:
+    """A process worker that takes what is due, waits for its end, and ends; returns its output."""
+    environment = {
+        **os.environ,
+        "PREFECT_API_URL": str(PREFECT_API_URL.value()),
+        "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(folder / "prefect-results"),
+        "TRACEMILL_HOME": str(ROOT),
+    }
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "tracemill", "--type", "process"]
+    done = subprocess.run(
+        [*command, "--run-once"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=WORKER_S,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+def test_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no server answers, the error says how to start one."""
+    monkeypatch.setenv("PREFECT_CLIENT_MAX_RETRIES", "0")
+    with pytest.raises(ServerError, match=r"no Prefect server answers at http://127\.0\.0\.1:9/api(?s:.*)make ui"):
+        deploy("http://127.0.0.1:9/api")
