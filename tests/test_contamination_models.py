@@ -176,6 +176,7 @@ def test_a_build_with_a_judge(run: SmallRun) -> None:
         report = json.loads((run.out / "decontamination.json").read_text())[0]
         asked = judge.received
         assert report["judged"]["same"] == 1
+        assert "judge asked: " in (run.out / "dataset" / "README.md").read_text()
         assert sum(report["judged"].values()) == asked
         assert question(3)["question"] not in " ".join(
             body["messages"][-1]["content"].split("[text ")[1] for body in judge.bodies

@@ -95,7 +95,7 @@ def as_markdown(reports: Iterable[BenchmarkReport]) -> str:
     """A table for the card; "" if there are no benchmarks."""
     rows = [
         f"| {report.benchmark} | {report.n_items:,} | {len(report.items):,} | {report.n_rows:,} "
-        f"| {_counts(report.methods)} | {_counts(report.sources)} |"
+        f"| {_methods(report)} | {_counts(report.sources)} |"
         for report in reports
     ]
     header = ["| benchmark | items | found | rows dropped | by method | by source |", "|---|---:|---:|---:|---|---|"]
@@ -107,7 +107,7 @@ def as_html(reports: Iterable[BenchmarkReport]) -> str:
     rows = "".join(
         f'<tr><td>{html.escape(report.benchmark)}</td><td class="n">{report.n_items:,}</td>'
         f'<td class="n">{len(report.items):,}</td><td class="n">{report.n_rows:,}</td>'
-        f"<td>{_counts(report.methods)}</td><td>{html.escape(_counts(report.sources))}{_examples(report)}</td></tr>"
+        f"<td>{_methods(report)}</td><td>{html.escape(_counts(report.sources))}{_examples(report)}</td></tr>"
         for report in reports
     )
     header = (
@@ -115,6 +115,12 @@ def as_html(reports: Iterable[BenchmarkReport]) -> str:
         "<th>by method</th><th>by source</th></tr>"
     )
     return f"<h2>Decontamination</h2><table>{header}{rows}</table>" if rows else ""
+
+
+def _methods(report: BenchmarkReport) -> str:
+    """Rows by method, and what the judge said of those that it was asked about."""
+    judged = f"; judge asked: {_counts(report.judged)}" if report.judged else ""
+    return _counts(report.methods) + judged
 
 
 def _counts(counts: Mapping[str, int]) -> str:
