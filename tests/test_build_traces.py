@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chat_server import ChatServer
+from judge_server import JudgeServer
 from small_run import SmallRun, funnel, question, table
 
 pytestmark = pytest.mark.usefixtures("prefect_flows")
@@ -152,3 +154,35 @@ def test_frequent_strings_are_dropped_and_published_rows_stay(run: SmallRun, tea
     run.sections["collect"] = {"shard_rows": 5}
     assert run.build().n_executed > 0
     assert teacher.received == asked
+
+
+def test_models_filter_in_a_build(run: SmallRun) -> None:
+    """Perplexity and safety drop with their reasons, the funnel adds up, and a second build sends nothing."""
+    before = funnel(run.build())
+    with JudgeServer(
+        logprobs=lambda text: [-5.0 if "Note 7 " in text else -1.0],
+        says=lambda text: "unsafe: hate" if "Note 9 " in text else "safe",
+    ) as judge:
+        server = {"model": "judge", "base_urls": [judge.url], "give_up_after_s": 5}
+        run.sections["perplexity"] = server
+        run.sections["safety"] = {"guard": server}
+        run.sections["select"] = {"prefer": "lowest_perplexity"}
+        counts = funnel(run.build())
+        asked = judge.received
+        assert run.build().n_executed == 0
+        run.sections["perplexity"] = {**server, "threshold": 200}
+        assert funnel(run.build())["published/rows"] >= counts["published/rows"]
+        # Only what the other threshold lets through is new to the guard.
+        assert judge.received - asked == counts.get("quality/perplexity", 0)
+    n_dropped = counts.get("quality/perplexity", 0) + counts.get("quality/unsafe", 0)
+    assert n_dropped > 0
+    assert counts["published/rows"] == before["published/rows"] - n_dropped
+    gone = {key.split("/")[0] for key in counts} - {"source", "published"}
+    assert counts["source/rows"] == counts["published/rows"] + sum(
+        n for key, n in counts.items() if key.split("/")[0] in gone
+    )
+    card = (run.out / "dataset" / "README.md").read_text()
+    assert "`judge` (perplexity of question and response): at most 200." in card
+    assert "`judge` (safety judge): what it calls unsafe is left out." in card
+    rows = [row for row in table(run.out, "traces").to_pylist() if row["published"]]
+    assert all(row["perplexity"] == pytest.approx(math.exp(5 if row["perplexity"] > 10 else 1)) for row in rows)

@@ -101,6 +101,7 @@ def _judges(recipe: Recipe, cuts: Mapping[str, Cut]) -> list[str]:
             f"- `{recipe.judge.named}` (judge, prompt `{recipe.judge.prompt}`): second look where a rule said "
             f"{' or '.join(recipe.judge.outcomes)}."
         )
+    told += _filters(recipe)
     return _part("Judges", "\n".join(told)) if told else []
 
 
@@ -116,6 +117,16 @@ def _labellers(recipe: Recipe) -> list[str]:
 def _decontamination(contamination: Sequence[BenchmarkReport]) -> list[str]:
     """What was dropped for which benchmark, if any was compared with."""
     return _part("Decontamination", as_markdown(contamination)) if contamination else []
+
+
+def _filters(recipe: Recipe) -> list[str]:
+    """The models that filter right responses, if any do."""
+    told = []
+    if recipe.perplexity is not None:
+        limit = "measured only" if recipe.perplexity.threshold is None else f"at most {recipe.perplexity.threshold:g}"
+        told.append(f"- `{recipe.perplexity.named}` (perplexity of question and response): {limit}.")
+    models = (recipe.safety.guard, recipe.safety.classifier) if recipe.safety is not None else ()
+    return told + [f"- `{model.named}` ({model.role}): what it calls unsafe is left out." for model in models if model]
 
 
 def _number(value: float | None) -> str:
