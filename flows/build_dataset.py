@@ -17,6 +17,7 @@ from typing import Any
 from prefect import flow, get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.artifacts import funnel_artifact
 from flows.command_line import dataset_command
 from flows.cost_gate import pass_cost_gate
 from flows.decontamination import Benchmarks, benchmarks_of, contamination_of, decontamination
@@ -176,7 +177,7 @@ def choose_problems(context: RunContext, prepared: dict[str, ShardHistory]) -> d
     if context.recipe.distill.limit is None:
         return {}
     inputs = {f"problems-{i:05d}": history.current for i, history in enumerate(prepared.values())}
-    chosen = context.single(limit_problems, context.recipe.distill, inputs, "")
+    chosen = context.single(limit_problems, context.recipe.distill, inputs, "all shards")
     return {label: chosen.outputs[f"over-{i:05d}"] for i, label in enumerate(prepared)}
 
 
@@ -257,7 +258,9 @@ def publish(
             **({"cuts": {name: cut._asdict() for name, cut in cuts.items()}} if cuts else {}),
         },
     )
-    return context.export(publication, out)
+    manifest = context.export(publication, out)
+    funnel_artifact(table, out)
+    return manifest
 
 
 def _beside(recipe: Recipe) -> list[str]:

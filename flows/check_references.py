@@ -12,6 +12,7 @@ import sys
 from prefect import flow, get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.artifacts import audit_artifact
 from flows.audit_dag import AuditRun, audit
 from flows.command_line import how_to_look, recipe_options, run_command, work_done
 from flows.forms import Overrides, RecipePath
@@ -54,6 +55,7 @@ def check_references(recipe: RecipePath, overrides: Overrides | None = None, out
     key = digest("references", PUBLICATION_VERSION, found.digests(), texts)
     facts = {"recipe": loaded.name, "verify": loaded.verify.content(), "rows": summary["rows"]}
     context.export(ReferencePublication(key, found.audited, found.dropped, texts, facts), out)
+    audit_artifact(render(summary, CHECKED), out)
     return AuditRun(out, summary, context.n_cached, context.n_executed)
 
 

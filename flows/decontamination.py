@@ -53,10 +53,10 @@ def benchmarks_of(context: RunContext[Recipe]) -> Benchmarks:
     """
     settings = context.recipe.decontaminate
     files = benchmark_files(settings.benchmarks, context.recipe.data_dir)
-    read = context.single(read_benchmarks, files, {}, "")
+    read = context.single(read_benchmarks, files, {}, "of the recipe")
     items, vectors = read.outputs["items"], None
     if settings.embeddings is not None and items.rows:
-        embedded = context.single(embed_benchmarks, settings.embeddings.embedding(), {"items": items}, "")
+        embedded = context.single(embed_benchmarks, settings.embeddings.embedding(), {"items": items}, "of the recipe")
         vectors = embedded.outputs["embeddings"]
     return Benchmarks(items, vectors, read.facts["n_items"])
 

@@ -21,7 +21,8 @@ class Progress:
         phase: name for people.
         n_chains: shards that will go through the phase.
         last_stage: the stage that ends a chain, whose count is "done".
-        unit_stage: the stage whose rows make rows/s.
+        rows: "in" and "kept" by stage, in each stage's own unit.
+        dropped: count by stage and "stage/reason".
     """
 
     phase: str
@@ -32,6 +33,8 @@ class Progress:
     n_rows: int = 0
     finished: Counter[str] = field(default_factory=Counter)
     running: Counter[str] = field(default_factory=Counter)
+    rows: dict[str, Counter[str]] = field(default_factory=dict)
+    dropped: dict[str, Counter[str]] = field(default_factory=dict)
     n_failed: int = 0
     n_chains_cached: int = 0
     started_at: float = field(default_factory=time.monotonic)
@@ -61,6 +64,8 @@ class Progress:
 
     def _count(self, manifest: Manifest) -> None:
         self.finished[manifest.stage] += 1
+        self.rows.setdefault(manifest.stage, Counter()).update({"in": manifest.rows_in, "kept": manifest.rows_kept})
+        self.dropped.setdefault(manifest.stage, Counter()).update(manifest.dropped)
         if manifest.stage == self.last_stage:
             self.n_rows += manifest.rows_in
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
 
-from prefect import flow
+from prefect import flow, tags
+from prefect.context import TagsContext
 from prefect.task_runners import ThreadPoolTaskRunner
 from typing_extensions import TypeVar
 
+from flows.artifacts import failures_artifact, phase_artifact
 from flows.progress import Progress, reported
 from flows.shard_chains import FATAL, Chain, Chains, Failure, Step, submit
 from tasks.publish import export_dataset
@@ -27,6 +29,9 @@ from tracemill.teacher import tokens_received
 
 Result = TypeVar("Result")
 Plan = TypeVar("Plan", bound=Recipe | Audit, default=Recipe)
+
+
+MOST_TAGS = 20  # sources that a flow run is tagged by; a recipe may have hundreds
 
 
 class ShardsFailedError(TracemillError):
@@ -102,7 +107,9 @@ class RunContext(Generic[Plan]):
                 if any(isinstance(failure.error, FATAL) for failure in failures):
                     break
         self._count(cached=progress.n_cached, executed=progress.n_executed)
+        phase_artifact(progress)
         if failures:
+            failures_artifact(name, failures)
             raise failed(name, failures, len(chains))
         return results
 
@@ -125,13 +132,16 @@ class RunContext(Generic[Plan]):
         )
         def shards(first: str, last: str) -> None:  # noqa: ARG001 - parameters are what the UI shows
             chains = Chains[Result](self.store, run.workers, run.show_cached, progress)
-            results.update(chains.run(block))
+            # The flow run's tags are not for its tasks: each tag makes a task ask for a concurrency slot.
+            with TagsContext(current_tags=set()):
+                results.update(chains.run(block))
             failures.extend(chains.failures)
             if chains.failures:
                 raise failed(name, chains.failures, len(block))
 
         try:
-            shards(block[0][0], block[-1][0])
+            with tags(name, *sorted({source_of(label) for label, _ in block})[:MOST_TAGS]):
+                shards(block[0][0], block[-1][0])
         except ShardsFailedError:
             if len(failures) == already:  # Not ours: nothing was recorded.
                 raise
@@ -144,6 +154,11 @@ class RunContext(Generic[Plan]):
 def _blocks(chains: Sequence[tuple[str, Chain[Result]]], size: int) -> Iterator[Sequence[tuple[str, Chain[Result]]]]:
     for start in range(0, len(chains), size):
         yield chains[start : start + size]
+
+
+def source_of(label: str) -> str:
+    """The source in a shard's label, such as "00002-rows"."""
+    return label.partition("-")[2] or label
 
 
 def failed(phase: str, failures: Sequence[Failure], n_shards: int) -> ShardsFailedError:

@@ -17,6 +17,7 @@ from typing import Any
 from prefect import flow, get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.artifacts import audit_artifact
 from flows.audit_dag import AuditRun, audit
 from flows.command_line import add_overrides, how_to_look, run_command, work_done
 from flows.forms import HubPlace, Limit, Overrides
@@ -74,6 +75,7 @@ def verify_dataset(
     key = digest("audit", PUBLICATION_VERSION, found.digests(), texts)
     facts = {"audit": recipe.name, "verify": recipe.verify.content(), "rows": summary["rows"]}
     context.export(AuditPublication(key, found.audited, found.dropped, texts, facts), out)
+    audit_artifact(render(summary, VERDICTS), out)
     return AuditRun(out, summary, context.n_cached, context.n_executed)
 
 

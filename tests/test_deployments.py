@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from chat_server import ChatServer
 from conftest import ROOT
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL
@@ -104,6 +107,26 @@ def test_a_worker_runs_a_deployment(deployed: dict[str, DeploymentResponse], tmp
     standing = published(Store(str(run.out)))
     assert standing is not None
     assert standing["recipe"] == "small"
+    check_artifacts(artifacts_of(started.id), run, standing)
+
+
+def artifacts_of(flow_run_id: UUID) -> dict[str, Any]:
+    """Data of the artifacts that a flow run has left, by key."""
+    only = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id]))
+    with get_client(sync_client=True) as client:
+        return {str(artifact.key): artifact.data for artifact in client.read_artifacts(artifact_filter=only)}
+
+
+def check_artifacts(left: dict[str, Any], run: SmallRun, standing: dict[str, Any]) -> None:
+    """One table per phase that accounts for every row, and the funnel with the paths."""
+    assert set(left) == {"phase-curate", "phase-prepare", "phase-distill", "funnel"}
+    stages = {row["stage"]: row for phase in ("curate", "prepare") for row in json.loads(left[f"phase-{phase}"])}
+    assert (stages["collect"]["shards"], stages["collect"]["in"], stages["collect"]["kept"]) == (2, 10, 10)
+    assert stages["decontaminate"]["dropped"] == 1
+    assert stages["decontaminate"]["by reason"] == "decontaminate/bench 1"
+    n_published = sum(row["rows"] for row in standing["funnel"] if row["stage"] == "published")
+    assert f"| published | rows | {n_published} | {n_published} |" in left["funnel"]
+    assert f"`{run.out}/report.html`" in left["funnel"]
 
 
 def work_once(folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import sys
@@ -57,9 +58,16 @@ def test_a_failed_shard_says_where_why_and_how_to_run_it_alone(
         assert re.search(r"row at hand: problem \w+, row 30 of rows: 'Note 30 ", told)
         assert "next: not tried again by itself" in told
         with get_client(sync_client=True) as client:
-            messages = [flow.state.message or "" for flow in client.read_flow_runs() if flow.state]
+            ended = client.read_flow_runs()
+            messages = [flow.state.message or "" for flow in ended if flow.state]
+            tables = {artifact.key: artifact.data for artifact in client.read_artifacts()}
         command = found.group(1) if (found := re.search(r"alone: (.*)", told)) else ""
         assert any("00002-rows" in message and command in message for message in messages)
+        assert [json.loads(str(tables["failed-distill"]))[0][name] for name in ("shard", "stage")] == [
+            "00002-rows",
+            "distill",
+        ]
+        assert any({"distill", "rows", "traced"} == set(flow.tags) for flow in ended)
 
         with pytest.raises(KeyError, match="no such thing"):
             run_command(monkeypatch, command)

@@ -1,0 +1,93 @@
+"""What a run leaves beside its states in Prefect's UI: a table per phase, the failed shards, the funnel with its paths.
+
+One artifact per phase or run, never per task: each is a request to the server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from flows.progress import Progress
+from flows.shard_chains import Failure
+from tracemill.errors import TracemillError
+from tracemill.funnel import totals
+
+SHOWN_FAILURES = 100  # of a phase; the table says how many more there are
+
+
+def phase_artifact(progress: Progress) -> None:
+    """Leaves the table of a phase: what entered each stage, what it kept, what it dropped and why."""
+    rows = phase_rows(progress)
+    if rows:
+        create_table_artifact(rows, key=_key(f"phase-{progress.phase}"), description=progress.line())
+
+
+def phase_rows(progress: Progress) -> list[dict[str, Any]]:
+    """The table of a phase, in the order in which its stages were first finished."""
+    return [
+        {
+            "stage": stage,
+            "shards": progress.finished[stage],
+            "in": counts["in"],
+            "kept": counts["kept"],
+            "dropped": counts["in"] - counts["kept"],
+            "by reason": ", ".join(f"{reason} {n:,}" for reason, n in progress.dropped[stage].most_common()),
+        }
+        for stage, counts in progress.rows.items()
+    ]
+
+
+def failures_artifact(phase: str, failures: Sequence[Failure]) -> None:
+    """Leaves the table of a phase's failed shards, with how to run each alone."""
+    n_more = max(0, len(failures) - SHOWN_FAILURES)
+    rows = [
+        {
+            "shard": failure.label,
+            "stage": failure.stage,
+            "error": failure.error.cause if isinstance(failure.error, TracemillError) else repr(failure.error),
+            "task": failure.error.task if isinstance(failure.error, TracemillError) else "",
+        }
+        for failure in failures[:SHOWN_FAILURES]
+    ]
+    told = f"{len(failures)} shards failed" + (f"; the last {n_more} are left out here" if n_more else "")
+    create_table_artifact(rows, key=_key(f"failed-{phase}"), description=told)
+
+
+def funnel_artifact(funnel: pa.Table, out: str) -> None:
+    """Leaves the funnel of a finished run, and where its files are."""
+    create_markdown_artifact(funnel_markdown(funnel, out), key="funnel", description="Where every row went")
+
+
+def funnel_markdown(funnel: pa.Table, out: str) -> str:
+    """The funnel as a table with what is left after each drop; then the paths."""
+    lines, left = ["| stage | reason | rows | left |", "|---|---|---:|---:|"], 0
+    for stage, reason, n_rows in totals(funnel):
+        if stage == "source":
+            left = n_rows
+        elif stage != "published":
+            left -= n_rows
+        lines.append(f"| {stage} | {reason} | {n_rows:,} | {left:,} |")
+    return "\n".join([*lines, "", *_paths(out, ("dataset/README.md", "dataset", "dropped", "verdicts", "report.html"))])
+
+
+def audit_artifact(text: str, out: str) -> None:
+    """Leaves the figures of an audit as the terminal shows them, and where its files are."""
+    paths = _paths(out, ("summary.json", "dropped", "report.html"))
+    create_markdown_artifact("\n".join(["```", text, "```", *paths]), key="summary", description="What was found")
+
+
+def _paths(out: str, names: Sequence[str]) -> list[str]:
+    """Files of a run's directory; not as links, which browsers do not follow from a server's page to a disk."""
+    root = out if "://" in out else Path(out).resolve().as_posix()
+    return [f"- `{root}/{name}`" for name in names]
+
+
+def _key(text: str) -> str:
+    """An artifact's key: lower case and dashes are all that Prefect takes."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
