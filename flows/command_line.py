@@ -134,6 +134,7 @@ def summary(built: Built, seconds: float) -> str:
             f"          {where}/am.jsonl.zst     (the reference dataset's row layout)",
             f"dropped   {where}/dropped          (every dropped row: stage, reason, evidence)",
             f"verdicts  {where}/verdicts         (every verdict on every response)",
+            f"traces    {where}/traces           (of every response: what was measured, and why it is not published)",
             f"report    {where}/report.html",
             f"one row   python -m tracemill why ID --run {where}",
             f"the run   {how_to_look()}",
