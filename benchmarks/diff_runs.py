@@ -41,7 +41,9 @@ def record(number: int, run: str) -> dict[str, object]:
 def _empty(kind: pa.DataType) -> object:
     if pa.types.is_list(kind):
         return []
-    return 0 if pa.types.is_integer(kind) or pa.types.is_boolean(kind) else ""
+    if pa.types.is_boolean(kind):
+        return False
+    return 0 if pa.types.is_integer(kind) else ""
 
 
 def write_run(folder: Path, run: str, first: int, n_rows: int) -> None:

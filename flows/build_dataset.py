@@ -30,6 +30,8 @@ from flows.source_shards import read_sources, shard_labels
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
 from tasks.label import measure_plan
 from tasks.score import Calibration, calibrate
+from tasks.stage import NoSettings
+from tasks.tally import tally_published
 from tasks.verify import UNJUDGED
 from tracemill.card import card
 from tracemill.collection import Collection, save_collection
@@ -39,13 +41,14 @@ from tracemill.export import Publication
 from tracemill.funnel import Funnel
 from tracemill.label_counts import label_summary
 from tracemill.manifest import Shard
+from tracemill.published_tally import PublishedTally
 from tracemill.recipe import Recipe
 from tracemill.recipe_file import load_recipe
 from tracemill.report import report
 from tracemill.schema import digest, pretty_json
 from tracemill.store import Store
 
-EXPORT_VERSION = 2
+EXPORT_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,8 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     distilled = distill_and_select(context, collection, chains, counting)
     warn_of_unjudged(context, list(distilled.values()))
     contamination = contamination_of(benchmarks, list(prepared.values()))
-    manifest = publish(context, list(distilled.values()), cuts, contamination, out)
+    tally = tally_of(context, prepared, distilled)
+    manifest = publish(context, list(distilled.values()), cuts, contamination, tally, out)
     save_collection(context.store, recipe.name, collection)
     return Built(out, manifest, context.n_cached, context.n_executed)
 
@@ -217,11 +221,25 @@ def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str,
     return cuts
 
 
+def tally_of(
+    context: RunContext, prepared: dict[str, ShardHistory], distilled: dict[str, ShardHistory]
+) -> PublishedTally:
+    """What the published rows are made of."""
+    kinds = {
+        "problems": [history.current for history in prepared.values()],
+        "selected": [history.current for history in distilled.values()],
+        "traces": [shard for history in distilled.values() for shard in history.outputs("traces")],
+    }
+    inputs = {f"{kind}-{i:05d}": shard for kind, shards in kinds.items() for i, shard in enumerate(shards)}
+    return PublishedTally.model_validate(context.single(tally_published, NoSettings(), inputs, "").facts)
+
+
 def publish(
     context: RunContext,
     shards: list[ShardHistory],
     cuts: dict[str, Cut],
     contamination: list[BenchmarkReport],
+    tally: PublishedTally,
     out: str,
 ) -> dict[str, Any]:
     """Writes the run's directory, once every row is accounted for."""
@@ -230,10 +248,10 @@ def publish(
     for history in shards:
         funnel.add(history.source, history.manifests)
     table = funnel.table()
-    labels = label_summary(manifest for history in shards for manifest in history.manifests)
+    labels = label_summary((manifest for history in shards for manifest in history.manifests), tally.labels)
     texts = {
-        "dataset/README.md": card(recipe, table, cuts, labels, contamination),
-        "report.html": report(recipe, table, labels, contamination),
+        "dataset/README.md": card(recipe, table, cuts, labels, tally, contamination),
+        "report.html": report(recipe, table, labels, tally, contamination),
         "decontamination.json": pretty_json(as_json(contamination)),
     }
     selected = [history.current for history in shards]

@@ -6,7 +6,7 @@ import html
 from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.audit_tally import UNREADABLE
-from tracemill.report import STYLE
+from tracemill.page import page, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 _MORE_STYLE: Final = """
 body { max-width: 75rem; } tr.total td { font-weight: 600; }
-.advice { background: #fdf1e3; border-left: 4px solid #d98a4b; padding: .6rem 1rem; }
-.example { border-top: 1px solid #e3e6ec; padding: .6rem 0; } .example p { margin: .2rem 0; white-space: pre-wrap; }
-.where { color: #6b7280; }
+.example { border-top: 1px solid var(--line); padding: .6rem 0; } .example p { margin: .2rem 0; white-space: pre-wrap; }
+.where { color: var(--soft); }
 """
 _TERMINAL_GROUPS: Final = 15
 _NAME_CHARS: Final = 28
@@ -33,17 +32,14 @@ def report(title: str, intro: str, summary: Mapping[str, Any], counted: Counted)
         counted: how its rows were counted.
     """
     parts = [
-        f"<h1>{html.escape(title)}</h1><p>{html.escape(intro)}</p>",
+        f"<p>{html.escape(intro)}</p>",
         *(f'<p class="advice">{html.escape(line)}</p>' for line in summary["advice"]),
         f"<h2>By source</h2>{_groups_table('source', summary, summary['by_source'], counted)}",
         f"<h2>By category</h2>{_groups_table('category', summary, summary['by_category'], counted)}",
         f"<h2>Reasons</h2>{_reasons_table(summary)}",
         *_examples(summary["examples"], counted.share[2]),
     ]
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)} · tracemill</title>'
-        f"<style>{STYLE}{_MORE_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
-    )
+    return page(title, "".join(parts), _MORE_STYLE)
 
 
 def columns(summary: Mapping[str, Any], counted: Counted) -> list[str]:
@@ -64,7 +60,7 @@ def _groups_table(first: str, total: Mapping[str, Any], groups: Mapping[str, Any
     header = "".join(f'<th class="n">{html.escape(name.replace("_", " "))}</th>' for name in names)
     rows = [_row(name, [group[column] for column in names]) for name, group in groups.items()]
     rows.append(_row("all", [total[column] for column in names], "total"))
-    return f"<table><tr><th>{first}</th>{header}</tr>{''.join(rows)}</table>"
+    return table(f"<th>{first}</th>{header}", "".join(rows))
 
 
 def _row(name: str, values: Iterable[float | None], kind: str = "") -> str:
@@ -79,7 +75,7 @@ def _reasons_table(summary: Mapping[str, Any]) -> str:
         for status, reasons in summary["reasons"].items()
         for reason, n_rows in reasons.items()
     ]
-    return f'<table><tr><th></th><th>reason</th><th class="n">rows</th></tr>{"".join(rows)}</table>'
+    return table('<th></th><th>reason</th><th class="n">rows</th>', "".join(rows))
 
 
 def _examples(examples: Sequence[Mapping[str, Any]], status: str) -> list[str]:

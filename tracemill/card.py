@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from tracemill.card_metadata import front_matter
 from tracemill.contamination_report import as_markdown
 from tracemill.funnel import render
 from tracemill.label_counts import label_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pyarrow as pa
 
     from tracemill.contamination_report import BenchmarkReport
     from tracemill.cuts import Cut
     from tracemill.label_counts import LabelSummary
+    from tracemill.published_tally import PublishedTally
     from tracemill.recipe import Recipe
     from tracemill.recipe_server import Teacher
+
+_CELL_CHARS: Final = 120
+USE: Final = """```python
+from datasets import load_dataset
+
+rows = load_dataset("parquet", data_files="dataset/*.parquet", split="train")  # every column
+chats = load_dataset("dataset", "sft", split="train")  # messages alone, as SFT trainers want them
+```
+
+`dataset` is this folder, or the dataset's id on the Hub. `messages` is a list of `{role, content}`; its last turn is
+the assistant's, as `<think>…</think>` and `<answer>…</answer>`."""
 
 
 def card(
@@ -27,21 +40,23 @@ def card(
     funnel: pa.Table,
     cuts: Mapping[str, Cut],
     labels: LabelSummary,
+    tally: PublishedTally,
     contamination: Sequence[BenchmarkReport] = (),
 ) -> str:
-    """Hub front matter, then sources, teacher, funnel and recipe.
+    """Hub front matter, then what the rows are, sources and licences, teacher, thresholds, funnel, limits and recipe.
 
     Args:
         recipe: what the dataset was made by.
         funnel: table of :class:`tracemill.funnel.Funnel`.
         cuts: above which an answer passes, by what scores it.
         labels: how labels are distributed.
+        tally: what the published rows are made of.
         contamination: what was found of each benchmark.
     """
     return "\n".join(
         [
             "---",
-            yaml.safe_dump(_front_matter(recipe), sort_keys=False).strip(),
+            yaml.safe_dump(front_matter(recipe.name, tally, labels), sort_keys=False, allow_unicode=True).strip(),
             "---",
             "",
             f"# {recipe.name}",
@@ -49,31 +64,21 @@ def card(
             recipe.description or "Verified reasoning traces, made by tracemill.",
             "",
             "Every row's response was judged correct by its verifier. Rows have content ids; a row that is not here is",
-            "in `dropped/` with the stage, the reason and the evidence.",
+            "in the run's `dropped/` with the stage, the reason and the evidence.",
             "",
-            "## Sources",
-            "",
-            "| source | layout | licence | rows in | published |",
-            "|---|---|---|---:|---:|",
-            *_source_rows(recipe, funnel),
-            "",
+            *_part("Use", USE),
+            *_part("Sources and licences", "\n".join([*_source_table(recipe, funnel), "", *_licences(tally)])),
+            *_part("Rows", "\n".join(_row_table(tally))),
             *_part("Teacher", _sampling(recipe.distill.teacher)),
             *_judges(recipe, cuts),
             *_decontamination(contamination),
             *_part("Labels", "\n".join([*_labellers(recipe), *label_table(labels)])),
             *_part("Funnel", f"```\n{render(funnel)}\n```"),
+            *_part("Thresholds", "\n".join(_thresholds(recipe))),
+            *_part("Known limits", "\n".join(_limits(recipe, tally))),
             *_part("Recipe", f"```yaml\n{yaml.safe_dump(recipe.content(), sort_keys=False, allow_unicode=True)}```"),
         ]
     )
-
-
-def _front_matter(recipe: Recipe) -> dict[str, Any]:
-    return {
-        "pretty_name": recipe.name,
-        "task_categories": ["text-generation"],
-        "tags": ["reasoning", "tracemill"],
-        "configs": [{"config_name": "default", "data_files": [{"split": "train", "path": "train-*.parquet"}]}],
-    }
 
 
 def _part(title: str, text: str) -> list[str]:
@@ -141,10 +146,72 @@ def source_yields(funnel: pa.Table) -> dict[str, tuple[int, int]]:
     return {name: (n_rows, left.get(name, 0)) for name, n_rows in entered.items()}
 
 
-def _source_rows(recipe: Recipe, funnel: pa.Table) -> list[str]:
+def _source_table(recipe: Recipe, funnel: pa.Table) -> list[str]:
     yields = source_yields(funnel)
-    return [
-        f"| {source.name} | {source.layout} | {source.stated_licence} "
-        f"| {yields.get(source.name, (0, 0))[0]:,} | {yields.get(source.name, (0, 0))[1]:,} |"
-        for source in recipe.sources
+    lines = ["| source | layout | licence | rows in | published | yield |", "|---|---|---|---:|---:|---:|"]
+    for source in recipe.sources:
+        n_in, n_kept = yields.get(source.name, (0, 0))
+        share = f"{n_kept / n_in:.1%}" if n_in else "–"
+        lines.append(f"| {source.name} | {source.layout} | {source.stated_licence} | {n_in:,} | {n_kept:,} | {share} |")
+    return lines
+
+
+def _licences(tally: PublishedTally) -> list[str]:
+    """What the published rows say of themselves, and what that means for their use."""
+    lines = [
+        f"- {each.source}: {each.rows:,} rows under {each.licence}{', non-commercial' if each.non_commercial else ''}."
+        for each in tally.licences
     ]
+    n_limited = sum(each.rows for each in tally.licences if each.non_commercial)
+    whole = (
+        f"**{n_limited:,} of {tally.n_rows:,} rows are for non-commercial use only.** Column `non_commercial` tells "
+        "them apart, column `licence` names each row's licence."
+        if n_limited
+        else "No row is marked as non-commercial. Column `licence` names each row's licence."
+    )
+    return [whole, "", *lines]
+
+
+def _row_table(tally: PublishedTally) -> list[str]:
+    """Categories and models."""
+    lines = ["| category | clean, unique problems | published |", "|---|---:|---:|"]
+    lines += [f"| {name} | {n:,} | {tally.published.get(name, 0):,} |" for name, n in tally.asked.items()]
+    models = [f"| {name} | {n:,} |" for name, n in tally.models.items()]
+    return [*lines, "", "| response by | published |", "|---|---:|", *models]
+
+
+def _thresholds(recipe: Recipe) -> list[str]:
+    """The settings that decide what stays, by section of the recipe."""
+    lines = ["| section | setting | value |", "|---|---|---|"]
+    content = recipe.content()
+    for section in ("clean", "deduplicate", "decontaminate", "verify", "quality", "select"):
+        lines += [f"| {section} | {name} | {_cell(value)} |" for name, value in _flat(content.get(section, {}))]
+    return lines
+
+
+def _flat(section: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Single values with dotted names; lists, such as benchmarks, have parts of the card of their own."""
+    for name, value in section.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, int | float | str | bool):
+            yield f"{prefix}{name}", value
+
+
+def _cell(value: object) -> str:
+    return " ".join(f"{value}".split()).replace("|", "\\|")[:_CELL_CHARS]
+
+
+def _limits(recipe: Recipe, tally: PublishedTally) -> list[str]:
+    """What a reader could take for granted and should not."""
+    told = [
+        "A verifier looks at the answer, not at the reasoning: a right answer may stand at the end of wrong steps.",
+        "References are the sources'; where one is wrong, right responses were dropped and wrong ones kept.",
+        "Problems on which no response could be verified are not here: hard and open questions are too few.",
+        "Token counts in labels and in the report are estimates, unless `label.tokenizer` is set.",
+    ]
+    if not recipe.decontaminate.benchmarks:
+        told.append("No benchmark was compared with: the rows may hold test items.")
+    if any(each.licence == "unknown" for each in tally.licences):
+        told.append("Some sources state no licence (`unknown`): ask their authors before you publish what uses them.")
+    return [f"- {line}" for line in told]

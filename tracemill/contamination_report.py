@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from tracemill.page import table
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -107,14 +109,14 @@ def as_html(reports: Iterable[BenchmarkReport]) -> str:
     rows = "".join(
         f'<tr><td>{html.escape(report.benchmark)}</td><td class="n">{report.n_items:,}</td>'
         f'<td class="n">{len(report.items):,}</td><td class="n">{report.n_rows:,}</td>'
-        f"<td>{_methods(report)}</td><td>{html.escape(_counts(report.sources))}{_examples(report)}</td></tr>"
+        f"<td>{html.escape(_methods(report))}</td><td>{html.escape(_counts(report.sources))}{_examples(report)}</td></tr>"
         for report in reports
     )
     header = (
-        '<tr><th>benchmark</th><th class="n">items</th><th class="n">found</th><th class="n">rows dropped</th>'
-        "<th>by method</th><th>by source</th></tr>"
+        '<th>benchmark</th><th class="n">items</th><th class="n">found</th><th class="n">rows dropped</th>'
+        "<th>by method</th><th>by source</th>"
     )
-    return f"<h2>Decontamination</h2><table>{header}{rows}</table>" if rows else ""
+    return f"<h2>Decontamination</h2>{table(header, rows)}" if rows else ""
 
 
 def _methods(report: BenchmarkReport) -> str:
@@ -129,7 +131,7 @@ def _counts(counts: Mapping[str, int]) -> str:
 
 def _examples(report: BenchmarkReport) -> str:
     shown = "".join(
-        f"<li><b>{html.escape(example['item'])}</b> {example['method']} {example['score']:.2f}, "
+        f"<li><b>{html.escape(example['item'])}</b> {html.escape(example['method'])} {example['score']:.2f}, "
         f"{html.escape(example['source'])}: {html.escape(example['prompt'])}<br>"
         f"<small>shared: {html.escape(example['overlap'])}</small></li>"
         for example in report.examples

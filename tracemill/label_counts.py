@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from tracemill.manifest import Manifest
     from tracemill.schema import Problem
-    from tracemill.selection import Sample
 
 Counts = dict[str, dict[str, int]]
 
@@ -28,6 +27,7 @@ COLUMNS: Final = {
 }
 NONE: Final = "none"
 _LENGTHS: Final = (32, 64, 128, 256, 512, 1024, 2048, 4096)
+LENGTH_STEPS: Final = (*(f"up to {bound}" for bound in _LENGTHS), f"over {_LENGTHS[-1]}")
 
 
 def count_labels(problems: Iterable[Problem], labels: Iterable[str]) -> Counts:
@@ -36,12 +36,10 @@ def count_labels(problems: Iterable[Problem], labels: Iterable[str]) -> Counts:
     return {label: dict(Counter(_shown(label, row.get(label)) for row in found)) for label in labels}
 
 
-def count_columns(samples: Iterable[Sample]) -> Counts:
-    """Counts of each label's values over published rows."""
-    rows = list(samples)
-    return {
-        label: dict(Counter(_shown(label, getattr(row, column)) for row in rows)) for label, column in COLUMNS.items()
-    }
+def count_columns(records: Iterable[Mapping[str, Any]]) -> Counts:
+    """Counts of each label's values over published rows; columns ``COLUMNS``."""
+    rows = list(records)
+    return {label: dict(Counter(_shown(label, row[column]) for row in rows)) for label, column in COLUMNS.items()}
 
 
 def summed(counts: Iterable[Mapping[str, Mapping[str, int]]]) -> Counts:
@@ -56,7 +54,7 @@ def summed(counts: Iterable[Mapping[str, Mapping[str, int]]]) -> Counts:
 def ordered(label: str, values: Iterable[str]) -> list[str]:
     """The values in the order in which people read them: levels and lengths rising, others by name, ``none`` last."""
     known = [str(value) for value in VALUES.get(label.removesuffix("_by_pass_rate"), ())]
-    known += [_length(bound) for bound in (*_LENGTHS, None)] if label == "n_prompt_tokens" else []
+    known += LENGTH_STEPS if label == "n_prompt_tokens" else ()
     return sorted(set(values), key=lambda value: (value == NONE, known.index(value) if value in known else -1, value))
 
 
@@ -64,12 +62,8 @@ def _shown(label: str, value: Any) -> str:
     if value is None:
         return NONE
     if label == "n_prompt_tokens":
-        return _length(next((bound for bound in _LENGTHS if value <= bound), None))
+        return LENGTH_STEPS[next((place for place, bound in enumerate(_LENGTHS) if value <= bound), -1)]
     return str(value)
-
-
-def _length(bound: int | None) -> str:
-    return f"over {_LENGTHS[-1]}" if bound is None else f"up to {bound}"
 
 
 class LabelSummary(NamedTuple):
@@ -79,13 +73,10 @@ class LabelSummary(NamedTuple):
     published: Counts
 
 
-def label_summary(manifests: Iterable[Manifest]) -> LabelSummary:
-    """Sums what the stages of all shards have counted."""
-    counted = [(manifest.stage, manifest.facts["labels"]) for manifest in manifests if "labels" in manifest.facts]
-    return LabelSummary(
-        labelled=summed(counts for stage, counts in counted if stage != "select"),
-        published=summed(counts for stage, counts in counted if stage == "select"),
-    )
+def label_summary(manifests: Iterable[Manifest], published: Counts) -> LabelSummary:
+    """Sums what the stages that label have counted over all shards, beside what was published."""
+    labelled = [manifest.facts["labels"] for manifest in manifests if "labels" in manifest.facts]
+    return LabelSummary(summed(labelled), published)
 
 
 class LabelRow(NamedTuple):

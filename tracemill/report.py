@@ -1,14 +1,25 @@
-"""``report.html``: the funnel, the yield of every source, the benchmarks and the labels on one self-contained page."""
+"""``report.html``: key figures, plots and tables of one run on one self-contained page."""
 
 from __future__ import annotations
 
 import html
 from typing import TYPE_CHECKING
 
-from tracemill.card import source_yields
 from tracemill.contamination_report import as_html
 from tracemill.funnel import totals
 from tracemill.label_counts import label_rows
+from tracemill.page import page, table
+from tracemill.report_plots import (
+    category_plot,
+    contamination_plot,
+    duplicate_plot,
+    funnel_plot,
+    key_figures,
+    length_plot,
+    pass_rate_plot,
+    prompt_plot,
+    source_plot,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,23 +28,20 @@ if TYPE_CHECKING:
 
     from tracemill.contamination_report import BenchmarkReport
     from tracemill.label_counts import LabelSummary
+    from tracemill.published_tally import PublishedTally
     from tracemill.recipe import Recipe
 
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c2330; }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0 2rem; }
-th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #e3e6ec; vertical-align: middle; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.bar { width: 40%; } td.bar div { height: .8rem; border-radius: 2px; min-width: 1px; }
-.left { background: #4b7bd0; } .lost { background: #d98a4b; } .kept { background: #4a9d63; }
-code { background: #f2f4f8; padding: .1rem .3rem; border-radius: 3px; }
-"""
+_END = (
+    '<p class="note">Each dropped row is in <code>dropped/</code> with its evidence, each verdict in '
+    "<code>verdicts/</code>; <code>python -m tracemill why ID</code> tells the story of one row.</p>"
+)
 
 
 def report(
     recipe: Recipe,
     funnel: pa.Table,
     labels: LabelSummary,
+    tally: PublishedTally,
     contamination: Sequence[BenchmarkReport] = (),
 ) -> str:
     """The page.
@@ -42,16 +50,41 @@ def report(
         recipe: what the dataset was made by.
         funnel: table of :class:`tracemill.funnel.Funnel`.
         labels: how labels are distributed.
+        tally: what the published rows are made of.
         contamination: what was found of each benchmark.
     """
-    name = html.escape(recipe.name)
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name} · tracemill</title>'
-        f"<style>{STYLE}</style></head><body><h1>{name}</h1><p>{html.escape(recipe.description)}</p>"
-        f"<h2>Funnel</h2>{_funnel_table(funnel)}<h2>Yield by source</h2>{_yield_table(funnel)}{as_html(contamination)}"
-        f"{_label_table(labels)}"
-        "<p>Each dropped row is in <code>dropped/</code> with its evidence, each verdict in <code>verdicts/</code>; "
-        "<code>python -m tracemill why ID</code> tells the story of one row.</p></body></html>\n"
+    plots = [
+        funnel_plot(funnel),
+        source_plot(funnel),
+        category_plot(tally),
+        pass_rate_plot(tally),
+        length_plot(tally),
+        prompt_plot(labels),
+        duplicate_plot(funnel),
+        contamination_plot(contamination),
+    ]
+    parts = [
+        f"<p>{html.escape(recipe.description)}</p>" if recipe.description else "",
+        _figures(funnel, tally),
+        f'<div class="plots">{"".join(plots)}</div>',
+        f"<h2>Funnel</h2>{_funnel_table(funnel)}",
+        as_html(contamination),
+        _licence_table(tally),
+        _label_table(labels),
+        _END,
+    ]
+    return page(recipe.name, "".join(parts))
+
+
+def _figures(funnel: pa.Table, tally: PublishedTally) -> str:
+    n_in = sum(n_rows for stage, _, n_rows in totals(funnel) if stage == "source")
+    return key_figures(
+        {
+            "rows published": f"{tally.n_rows:,}",
+            "source rows": f"{n_in:,}",
+            "of them published": f"{tally.n_rows / n_in:.1%}" if n_in else "–",
+            "responses judged for them": f"{sum(tally.lengths_published) + sum(tally.lengths_other):,}",
+        }
     )
 
 
@@ -66,17 +99,18 @@ def _funnel_table(funnel: pa.Table) -> str:
             rows.append(_row("published", "", f"{n_rows:,}", n_rows / n_in, "kept"))
         else:
             rows.append(_row(stage, reason.replace("_", " "), f"−{n_rows:,}", n_rows / n_in, "lost"))
-    header = '<tr><th>stage</th><th>reason</th><th class="n">rows</th><th></th></tr>'
-    return f"<table>{header}{''.join(rows)}</table>"
+    return table('<th>stage</th><th>reason</th><th class="n">rows</th><th></th>', "".join(rows))
 
 
-def _yield_table(funnel: pa.Table) -> str:
+def _licence_table(tally: PublishedTally) -> str:
+    """Published rows by source and licence."""
     rows = [
-        _row(source, f"of {n_in:,} rows", f"{n_kept:,}", n_kept / n_in if n_in else 0, "kept")
-        for source, (n_in, n_kept) in sorted(source_yields(funnel).items())
+        f"<tr><td>{html.escape(each.source)}</td><td>{html.escape(each.licence)}</td>"
+        f'<td>{"non-commercial" if each.non_commercial else ""}</td><td class="n">{each.rows:,}</td></tr>'
+        for each in tally.licences
     ]
-    header = '<tr><th>source</th><th></th><th class="n">published</th><th></th></tr>'
-    return f"<table>{header}{''.join(rows)}</table>"
+    header = '<th>source</th><th>licence</th><th></th><th class="n">published</th>'
+    return f"<h2>Licences</h2>{table(header, ''.join(rows))}" if rows else ""
 
 
 def _label_table(labels: LabelSummary) -> str:
@@ -86,8 +120,8 @@ def _label_table(labels: LabelSummary) -> str:
         n_rows = sum(labels.published.get(row.label, {}).values()) or 1
         count = f"{row.n_published:,}" + ("" if row.n_labelled is None else f" of {row.n_labelled:,}")
         rows.append(_row(row.label.replace("_", " "), row.value, count, row.n_published / n_rows, "kept"))
-    header = '<tr><th>label</th><th>value</th><th class="n">published of labelled</th><th></th></tr>'
-    return f"<h2>Labels</h2><table>{header}{''.join(rows)}</table>" if rows else ""
+    header = '<th>label</th><th>value</th><th class="n">published of labelled</th><th></th>'
+    return f"<h2>Labels</h2>{table(header, ''.join(rows))}" if rows else ""
 
 
 def _row(first: str, second: str, count: str, share: float, kind: str) -> str:

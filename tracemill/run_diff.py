@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tracemill.errors import StoreError
 from tracemill.run_fates import NOT_THERE, fates, former_ids
@@ -134,11 +136,12 @@ def _same_question(a: Path, b: Path, gone: Iterable[str], new: Iterable[str]) ->
 def _by_prompt(run: Path, ids: set[str]) -> dict[bytes, str]:
     """Digest of the prompt -> id; "" where several rows have that prompt, since nobody can say which became which."""
     found: dict[bytes, str] = {}
+    wanted = pa.array(sorted(ids), pa.string())
     for table in batches(run / "dataset", ("id", "prompt")):
-        for problem_id, prompt in zip(table["id"].to_pylist(), table["prompt"].to_pylist(), strict=True):
-            if problem_id in ids:
-                key = bytes.fromhex(digest(normalise_prompt(prompt)))[:16]
-                found[key] = "" if key in found else problem_id
+        chosen = table.filter(pc.is_in(table["id"], value_set=wanted))
+        for problem_id, prompt in zip(chosen["id"].to_pylist(), chosen["prompt"].to_pylist(), strict=True):
+            key = bytes.fromhex(digest(normalise_prompt(prompt)))[:16]
+            found[key] = "" if key in found else problem_id
     return found
 
 

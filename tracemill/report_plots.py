@@ -1,0 +1,134 @@
+"""The plots of ``report.html``: funnel, yields, pass rates, lengths, duplicates and contamination."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from tracemill.card import source_yields
+from tracemill.charts import Bar, bar_chart, compact, histogram, legend
+from tracemill.funnel import totals
+from tracemill.label_counts import LENGTH_STEPS
+from tracemill.published_tally import LENGTHS, N_SHARES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+    from tracemill.contamination_report import BenchmarkReport
+    from tracemill.label_counts import LabelSummary
+    from tracemill.published_tally import PublishedTally
+
+_SHARES: Final = [*(f"{10 * step}–{10 * step + 9} %" for step in range(N_SHARES - 1)), "100 %"]
+_MOST_BARS: Final = 40
+
+
+def funnel_plot(funnel: pa.Table) -> str:
+    """What is left after each stage, and what it dropped."""
+    lost: dict[str, int] = defaultdict(int)
+    for stage, _, n_rows in totals(funnel):
+        lost[stage] += n_rows
+    n_in, n_out = lost.pop("source", 0), lost.pop("published", 0)
+    bars, left = [Bar("source rows", f"{n_in:,}", [("left", n_in)])], n_in
+    for stage, n_rows in lost.items():
+        left -= n_rows
+        bars.append(Bar(stage, f"−{n_rows:,} · {left:,} left", [("left", left), ("lost", n_rows)]))
+    bars.append(Bar("published", f"{n_out:,}{_share(n_out, n_in)}", [("kept", n_out)]))
+    names = legend([("left", "left"), ("lost", "dropped here"), ("kept", "published")])
+    return _figure("Where the rows went", bar_chart("Rows left after each stage", bars), names)
+
+
+def source_plot(funnel: pa.Table) -> str:
+    """Published rows of each source, of all that it brought."""
+    yields = [(name, n_kept, n_in) for name, (n_in, n_kept) in source_yields(funnel).items()]
+    return _yield_plot("Yield by source", yields, "rows in the source")
+
+
+def category_plot(tally: PublishedTally) -> str:
+    """Published rows of each category, of all problems that were worth asking."""
+    yields = [(name, tally.published.get(name, 0), n_asked) for name, n_asked in tally.asked.items()]
+    return _yield_plot("Yield by category", yields, "clean, unique problems")
+
+
+def _yield_plot(title: str, yields: Sequence[tuple[str, int, int]], whole: str) -> str:
+    bars = [
+        Bar(name, f"{n_kept:,} of {n_in:,}{_share(n_kept, n_in)}", [("kept", n_kept), ("other", n_in - n_kept)])
+        for name, n_kept, n_in in sorted(yields, key=lambda entry: (-entry[2], entry[0]))[:_MOST_BARS]
+    ]
+    return _figure(title, bar_chart(title, bars), legend([("kept", "published"), ("other", f"other {whole}")]))
+
+
+def pass_rate_plot(tally: PublishedTally) -> str:
+    """Problems by the share of their judged responses that is correct; also those of which none is."""
+    title = "Problems by pass rate"
+    chart = histogram(title, _SHARES, {"left": tally.pass_rates})
+    return _figure(title, chart, legend([("left", "problems with responses that were judged right or wrong")]))
+
+
+def length_plot(tally: PublishedTally) -> str:
+    """Responses by length, in tokens."""
+    title = "Responses by tokens (estimated)"
+    labels = [*(f"≤ {compact(bound)}" for bound in LENGTHS), f"> {compact(LENGTHS[-1])}"]
+    chart = histogram(title, labels, {"kept": tally.lengths_published, "other": tally.lengths_other})
+    return _figure(title, chart, legend([("kept", "published"), ("other", "not published")]))
+
+
+def prompt_plot(labels: LabelSummary) -> str:
+    """Published prompts by length, in tokens."""
+    counts = labels.published.get("n_prompt_tokens", {})
+    title = "Published prompts by tokens"
+    shown = [step.replace("up to", "≤").replace("over", ">") for step in LENGTH_STEPS]
+    chart = histogram(title, shown, {"kept": [counts.get(step, 0) for step in LENGTH_STEPS]})
+    return _figure(title, chart)
+
+
+def duplicate_plot(funnel: pa.Table) -> str:
+    """Rows of each source that were dropped for another row, by how alike they are."""
+    kinds = [("left", "exact"), ("lost", "near"), ("other", "by meaning")]
+    bars = [
+        Bar(source, f"{sum(counts.values()):,}", [(kind, counts.get(name, 0)) for kind, name in kinds])
+        for source, counts in _duplicates(funnel)
+    ]
+    return _figure("Duplicates by source", bar_chart("Duplicates by source", bars), legend(kinds))
+
+
+def _duplicates(funnel: pa.Table) -> Iterator[tuple[str, dict[str, int]]]:
+    found: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for row in funnel.to_pylist():
+        if row["stage"] == "deduplicate":
+            found[row["source"]][_alike(row["reason"])] += row["rows"]
+    yield from sorted(found.items(), key=lambda item: (-sum(item[1].values()), item[0]))
+
+
+def _alike(reason: str) -> str:
+    return next((name for name in ("exact", "near") if reason.startswith(name)), "by meaning")
+
+
+def contamination_plot(reports: Sequence[BenchmarkReport]) -> str:
+    """The share of each benchmark's items that was found in the sources."""
+    bars = [
+        Bar(
+            report.benchmark,
+            f"{len(report.items):,} of {report.n_items:,} items · {report.n_rows:,} rows dropped",
+            [("lost", len(report.items) / n_items), ("other", 1 - len(report.items) / n_items)],
+        )
+        for report in reports
+        for n_items in [report.n_items or 1]
+    ]
+    names = legend([("lost", "items found in the sources"), ("other", "items not found")])
+    return _figure("Contamination by benchmark", bar_chart("Contamination by benchmark", bars), names)
+
+
+def _figure(title: str, chart: str, below: str = "") -> str:
+    return f"<figure><h3>{title}</h3>{chart}{below}</figure>" if chart else ""
+
+
+def _share(part: int, whole: int) -> str:
+    return f" · {part / whole:.1%}" if whole else ""
+
+
+def key_figures(figures: Mapping[str, str]) -> str:
+    """A few numbers in large type."""
+    shown = "".join(f"<div>{told}<small>{name}</small></div>" for name, told in figures.items())
+    return f'<div class="figures">{shown}</div>'
