@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from tracemill.errors import LedgerError
 from tracemill.ledger import Completion, Ledger
 from tracemill.ledger_compaction import compact
+from tracemill.ledger_segment import is_live
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAD = (
@@ -139,6 +141,23 @@ def test_a_writer_that_is_killed_leaves_a_sealed_segment(tmp_path: Path) -> None
     process.kill()
     process.communicate()
     assert compact(tmp_path).n_live == 0
+
+
+def test_without_locks_nothing_is_merged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a file system that knows no locks a ledger works, and compaction says so and leaves all of it alone."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("tracemill.ledger_segment.fcntl.flock", refuse)
+    ledgers = [Ledger(tmp_path), Ledger(tmp_path)]
+    for number, ledger in enumerate(ledgers):
+        ledger.put(_completion(number))
+        ledger.close()
+    with pytest.raises(LedgerError, match="No locks available"):
+        compact(tmp_path)
+    assert is_live(_segments(tmp_path)[0])
+    assert len(_segments(tmp_path)) == len(_answers(tmp_path)) == 2
 
 
 def test_open_ledgers_go_on_with_the_merged_segment(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ without a look at the segment: it is a short cut, the lines are the truth.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -37,6 +38,8 @@ Entries: TypeAlias = "NDArray[np.void]"
 
 _MAGIC = b"tracemill-ledger-index 1\n"
 _HEADER_BYTES = len(_MAGIC) + 8 + 4
+# Somebody else has the lock, or the file system knows none (some network file systems).
+_NOT_LOCKED = frozenset({errno.EWOULDBLOCK, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 _LOOKS = 100  # at a directory that changes; more than two are rare
 
 
@@ -76,17 +79,31 @@ def _segments_in(directory: Path) -> list[os.DirEntry[str]]:
 def is_live(path: Path) -> bool:
     """Whether a process may still append to a segment: its writer holds the file's lock until it is done, or dead.
 
+    On a file system without locks nobody can tell, so every segment counts as live.
+
     Raises:
         LedgerError: the file cannot be read.
     """
     try:
         with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+            return not locked(file.fileno(), fcntl.LOCK_SH)
     except OSError as error:
         raise unreadable(path, error) from error
-    return False
+
+
+def locked(file: int, how: int) -> bool:
+    """Locks an open file without waiting; False if another holds it, or the file system has no locks.
+
+    Raises:
+        OSError: something else is wrong.
+    """
+    try:
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _NOT_LOCKED:
+            return False
+        raise
+    return True
 
 
 def sync_directory(directory: Path) -> None:
@@ -158,7 +175,7 @@ def unreadable(path: Path, error: OSError) -> LedgerError:
         f"the ledger cannot be read: {path}",
         got=str(error),
         expected="a directory that this process may read, with all its segments",
-        remedy="mend permissions or the disk; nothing was changed",
+        remedy="mend permissions or the disk; if segments were merged just now, run again. Nothing was changed",
     )
 
 

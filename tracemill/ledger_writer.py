@@ -1,7 +1,8 @@
 """The one writer of one ledger segment: whole lines, each in one write, or none.
 
 The file is locked (``flock``) from before it has its name until the writer is done with it or dead: a segment that can
-be locked is sealed for good. The lock is the kernel's, so a kill -9 frees it; over NFS it needs a lock service there.
+be locked is sealed for good. The lock is the kernel's, so a kill -9 frees it. A file system without locks does as well,
+only that its segments are never merged.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracemill.ledger_segment import ENTRY, new_name, sync_directory, write_index
+from tracemill.ledger_segment import ENTRY, locked, new_name, sync_directory, write_index
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +89,7 @@ def _locked_file(path: Path) -> int:
     temporary = path.with_suffix(".tmp")
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locked(file, fcntl.LOCK_EX)
         temporary.rename(path)
     except OSError:
         os.close(file)
