@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
 import datasets
 import pyarrow as pa
 import pytest
+import yaml
+from conftest import ROOT
 from datasets.info import DatasetInfosDict
 from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard
 from test_run_diff import FUNNEL, run, sample
 
 from tracemill.card import card
-from tracemill.card_metadata import licence, size_category
+from tracemill.card_metadata import SFT, licence, size_category
 from tracemill.funnel import FUNNEL as FUNNEL_SCHEMA
 from tracemill.label_counts import LabelSummary
 from tracemill.published_tally import LicensedRows, PublishedTally
@@ -115,3 +119,18 @@ def test_the_published_folder_loads_as_the_card_says(tmp_path: Path, monkeypatch
         assert roles == ["user", "assistant"] * (len(roles) // 2)
         assert all(turn["content"] for turn in row["messages"])
         assert row["messages"][-1]["content"].startswith("<think>")
+
+
+def test_the_documented_snippets_name_what_is_published() -> None:
+    """The trainers' configurations in docs/publishing.md parse, and take ``messages`` of the configuration ``sft``."""
+    written = (ROOT / "docs" / "publishing.md").read_text()
+    blocks = dict(re.findall(r"```(python|json|yaml)\n(.*?)```", written, re.DOTALL))
+    compile(blocks["python"], "publishing.md", "exec")
+    (factory,) = json.loads(blocks["json"]).values()
+    (axolotl,) = yaml.safe_load(blocks["yaml"])["datasets"]
+    assert '"sft"' in blocks["python"]
+    assert (factory["subset"], axolotl["name"]) == (SFT, SFT)
+    assert (factory["columns"]["messages"], axolotl["field_messages"]) == ("messages", "messages")
+    turn = {field.name for field in Sample.arrow.field("messages").type.value_type}
+    assert {factory["tags"]["role_tag"], factory["tags"]["content_tag"]} == turn
+    assert set(axolotl["message_property_mappings"].values()) == turn

@@ -41,7 +41,9 @@ def sample(prompt: str, reference: str = "1", said: str = "r", **changes: Any) -
     return dataclasses.replace(row, **changes)
 
 
-def run(folder: Path, rows: list[Sample], dropped: list[Dropped] | None = None) -> Path:
+def run(
+    folder: Path, rows: list[Sample], dropped: list[Dropped] | None = None, texts: dict[str, str] | None = None
+) -> Path:
     """A published run of these rows."""
     store = Store(str(folder.parent / "store"))
     publication = Publication(
@@ -51,7 +53,7 @@ def run(folder: Path, rows: list[Sample], dropped: list[Dropped] | None = None) 
         verdicts=[store.write_table(table_of(Verdict, []))],
         shuffle_seed=1,
         rows_per_file=3,
-        texts={"report.html": "page"},
+        texts={"report.html": "page"} | (texts or {}),
         facts={"funnel": FUNNEL, "recipe": "small"},
     )
     publish(store, Store(str(folder)), publication)

@@ -1,4 +1,4 @@
-"""Commands on recipes, runs and the ledger: ``why``, ``report``, ``diff``, ``pin``, ``sources``, ``ledger``."""
+"""Commands on recipes, runs, the ledger: ``why``, ``report``, ``diff``, ``push``, ``pin``, ``sources``, ``ledger``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from tracemill.errors import TracemillError
 from tracemill.ledger_commands import add_commands as add_ledger_commands
 from tracemill.pin_recipe import pin, render
+from tracemill.push import render as render_shipment
+from tracemill.push import send, shipment
 from tracemill.run_diff import diff
 from tracemill.run_diff_text import render as render_diff
 from tracemill.run_report import page, told
@@ -24,6 +26,7 @@ def main() -> int:
     _add_why(commands.add_parser("why", help="everything that happened to one row"))
     _add_report(commands.add_parser("report", help="the funnel and the yields of a finished run"))
     _add_diff(commands.add_parser("diff", help="what changed between two runs: rows added, removed, changed, and why"))
+    _add_push(commands.add_parser("push", help="the dataset of a finished run, to the Hub; shows it unless --really"))
     _add_pin(commands.add_parser("pin", help="fix the Hub datasets of a recipe to their present commits"))
     _add_sources(commands.add_parser("sources", help="the data sets that a recipe can name by one word"))
     add_ledger_commands(commands.add_parser("ledger", help="what has been paid for: stats, export, compact"))
@@ -71,6 +74,21 @@ def _add_diff(parser: argparse.ArgumentParser) -> None:
 def _diff(arguments: argparse.Namespace) -> int:
     found = diff(arguments.a, arguments.b, arguments.examples)
     print(json.dumps(found.as_json(), indent=1, ensure_ascii=False) if arguments.json else render_diff(found))
+    return 0
+
+
+def _add_push(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="DIR", type=Path, help="the run's directory")
+    parser.add_argument("--repo", metavar="ORG/NAME", required=True, help="dataset repository; made if there is none")
+    parser.add_argument("--really", action="store_true", help="send it; otherwise only show what would be sent")
+    parser.add_argument("--public", action="store_true", help="a repository that is made is public (default: private)")
+    parser.set_defaults(run_command=_push)
+
+
+def _push(arguments: argparse.Namespace) -> int:
+    planned = shipment(arguments.run, arguments.repo)
+    print(render_shipment(planned))
+    print(send(planned, public=arguments.public) if arguments.really else "nothing was sent: --really sends it")
     return 0
 
 
