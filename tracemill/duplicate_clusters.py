@@ -170,9 +170,14 @@ def _link_equal(
 def _link(
     one: int, other: int, sketches: NDArray[np.uint32], needed: int, parents: Integers, neighbours: Integers
 ) -> None:
+    if root(parents, one) != root(parents, other) and _n_agreeing(sketches[one], sketches[other]) >= needed:
+        join(one, other, parents, neighbours)
+
+
+@compiled
+def join(one: int, other: int, parents: Integers, neighbours: Integers) -> None:
+    """Makes one cluster of two rows' clusters; each row that was alone notes the other."""
     left, right = root(parents, one), root(parents, other)
-    if left == right or _n_agreeing(sketches[one], sketches[other]) < needed:
-        return
     parents[max(left, right)] = min(left, right)
     if neighbours[one] == one:
         neighbours[one] = other

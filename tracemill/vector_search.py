@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tracemill.compiled import compiled
-from tracemill.duplicate_clusters import Clusters, Guard, flattened, passes, root
+from tracemill.duplicate_clusters import Clusters, Guard, flattened, join, passes, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -225,14 +225,8 @@ def _link(
     parents: Integers,
     neighbours: Integers,
 ) -> None:
-    left, right = root(parents, one), root(parents, other)
-    if left == right or _product(bits, values, one, other) < threshold:
-        return
-    parents[max(left, right)] = min(left, right)
-    if neighbours[one] == one:
-        neighbours[one] = other
-    if neighbours[other] == other:
-        neighbours[other] = one
+    if root(parents, one) != root(parents, other) and _product(bits, values, one, other) >= threshold:
+        join(one, other, parents, neighbours)
 
 
 @compiled
