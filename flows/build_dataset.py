@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from prefect import flow, get_run_logger
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -244,10 +245,7 @@ def publish(
 ) -> dict[str, Any]:
     """Writes the run's directory, once every row is accounted for."""
     recipe = context.recipe
-    funnel = Funnel()
-    for history in shards:
-        funnel.add(history.source, history.manifests)
-    table = funnel.table()
+    table = _funnel_of(shards)
     labels = label_summary((manifest for history in shards for manifest in history.manifests), tally.labels)
     texts = {
         "dataset/README.md": card(recipe, table, cuts, labels, tally, contamination),
@@ -279,6 +277,14 @@ def publish(
     manifest = context.export(publication, out)
     funnel_artifact(table, out)
     return manifest
+
+
+def _funnel_of(shards: list[ShardHistory]) -> pa.Table:
+    """Where every source row went."""
+    funnel = Funnel()
+    for history in shards:
+        funnel.add(history.source, history.manifests)
+    return funnel.table()
 
 
 def _beside(recipe: Recipe) -> list[str]:
