@@ -69,6 +69,10 @@ def test_the_hub_reads_the_front_matter() -> None:
             [OPEN.model_copy(update={"non_commercial": True})],
             {"license": "other", "license_name": "mit-non-commercial"},
         ),
+        (
+            [OPEN.model_copy(update={"licence": "See the\nauthors' page: no #1"})],
+            {"license": "other", "license_name": "see-the-authors-page-no-1"},
+        ),
         ([OPEN, OPEN.model_copy(update={"licence": "Apache-2.0"})], {"license": "other", "license_name": "by-row"}),
         ([OPEN, LIMITED], {"license": "other", "license_name": "by-row-partly-non-commercial"}),
         ([], {"license": "other", "license_name": "none-no-rows"}),
@@ -94,6 +98,11 @@ def test_the_card_tells_people() -> None:
     assert "| deduplicate | threshold |" in told
     assert "No benchmark was compared with" in told
     assert "| code | 1 | 0 |" in told
+    assert "&id" not in told, "YAML references in the front matter"
+    named = [OPEN.model_copy(update={"source": f"s{n}", "licence": "x|y\n| z"}) for n in range(200)]
+    many = text(PublishedTally(licences=named, published={"math": 800}))
+    assert "- s9: 4 rows under x\\|y \\| z." in many
+    assert "… and 100 more" in many
     assert "No row is marked as non-commercial" in text(PublishedTally(licences=[OPEN], published={"math": 4}))
 
 

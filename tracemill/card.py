@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tracemill.recipe_server import Teacher
 
 _CELL_CHARS: Final = 120
+_MOST_LICENCES: Final = 100  # rows of some sources name licences of their own
 USE: Final = """```python
 from datasets import load_dataset
 
@@ -159,9 +160,12 @@ def _source_table(recipe: Recipe, funnel: pa.Table) -> list[str]:
 def _licences(tally: PublishedTally) -> list[str]:
     """What the published rows say of themselves, and what that means for their use."""
     lines = [
-        f"- {each.source}: {each.rows:,} rows under {each.licence}{', non-commercial' if each.non_commercial else ''}."
-        for each in tally.licences
+        f"- {each.source}: {each.rows:,} rows under {_cell(each.licence)}"
+        f"{', non-commercial' if each.non_commercial else ''}."
+        for each in tally.licences[:_MOST_LICENCES]
     ]
+    if len(tally.licences) > _MOST_LICENCES:
+        lines.append(f"- … and {len(tally.licences) - _MOST_LICENCES:,} more, in the columns.")
     n_limited = sum(each.rows for each in tally.licences if each.non_commercial)
     whole = (
         f"**{n_limited:,} of {tally.n_rows:,} rows are for non-commercial use only.** Column `non_commercial` tells "
@@ -176,7 +180,7 @@ def _row_table(tally: PublishedTally) -> list[str]:
     """Categories and models."""
     lines = ["| category | clean, unique problems | published |", "|---|---:|---:|"]
     lines += [f"| {name} | {n:,} | {tally.published.get(name, 0):,} |" for name, n in tally.asked.items()]
-    models = [f"| {name} | {n:,} |" for name, n in tally.models.items()]
+    models = [f"| {_cell(name)} | {n:,} |" for name, n in tally.models.items()]
     return [*lines, "", "| response by | published |", "|---|---:|", *models]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -40,9 +41,10 @@ _SIZES: Final = (
     (100_000_000, "10M<n<100M"),
     (1_000_000_000, "100M<n<1B"),
 )
-FILES: Final = [{"split": "train", "path": "train-*.parquet"}]
+_FILES: Final = "train-*.parquet"
 SFT: Final = "sft"
 _SFT_COLUMNS: Final = ["messages"]
+_NAME_CHARS: Final = 80
 _ENGLISH: Final = "en"  # what a dataset is in whose rows' languages nobody found
 
 
@@ -62,14 +64,19 @@ def front_matter(name: str, tally: PublishedTally, labels: LabelSummary) -> dict
         "task_categories": ["text-generation"],
         "tags": tags(tally),
         "configs": [
-            {"config_name": "default", "default": True, "data_files": FILES},
-            {"config_name": SFT, "columns": _SFT_COLUMNS, "data_files": FILES},
+            {"config_name": "default", "default": True, "data_files": _files()},
+            {"config_name": SFT, "columns": _SFT_COLUMNS, "data_files": _files()},
         ],
         "dataset_info": [
             {"config_name": "default", "features": _features(Sample.arrow)},
             {"config_name": SFT, "features": _features(pa.schema([Sample.arrow.field(n) for n in _SFT_COLUMNS]))},
         ],
     }
+
+
+def _files() -> list[dict[str, str]]:
+    """A new list each time: YAML writes the second mention of one list as a reference."""
+    return [{"split": "train", "path": _FILES}]
 
 
 def licence(rows: Iterable[LicensedRows]) -> dict[str, str]:
@@ -83,11 +90,16 @@ def licence(rows: Iterable[LicensedRows]) -> dict[str, str]:
         hub_id = _HUB_IDS.get(name.lower(), name.lower())
         if hub_id in _HUB_KNOWS and non_commercial == ("-nc" in hub_id):
             return {"license": hub_id}
-        return {"license": "other", "license_name": f"{hub_id}{'-non-commercial' if non_commercial else ''}"}
+        return {"license": "other", "license_name": _slug(f"{hub_id}{'-non-commercial' if non_commercial else ''}")}
     if not found:
         return {"license": "other", "license_name": "none-no-rows"}
     limited = any(flag for _, flag in found)
     return {"license": "other", "license_name": "by-row-partly-non-commercial" if limited else "by-row"}
+
+
+def _slug(name: str) -> str:
+    """A name as the Hub wants it, whatever a source wrote."""
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-")[:_NAME_CHARS] or "unknown"
 
 
 def languages(labels: LabelSummary) -> list[str]:

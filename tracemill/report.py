@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tracemill.published_tally import PublishedTally
     from tracemill.recipe import Recipe
 
+_MOST_LICENCES = 100  # rows of some sources name licences of their own
 _END = (
     '<p class="note">Each dropped row is in <code>dropped/</code> with its evidence, each verdict in '
     "<code>verdicts/</code>; <code>python -m tracemill why ID</code> tells the story of one row.</p>"
@@ -107,7 +108,7 @@ def _licence_table(tally: PublishedTally) -> str:
     rows = [
         f"<tr><td>{html.escape(each.source)}</td><td>{html.escape(each.licence)}</td>"
         f'<td>{"non-commercial" if each.non_commercial else ""}</td><td class="n">{each.rows:,}</td></tr>'
-        for each in tally.licences
+        for each in tally.licences[:_MOST_LICENCES]
     ]
     header = '<th>source</th><th>licence</th><th></th><th class="n">published</th>'
     return f"<h2>Licences</h2>{table(header, ''.join(rows))}" if rows else ""
