@@ -58,6 +58,7 @@ class ChatServer:
         faults: taken one by one, by the next chat requests.
         completed: chat requests that were answered with 200.
         received: chat requests that came in.
+        template: what POST /tokenize says: None for no such endpoint, "sound", or why messages cannot be rendered.
         n_busy: chat requests that are being answered; peak: the most of them at once.
         bodies: of the chat requests, in order of arrival (the last 10,000).
     """
@@ -73,10 +74,11 @@ class ChatServer:
         reasoning_field: str | None = None,
         api_key: str | None = None,
         truncates: bool = False,
+        template: str | None = None,
     ) -> None:
         self.port, self.models, self.latency_s, self.wrong_percent = port, models, latency_s, wrong_percent
         self.max_model_len, self.reasoning_field, self.api_key = max_model_len, reasoning_field, api_key
-        self.truncates = truncates
+        self.truncates, self.template = truncates, template
         self.faults: deque[Fault] = deque()
         self.always: Fault | None = None
         self.completed = self.received = self.peak = self.n_models_asked = self.n_busy = 0
@@ -135,6 +137,7 @@ class ChatServer:
     def _route(self, router: web.UrlDispatcher) -> None:
         router.add_get("/v1/models", self._list_models)
         router.add_post("/v1/chat/completions", self._chat)
+        router.add_post("/tokenize", self._tokenize)
         router.add_get("/count", self._count)
 
     async def _list_models(self, request: web.Request) -> web.Response:
@@ -143,6 +146,14 @@ class ChatServer:
             return _error(401, "wrong key")
         models = [{"id": name, "object": "model", "max_model_len": self.max_model_len} for name in self.models]
         return web.json_response({"object": "list", "data": models})
+
+    async def _tokenize(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        if self.template is None:
+            return _error(404, "Not Found")
+        if self.template != "sound":
+            return _error(400, self.template)
+        return web.json_response({"count": len(body["messages"]), "max_model_len": self.max_model_len, "tokens": [1]})
 
     async def _count(self, _: web.Request) -> web.Response:
         figures = {"completed": self.completed, "received": self.received, "distinct": len(self._digests)}

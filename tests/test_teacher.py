@@ -398,6 +398,22 @@ def test_a_server_that_does_not_fit(make: Any, model: str, settings: dict[str, A
     assert all(word in str(caught.value) for word in words)
 
 
+def test_a_model_without_a_chat_template(make: Any) -> None:
+    """A server that cannot render a chat is a wrong set-up, with its own words, before any request."""
+    words = "As of transformers v4.44, default chat template is no longer allowed, so you must provide a chat template"
+    with ChatServer(template=words) as server:
+        with pytest.raises(TeacherMisconfiguredError, match=r"(?s)cannot be asked as a chat.*v4\.44.*--chat-template"):
+            make(server).complete(_requests(1))
+        assert server.received == 0
+
+
+@pytest.mark.parametrize("template", [None, "sound", "field required: prompt"])
+def test_servers_that_say_nothing_of_templates_are_left_alone(make: Any, template: str | None) -> None:
+    """Servers with a sound template, without that endpoint or with another one under its name, are asked as before."""
+    with ChatServer(template=template, wrong_percent=0) as server:
+        assert _sums(make(server).complete(_requests(1))) == ["1"]
+
+
 def test_something_else_listens(server: ChatServer, make: Any) -> None:
     """A URL that answers but does not list models is a wrong set-up, with /v1 as the hint."""
     with pytest.raises(TeacherMisconfiguredError, match="/v1"):

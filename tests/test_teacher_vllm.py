@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from conftest import VLLM_PYTHON
 from samples import problem
@@ -21,6 +23,7 @@ from tracemill.ledger import Completion, Ledger
 from tracemill.recipe_distill import Truncation
 from tracemill.recipe_server import Teacher
 from tracemill.teacher import ChatTeacher, build_request
+from tracemill.teacher_replies import judge_template
 from tracemill.truncation import Wholes
 
 pytestmark = pytest.mark.needs_vllm
@@ -48,6 +51,24 @@ def complete(asked: Teacher, folder: Path, prompts: list[str]) -> list[Completio
         answers = wholes.complete(requests, [0] * len(requests))
     assert wholes.n_follow_ups > len(requests) or asked.max_tokens > 25
     return [answer for answer in answers if isinstance(answer, Completion)]
+
+
+def test_the_chat_template_is_looked_at_without_generating(server: DemoServer) -> None:
+    """A real server renders a chat at /tokenize beside /v1; a template that it does not use is known by its words."""
+    asked = settings(server)
+    url = server.base_url.removesuffix("/v1") + "/tokenize"
+    body = {"model": server.model, "messages": [{"role": "user", "content": "Hello"}]}
+    assert _posted(url, body)[0] == 200
+    status, raw = _posted(url, {**body, "chat_template": "{{ raise_exception('this template is broken') }}"})
+    assert judge_template(url, status, raw, asked) is not None
+
+
+def _posted(url: str, body: dict[str, Any]) -> tuple[int, bytes]:
+    async def post() -> tuple[int, bytes]:
+        async with aiohttp.request("POST", url, json=body) as reply:
+            return reply.status, await reply.read()
+
+    return asyncio.run(post())
 
 
 def test_pieces_make_what_one_answer_would_have_been(server: DemoServer, tmp_path: Path) -> None:

@@ -57,6 +57,10 @@ class Wire:
         """Posts JSON and waits up to request_timeout_s for the whole reply."""
         return await self._exchange("POST", url, body, self._settings.request_timeout_s)
 
+    async def ask(self, url: str, body: bytes) -> Reply | Broken:
+        """Posts JSON that is answered without generating, within connect_s."""
+        return await self._exchange("POST", url, body, self._connect_s)
+
     async def get(self, url: str, total_s: float | None = None) -> Reply | Broken:
         """Gets a small reply, within ``total_s`` or connect_s."""
         return await self._exchange("GET", url, None, total_s or self._connect_s)

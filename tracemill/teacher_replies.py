@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _REFUSED = frozenset({400, 413, 422})
 # The server has no time for any request just now: says nothing against this one.
 _BUSY = frozenset({408, 409, 425, 429, 503})
+# Messages that cannot be rendered: refused, or a template that breaks down.
+_UNRENDERED = frozenset({400, 422, 500})
 _WORDS = 500
 
 
@@ -159,6 +161,19 @@ def judge_models(url: str, status: int, raw: bytes, settings: ModelServer) -> Te
         got = f"max_model_len {length}"
         return _misfit(f"answers do not fit the model at {url}", got, f"at least {settings.answer_tokens}", remedy)
     return None
+
+
+def judge_template(url: str, status: int, raw: bytes, settings: ModelServer) -> TeacherMisconfiguredError | None:
+    """What is wrong with the chat template, by the reply to ``POST /tokenize`` with messages, or None.
+
+    vLLM renders the messages there as it would for an answer; without a template it says (0.32) that "default chat
+    template is no longer allowed". A server without that endpoint, or with another under its name, speaks of none.
+    """
+    words = server_words(raw)
+    if status not in _UNRENDERED or "template" not in words.lower():
+        return None
+    remedy = "start vLLM with --chat-template FILE, or serve the model that was tuned to chat"
+    return _misfit(f"{settings.model} at {url} cannot be asked as a chat", words, "a usable chat template", remedy)
 
 
 def _misfit(what: str, got: str, expected: str, remedy: str) -> TeacherMisconfiguredError:

@@ -8,8 +8,9 @@ import time
 from typing import TYPE_CHECKING
 
 from tracemill.errors import TeacherUnavailableError
+from tracemill.recipe_server import ChatServer
 from tracemill.teacher_http import Broken
-from tracemill.teacher_replies import judge_models
+from tracemill.teacher_replies import encoded, judge_models, judge_template
 from tracemill.teacher_servers import ServerPool
 
 if TYPE_CHECKING:
@@ -47,13 +48,13 @@ class Watch:
         self._said = False
 
     async def check(self) -> None:
-        """Asks every server for its models; those that do not answer rest, if others do.
+        """Asks every server for its models, and whether it can chat; those that do not answer rest, if others do.
 
         A server that accepts the connection may be starting behind a proxy: it has give_up_after_s to answer.
 
         Raises:
             TeacherUnavailableError: none answers.
-            TeacherMisconfiguredError: one answers, but not for this model.
+            TeacherMisconfiguredError: one answers, but not for this model, or the model has no usable chat template.
         """
         servers = self.pool.servers
         troubles = await asyncio.gather(*(self._probe(server, self._settings.give_up_after_s) for server in servers))
@@ -71,6 +72,22 @@ class Watch:
 
     async def _probe(self, server: Server, total_s: float | None = None) -> str:
         """Why ``server`` cannot be asked just now, or ""; raises TeacherMisconfiguredError."""
+        trouble = await self._probe_models(server, total_s)
+        if not trouble and isinstance(self._settings, ChatServer):
+            await self._probe_template(server)
+        return trouble
+
+    async def _probe_template(self, server: Server) -> None:
+        """Nothing is generated; only vLLM answers, and it answers nothing else this early about templates."""
+        body = encoded({"model": self._settings.model, "messages": [{"role": "user", "content": "Hello"}]})
+        reply = await self._wire.ask(server.url.removesuffix("/v1") + "/tokenize", body)
+        if isinstance(reply, Broken):
+            return
+        error = judge_template(server.url, reply.status, reply.raw, self._settings)
+        if error is not None:
+            raise error
+
+    async def _probe_models(self, server: Server, total_s: float | None) -> str:
         reply = await self._wire.get(server.url + "/models", total_s)
         if isinstance(reply, Broken):
             return reply.message
