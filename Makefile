@@ -36,6 +36,12 @@ sandbox-image:   ## where programs run: the image tracemill-sandbox, from any De
 demo: setup      ## run the whole pipeline on the demo recipe, with a small real teacher (or TEACHER_URL, TEACHER_MODEL)
 	@$(VENV)/bin/python -m demo
 
+# By default Prefect records task runs one by one, falls behind a run of thousands of tasks, and then loses some.
+ui: export PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE ?= 200
+ui: export PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE ?= 200
+ui: export PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL ?= 1
+ui: export PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE ?= 200
+ui: export PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE ?= 200
 ui: setup        ## Prefect's UI with every run so far
 	$(VENV)/bin/prefect server start --host 127.0.0.1 --port 4200
 
