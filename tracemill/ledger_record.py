@@ -91,6 +91,11 @@ def encode(completion: Completion) -> bytes:
     """
     key = checked_key(completion.key).encode()
     body = json_text({name: getattr(completion, name) for name in _FIELDS}).encode()
+    return guarded(key, body)
+
+
+def guarded(key: bytes, body: bytes) -> bytes:
+    """The line of a key, in hex digits, and a completion's other fields as JSON."""
     return b"%b %08x %b\n" % (key, zlib.crc32(body, zlib.crc32(key)), body)
 
 
