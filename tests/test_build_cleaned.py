@@ -38,9 +38,9 @@ def test_a_rewritten_row_to_its_end(teacher: ChatServer, tmp_path: Path) -> None
     asked = [body["messages"][-1]["content"] for body in teacher.bodies]
     assert not any("Problem 7" in content or "A. " in content for content in asked)
     former = problem_id(rows[0]["question"], [], "B", None, None)
-    (*_, verdict) = story(run.out, former)
-    record = story(run.out, former)[0]
-    assert verdict["where"] == "verdicts"
+    told_of = story(run.out, former)
+    record = told_of[0]
+    (verdict,) = [found for found in told_of if found["where"] == "verdicts"]
     assert verdict["problem_id"] == record["id"] != former
     published = [row for row in table(run.out, "dataset").to_pylist() if "rewritten" in row["info"]]
     assert published
