@@ -294,11 +294,13 @@ def test_processes_write_and_read_while_it_compacts(tmp_path: Path) -> None:
     reader = threading.Thread(target=read)
     reader.start()
     n_merged = 0
-    while any(process.poll() is None for process in processes):
-        done = compact(tmp_path, target_bytes=20_000)
-        n_merged += done.n_before - done.n_after
-    ended.set()
-    reader.join()
+    try:
+        while any(process.poll() is None for process in processes):
+            done = compact(tmp_path, target_bytes=20_000)
+            n_merged += done.n_before - done.n_after
+    finally:
+        ended.set()
+        reader.join()
     for process in processes:
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors

@@ -16,7 +16,7 @@ import fcntl
 import os
 import secrets
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -228,8 +228,9 @@ def _sweep(directory: Path) -> None:
     """Removes what killed processes left: unfinished files, and indexes of segments that were merged."""
     (directory / _TEMPORARY).unlink(missing_ok=True)
     for unfinished in directory.glob("*-*-*.tmp*"):
-        if time.time() - unfinished.stat().st_mtime > _STALE_S:
-            unfinished.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # a writer that lives has finished it meanwhile
+            if time.time() - unfinished.stat().st_mtime > _STALE_S:
+                unfinished.unlink()
     for index in directory.glob("*.idx"):
         if SEGMENT_NAME.fullmatch(index.stem + SUFFIX) and not index.with_suffix(SUFFIX).exists():
             index.unlink(missing_ok=True)
