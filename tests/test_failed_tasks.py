@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from chat_server import ChatServer
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from small_run import SmallRun
 
 import tasks.distill
@@ -58,9 +59,10 @@ def test_a_failed_shard_says_where_why_and_how_to_run_it_alone(
         assert re.search(r"row at hand: problem \w+, row 30 of rows: 'Note 30 ", told)
         assert "next: not tried again by itself" in told
         with get_client(sync_client=True) as client:
-            ended = client.read_flow_runs()
+            ended = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC)
             messages = [flow.state.message or "" for flow in ended if flow.state]
-            tables = {artifact.key: artifact.data for artifact in client.read_artifacts()}
+            newest_first = client.read_artifacts(sort=ArtifactSort.CREATED_DESC)
+        tables = {artifact.key: artifact.data for artifact in reversed(newest_first)}
         command = found.group(1) if (found := re.search(r"alone: (.*)", told)) else ""
         assert any("00002-rows" in message and command in message for message in messages)
         assert [json.loads(str(tables["failed-distill"]))[0][name] for name in ("shard", "stage")] == [
