@@ -8,7 +8,7 @@ export DO_NOT_TRACK ?= 1
 
 BASE ?= debian:bookworm-slim
 
-.PHONY: help setup teacher embeddings sandbox-image demo ui deploy worker test check lock clean
+.PHONY: help setup teacher embeddings sandbox-image demo ui deploy worker test check docs lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -61,6 +61,9 @@ check: setup     ## lint, types, import contracts (seconds)
 
 test: setup check  ## check, and all tests; what needs vLLM (make teacher), a model (make embeddings) or Docker skips where there is none
 	$(VENV)/bin/python -m pytest
+
+docs: setup      ## docs/recipe-reference.md, from the recipe's sections
+	@$(VENV)/bin/python -m tracemill.recipe_reference docs/recipe-reference.md
 
 lock:            ## resolve requirements.lock anew: names and versions only, so that it holds no address
 	@rm -rf .lock-venv && $(PYTHON) -m venv .lock-venv

@@ -31,14 +31,18 @@ class Collect(Section):
 class Export(Section):
     """The published files."""
 
-    shuffle_seed: int = 0
-    rows_per_file: Positive = 50_000
+    shuffle_seed: int = Field(default=0, description="Of the order in which rows are published.")
+    rows_per_file: Positive = Field(default=50_000, description="Rows of one Parquet file of dataset/.")
 
 
 class Run(Section):
     """How to run; never part of a result."""
 
-    store: str = Field(default=".tracemill/store", json_schema_extra={"operational": True})
+    store: str = Field(
+        default=".tracemill/store",
+        description="Folder of finished work; any that fsspec knows, as s3://bucket/folder.",
+        json_schema_extra={"operational": True},
+    )
     ledger: str | None = Field(
         default=None,
         description="Folder of what has been paid for; inside the store unless given.",
@@ -56,15 +60,21 @@ class Run(Section):
         description="So many finished tasks are shown as Cached in the UI; the rest is one figure.",
         json_schema_extra={"operational": True},
     )
-    progress_every_s: Seconds = Field(default=5.0, json_schema_extra={"operational": True})
+    progress_every_s: Seconds = Field(
+        default=5.0, description="How often the log says how far a phase is.", json_schema_extra={"operational": True}
+    )
 
 
 class Recipe(Section):
     """Everything a run is made from."""
 
-    name: Name
-    description: str = ""
-    data_dir: str = Field(default=".", json_schema_extra={"operational": True})
+    name: Name = Field(description="Of the dataset; the run is published in runs/<name> unless told otherwise.")
+    description: str = Field(default="", description="A sentence for the card and the report.")
+    data_dir: str = Field(
+        default=".",
+        description="Folder that paths of sources and benchmarks are relative to.",
+        json_schema_extra={"operational": True},
+    )
     sources: tuple[Source, ...] = Field(min_length=1, description="In order of priority for duplicates.")
     collect: Collect = Collect()
     clean: Clean = Clean()

@@ -24,8 +24,10 @@ class Cost(Section):
     gpus: Positive | None = Field(
         default=None, description="GPUs behind the teacher's servers.", json_schema_extra=_HOW
     )
-    price_per_gpu_hour: Annotated[float, Field(gt=0)] | None = Field(default=None, json_schema_extra=_HOW)
-    currency: str = Field(default="USD", json_schema_extra=_HOW)
+    price_per_gpu_hour: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Of one of them; needs gpus.", json_schema_extra=_HOW
+    )
+    currency: str = Field(default="USD", description="Of the price.", json_schema_extra=_HOW)
     approval: Literal["none", "required"] = Field(
         default="none",
         description="required: the flow run pauses with the estimate until a person resumes it in Prefect's UI.",

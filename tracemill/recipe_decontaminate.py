@@ -22,7 +22,7 @@ class Benchmark(Section):
     ``known: math-500`` says everything but the revision; with ``path`` beside it, how the file is laid out.
     """
 
-    name: Name
+    name: Name = Field(description="Of the benchmark in reports and evidence; known, unless given.")
     known: KnownName | None = Field(default=None, description="Name in tracemill/known_benchmarks.py.")
     path: str | None = Field(
         default=None,
@@ -31,7 +31,7 @@ class Benchmark(Section):
     )
     hub: str | None = Field(default=None, description="Hub dataset id, instead of path.")
     config: str | None = Field(default=None, description="Hub configuration name.")
-    split: str = "test"
+    split: str = Field(default="test", description="Split of the Hub dataset.")
     files: str | None = Field(default=None, description="Glob of files in the Hub repository, instead of a split.")
     revision: str | None = Field(default=None, description="Hub commit; a run is refused without it.")
     text: str | None = Field(default=None, description="Column with the question: problem, question or prompt if none.")
@@ -82,8 +82,8 @@ class Fuzzy(Section):
 class Grey(Section):
     """What is neither dropped nor clearly another question: for the judge, if the recipe names one."""
 
-    min_containment: Fraction = 0.35
-    min_similarity: Percent = 65
+    min_containment: Fraction = Field(default=0.35, description="Share of an item's runs from which a pair is grey.")
+    min_similarity: Percent = Field(default=65, description="Similarity from which a pair is grey.")
 
 
 class Overlap(Section):
@@ -133,7 +133,7 @@ class SameQuestion(ChatServer):
 class Decontaminate(Overlap):
     """Overlap with benchmarks."""
 
-    benchmarks: tuple[Benchmark, ...] = ()
+    benchmarks: tuple[Benchmark, ...] = Field(default=(), description="The test sets; none: nothing is compared.")
     embeddings: Embeddings | None = Field(default=None, description="Off unless given.")
     judge: SameQuestion | None = Field(default=None, description="Off unless given.")
 

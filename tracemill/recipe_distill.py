@@ -48,7 +48,7 @@ class Distill(Section):
         min_length=1,
         description="Whose traces may stand for the teacher's; all others are as good as none. P1 reuses R1's.",
     )
-    samples_per_round: Positive = 1
+    samples_per_round: Positive = Field(default=1, description="Samples of each unsolved problem in a round.")
     max_rounds: Positive = Field(default=1, description="Rounds of samples until one passes.")
     truncation: Truncation = Truncation()
     cost: Cost | None = Field(

@@ -13,7 +13,7 @@ class Signature(Section):
 
     ngram: Positive = Field(default=5, description="Words per shingle.")
     num_perm: Positive = Field(default=128, description="MinHash permutations; 128 is datasketch's default.")
-    seed: int = 1
+    seed: int = Field(default=1, description="Of the permutations.")
 
 
 class Deduplicate(Section):

@@ -74,8 +74,8 @@ class Scored(ModelServer):
 class Attribute(Section):
     """One output of a reward model."""
 
-    name: str
-    weight: float = 0.0
+    name: str = Field(description="What the model's card calls it.")
+    weight: float = Field(default=0.0, description="The score is the weighted sum of the outputs.")
 
 
 class Reward(Scored):
@@ -84,7 +84,9 @@ class Reward(Scored):
     place: ClassVar[str] = "reward"
     role: ClassVar[str] = "reward model"
 
-    max_in_flight: Positive = Field(default=64, json_schema_extra={"operational": True})
+    max_in_flight: Positive = Field(
+        default=64, description="Requests at once, over all servers.", json_schema_extra={"operational": True}
+    )
     endpoint: Literal["classify", "pooling"] = Field(default="classify", description="Of the vLLM server.")
     input: Literal["messages", "text"] = Field(
         default="messages", description="messages: rendered by the model's own chat template; text: one text without."

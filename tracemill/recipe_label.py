@@ -52,9 +52,9 @@ def _check_value(label: str, value: str | int) -> None:
 class Thinning(Section):
     """Of the problems with one value of a label, a share is kept."""
 
-    label: Literal["category", "difficulty", "quality", "language"]
+    label: Literal["category", "difficulty", "quality", "language"] = Field(description="Which label.")
     value: str | int = Field(description="One of the label's values; of language, an ISO 639-1 code or und.")
-    keep: Fraction
+    keep: Fraction = Field(description="The share that stays.")
 
     @model_validator(mode="after")
     def _known_value(self) -> Thinning:
@@ -65,8 +65,10 @@ class Thinning(Section):
 class Unwanted(Section):
     """Problems with one value of a label, or beyond a bound, are dropped; those without the label stay."""
 
-    label: Literal["category", "difficulty", "quality", "language", "n_prompt_tokens"]
-    value: str | int | None = None
+    label: Literal["category", "difficulty", "quality", "language", "n_prompt_tokens"] = Field(
+        description="Which label, or how long the prompt is."
+    )
+    value: str | int | None = Field(default=None, description="What is dropped; or give a bound.")
     below: str | int | None = Field(default=None, description="What is just good enough: 2 drops quality 1.")
     above: str | int | None = Field(default=None, description="What is still good enough: hard drops very hard.")
 
@@ -96,7 +98,10 @@ class PassRate(Section):
         default=4, description="Fewer judged samples say nothing. DD takes 4 samples of each model."
     )
     # Not published; ours: fifths, so that each of the five levels is as wide as another.
-    above: tuple[Fraction, Fraction, Fraction, Fraction] = (0.8, 0.6, 0.4, 0.2)
+    above: tuple[Fraction, Fraction, Fraction, Fraction] = Field(
+        default=(0.8, 0.6, 0.4, 0.2),
+        description="Pass rates above which a problem is very easy, easy, medium, hard; the rest is very hard.",
+    )
 
     @model_validator(mode="after")
     def _falling(self) -> PassRate:
@@ -108,7 +113,7 @@ class PassRate(Section):
 class Selected(Section):
     """What labels decide; see tracemill/downsampling.py."""
 
-    drop: tuple[Unwanted, ...] = ()
+    drop: tuple[Unwanted, ...] = Field(default=(), description="What is not wanted at all, by label.")
     downsample: tuple[Thinning, ...] = Field(
         default=(), description="P1 downsamples easy and medium, and does not publish the ratios."
     )

@@ -16,7 +16,9 @@ class Perplexity(ModelServer):
     place: ClassVar[str] = "perplexity"
     role: ClassVar[str] = "perplexity model"
 
-    max_in_flight: Positive = Field(default=32, json_schema_extra={"operational": True})
+    max_in_flight: Positive = Field(
+        default=32, description="Requests at once, over all servers.", json_schema_extra={"operational": True}
+    )
     threshold: Annotated[float, Field(gt=1)] | None = Field(
         default=20.0, description="Responses above it are dropped (DD section 2.5); null: measured only."
     )

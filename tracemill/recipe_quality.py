@@ -18,8 +18,8 @@ Count = Annotated[int, Field(ge=0)]
 class Limits(Section):
     """The least and the most that is kept; None does not limit."""
 
-    min: Count | None = None
-    max: Count | None = None
+    min: Count | None = Field(default=None, description="Shorter ones are dropped; null: no limit.")
+    max: Count | None = Field(default=None, description="Longer ones are dropped; null: no limit.")
 
     @model_validator(mode="after")
     def _some_pass(self) -> Limits:

@@ -28,7 +28,9 @@ class Classifier(ModelServer):
     place: ClassVar[str] = "safety.classifier"
     role: ClassVar[str] = "safety classifier"
 
-    max_in_flight: Positive = Field(default=64, json_schema_extra={"operational": True})
+    max_in_flight: Positive = Field(
+        default=64, description="Requests at once, over all servers.", json_schema_extra={"operational": True}
+    )
     endpoint: Literal["classify", "pooling"] = Field(default="classify", description="Of the vLLM server.")
     input: Literal["messages", "text"] = Field(
         default="messages", description="messages: rendered by the model's own chat template; text: one text without."

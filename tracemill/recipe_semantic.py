@@ -39,7 +39,9 @@ class Embedding(ModelServer):
     batch_rows: Positive = Field(
         default=32, description="Prompts at once, or in one request.", json_schema_extra={"operational": True}
     )
-    max_in_flight: Positive = Field(default=8, json_schema_extra={"operational": True})
+    max_in_flight: Positive = Field(
+        default=8, description="Requests at once, over all servers.", json_schema_extra={"operational": True}
+    )
 
     @model_validator(mode="after")
     def _one_engine(self) -> Embedding:

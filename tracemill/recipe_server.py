@@ -26,11 +26,19 @@ class ModelServer(Section):
         description="Servers of the same model; requests are spread over them.",
         json_schema_extra={"operational": True},
     )
-    api_key: SecretStr | None = Field(default=None, json_schema_extra={"operational": True})
+    api_key: SecretStr | None = Field(
+        default=None,
+        description="Sent as bearer token; better not in the file, but by --set.",
+        json_schema_extra={"operational": True},
+    )
     model: str = Field(description="Name under which the server serves the model.")
     revision: str = Field(default="", description="Weights revision: part of every request's key.")
-    max_in_flight: Positive = Field(default=256, json_schema_extra={"operational": True})
-    request_timeout_s: Seconds = Field(default=1800, json_schema_extra={"operational": True})
+    max_in_flight: Positive = Field(
+        default=256, description="Requests at once, over all servers.", json_schema_extra={"operational": True}
+    )
+    request_timeout_s: Seconds = Field(
+        default=1800, description="How long one answer may take.", json_schema_extra={"operational": True}
+    )
     give_up_after_s: Seconds = Field(
         default=600,
         description="How long no server may answer before the shard fails.",

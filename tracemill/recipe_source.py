@@ -46,7 +46,7 @@ class Source(Section):
     )
     hub: str | None = Field(default=None, description="Hub dataset id, instead of path.")
     config: str | None = Field(default=None, description="Hub configuration name.")
-    split: str = "train"
+    split: str = Field(default="train", description="Split of the Hub dataset.")
     files: str | None = Field(
         default=None, description="Glob of files in the Hub repository, instead of config and split."
     )
@@ -64,9 +64,11 @@ class Source(Section):
         default_factory=dict,
         description="Column -> values: rows with another value there are dropped as not_selected.",
     )
-    category: Category = Category.MATH
+    category: Category = Field(default=Category.MATH, description="What its rows are judged as, unless a row says.")
     licence: str = Field(default="unknown", description="SPDX id where there is one.")
-    non_commercial: bool = False
+    non_commercial: bool = Field(
+        default=False, description="Its rows are for non-commercial use only; every published row says so."
+    )
 
     @model_validator(mode="before")
     @classmethod

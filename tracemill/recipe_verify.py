@@ -58,7 +58,7 @@ class Verify(Section):
 
     wall_s: Seconds = Field(default=10.0, description="Wall limit of one verification.")
     memory_mb: Positive = Field(default=1024, description="Address-space limit of a verifier process.")
-    workers: Positive = Field(default=2, json_schema_extra={"operational": True})
+    workers: Positive = Field(default=2, description="Verifier processes.", json_schema_extra={"operational": True})
     code: CodeTests = CodeTests()
     instructions: Instructions = Instructions()
     sandbox: Sandbox = Field(default=Sandbox(), json_schema_extra={"operational": True})
