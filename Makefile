@@ -51,6 +51,7 @@ deploy: setup    ## the flows as deployments on a running Prefect server (make u
 	@$(VENV)/bin/python -m flows.deploy
 
 worker: setup    ## runs what is started or scheduled on that server
+	@-$(VENV)/bin/python -m flows.crashed_runs
 	TRACEMILL_HOME=$(CURDIR) $(VENV)/bin/prefect worker start --pool tracemill --type process
 
 check: setup     ## lint, types, import contracts (seconds)

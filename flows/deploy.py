@@ -1,7 +1,7 @@
 """Puts every flow on a running Prefect server: ``make deploy``, or ``python -m flows.deploy``.
 
 The server is the one that PREFECT_API_URL names, or the one that ``make ui`` starts. The work pool is made if it is
-missing; deployments that are there are brought up to date.
+missing; deployments that are there, and the automation that finds crashed runs, are brought up to date.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.crashed_runs import DEFAULT_API_URL
+from flows.heartbeats import set_up_automation, usual_silence
 from tracemill.errors import ServerError, TracemillError
 
 ROOT = Path(__file__).parent.parent
 DEPLOYMENTS = "deployments/prefect.yaml"
 WORK_POOL = "tracemill"
-DEFAULT_API_URL = "http://127.0.0.1:4200/api"
 
 
 def deploy(api_url: str) -> None:
-    """Makes or updates the work pool and all deployments.
+    """Makes or updates the work pool, the automation that finds crashed runs, and all deployments.
 
     Raises:
         ServerError: no server answers, or it refuses them.
@@ -33,6 +34,7 @@ def deploy(api_url: str) -> None:
     with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
         require_server(client, api_url)
         make_work_pool(client)
+        set_up_automation(client, usual_silence())
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", DEPLOYMENTS]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PREFECT_API_URL": api_url}, check=False)  # noqa: S603
     if done.returncode != 0:

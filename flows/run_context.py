@@ -14,6 +14,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from typing_extensions import TypeVar
 
 from flows.artifacts import failures_artifact, phase_artifact
+from flows.crashed_runs import claim_flow_run, settle_crashed_runs
 from flows.progress import Progress, reported
 from flows.shard_chains import FATAL, Chain, Chains, Failure, Step, submit
 from tasks.publish import export_dataset
@@ -72,10 +73,13 @@ class RunContext(Generic[Plan]):
         return str(Path(self.store.path("ledger")))
 
     def prepare(self, out: str) -> None:
-        """Fails early where the store or the run's directory cannot be written; sweeps what killed runs left there."""
+        """Fails early where the store or the run's directory cannot be written; sweeps what killed runs left behind."""
         self.store.prepare()
         self.store.identity  # noqa: B018 - made here, before many threads ask for it
         Store(out).prepare()
+        claim_flow_run()
+        if n_crashed := settle_crashed_runs():
+            self.logger.info("%d earlier runs, whose processes are gone, are marked as Crashed", n_crashed)
 
     def single(self, stage: Stage, section: Section, inputs: dict[str, Shard], label: str) -> Manifest:
         """Runs one task of the run itself, such as the duplicate clustering, and waits for it."""

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tracemill.process_identity import process_name
 from tracemill.recipe_verify import CodeTests, Sandbox
 from verifiers.code_cases import read_tests
 from verifiers.code_tests import Judged, conclude, run_tests
-from verifiers.sandbox.container import LABEL, Container, connect, owner, sweep
+from verifiers.sandbox.container import LABEL, Container, connect, sweep
 from verifiers.sandbox.docker_sandbox import DockerSandbox
 from verifiers.sandbox.protocol import Limits, Run, SandboxFailure, SandboxFault
 
@@ -56,7 +57,7 @@ def pool(**settings: Any) -> Iterator[DockerSandbox]:
 
 def ours(api: APIClient, name: str = "") -> list[dict[str, Any]]:
     """This process's containers, or another owner's."""
-    found: list[dict[str, Any]] = api.containers(all=True, filters={"label": f"{LABEL}={name or owner()}"})
+    found: list[dict[str, Any]] = api.containers(all=True, filters={"label": f"{LABEL}={name or process_name()}"})
     return found
 
 
@@ -299,12 +300,12 @@ OWNER = """
 import sys, threading
 sys.path.insert(0, sys.argv[1])
 from tracemill.recipe_verify import Sandbox
-from verifiers.sandbox.container import owner
+from tracemill.process_identity import process_name
 from verifiers.sandbox.docker_sandbox import DockerSandbox
 from verifiers.sandbox.protocol import Limits
 def work(session):
     session.compile("while True: pass", "python", 128)
-    print(owner(), flush=True)
+    print(process_name(), flush=True)
     session.run(b"", Limits(60, 180, 128, 1 << 20))
 DockerSandbox(Sandbox(containers=1)).submit(work).result()
 """

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tracemill.errors import ConservationError, CorruptShardError, StoreError
 from tracemill.manifest import Manifest, stage_key
+from tracemill.process_identity import process_name
 from tracemill.store import Store
 
 
@@ -125,13 +126,14 @@ def test_an_interrupted_write_leaves_nothing(store: Store) -> None:
 
 
 def test_sweep_removes_what_dead_processes_left(store: Store) -> None:
-    """Unfinished files of a process that is gone are removed, those of a running one are not."""
+    """Unfinished files of a process that is gone are removed, though its id is used again; a running one's are not."""
     store.write_bytes("x", b"")
-    tag = f"{os.uname().nodename}@"
-    Path(store.path(f".tmp/{tag}999999999-a")).touch()
-    Path(store.path(f".tmp/{tag}{os.getpid()}-b")).touch()
-    assert store.sweep() == 1
-    assert leftovers(store) == [f"{tag}{os.getpid()}-b"]
+    mine = process_name().replace("/", "@")
+    Path(store.path(f".tmp/{os.uname().nodename}@999999999@1-a")).touch()
+    Path(store.path(f".tmp/{os.uname().nodename}@{os.getpid()}@1-b")).touch()
+    Path(store.path(f".tmp/{mine}-c")).touch()
+    assert store.sweep() == 2
+    assert leftovers(store) == [f"{mine}-c"]
 
 
 def test_unwritable_place_is_named(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ import hashlib
 import io
 import json
 import os
-import socket
 import uuid
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +30,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from tracemill.errors import CorruptShardError, StoreError
 from tracemill.manifest import Manifest, Shard
+from tracemill.process_identity import is_gone, process_name
 from tracemill.schema import json_text
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Store:
     def _open_local(self, target: str) -> Iterator[IO[bytes]]:
         folder = self.path(TMP)
         self._fs.makedirs(folder, exist_ok=True)
-        partial = Path(folder, f"{_process_tag()}-{uuid.uuid4().hex}")
+        partial = Path(folder, f"{process_name().replace('/', '@')}-{uuid.uuid4().hex}")
         try:
             with partial.open("wb") as sink:
                 yield sink
@@ -189,11 +189,9 @@ class Store:
         """Removes unfinished files whose process on this machine is gone; returns how many."""
         if not self._is_local or not self.exists(TMP):
             return 0
-        host, n_removed = socket.gethostname(), 0
+        n_removed = 0
         for partial in Path(self.path(TMP)).iterdir():
-            owner, _, rest = partial.name.rpartition("@")
-            pid = rest.split("-")[0]
-            if owner == host and pid.isdigit() and not _is_alive(int(pid)):
+            if is_gone(partial.name.rpartition("-")[0].replace("@", "/")):
                 with contextlib.suppress(FileNotFoundError):
                     partial.unlink()
                     n_removed += 1
@@ -227,17 +225,3 @@ def _corrupt(path: str, got: str, shard: Shard) -> CorruptShardError:
         expected=f"{shard.rows} rows, sha256 {shard.sha256}",
         remedy="delete that file and run again: it will be made anew",
     )
-
-
-def _process_tag() -> str:
-    return f"{socket.gethostname()}@{os.getpid()}"
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import select
 import socket
 import time
 from collections import deque
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import docker
@@ -25,6 +23,7 @@ from docker.errors import DockerException
 from docker.types import LogConfig, Ulimit
 from requests.exceptions import RequestException
 
+from tracemill.process_identity import is_gone, process_name
 from verifiers.sandbox import seccomp
 from verifiers.sandbox.inside import wire
 from verifiers.sandbox.protocol import SandboxFault
@@ -77,7 +76,7 @@ class Container:
             user="0:0",
             stdin_open=True,  # and attached: it closes with us
             network_disabled=True,
-            labels={LABEL: owner()},
+            labels={LABEL: process_name()},
             host_config=api.create_host_config(**hardening(memory_mb), runtime=runtime),
         )
         self.id: str = created["Id"]
@@ -221,11 +220,6 @@ def hardening(memory_mb: int) -> dict[str, Any]:
     }
 
 
-def owner() -> str:
-    """This process, as the label of its containers: host, process id, and when it started."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_started(os.getpid())}"
-
-
 def sweep(api: APIClient) -> int:
     """Removes containers whose owner was on this host and is gone; how many.
 
@@ -233,23 +227,13 @@ def sweep(api: APIClient) -> int:
     """
     n_removed = 0
     for found in api.containers(all=True, filters={"label": LABEL}):
-        host, _, rest = found["Labels"][LABEL].partition("/")
-        pid, _, started = rest.partition("/")
-        if host == socket.gethostname() and _started(int(pid)) != started:
+        if is_gone(found["Labels"][LABEL]):
             try:
                 api.remove_container(found["Id"], force=True)
                 n_removed += 1
             except ENGINE_ERRORS:
                 continue  # it is being removed already
     return n_removed
-
-
-def _started(pid: int) -> str:
-    """When a process started, in clock ticks since boot; "" when there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
 
 
 def connect(engine: str | None) -> APIClient:

@@ -1,0 +1,128 @@
+"""Runs whose process died without a word: the next run, or ``make worker``, marks them as Crashed.
+
+SIGKILL, a crash of the machine or the out-of-memory killer leave a flow run ``Running`` in Prefect for ever, and with
+it its phases and tasks; it then holds its deployment's one slot. So every run writes its process into the labels of its
+flow run, and whoever comes next on the same host looks whether that process is there. For what nobody comes back to
+there is an automation on the server: ``flows/heartbeats.py``.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterParentFlowRunId,
+    FlowRunFilterParentTaskRunId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    TaskRunFilter,
+    TaskRunFilterFlowRunId,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.context import FlowRunContext
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Crashed
+
+from tracemill.process_identity import is_gone, process_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+PROCESS, ATTEMPT = "tracemill.process", "tracemill.attempt"
+_UNFINISHED = [StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING]
+DEFAULT_API_URL = "http://127.0.0.1:4200/api"  # where `make ui` serves
+_AT_MOST = 200  # the server gives no more at once; newest first
+
+
+def claim_flow_run() -> None:
+    """Writes this process into the labels of the flow run that is under way; outside one there is nothing to do."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        return
+    labels: dict[str, bool | int | float | str] = {PROCESS: process_name(), ATTEMPT: context.flow_run.run_count}
+    with get_client(sync_client=True) as client:
+        client.update_flow_run_labels(context.flow_run.id, labels)
+
+
+def settle_crashed_runs() -> int:
+    """Marks runs as Crashed whose process on this host is gone, with the phases and tasks in them; how many runs."""
+    with get_client(sync_client=True) as client:
+        ours = [run for run in _claimed_runs(client) if run.state_type in {*_UNFINISHED, StateType.CRASHED}]
+        dead = [run for run in ours if has_died(run)]
+        for run in dead:
+            _crash(client, run)
+        family = [run for run in ours if run.state_type == StateType.CRASHED] + dead
+        phases = _phases_of(client, [run.id for run in family])
+        for phase in phases:
+            if phase.state_type in _UNFINISHED:
+                _crash(client, phase)
+        for task_run in _unfinished_tasks(client, [run.id for run in [*family, *phases]]):
+            client.set_task_run_state(task_run.id, Crashed(message="its run has crashed"), force=True)
+    return len(dead)
+
+
+def has_died(run: FlowRun) -> bool:
+    """Whether a run is unfinished, and the process that claimed this very attempt of it is gone.
+
+    A suspended run has no process and waits for a person; an attempt that has not been claimed yet is just starting.
+    """
+    if run.state is None or run.state_type not in _UNFINISHED or run.state.state_details.pause_reschedule:
+        return False
+    return run.labels.get(ATTEMPT) == run.run_count and is_gone(str(run.labels.get(PROCESS, "")))
+
+
+def _claimed_runs(client: SyncPrefectClient) -> list[FlowRun]:
+    states = FlowRunFilterState(type=FlowRunFilterStateType(any_=[*_UNFINISHED, StateType.CRASHED]))
+    whole = FlowRunFilterParentTaskRunId(is_null_=True)
+    found = client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(state=states, parent_task_run_id=whole),
+        sort=FlowRunSort.START_TIME_DESC,
+        limit=_AT_MOST,
+    )
+    return [run for run in found if PROCESS in run.labels]
+
+
+def _phases_of(client: SyncPrefectClient, ids: Sequence[UUID]) -> list[FlowRun]:
+    if not ids:
+        return []
+    inside = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=list(ids)))
+    return client.read_flow_runs(flow_run_filter=inside, limit=_AT_MOST)
+
+
+def _unfinished_tasks(client: SyncPrefectClient, ids: Sequence[UUID]) -> list[TaskRun]:
+    if not ids:
+        return []
+    unfinished = TaskRunFilter(
+        flow_run_id=TaskRunFilterFlowRunId(any_=list(ids)),
+        state=TaskRunFilterState(type=TaskRunFilterStateType(any_=_UNFINISHED)),
+    )
+    return client.read_task_runs(task_run_filter=unfinished, limit=_AT_MOST)
+
+
+def _crash(client: SyncPrefectClient, run: FlowRun) -> None:
+    process = run.labels.get(PROCESS)
+    message = f"its process is gone ({process})" if process else "its run has crashed"
+    client.set_flow_run_state(run.id, Crashed(message=message))
+
+
+def main() -> int:
+    """What ``make worker`` runs first."""
+    with temporary_settings({PREFECT_API_URL: PREFECT_API_URL.value() or DEFAULT_API_URL}):
+        with get_client(sync_client=True) as client:
+            if (error := client.api_healthcheck()) is not None:
+                print(f"cannot look for crashed runs: {type(error).__name__}: {error}", file=sys.stderr)
+                return 1
+        if n_dead := settle_crashed_runs():
+            print(f"{n_dead} runs, whose processes are gone, are marked as Crashed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
