@@ -6,7 +6,6 @@ here is not collected again when the dataset is built.
 
 from __future__ import annotations
 
-import os
 import sys
 
 from prefect import flow, get_run_logger
@@ -14,7 +13,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.artifacts import audit_artifact
 from flows.audit_dag import AuditRun, audit
-from flows.command_line import how_to_look, recipe_options, run_command, work_done
+from flows.command_line import how_to_look, recipe_options, run_command, shown_place, work_done
 from flows.forms import Overrides, RecipePath
 from flows.run_context import RunContext
 from tasks.audit import gold_shard
@@ -61,7 +60,7 @@ def check_references(recipe: RecipePath, overrides: Overrides | None = None, out
 
 def told(run: AuditRun, seconds: float) -> str:
     """What was found and where it is."""
-    where = os.path.relpath(run.out)
+    where = shown_place(run.out)
     return "\n".join(
         [
             "",

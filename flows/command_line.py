@@ -120,10 +120,15 @@ def work_done(n_executed: int, n_cached: int, seconds: float) -> str:
     return f"{n_executed} tasks run, {n_cached} found finished; {seconds:.1f} s"
 
 
+def shown_place(out: str) -> str:
+    """A run's directory as it is best typed: from here, or its URL."""
+    return out if "://" in out else os.path.relpath(out)
+
+
 def summary(built: Built, seconds: float) -> str:
     """What was made and where it is."""
     table = pa.Table.from_pylist(built.manifest["funnel"], schema=FUNNEL)
-    where = os.path.relpath(built.out)
+    where = shown_place(built.out)
     return "\n".join(
         [
             "",

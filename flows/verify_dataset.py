@@ -7,7 +7,6 @@ when the command is run again, however it ended.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from glob import glob, has_magic
@@ -19,7 +18,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.artifacts import audit_artifact
 from flows.audit_dag import AuditRun, audit
-from flows.command_line import add_overrides, how_to_look, run_command, work_done
+from flows.command_line import add_overrides, how_to_look, run_command, shown_place, work_done
 from flows.forms import HubPlace, Limit, Overrides
 from flows.run_context import RunContext
 from tasks.audit import traces_shard
@@ -146,7 +145,7 @@ def _slug(text: str) -> str:
 
 def told(run: AuditRun, seconds: float) -> str:
     """What was found and where it is."""
-    where = os.path.relpath(run.out)
+    where = shown_place(run.out)
     return "\n".join(
         [
             "",

@@ -18,6 +18,8 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from object_store import S3Server
+
 # No deadlines: a busy machine is not a failure. In CI the same examples each time.
 settings.register_profile(
     "tracemill", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
@@ -115,3 +117,22 @@ def prefect_flows(prefect_server: None, tmp_path: Path) -> Iterator[None]:  # no
     settings[PREFECT_RESULTS_LOCAL_STORAGE_PATH] = tmp_path / "prefect-results"
     with temporary_settings(settings):
         yield
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server of this test session's own."""
+    from object_store import S3Server
+
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """URL of an empty bucket, with the environment that reaches it."""
+    from object_store import BUCKET, make_bucket
+
+    s3_server.introduce(monkeypatch)
+    make_bucket()
+    return f"s3://{BUCKET}"

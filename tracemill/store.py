@@ -12,31 +12,28 @@ Handles are relative to the root, so a store can be moved.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import io
 import json
 import os
 import uuid
 from functools import cached_property
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fsspec.implementations.local import LocalFileSystem
 
 from tracemill.errors import CorruptShardError, StoreError
 from tracemill.manifest import Manifest, Shard
-from tracemill.process_identity import is_gone, process_name
 from tracemill.schema import json_text
+from tracemill.store_local import LocalFiles
+from tracemill.store_objects import ObjectFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
-TMP = ".tmp"
+    from tracemill.store_files import Files
+
 ROW_GROUP_ROWS = 10_000  # Fixed, so that equal tables give equal bytes.
 
 
@@ -52,41 +49,36 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = str(url)
-        try:
-            self._fs, self._root = fsspec.core.url_to_fs(self.url)
-        except (ValueError, ImportError) as error:
-            raise StoreError(f"cannot open store {url}", got=str(error), expected="a folder or fsspec URL") from error
-        self._is_local = isinstance(self._fs, LocalFileSystem)
+        self._files = files_at(self.url)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder of this machine."""
+        return isinstance(self._files, LocalFiles)
 
     @cached_property
     def identity(self) -> str:
         """Random name of this store, made on first use; it keeps two stores' cached results apart."""
         path = "store.json"
         if not self.exists(path):
-            self.write_bytes(path, json_text({"identity": uuid.uuid4().hex}).encode())
-        return str(json.loads(self.read_bytes(path))["identity"])
+            self._files.create(path, json_text({"identity": uuid.uuid4().hex}).encode())
+        return str(json.loads(self.read_bytes(path))["identity"])  # read back: another process may have been first
 
     def path(self, relative: str) -> str:
         """Absolute path or URL of ``relative``."""
-        return f"{self._root}/{relative}"
+        return self._files.path(relative)
 
     def exists(self, relative: str) -> bool:
         """Whether a file is there."""
-        with self._errors("look for", relative):
-            return bool(self._fs.exists(self.path(relative)))
+        return self.size(relative) is not None
 
     def size(self, relative: str) -> int | None:
         """Bytes of a file, or None where there is none."""
-        with self._errors("look for", relative):
-            try:
-                return int(self._fs.size(self.path(relative)))
-            except FileNotFoundError:
-                return None
+        return self._files.sizes([relative])[0]
 
     def read_bytes(self, relative: str) -> bytes:
         """A file's bytes."""
-        with self._errors("read", relative):
-            return bytes(self._fs.cat_file(self.path(relative)))
+        return self._files.read(relative)
 
     def write_bytes(self, relative: str, data: bytes) -> None:
         """Writes a file in one step: readers see nothing or all of it."""
@@ -95,37 +87,11 @@ class Store:
 
     def remove(self, relative: str) -> None:
         """Removes a file; one that is not there is fine."""
-        with self._errors("remove", relative), contextlib.suppress(FileNotFoundError):
-            self._fs.rm_file(self.path(relative))
+        self._files.remove(relative)
 
-    @contextlib.contextmanager
-    def open_atomic(self, relative: str) -> Iterator[IO[bytes]]:
+    def open_atomic(self, relative: str) -> AbstractContextManager[IO[bytes]]:
         """A binary sink whose content appears under ``relative`` when the block ends well, and never otherwise."""
-        target = self.path(relative)
-        with self._errors("write", relative):
-            self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
-            if self._is_local:
-                with self._open_local(target) as sink:
-                    yield sink
-            else:  # Object stores show an object only when its upload is complete.
-                with self._fs.transaction, self._fs.open(target, "wb") as sink:
-                    yield sink
-
-    @contextlib.contextmanager
-    def _open_local(self, target: str) -> Iterator[IO[bytes]]:
-        folder = self.path(TMP)
-        self._fs.makedirs(folder, exist_ok=True)
-        partial = Path(folder, f"{process_name().replace('/', '@')}-{uuid.uuid4().hex}")
-        try:
-            with partial.open("wb") as sink:
-                yield sink
-                sink.flush()
-                os.fsync(sink.fileno())
-            partial.replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-            raise
+        return self._files.sink(relative)
 
     def write_table(self, table: pa.Table) -> Shard:
         """Stores ``table`` under the digest of its bytes; equal tables are stored once."""
@@ -157,15 +123,16 @@ class Store:
 
     def find(self, stage: str, key: str) -> Manifest | None:
         """The manifest under a key, if everything that it names is there; None means: compute it."""
-        path = f"manifests/{stage}/{key}.json"
-        with self._errors("read", path):
-            try:
-                text = bytes(self._fs.cat_file(self.path(path)))
-            except FileNotFoundError:
+        try:
+            text = self.read_bytes(f"manifests/{stage}/{key}.json")
+        except StoreError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
                 return None
+            raise
         manifest = Manifest.model_validate_json(text)
-        complete = all(self.size(shard.path) == shard.size for shard in manifest.outputs.values())
-        return manifest if complete else None
+        outputs = list(manifest.outputs.values())
+        sizes = self._files.sizes([shard.path for shard in outputs])
+        return manifest if sizes == [shard.size for shard in outputs] else None
 
     def commit(self, manifest: Manifest) -> Manifest:
         """Writes the manifest of finished work.
@@ -187,35 +154,19 @@ class Store:
 
     def sweep(self) -> int:
         """Removes unfinished files whose process on this machine is gone; returns how many."""
-        if not self._is_local or not self.exists(TMP):
-            return 0
-        n_removed = 0
-        for partial in Path(self.path(TMP)).iterdir():
-            if is_gone(partial.name.rpartition("-")[0].replace("@", "/")):
-                with contextlib.suppress(FileNotFoundError):
-                    partial.unlink()
-                    n_removed += 1
-        return n_removed
-
-    @contextlib.contextmanager
-    def _errors(self, verb: str, relative: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StoreError(
-                f"cannot {verb} {self.path(relative)}",
-                got=f"{type(error).__name__}: {error}",
-                remedy=_REMEDIES.get(error.errno or 0, "check that the store is there and can be written"),
-            ) from error
+        return self._files.sweep()
 
 
-_REMEDIES = {
-    errno.ENOSPC: "free some space (what is finished is kept) and run again",
-    errno.EDQUOT: "raise the quota (what is finished is kept) and run again",
-    errno.EACCES: "give this user the right to write there, or choose another place with run.store",
-    errno.EROFS: "the file system is read-only: choose another place with run.store",
-    errno.ENOTDIR: "a file stands where the store's folder should be: choose another place with run.store",
-}
+def files_at(url: str) -> Files:
+    """The files at a folder or URL.
+
+    Raises:
+        StoreError: there is no such kind of store.
+    """
+    protocol, separator, rest = url.partition("://")
+    if not separator:
+        return LocalFiles(os.path.abspath(url))  # noqa: PTH100 - it need not be there
+    return LocalFiles(rest) if protocol in {"file", "local"} else ObjectFiles(url)
 
 
 def _corrupt(path: str, got: str, shard: Shard) -> CorruptShardError:
