@@ -14,7 +14,7 @@ import pyarrow as pa
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.progress import Progress
-from flows.shard_chains import Failure
+from flows.shards_failed import Failure
 from tracemill.errors import TracemillError
 from tracemill.funnel import totals
 

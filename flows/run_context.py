@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
 
-from prefect import flow, tags
-from prefect.context import TagsContext
 from prefect.task_runners import ThreadPoolTaskRunner
 from typing_extensions import TypeVar
 
 from flows.artifacts import failures_artifact, phase_artifact
+from flows.blocks import Block
 from flows.crashed_runs import claim_flow_run, settle_crashed_runs
 from flows.progress import Progress, reported
-from flows.shard_chains import FATAL, Chain, Chains, Failure, Step, submit
+from flows.shard_chains import Chain, Chains, Step, submit
+from flows.shards_failed import failed
 from tasks.publish import export_dataset
 from tasks.stage import Stage
-from tracemill.errors import StoreError, TracemillError
+from tracemill.errors import StoreError
 from tracemill.manifest import Manifest, Shard
 from tracemill.recipe import Recipe
 from tracemill.recipe_audit import Audit
@@ -32,11 +32,8 @@ Result = TypeVar("Result")
 Plan = TypeVar("Plan", bound=Recipe | Audit, default=Recipe)
 
 
-MOST_TAGS = 20  # sources that a flow run is tagged by; a recipe may have hundreds
-
-
-class ShardsFailedError(TracemillError):
-    """Some shards could not be finished; everything that was finished is kept."""
+# Blocks with shards under way at once: the tail of one may outlast the whole next one.
+MOST_OPEN = 3
 
 
 @dataclass
@@ -102,87 +99,25 @@ class RunContext(Generic[Plan]):
         Raises:
             ShardsFailedError: after everything that could be finished is finished.
         """
+        run = self.recipe.run
         progress = Progress(name, len(chains), last_stage)
-        results: dict[str, Result] = {}
-        failures: list[Failure] = []
-        with reported(progress, self.logger, self.recipe.run.progress_every_s, tokens_received):
-            for block in _blocks(chains, self.recipe.run.shards_per_flow):
-                self._block(name, block, progress, results, failures)
-                if any(isinstance(failure.error, FATAL) for failure in failures):
-                    break
+        runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=run.workers)
+        running = Chains[Result](self.store, run.workers, run.show_cached, progress, MOST_OPEN)
+        blocks = [(Block(name, [label for label, _ in few], runner), few) for few in _few(chains, run.shards_per_flow)]
+        with reported(progress, self.logger, run.progress_every_s, tokens_received):
+            results = running.run(blocks)
         self._count(cached=progress.n_cached, executed=progress.n_executed)
         phase_artifact(progress)
-        if failures:
-            failures_artifact(name, failures)
-            raise failed(name, failures, len(chains))
-        return results
-
-    def _block(
-        self,
-        name: str,
-        block: Sequence[tuple[str, Chain[Result]]],
-        progress: Progress,
-        results: dict[str, Result],
-        failures: list[Failure],
-    ) -> None:
-        run = self.recipe.run
-        already = len(failures)
-
-        @flow(
-            name=name,
-            flow_run_name=f"{name} {block[0][0]} to {block[-1][0]}",
-            task_runner=ThreadPoolTaskRunner(max_workers=run.workers),  # type: ignore[arg-type]  # it runs any future
-            validate_parameters=False,
-        )
-        def shards(first: str, last: str) -> None:  # noqa: ARG001 - parameters are what the UI shows
-            chains = Chains[Result](self.store, run.workers, run.show_cached, progress)
-            # The flow run's tags are not for its tasks: each tag makes a task ask for a concurrency slot.
-            with TagsContext(current_tags=set()):
-                results.update(chains.run(block))
-            failures.extend(chains.failures)
-            if chains.failures:
-                raise failed(name, chains.failures, len(block))
-
-        try:
-            with tags(name, *sorted({source_of(label) for label, _ in block})[:MOST_TAGS]):
-                shards(block[0][0], block[-1][0])
-        except ShardsFailedError:
-            if len(failures) == already:  # Not ours: nothing was recorded.
-                raise
+        if running.failures:
+            failures_artifact(name, running.failures)
+            raise failed(name, running.failures, len(chains))
+        return {label: results[label] for label, _ in chains}
 
     def _count(self, *, cached: int, executed: int) -> None:
         self.n_cached += cached
         self.n_executed += executed
 
 
-def _blocks(chains: Sequence[tuple[str, Chain[Result]]], size: int) -> Iterator[Sequence[tuple[str, Chain[Result]]]]:
+def _few(chains: Sequence[tuple[str, Chain[Result]]], size: int) -> Iterator[Sequence[tuple[str, Chain[Result]]]]:
     for start in range(0, len(chains), size):
         yield chains[start : start + size]
-
-
-def source_of(label: str) -> str:
-    """The source in a shard's label, such as "00002-rows"."""
-    return label.partition("-")[2] or label
-
-
-def failed(phase: str, failures: Sequence[Failure], n_shards: int) -> ShardsFailedError:
-    """The error of a phase: each kind of failure once, with how many shards it hit and the first task of them."""
-    by_cause: dict[str, list[Failure]] = {}
-    for failure in failures:
-        by_cause.setdefault(f"{failure.stage}: {_cause(failure.error)}", []).append(failure)
-    found = "".join(
-        f"\n  {len(alike)} shard(s), first {alike[0].label}: {cause}{_task(alike[0].error)}"
-        for cause, alike in list(by_cause.items())[:5]
-    )
-    return ShardsFailedError(
-        f"{phase}: {len(failures)} of {n_shards} shards failed{found}",
-        remedy="mend the cause and run again: finished shards and paid generations are kept",
-    )
-
-
-def _cause(error: Exception) -> str:
-    return error.cause if isinstance(error, TracemillError) else f"{type(error).__name__}: {error}"
-
-
-def _task(error: Exception) -> str:
-    return f"\n  {error.task}" if isinstance(error, TracemillError) and error.task else ""

@@ -4,18 +4,25 @@ A chain is a generator that yields :class:`Step` and is sent the step's manifest
 the DAG of one shard. At most ``window`` chains are under way, so futures, threads and bursts stay bounded. Finished
 steps are found in the store before submission: the first few are submitted all the same, so that the UI shows them as
 Cached; the rest is one figure, because thousands of cached task runs at once overrun Prefect's event broker.
+
+Chains come in blocks, each a subflow of its own (``flows/blocks.py``). One thread drives them all: while the last
+chains of one block are still under way, those of the next take the places that are free, so that a long tail leaves no
+teacher idle.
 """
 
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections import deque
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from prefect.futures import PrefectFuture
 
+from flows.blocks import Block
 from flows.progress import Progress
+from flows.shards_failed import Failure, failed, not_started
 from tasks.stage import Stage
 from tracemill.errors import RecipeError, SourceError, TeacherMisconfiguredError
 from tracemill.manifest import Manifest, Shard
@@ -39,99 +46,174 @@ class Step:
 Chain = Generator[Step, Manifest, Result]
 
 
+@dataclass(eq=False)
+class Portion(Generic[Result]):
+    """A block and the chains that belong to it.
+
+    Attributes:
+        waiting: those that have not been started.
+        n_active: those under way.
+        failures: those that did not finish.
+    """
+
+    block: Block
+    waiting: deque[tuple[str, Chain[Result]]]
+    n_active: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+    def outcome(self) -> Exception | None:
+        """What its subflow ends with, when no chain is under way any more."""
+        n_shards = len(self.block.labels)
+        if self.failures:
+            return failed(self.block.name, self.failures, n_shards)
+        return not_started(self.block.name, len(self.waiting), n_shards) if self.waiting else None
+
+
 @dataclass(frozen=True)
-class Failure:
-    """A chain that did not finish."""
+class Under(Generic[Result]):
+    """A chain under way, and the portion that it is of."""
 
     label: str
+    chain: Chain[Result]
+    portion: Portion[Result]
+
+
+@dataclass(frozen=True)
+class Ended(Generic[Result]):
+    """A task that has ended."""
+
+    under: Under[Result]
     stage: str
-    error: Exception
+    future: PrefectFuture[Manifest]
 
 
 @dataclass
 class Chains(Generic[Result]):
-    """Runs chains in the current Prefect flow run.
+    """Runs chains, each in the flow run of its block.
 
     Args:
         store: where finished steps are looked up.
-        window: chains under way at once.
+        window: chains under way at once, over all blocks.
         show_cached: finished steps that are submitted to Prefect all the same.
         progress: told about every step.
+        most_open: blocks with chains under way at once.
     """
 
     store: Store
     window: int
     show_cached: int
     progress: Progress
+    most_open: int
     failures: list[Failure] = field(default_factory=list)
+    _results: dict[str, Result] = field(default_factory=dict)
+    _waiting: deque[Portion[Result]] = field(default_factory=deque)
+    _open: list[Portion[Result]] = field(default_factory=list)
+    _n_active: int = 0
 
-    def run(self, chains: Iterable[tuple[str, Chain[Result]]]) -> dict[str, Result]:
-        """Runs labelled chains to their end; results by label, in the order given. Failed ones are in ``failures``."""
-        self._finished: queue.SimpleQueue[tuple[str, Chain[Result], str, PrefectFuture[Manifest]]] = queue.SimpleQueue()
-        waiting = iter(chains)
-        order: list[str] = []
-        results: dict[str, Result] = {}
-        n_active, exhausted = 0, False
-        while True:
-            while n_active < self.window and not exhausted and not self._is_doomed():
-                label, chain = next(waiting, (None, None))
-                if chain is None or label is None:
-                    exhausted = True
-                    break
-                order.append(label)
-                n_active += self._advance(label, chain, None, results)
-            if n_active == 0:
-                return {label: results[label] for label in order if label in results}
-            label, chain, stage_name, future = self._finished.get()
-            n_active += self._settle(label, chain, stage_name, future, results) - 1
+    def run(self, blocks: Iterable[tuple[Block, Sequence[tuple[str, Chain[Result]]]]]) -> dict[str, Result]:
+        """Runs the labelled chains of all blocks, in the order given; results by label.
+
+        Failed ones are in ``failures``; after a failure that would hit all chains none is started any more. A block is
+        opened when its first chain can start, and closed when its last one has ended.
+
+        Raises:
+            BaseException: a block could not be opened, or the wait was interrupted; the open blocks end with it.
+        """
+        self._events: queue.SimpleQueue[Ended[Result] | Block] = queue.SimpleQueue()
+        self._waiting.extend(Portion(block, deque(chains)) for block, chains in blocks)
+        every = [portion.block for portion in self._waiting]
+        try:
+            while self._go_on():
+                self._hear(self._events.get())
+        except BaseException as error:
+            for portion in self._open:
+                portion.block.end(error)
+            raise
+        finally:
+            for block in every:
+                block.join()
+        return self._results
+
+    def _go_on(self) -> bool:
+        """Starts what can start, and closes what is finished; whether there is anything left to wait for."""
+        while self._n_active < self.window and (under := self._next()) is not None:
+            self._under_way(under, +1)
+            self._advance(under, None)
+        for portion in self._open.copy():
+            if portion.n_active == 0 and portion.block.is_open and (not portion.waiting or self._is_doomed()):
+                portion.block.end(portion.outcome())
+                self._open.remove(portion)
+        return bool(self._open)
+
+    def _next(self) -> Under[Result] | None:
+        """The next chain, if it may start and its block is open; opens the block if that may be."""
+        while self._waiting and not self._is_doomed():
+            portion = self._waiting[0]
+            if portion not in self._open:
+                if len(self._open) == self.most_open:
+                    return None
+                self._open.append(portion)
+                portion.block.open(self._events.put)
+            if not portion.block.is_open:
+                return None  # it will say when it is
+            label, chain = portion.waiting.popleft()
+            if not portion.waiting:
+                self._waiting.popleft()
+            return Under(label, chain, portion)
+        return None
+
+    def _hear(self, event: Ended[Result] | Block) -> None:
+        if isinstance(event, Ended):
+            self._settle(event)
+        elif event.error is not None:
+            raise event.error
+
+    def _under_way(self, under: Under[Result], change: int) -> None:
+        self._n_active += change
+        under.portion.n_active += change
 
     def _is_doomed(self) -> bool:
         return any(isinstance(failure.error, FATAL) for failure in self.failures)
 
-    def _settle(
-        self,
-        label: str,
-        chain: Chain[Result],
-        stage_name: str,
-        future: PrefectFuture[Manifest],
-        results: dict[str, Result],
-    ) -> int:
+    def _settle(self, ended: Ended[Result]) -> None:
         try:
-            manifest = future.result()
+            manifest = ended.future.result()
         except Exception as error:  # noqa: BLE001 - a stage may raise anything; the other shards go on
-            self.failures.append(Failure(label, stage_name, error))
-            self.progress.failed(stage_name)
-            chain.close()
-            return 0
+            failure = Failure(ended.under.label, ended.stage, error)
+            self.failures.append(failure)
+            ended.under.portion.failures.append(failure)
+            self.progress.failed(ended.stage)
+            ended.under.chain.close()
+            self._under_way(ended.under, -1)
+            return
         self.progress.done(manifest)
-        return self._advance(label, chain, manifest, results)
+        self._advance(ended.under, manifest)
 
-    def _advance(self, label: str, chain: Chain[Result], manifest: Manifest | None, results: dict[str, Result]) -> int:
-        """Drives a chain until it waits for a task (1) or ends (0)."""
+    def _advance(self, under: Under[Result], manifest: Manifest | None) -> None:
+        """Drives a chain until it waits for a task or ends."""
         while True:
             try:
-                step = next(chain) if manifest is None else chain.send(manifest)
+                step = next(under.chain) if manifest is None else under.chain.send(manifest)
             except StopIteration as stop:
-                results[label] = stop.value
-                return 0
-            manifest = self._start(label, chain, step)
+                self._results[under.label] = stop.value
+                self._under_way(under, -1)
+                return
+            manifest = self._start(under, step)
             if manifest is None:
-                return 1
+                return
 
-    def _start(self, label: str, chain: Chain[Result], step: Step) -> Manifest | None:
+    def _start(self, under: Under[Result], step: Step) -> Manifest | None:
         """Submits a step, or returns the manifest of one that is finished and need not be shown."""
         key = step.stage.key(step.section, step.inputs)
         manifest = self.store.find(step.stage.name, key)
         if manifest is not None and self.progress.n_cached >= self.show_cached:
             self.progress.cached(manifest)
             return manifest
-        future = submit(step, self.store, key, label, finished=manifest is not None)
-        self.progress.started(step.stage.name, finished=manifest is not None)
-        future.add_done_callback(self._reporter(label, chain, step.stage.name))
+        finished = manifest is not None
+        future = under.portion.block.submit(lambda: submit(step, self.store, key, under.label, finished=finished))
+        self.progress.started(step.stage.name, finished=finished)
+        future.add_done_callback(lambda future: self._events.put(Ended(under, step.stage.name, future)))
         return None
-
-    def _reporter(self, label: str, chain: Chain[Result], stage_name: str) -> Callable[[PrefectFuture[Manifest]], None]:
-        return lambda future: self._finished.put((label, chain, stage_name, future))
 
 
 def submit(step: Step, store: Store, key: str, label: str, *, finished: bool) -> PrefectFuture[Manifest]:

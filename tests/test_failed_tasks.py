@@ -16,7 +16,7 @@ from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from small_run import SmallRun
 
 import tasks.distill
-from flows.run_context import ShardsFailedError
+from flows.shards_failed import ShardsFailedError
 from tasks import reproduce
 from tasks.failed_task import FailedTask, explained, row_at_hand, without_secrets
 from tracemill.errors import TeacherUnavailableError

@@ -48,10 +48,13 @@ class Run(Section):
         description="Folder of what has been paid for; inside the store unless given.",
         json_schema_extra={"operational": True},
     )
-    workers: Positive = Field(default=4, description="Shard tasks at once.", json_schema_extra={"operational": True})
+    workers: Positive = Field(
+        default=4, description="Shard tasks at once, over all subflows.", json_schema_extra={"operational": True}
+    )
     shards_per_flow: Positive = Field(
         default=200,
-        description="Shards per subflow: Prefect's UI stays usable up to 2-3k task runs in one flow run.",
+        description="Shards per subflow: Prefect's UI stays usable up to 2-3k task runs in one flow run. The next one "
+        "begins during the tail of the one before.",
         json_schema_extra={"operational": True},
     )
     show_cached: int = Field(
