@@ -22,7 +22,7 @@ from flows.artifacts import funnel_artifact
 from flows.command_line import dataset_command
 from flows.cost_gate import pass_cost_gate
 from flows.decontamination import Benchmarks, benchmarks_of, contamination_of, decontamination
-from flows.forms import Overrides, RecipePath
+from flows.forms import Overrides, RecipePath, Text
 from flows.frequent_strings import distill_and_select
 from flows.run_context import RunContext
 from flows.semantic_duplicates import merge_duplicates
@@ -74,15 +74,15 @@ class Built:
     flow_run_name="build {recipe}",
     task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]  # the decorator wants a bare runner type
 )
-def build_dataset(recipe: RecipePath, overrides: Overrides | None = None, out: str | None = None) -> Built:
+def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "") -> Built:
     """Builds a verified dataset from a recipe.
 
     Args:
-        recipe: path of the recipe's YAML file.
-        overrides: ``section.key=value`` settings on top of it, such as ``distill.limit=100``.
-        out: directory of the finished run; ``runs/<recipe name>`` unless given.
+        recipe: The recipe: one that is shipped, or the path of another YAML file.
+        overrides: Settings on top of it as section.key=value, one an item, such as distill.limit=100.
+        out: Directory of the finished run; runs/<recipe name> if empty.
     """
-    return build(load_recipe(recipe, overrides), out)
+    return build(load_recipe(recipe, list(overrides or ())), out)
 
 
 def build(recipe: Recipe, out: str | None = None) -> Built:

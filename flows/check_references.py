@@ -14,7 +14,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.artifacts import audit_artifact
 from flows.audit_dag import AuditRun, audit
 from flows.command_line import how_to_look, recipe_options, run_command, shown_place, work_done
-from flows.forms import Overrides, RecipePath
+from flows.forms import Overrides, RecipePath, Text
 from flows.run_context import RunContext
 from tasks.audit import gold_shard
 from tracemill.audit_publication import ReferencePublication
@@ -33,15 +33,15 @@ _INTRO = "Every reference against its own verifier. A bad one can never be answe
     flow_run_name="check {recipe}",
     task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]  # the decorator wants a bare runner type
 )
-def check_references(recipe: RecipePath, overrides: Overrides | None = None, out: str | None = None) -> AuditRun:
+def check_references(recipe: RecipePath, overrides: Overrides = (), out: Text = "") -> AuditRun:
     """Judges the gold answer of every source row.
 
     Args:
-        recipe: path of the recipe's YAML file.
-        overrides: ``section.key=value`` settings on top of it, such as ``distill.limit=100``.
-        out: directory of the finished run; ``runs/references-<recipe name>`` unless given.
+        recipe: The recipe: one that is shipped, or the path of another YAML file.
+        overrides: Settings on top of it as section.key=value, one an item, such as distill.limit=100.
+        out: Directory of the finished run; runs/references-<recipe name> if empty.
     """
-    loaded = load_recipe(recipe, overrides)
+    loaded = load_recipe(recipe, list(overrides or ()))
     context = RunContext(loaded, Store(loaded.run.store), get_run_logger())
     out = out or f"runs/references-{loaded.name}"
     context.prepare(out)

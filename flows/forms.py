@@ -1,16 +1,23 @@
 """The flows' parameters as forms in Prefect's UI: choices, bounds and help. The API refuses what does not fit them.
 
 Texts are bound in the form's schema alone: on the command line :mod:`tracemill.recipe_file` says more of what is wrong.
+What may be left out is a plain empty field, and empty by default: of ``X | None`` the UI makes two tabs, one of them
+called None, and it sends a default of None, which the schema of a plain field refuses.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
+
+from tracemill.recipe import Recipe
+from tracemill.recipe_audit import Audit
+from tracemill.recipe_section import Section
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 
@@ -20,26 +27,47 @@ class ShippedOrOther:
     """Of a path: the recipes of this repository as choices, or any other YAML file. They are listed when deployed."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """JSON schema with two alternatives, which the UI shows as tabs."""
+        """JSON schema with two alternatives, which the UI shows as tabs.
+
+        The pattern stands beside them, and not in the second one: the UI says then that the path does not match it,
+        and not that it is "not valid under any of the given schemas".
+        """
         text = handler(schema)
         shipped = [f"{RECIPES.name}/{path.name}" for path in sorted(RECIPES.glob("*.yaml"))]
-        other = {**text, "title": "another file", "pattern": r"\.ya?ml$"}
-        return {"anyOf": [{**text, "title": "shipped", "enum": shipped}, other]}
+        alternatives = [{**text, "title": "shipped", "enum": shipped}, {**text, "title": "another file"}]
+        return {"pattern": r"^.+\.ya?ml$", "anyOf": alternatives}
+
+
+def _settings_of(kind: type[Section]) -> dict[str, Any]:
+    """Schema of a list of overrides; each begins with a section that there is, or it is refused with their names.
+
+    The blanks before the names are where the UI can break the line.
+    """
+    sections = "|".join(f" *{name}" for name in kind.model_fields)
+    one = {"type": "string", "title": "section.key=value", "pattern": rf"^({sections})[.\w-]* *="}
+    return {"type": "array", "items": one}
 
 
 RecipePath = Annotated[str, ShippedOrOther()]
-Override = Annotated[
-    str, WithJsonSchema({"type": "string", "pattern": r"^\s*[^=\s]+\s*=", "title": "section.key=value"})
-]
-Overrides = list[Override]
-Limit = Annotated[int, Field(gt=0)]
+Overrides = Annotated[Sequence[str] | None, WithJsonSchema(_settings_of(Recipe))]
+AuditOverrides = Annotated[Sequence[str] | None, WithJsonSchema(_settings_of(Audit))]
+Limit = Annotated[int | None, Field(ge=0), WithJsonSchema({"type": "integer", "minimum": 0})]
+Text = Annotated[str | None, WithJsonSchema({"type": "string"})]
 
 
 class HubPlace(BaseModel):
     """Where on the Hub; only for a Hub dataset."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    revision: str | None = Field(None, description="commit, branch or tag; required", json_schema_extra={"position": 0})
-    split: str | None = Field(None, description="train unless given", json_schema_extra={"position": 1})
-    config: str | None = Field(None, description="configuration, if it has several", json_schema_extra={"position": 2})
+    revision: Text = Field("", description="Commit, branch or tag; required.", json_schema_extra={"position": 0})
+    split: Text = Field("", description="Empty: train.", json_schema_extra={"position": 1})
+    config: Text = Field("", description="Configuration, if it has several.", json_schema_extra={"position": 2})
+
+    def given(self) -> dict[str, str]:
+        """What was filled in."""
+        return {name: text for name, text in self.model_dump().items() if text}
+
+
+NOWHERE = HubPlace()
+OnTheHub = Annotated[HubPlace | None, WithJsonSchema(HubPlace.model_json_schema())]

@@ -13,7 +13,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.build_dataset import Built, build
 from flows.command_line import dataset_command
-from flows.forms import Overrides, RecipePath
+from flows.forms import Overrides, RecipePath, Text
 from flows.run_context import RunContext
 from flows.source_shards import read_sources
 from tracemill.collection import load_collection
@@ -27,15 +27,15 @@ from tracemill.store import Store
     flow_run_name="refresh {recipe}",
     task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]  # the decorator wants a bare runner type
 )
-def refresh_dataset(recipe: RecipePath, overrides: Overrides | None = None, out: str | None = None) -> Built:
+def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "") -> Built:
     """Adds what is new in the sources to a published dataset.
 
     Args:
-        recipe: path of the recipe's YAML file.
-        overrides: ``section.key=value`` settings on top of it, such as ``distill.limit=100``.
-        out: directory of the finished run; ``runs/<recipe name>`` unless given.
+        recipe: The recipe: one that is shipped, or the path of another YAML file.
+        overrides: Settings on top of it as section.key=value, one an item, such as distill.limit=100.
+        out: Directory of the finished run; runs/<recipe name> if empty.
     """
-    loaded = load_recipe(recipe, overrides)
+    loaded = load_recipe(recipe, list(overrides or ()))
     out = out or f"runs/{loaded.name}"
     context = RunContext(loaded, Store(loaded.run.store), get_run_logger())
     standing = published(Store(out))

@@ -19,7 +19,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.artifacts import audit_artifact
 from flows.audit_dag import AuditRun, audit
 from flows.command_line import add_overrides, how_to_look, run_command, shown_place, work_done
-from flows.forms import HubPlace, Limit, Overrides
+from flows.forms import NOWHERE, AuditOverrides, HubPlace, Limit, OnTheHub, Text
 from flows.run_context import RunContext
 from tasks.audit import traces_shard
 from tracemill.audit_publication import AuditPublication
@@ -45,24 +45,25 @@ _SUFFIXES = (".jsonl", ".jsonl.zst", ".parquet", ".csv", ".json", ".zst", ".gz")
 )
 def verify_dataset(
     dataset: str,
-    out: str | None = None,
-    limit: Limit | None = None,
-    overrides: Overrides | None = None,
-    hub: HubPlace | None = None,
+    hub: OnTheHub = NOWHERE,
+    limit: Limit = 0,
+    overrides: AuditOverrides = (),
+    out: Text = "",
 ) -> AuditRun:
     """Audits a published dataset.
 
     Args:
-        dataset: a file, a glob of files, or a Hub id.
-        out: directory of the finished run; ``runs/audit-<name>`` unless given.
-        limit: at most so many rows, from the beginning.
-        overrides: ``section.key=value`` settings, such as ``verify.workers=8``; sections: collect, verify, run.
-        hub: revision, split and config of a Hub dataset.
+        dataset: A file, a glob of files, or a Hub id such as org/name.
+        hub: Of a Hub dataset: which commit, split and configuration.
+        limit: At most so many rows, from the beginning; 0: all.
+        overrides: Settings as section.key=value, one an item, such as verify.workers=8.
+        out: Directory of the finished run; runs/audit-<name> if empty.
     """
-    recipe = audit_recipe(dataset, hub.model_dump(exclude_none=True) if hub else {}, overrides or [])
+    recipe = audit_recipe(dataset, hub.given() if hub else {}, list(overrides or ()))
     context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
     out = out or f"runs/audit-{recipe.name}"
     context.prepare(out)
+    limit = limit or None
     found = audit(context, "verify", traces_shard, VERDICTS, limit)
     rows = "All rows" if limit is None else f"The first {limit:,} rows"
     revision = {"revision": recipe.sources[0].revision} if recipe.sources[0].hub else {}
@@ -179,7 +180,7 @@ def main() -> int:
     overrides = options.overrides + ([f"run.store={options.store}"] if options.store else [])
     hub = HubPlace(revision=options.revision, split=options.split, config=options.config)
     return run_command(
-        "verify_dataset", lambda: verify_dataset(options.dataset, options.out, options.limit, overrides, hub), told
+        "verify_dataset", lambda: verify_dataset(options.dataset, hub, options.limit, overrides, options.out), told
     )
 
 

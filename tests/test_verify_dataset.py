@@ -27,7 +27,7 @@ def audit(path: Path | str, folder: Path, limit: int | None = None, **settings: 
 
     settings = {"run.store": folder / "store", "collect.shard_rows": 7, "verify.workers": 1} | settings
     overrides = [f"{key}={value}" for key, value in settings.items()]
-    run: AuditRun = verify_dataset(str(path), str(folder / "out"), limit, overrides)
+    run: AuditRun = verify_dataset(str(path), None, limit, overrides, str(folder / "out"))
     return run
 
 
@@ -206,7 +206,7 @@ def test_a_hub_dataset_is_streamed_as_far_as_the_limit(monkeypatch: pytest.Monke
     overrides = [f"run.store={tmp_path / 'store'}", "collect.shard_rows=4", "verify.workers=1"]
     with serving(Hub({"train-1.jsonl": rows, "train-2.jsonl": rows})) as hub:
         point_at(hub, monkeypatch, tmp_path)
-        run = verify_dataset(ID, str(tmp_path / "out"), 10, overrides, {"revision": COMMIT})
+        run = verify_dataset(ID, {"revision": COMMIT}, 10, overrides, str(tmp_path / "out"))
     assert (run.summary["rows"], run.summary["correct"], run.summary["revision"]) == (10, 10, COMMIT)
     assert {path for path, _ in hub.asked} == {"train-1.jsonl"}
     assert {row["file"] for row in table(tmp_path / "out", "verdicts").to_pylist()} == {"train-1.jsonl"}
