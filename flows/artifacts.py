@@ -5,7 +5,6 @@ One artifact per phase or run, never per task: each is a request to the server.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pyarrow as pa
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.progress import Progress
+from flows.progress_bar import artifact_key
 from flows.shards_failed import Failure
 from tracemill.errors import TracemillError
 from tracemill.funnel import totals
@@ -25,7 +25,7 @@ def phase_artifact(progress: Progress) -> None:
     """Leaves the table of a phase: what entered each stage, what it kept, what it dropped and why."""
     rows = phase_rows(progress)
     if rows:
-        create_table_artifact(rows, key=_key(f"phase-{progress.phase}"), description=progress.line())
+        create_table_artifact(rows, key=artifact_key(f"phase-{progress.phase}"), description=progress.line())
 
 
 def phase_rows(progress: Progress) -> list[dict[str, Any]]:
@@ -56,7 +56,7 @@ def failures_artifact(phase: str, failures: Sequence[Failure]) -> None:
         for failure in failures[:SHOWN_FAILURES]
     ]
     told = f"{len(failures)} shards failed" + (f"; the last {n_more} are left out here" if n_more else "")
-    create_table_artifact(rows, key=_key(f"failed-{phase}"), description=told)
+    create_table_artifact(rows, key=artifact_key(f"failed-{phase}"), description=told)
 
 
 def funnel_artifact(funnel: pa.Table, out: str) -> None:
@@ -86,8 +86,3 @@ def _paths(out: str, names: Sequence[str]) -> list[str]:
     """Files of a run's directory; not as links, which browsers do not follow from a server's page to a disk."""
     root = out if "://" in out else Path(out).resolve().as_posix()
     return [f"- `{root}/{name}`" for name in names]
-
-
-def _key(text: str) -> str:
-    """An artifact's key: lower case and dashes are all that Prefect takes."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -44,7 +44,7 @@ def _settings_of(kind: type[Section]) -> dict[str, Any]:
     The blanks before the names are where the UI can break the line.
     """
     sections = "|".join(f" *{name}" for name in kind.model_fields)
-    one = {"type": "string", "title": "section.key=value", "pattern": rf"^({sections})[.\w-]* *="}
+    one = {"type": "string", "title": "section.key=value", "pattern": rf"^({sections})([.][\w.-]+)? *="}
     return {"type": "array", "items": one}
 
 

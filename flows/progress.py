@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import logging
 import threading
 import time
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from flows.progress_bar import ArtifactBar, Bar, artifact_key
 from tracemill.manifest import Manifest
 
 
@@ -69,6 +71,10 @@ class Progress:
         if manifest.stage == self.last_stage:
             self.n_rows += manifest.rows_in
 
+    def percent(self) -> float:
+        """Shards that went through, of 100; a shard that failed never does."""
+        return round(100 * self.finished[self.last_stage] / self.n_chains, 1) if self.n_chains else 100.0
+
     def line(self, tokens_per_s: float | None = None) -> str:
         """One line for the log."""
         elapsed = max(time.monotonic() - self.started_at, 1e-9)
@@ -98,31 +104,38 @@ def reported(
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
     every_s: float,
     tokens: Callable[[], int],
+    bar: Bar | None = None,
 ) -> Iterator[None]:
-    """Logs the progress every ``every_s`` seconds, and once at the end.
+    """Logs the progress every ``every_s`` seconds, and once at the end; and moves its bar in the UI.
 
     Args:
         progress: what is counted.
         logger: a Prefect run logger, so that terminal and UI both show it.
-        every_s: seconds between lines.
+        every_s: seconds between lines, and between requests for the bar.
         tokens: completion tokens received so far by this process.
+        bar: where else it is shown; an artifact of the flow run that is under way unless given.
     """
     stop = threading.Event()
     first, began = tokens(), time.monotonic()
+    shown = bar or ArtifactBar(artifact_key(f"progress-{progress.phase}"), logger.warning)
 
-    def rate() -> float | None:
+    def picture(*, last: bool = False) -> None:
         received = tokens() - first
-        return received / max(time.monotonic() - began, 1e-9) if received else None
+        line = progress.line(received / max(time.monotonic() - began, 1e-9) if received else None)
+        logger.info(line)
+        shown.show(progress.percent(), line, last=last)
 
     def report() -> None:
+        shown.show(progress.percent(), progress.line())
         while not stop.wait(every_s):
-            logger.info(progress.line(rate()))
+            picture()
 
-    reporter = threading.Thread(target=report, name="progress", daemon=True)
+    # The artifact belongs to the flow run, which is found in the context.
+    reporter = threading.Thread(target=contextvars.copy_context().run, args=(report,), name="progress", daemon=True)
     reporter.start()
     try:
         yield
     finally:
         stop.set()
         reporter.join()
-        logger.info(progress.line(rate()))
+        picture(last=True)

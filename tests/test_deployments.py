@@ -18,6 +18,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL
+from prefect.utilities.schema_tools.validation import validate
 from small_run import SmallRun, question
 
 from flows.deploy import deploy
@@ -56,6 +57,16 @@ def test_every_parameter_has_its_place_and_its_help(deployed: dict[str, Deployme
         assert deployment.enforce_parameter_schema
 
 
+def test_what_may_be_left_out_is_a_plain_field(deployed: dict[str, DeploymentResponse]) -> None:
+    """Nobody has to choose between a type and None, and the form is accepted as it stands."""
+    for deployment in deployed.values():
+        fields = properties(deployment)
+        assert not any({"type": "null"} in field.get("anyOf", []) for field in fields.values())
+        required = deployment.parameter_openapi_schema.get("required", [])
+        untouched = {name: field["default"] for name, field in fields.items() if name not in required}
+        assert not validate(untouched, deployment.parameter_openapi_schema, preprocess=False, ignore_required=True)
+
+
 def test_recipes_are_choices(deployed: dict[str, DeploymentResponse]) -> None:
     """The shipped recipes can be chosen by name, and any other YAML file can be named."""
     shipped, other = properties(deployed["build-dataset"])["recipe"]["anyOf"]
@@ -78,9 +89,11 @@ def test_runs_wait_for_each_other(deployed: dict[str, DeploymentResponse]) -> No
     [
         ("build-dataset", {"recipe": "demo"}, "recipe"),
         ("build-dataset", {"recipe": "recipes/demo.yaml", "overrides": ["distill.limit"]}, "overrides"),
+        ("build-dataset", {"recipe": "recipes/demo.yaml", "overrides": ["distil.limit=1"]}, r"overrides.*distill"),
+        ("verify-dataset", {"dataset": "a.jsonl", "overrides": ["distill.limit=1"]}, r"overrides.*collect"),
         ("refresh-dataset", {"recipe": 3}, "recipe"),
         ("check-references", {"recipe": "recipes/demo.yaml", "out": 5}, "out"),
-        ("verify-dataset", {"dataset": "a.jsonl", "limit": 0}, "limit"),
+        ("verify-dataset", {"dataset": "a.jsonl", "limit": -1}, "limit"),
         ("verify-dataset", {"dataset": "org/name", "hub": {"branch": "main"}}, "hub"),
         ("verify-dataset", {}, "dataset"),
     ],
@@ -119,7 +132,9 @@ def artifacts_of(flow_run_id: UUID) -> dict[str, Any]:
 
 def check_artifacts(left: dict[str, Any], run: SmallRun, standing: dict[str, Any]) -> None:
     """One table per phase that accounts for every row, and the funnel with the paths."""
-    assert set(left) == {"phase-curate", "phase-prepare", "phase-distill", "funnel"}
+    phases = ("curate", "prepare", "distill")
+    assert set(left) == {"funnel", *(f"{kind}-{phase}" for kind in ("phase", "progress") for phase in phases)}
+    assert [left[f"progress-{phase}"] for phase in phases] == [100, 100, 100]
     stages = {row["stage"]: row for phase in ("curate", "prepare") for row in json.loads(left[f"phase-{phase}"])}
     assert (stages["collect"]["shards"], stages["collect"]["in"], stages["collect"]["kept"]) == (2, 10, 10)
     assert stages["decontaminate"]["dropped"] == 1
