@@ -19,6 +19,7 @@ from flows.shard_chains import Chain, Chains, Step, submit
 from flows.shards_failed import failed
 from tasks.publish import export_dataset
 from tasks.stage import Stage
+from tracemill.claims import sweep_claims
 from tracemill.errors import StoreError
 from tracemill.manifest import Manifest, Shard
 from tracemill.recipe import Recipe
@@ -72,6 +73,7 @@ class RunContext(Generic[Plan]):
     def prepare(self, out: str) -> None:
         """Fails early where the store or the run's directory cannot be written; sweeps what killed runs left behind."""
         self.store.prepare()
+        sweep_claims(self.store)
         self.store.identity  # noqa: B018 - made here, before many threads ask for it
         Store(out).prepare()
         claim_flow_run()

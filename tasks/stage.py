@@ -6,17 +6,20 @@ store's manifest under the stage's key is the truth; Prefect's cached result und
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pyarrow as pa
-from prefect import Task, task
+from prefect import Task, get_run_logger, task
 from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
+from prefect.exceptions import MissingContextError
 
 from tasks.failed_task import FailedTask, explained, without_secrets
+from tracemill.claims import claimed
 from tracemill.errors import LedgerError, StoreError, TeacherUnavailableError, TracemillError
 from tracemill.manifest import Manifest, Shard, stage_key
 from tracemill.recipe_section import Section
@@ -189,9 +192,31 @@ def _perform(
     inputs: Mapping[str, Shard],
     key: str,
 ) -> Manifest:
+    """The manifest of work that is done: found, waited for while another process does it, or done here."""
     finished = store.find(name, key)
     if finished is not None:
         return finished
+    with claimed(store, name, key, _log):
+        return store.find(name, key) or _execute(name, version, run, store, section, inputs, key)
+
+
+def _log(message: str) -> None:
+    """In the task run's log; outside a run in the module's."""
+    try:
+        get_run_logger().warning(message)  # the terminal shows no less of a task
+    except MissingContextError:
+        logging.getLogger(__name__).warning(message)
+
+
+def _execute(
+    name: str,
+    version: str,
+    run: Callable[[Work], Produced],
+    store: Store,
+    section: Section,
+    inputs: Mapping[str, Shard],
+    key: str,
+) -> Manifest:
     provisional = f"{name}-provisional"
     before = store.find(provisional, key)
     produced = run(Work(store, section, inputs, before.outputs if before else {}))

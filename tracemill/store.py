@@ -49,24 +49,24 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self.url = str(url)
-        self._files = files_at(self.url)
+        self.files = files_at(self.url)
 
     @property
     def is_local(self) -> bool:
         """Whether it is a folder of this machine."""
-        return isinstance(self._files, LocalFiles)
+        return isinstance(self.files, LocalFiles)
 
     @cached_property
     def identity(self) -> str:
         """Random name of this store, made on first use; it keeps two stores' cached results apart."""
         path = "store.json"
         if not self.exists(path):
-            self._files.create(path, json_text({"identity": uuid.uuid4().hex}).encode())
+            self.files.create(path, json_text({"identity": uuid.uuid4().hex}).encode())
         return str(json.loads(self.read_bytes(path))["identity"])  # read back: another process may have been first
 
     def path(self, relative: str) -> str:
         """Absolute path or URL of ``relative``."""
-        return self._files.path(relative)
+        return self.files.path(relative)
 
     def exists(self, relative: str) -> bool:
         """Whether a file is there."""
@@ -74,11 +74,11 @@ class Store:
 
     def size(self, relative: str) -> int | None:
         """Bytes of a file, or None where there is none."""
-        return self._files.sizes([relative])[0]
+        return self.files.sizes([relative])[0]
 
     def read_bytes(self, relative: str) -> bytes:
         """A file's bytes."""
-        return self._files.read(relative)
+        return self.files.read(relative)
 
     def write_bytes(self, relative: str, data: bytes) -> None:
         """Writes a file in one step: readers see nothing or all of it."""
@@ -87,11 +87,11 @@ class Store:
 
     def remove(self, relative: str) -> None:
         """Removes a file; one that is not there is fine."""
-        self._files.remove(relative)
+        self.files.remove(relative)
 
     def open_atomic(self, relative: str) -> AbstractContextManager[IO[bytes]]:
         """A binary sink whose content appears under ``relative`` when the block ends well, and never otherwise."""
-        return self._files.sink(relative)
+        return self.files.sink(relative)
 
     def write_table(self, table: pa.Table) -> Shard:
         """Stores ``table`` under the digest of its bytes; equal tables are stored once."""
@@ -131,7 +131,7 @@ class Store:
             raise
         manifest = Manifest.model_validate_json(text)
         outputs = list(manifest.outputs.values())
-        sizes = self._files.sizes([shard.path for shard in outputs])
+        sizes = self.files.sizes([shard.path for shard in outputs])
         return manifest if sizes == [shard.size for shard in outputs] else None
 
     def commit(self, manifest: Manifest) -> Manifest:
@@ -154,7 +154,7 @@ class Store:
 
     def sweep(self) -> int:
         """Removes unfinished files whose process on this machine is gone; returns how many."""
-        return self._files.sweep()
+        return self.files.sweep()
 
 
 def files_at(url: str) -> Files:

@@ -1,0 +1,128 @@
+"""Leases: claims on an object store, which has no locks but can write an object only where there is none.
+
+The lease of some work is the object with the highest number in its folder. Its holder writes it anew every ``BEAT_S``.
+One that stays as it is for ``EXPIRY_S`` (by the clock of whoever looks), or whose holder is a process of this machine
+that has ended, is over, and the one who creates the next number takes the work over. Numbers only rise and each is
+created once, so of several that take over one does.
+
+What can go wrong makes work be done twice, never wrongly: a holder that is held up for longer than ``EXPIRY_S``, or a
+store without conditional writes (``If-None-Match``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+import uuid
+from typing import TYPE_CHECKING, Final
+
+from tracemill.errors import StoreError
+from tracemill.process_identity import is_gone, process_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tracemill.store_objects import ObjectFiles
+
+BEAT_S: Final = 10.0
+EXPIRY_S: Final = 60.0  # six beats: a machine under load is late, a request may be tried again for half a minute
+_POLL_S: Final = (0.1, 0.2, 0.5, 1.0)
+
+
+class Lease:
+    """The lease of one piece of work.
+
+    Args:
+        files: where it is kept.
+        folder: of this work.
+        beat_s: time between two signs of life.
+        expiry_s: time without one after which it is over.
+    """
+
+    def __init__(self, files: ObjectFiles, folder: str, beat_s: float = BEAT_S, expiry_s: float = EXPIRY_S) -> None:
+        self._files, self._folder = files, folder
+        self._beat_s, self._expiry_s = beat_s, expiry_s
+        self._token = uuid.uuid4().hex
+        self._seen: dict[str, tuple[bytes, float]] = {}
+
+    @contextlib.contextmanager
+    def held(self, tell: Callable[[str], None]) -> Iterator[None]:
+        """Holds the lease, once nobody else does.
+
+        Raises:
+            StoreError: the store cannot be read or written.
+        """
+        n_tries = 0
+        while (name := self._taken()) is None:
+            if n_tries == len(_POLL_S):
+                tell(f"{self._holder()} does this work; waiting for it")
+            time.sleep(_POLL_S[min(n_tries, len(_POLL_S) - 1)])
+            n_tries += 1
+        over = threading.Event()
+        beating = threading.Thread(target=self._beat, args=(name, over), name="tracemill-lease", daemon=True)
+        beating.start()
+        try:
+            yield
+        finally:
+            over.set()
+            beating.join()
+            with contextlib.suppress(StoreError):  # it will be over by itself
+                for found in self._files.listing(self._folder):
+                    if found.name <= name:
+                        self._files.remove(found.name)
+
+    def _taken(self) -> str | None:
+        """Tries to take the lease; its name, or None where another holds it."""
+        others = self._alive()
+        if others:
+            return None
+        highest = max(self._seen, default="")
+        name = f"{self._folder}/{int(highest.rpartition('/')[2] or 0) + 1:08d}"
+        if not self._files.create(name, self._content(0)):
+            return None
+        # Whoever created another number since the look above sees this one, or is seen here.
+        if self._alive(but=name):
+            self._files.remove(name)
+            return None
+        return name
+
+    def _alive(self, but: str = "") -> list[str]:
+        """Leases that are not over, as far as this process can tell by now."""
+        now = time.monotonic()
+        before, self._seen = self._seen, {}
+        for found in self._files.listing(self._folder):
+            with contextlib.suppress(StoreError):  # released since
+                if found.name != but:
+                    content = self._files.read(found.name)
+                    known, since = before.get(found.name, (b"", now))
+                    self._seen[found.name] = (content, since if known == content else now)
+        return [
+            name
+            for name, (content, since) in self._seen.items()
+            if now - since < self._expiry_s and not is_gone(_owner(content))
+        ]
+
+    def _beat(self, name: str, over: threading.Event) -> None:
+        n_beats = 0
+        while not over.wait(self._beat_s):
+            n_beats += 1
+            with contextlib.suppress(StoreError):  # the next one may be heard
+                self._files.write(name, self._content(n_beats))
+
+    def _content(self, n_beats: int) -> bytes:
+        return json.dumps({"owner": process_name(), "token": self._token, "beat": n_beats}).encode()
+
+    def _holder(self) -> str:
+        contents = [content for content, _ in self._seen.values()]
+        host, _, pid = _owner(contents[-1]).partition("/") if contents else ("", "", "")
+        return f"process {pid.partition('/')[0]} on {host}" if host else "another process"
+
+
+def _owner(content: bytes) -> str:
+    """The process that wrote a lease; empty where it is no such thing."""
+    try:
+        return str(json.loads(content)["owner"])
+    except (ValueError, KeyError, TypeError):
+        return ""
