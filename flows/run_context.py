@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic
 
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -20,7 +19,7 @@ from flows.shards_failed import failed
 from tasks.publish import export_dataset
 from tasks.stage import Stage
 from tracemill.claims import sweep_claims
-from tracemill.errors import StoreError
+from tracemill.ledger_place import Place, is_remote
 from tracemill.manifest import Manifest, Shard
 from tracemill.recipe import Recipe
 from tracemill.recipe_audit import Audit
@@ -55,20 +54,10 @@ class RunContext(Generic[Plan]):
 
     @property
     def ledger(self) -> str:
-        """Folder of the ledger.
-
-        Raises:
-            StoreError: the store is not a local folder, and the recipe names no place for the ledger.
-        """
-        if self.recipe.run.ledger is not None:
-            return self.recipe.run.ledger
-        if "://" in self.store.url:
-            raise StoreError(
-                "the ledger needs a local folder",
-                got=f"store {self.store.url}",
-                remedy="set run.ledger to a folder on a disk that outlives this machine's runs",
-            )
-        return str(Path(self.store.path("ledger")))
+        """Folder of the ledger, or its URL with how to work on it."""
+        run = self.recipe.run
+        place = run.ledger or self.store.path("ledger")
+        return str(Place(place, run.ledger_cache, run.ledger_upload_every_s)) if is_remote(place) else place
 
     def prepare(self, out: str) -> None:
         """Fails early where the store or the run's directory cannot be written; sweeps what killed runs left behind."""

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from chat_server import ChatServer
-from killed_run import finish
+from killed_run import finish, kill_when
 from small_run import SmallRun, digests_of, question
 
 from tracemill.store_objects import ObjectFiles
 
 if TYPE_CHECKING:
     from flows.build_dataset import Built
+
+N_ROWS = 24
+IN_FLIGHT = 8
 
 pytestmark = pytest.mark.usefixtures("prefect_flows")
 
@@ -37,31 +40,37 @@ def build(run: SmallRun, out: str) -> Built:
     return built
 
 
+def n_paid(run: SmallRun) -> int:
+    """Responses that this machine's copy of the ledger has."""
+    return sum(path.read_bytes().count(b"\n") for path in (run.folder / "cache").rglob("*.ledger"))
+
+
 def test_a_store_on_s3_gives_the_same_bytes(bucket: str, tmp_path: Path) -> None:
-    """A build with its store on S3 publishes the very files that one in a folder does, to a folder and to S3.
+    """A build with store and ledger on S3 publishes the very files that one in a folder does, to a folder and to S3.
 
-    Another process then finds everything finished, also where Prefect has forgotten its results, and sends nothing.
+    One that is killed while it generates pays for nothing twice. Another process finds everything finished, also where
+    Prefect has forgotten its results. Another store on another machine finds every answer in the ledger.
     """
-    with ChatServer() as teacher:
-        local = SmallRun(tmp_path / "run", teacher.url, rows=[question(n) for n in range(24)])
+    with ChatServer(latency_s=0.05) as teacher:
+        local = SmallRun(tmp_path / "run", teacher.url, rows=[question(n) for n in range(N_ROWS)])
         local.build()
-        n_asked = teacher.completed
-        on_s3 = dataclasses.replace(
-            local, sections={"run": {"store": f"{bucket}/store", "ledger": str(tmp_path / "l")}}
-        )
-        first = build(on_s3, str(tmp_path / "from-s3"))
-        assert first.n_cached == 0
-        assert teacher.completed == 2 * n_asked
-        assert digests_of(tmp_path / "from-s3") == digests_of(local.out)
+        assert teacher.received == N_ROWS
+        shutil.move(local.out, tmp_path / "local")
+        places = {"store": f"{bucket}/store", "ledger_cache": str(local.folder / "cache")}
+        on_s3 = dataclasses.replace(local, sections={"run": places})
+        kill_when(on_s3, lambda run: n_paid(run) >= 5)
+        finish(on_s3)
+        assert digests_of(local.out) == digests_of(tmp_path / "local")
+        assert teacher.received <= 2 * N_ROWS + IN_FLIGHT
+        assert n_paid(on_s3) == N_ROWS
 
+        n_asked = teacher.received
+        shutil.rmtree(local.folder / "prefect-results")
         again = build(on_s3, f"{bucket}/out")
         assert again.n_executed == 1  # the export, which is elsewhere
         assert digests_of(fetched(f"{bucket}/out", tmp_path / "fetched")) == digests_of(local.out)
         assert build(on_s3, f"{bucket}/out").n_executed == 0
 
-        shutil.rmtree(tmp_path / "prefect-results")
-        shutil.rmtree(local.out)
-        shutil.copytree(tmp_path / "from-s3", local.out)
-        finish(on_s3)
-        assert "everything was cached" in (on_s3.folder / "build.log").read_text()
-        assert teacher.completed == 2 * n_asked
+        elsewhere = {"ledger": f"{bucket}/store/ledger", "ledger_cache": str(tmp_path / "other")}
+        build(dataclasses.replace(local, sections={"run": elsewhere | {"store": f"{bucket}/b"}}), f"{bucket}/out")
+        assert teacher.received == n_asked

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracemill.ledger_index import Place
+from tracemill.ledger_place import is_remote, place_of
 from tracemill.ledger_record import Completion, checked_key, encode, request_key
 from tracemill.ledger_segment import SegmentGoneError, halves, read_completions, unreadable, unwritable
 from tracemill.ledger_view import View, read_anew
@@ -143,7 +144,7 @@ class Ledger:
             self._n_unsynced += 1
             due = self._n_unsynced >= self._sync_every_n or time.monotonic() - self._synced_at >= self._sync_every_s
         if due:
-            self.sync()
+            self._flush()
         return True
 
     def refresh(self) -> int:
@@ -166,6 +167,9 @@ class Ledger:
         Raises:
             LedgerError: the disk does not take them.
         """
+        self._flush()
+
+    def _flush(self) -> None:
         with self._lock:
             self._n_unsynced, self._synced_at = 0, time.monotonic()
             flushed = None if self._writer is None else self._writer.duplicate()
@@ -187,8 +191,11 @@ class Ledger:
         self.sync()
         with self._lock:
             if self._writer is not None:
-                self._writer.seal()
-                self._writer = None
+                self._seal(self._writer)
+
+    def _seal(self, writer: SegmentWriter) -> None:
+        writer.seal()
+        self._writer = None
 
     def _open_writer(self) -> SegmentWriter:
         """The segment of this process; a new one after a fork, and when the last one is full or broken."""
@@ -196,7 +203,8 @@ class Ledger:
         if writer is not None and writer.pid != os.getpid():
             writer = None  # a forked child: the segment stays the parent's
         if writer is not None and writer.size >= self._segment_bytes:
-            self.close()
+            self._flush()
+            self._seal(writer)
             writer = None
         if writer is None:
             try:
@@ -224,18 +232,27 @@ def _read(view: View, places: Mapping[str, Place]) -> dict[str, Completion]:
     return found
 
 
-_shared: dict[tuple[int, Path], Ledger] = {}
+_shared: dict[tuple[int, str], Ledger] = {}
 _shared_lock = threading.Lock()
 
 
-def shared_ledger(directory: str | Path) -> Ledger:
-    """The one ledger of this process for ``directory``: its threads share one index and one segment.
+def shared_ledger(place: str | Path) -> Ledger:
+    """The one ledger of this process at ``place``, a folder or a URL: its threads share one index and one segment.
 
     Raises:
         LedgerError: as for :class:`Ledger`.
     """
-    name = (os.getpid(), Path(directory).resolve())  # the process is part of the name: forks start afresh
+    where = str(place) if is_remote(str(place)) else str(Path(place).resolve())
+    name = (os.getpid(), where)  # the process is part of the name: forks start afresh
     with _shared_lock:
         if name not in _shared:
-            _shared[name] = Ledger(name[1])
+            _shared[name] = _opened(where)
         return _shared[name]
+
+
+def _opened(where: str) -> Ledger:
+    if not is_remote(where):
+        return Ledger(where)
+    from tracemill.ledger_shipping import ShippingLedger  # it is a Ledger itself, and most runs need none
+
+    return ShippingLedger(place_of(where))

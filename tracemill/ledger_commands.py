@@ -14,6 +14,9 @@ import zstandard
 
 from tracemill.errors import LedgerError
 from tracemill.ledger_compaction import compact
+from tracemill.ledger_mirror import Mirror, copied_url
+from tracemill.ledger_place import CACHE, is_remote, place_of
+from tracemill.ledger_remote_compaction import compact_remote
 from tracemill.ledger_segment import is_live
 from tracemill.ledger_survey import completions, survey
 from tracemill.schema import json_text
@@ -22,10 +25,12 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator, Sequence
 
+    from tracemill.ledger_compaction import Compacted
+    from tracemill.ledger_place import Place
     from tracemill.ledger_record import Completion
     from tracemill.ledger_survey import Surveyed
 
-DEFAULT: Final = Path(".tracemill/store/ledger")  # that of the default store
+DEFAULT: Final = ".tracemill/store/ledger"  # that of the default store
 
 
 @dataclass(slots=True)
@@ -49,11 +54,14 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     merge = commands.add_parser("compact", help="merge segments that nobody writes to any more")
     merge.set_defaults(run_command=_compact)
     for command in (stats, export, merge):
-        command.add_argument("dir", metavar="DIR", nargs="?", type=Path, default=DEFAULT, help=f"default: {DEFAULT}")
+        command.add_argument("dir", metavar="DIR", nargs="?", default=DEFAULT, help="or a URL (default: %(default)s)")
+        command.add_argument(
+            "--cache", metavar="DIR", default=CACHE, help="of a URL: this machine's copies (default: %(default)s)"
+        )
 
 
 def _stats(arguments: argparse.Namespace) -> int:
-    found = survey(arguments.dir)
+    found = survey(_folder(arguments))
     print(json.dumps(figures(found), indent=2, ensure_ascii=False))
     return _told_damage(found)
 
@@ -83,7 +91,7 @@ def figures(found: Sequence[Surveyed]) -> dict[str, object]:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    found = survey(arguments.dir)
+    found = survey(_folder(arguments))
     if arguments.out is None:
         _to_terminal(lines(completions(found)))
     else:
@@ -140,9 +148,36 @@ def _told_damage(found: Sequence[Surveyed]) -> int:
 
 
 def _compact(arguments: argparse.Namespace) -> int:
-    done = compact(arguments.dir)
+    done = _compacted(arguments)
     print(
         f"{done.n_before} segments are {done.n_after} now ({done.n_live} left alone: being written); dropped "
         f"{done.n_superseded} superseded records and {done.torn_bytes} torn bytes; {done.freed_bytes} bytes freed"
     )
     return 0
+
+
+def _compacted(arguments: argparse.Namespace) -> Compacted:
+    if is_remote(arguments.dir):
+        return compact_remote(_place(arguments), lambda message: print(message, file=sys.stderr))
+    directory = Path(arguments.dir)
+    if url := copied_url(directory):
+        raise LedgerError(
+            f"{directory} is this machine's copy of a ledger on an object store",
+            expected="that ledger itself",
+            remedy=f"python -m tracemill ledger compact {url}",
+        )
+    return compact(directory)
+
+
+def _folder(arguments: argparse.Namespace) -> Path:
+    """The folder to look through: the ledger's, or this machine's copy of it, brought up to date."""
+    if not is_remote(arguments.dir):
+        return Path(arguments.dir)
+    mirror = Mirror(_place(arguments))
+    mirror.exchange()
+    return mirror.directory
+
+
+def _place(arguments: argparse.Namespace) -> Place:
+    place = place_of(arguments.dir)
+    return place if "#" in arguments.dir else place._replace(cache=arguments.cache)

@@ -29,7 +29,7 @@ from tracemill.ledger_segment import SEGMENT_NAME, SUFFIX, corrupt, is_live, syn
 from tracemill.ledger_survey import segment_names, survey, winners
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -82,8 +82,20 @@ class Compacted:
     freed_bytes: int
 
 
-def compact(directory: Path, target_bytes: int = TARGET_BYTES) -> Compacted:
+def compact(
+    directory: Path,
+    target_bytes: int = TARGET_BYTES,
+    is_sealed: Callable[[Surveyed], bool] | None = None,
+    replace: Callable[[Path | None, list[Path]], None] = lambda _new, _old: None,
+) -> Compacted:
     """Merges the sealed segments under ``directory`` into segments of up to ``target_bytes``.
+
+    Args:
+        directory: of the ledger.
+        target_bytes: of a segment.
+        is_sealed: whether nobody adds to a segment any more; the lock of its file says so unless this is given.
+        replace: is told of every new segment (none if nothing of the others stays) and of those that it replaces,
+            when it is on disk and they are still there.
 
     Raises:
         LedgerError: no ledger is there, another compaction is under way, a segment is damaged, or the disk is full.
@@ -97,12 +109,13 @@ def compact(directory: Path, target_bytes: int = TARGET_BYTES) -> Compacted:
             if segment.damaged:
                 raise corrupt(segment.path, segment.damaged[0])
         # Looked at after the survey: what is sealed by now may have grown since, and is left to the next time.
-        sealed = [not is_live(one.path) and one.path.stat().st_size == one.n_bytes for one in found]
+        is_sealed = is_sealed or (lambda one: not is_live(one.path))
+        sealed = [is_sealed(one) and one.path.stat().st_size == one.n_bytes for one in found]
         kept = _kept([one for one, is_sealed in zip(found, sealed, strict=True) if is_sealed])
         packs = [pack for run in _runs(found, sealed) for pack in packed([kept[one.path] for one in run], target_bytes)]
         _flush([pack[0].segment.path for pack in packs if _is_done(pack)])
         work = [pack for pack in packs if not _is_done(pack)]
-        n_new = sum(_merge(directory, pack) for pack in work)
+        n_new = sum(_merge(directory, pack, replace) for pack in work)
     replaced = [each for pack in work for each in pack]
     return Compacted(
         n_before=len(found),
@@ -146,18 +159,17 @@ def _runs(found: Sequence[Surveyed], sealed: Sequence[bool]) -> Iterator[list[Su
             yield [one for one, _ in run]
 
 
-def _merge(directory: Path, pack: Sequence[Kept]) -> int:
+def _merge(directory: Path, pack: Sequence[Kept], replace: Callable[[Path | None, list[Path]], None]) -> int:
     """Replaces the segments of ``pack`` by one, or by none if nothing of them stays; how many it is."""
     n_new = int(any(each.wins.any() for each in pack))
-    if n_new:
-        _write(directory, pack)
+    replace(_write(directory, pack) if n_new else None, [each.segment.path for each in pack])
     for each in pack:  # only now: the new segment is on disk under its name
         each.segment.path.unlink()
         each.segment.path.with_suffix(".idx").unlink(missing_ok=True)
     return n_new
 
 
-def _write(directory: Path, pack: Sequence[Kept]) -> None:
+def _write(directory: Path, pack: Sequence[Kept]) -> Path:
     """A name's first two parts are its time and writer: with those of the first segment it stands in its place."""
     base, _, _ = pack[0].segment.path.stem.rpartition("-")
     path = directory / f"{base}-{secrets.token_hex(4)}{SUFFIX}"
@@ -175,6 +187,7 @@ def _write(directory: Path, pack: Sequence[Kept]) -> None:
     temporary.rename(path)
     sync_directory(directory)
     write_index(path, np.concatenate(moved), size)
+    return path
 
 
 def _copied(each: Kept, file: BinaryIO) -> Entries:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator, model_validator
 
+from tracemill.ledger_place import CACHE, EVERY_S
 from tracemill.recipe_clean import Clean
 from tracemill.recipe_decontaminate import Decontaminate
 from tracemill.recipe_distill import Distill, Teacher
@@ -45,7 +46,17 @@ class Run(Section):
     )
     ledger: str | None = Field(
         default=None,
-        description="Folder of what has been paid for; inside the store unless given.",
+        description="Folder or URL of what has been paid for; inside the store unless given.",
+        json_schema_extra={"operational": True},
+    )
+    ledger_cache: str = Field(
+        default=CACHE,
+        description="Where the ledger is on S3: folder for this machine's copy of it, on a disk that outlives the run.",
+        json_schema_extra={"operational": True},
+    )
+    ledger_upload_every_s: Seconds = Field(
+        default=EVERY_S,
+        description="Where the ledger is on S3: what a lost machine may have been paid for in vain, at most.",
         json_schema_extra={"operational": True},
     )
     workers: Positive = Field(
