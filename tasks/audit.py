@@ -27,7 +27,7 @@ def _with_responses(kept: list[Problem], dropped: list[Dropped], responses: list
     return dataclasses.replace(found, outputs={**found.outputs, "responses": table_of(Response, responses)})
 
 
-@stage("audit", version=1)
+@stage("audit", version=2)
 def audit_shard(work: Work) -> Produced:
     """Every row of a shard with its verdict."""
     verdicts = {verdict.response_id: verdict for verdict in work.rows(Verdict, "verdicts")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from typing import Any
 
 import pytest
@@ -104,3 +106,46 @@ def test_many_sources_and_reasons_are_folded() -> None:
     assert summary["by_source"]["(others)"]["rows"] == 100
     assert sum(summary["reasons"]["unverifiable"].values()) == 300
     assert "more in summary.json" in render(summary, VERDICTS)
+
+
+def test_lengths_pass_rates_and_repeats_are_counted() -> None:
+    """Rows by length and verdict; problems by the share of right rows; rows that share their problem, by source."""
+    rows = [
+        row(1, "correct"),
+        dataclasses.replace(row(1, "incorrect", upstream="y"), response_id="another"),
+        row(1, "correct"),
+        row(2, "incorrect"),
+        row(3, "timeout"),
+        dataclasses.replace(row(4, "correct"), n_tokens=10**9),
+    ]
+    tallies = [tally_of(rows), tally_of(rows[:3])]
+    tallies[1].add(table_of(AuditedRow, rows[3:]))
+    for summary in (tally.summary(6) for tally in tallies):
+        assert summary["pass_rates"] == [1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]
+        assert summary["repeated"] == {
+            "x": {"same_response": 2, "other_response": 0},
+            "y": {"same_response": 0, "other_response": 1},
+        }
+        tokens = summary["tokens"]
+        assert (tokens["correct"][0], tokens["correct"][-1], sum(tokens["incorrect"]), sum(tokens["other"])) == (
+            2,
+            1,
+            2,
+            1,
+        )
+        titles = re.findall(r"<h3>(.*?)</h3>", report("t", "i", summary, VERDICTS))
+        assert titles == [
+            "What became of the rows",
+            "By source",
+            "By category",
+            "Problems by pass rate",
+            "Responses by tokens (estimated)",
+            "Rows whose problem stands in another row",
+        ]
+
+
+def test_an_audit_of_nothing_has_a_page() -> None:
+    """No rows are no error: nothing is drawn that has no figures."""
+    summary = Tally(VERDICTS).summary(0)
+    assert (sum(summary["pass_rates"]), summary["repeated"]) == (0, {})
+    assert "Problems by pass rate" not in report("t", "i", summary, VERDICTS)

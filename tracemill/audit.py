@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from tracemill.schema import Dropped, Problem, Response, Row, Verdict, dropped_problem
 from tracemill.selection import source_traces
+from tracemill.token_length import estimated_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -38,6 +39,7 @@ class AuditedRow(Row):
         reference_answer: what was expected; None where tests or constraints judge.
         prompt: its beginning.
         fault: why the response does not follow the think template, or None.
+        n_tokens: of the response, think and answer, estimated.
     """
 
     id: str
@@ -54,6 +56,7 @@ class AuditedRow(Row):
     reference_answer: str | None
     extracted: str | None
     fault: str | None
+    n_tokens: int
     prompt: str
     response_id: str
     provenance: str | None
@@ -74,6 +77,7 @@ class AuditedRow(Row):
             ("reference_answer", pa.large_string()),
             ("extracted", pa.large_string()),
             ("fault", pa.string()),
+            ("n_tokens", pa.int64()),
             ("prompt", pa.large_string()),
             ("response_id", pa.string()),
             ("provenance", pa.string()),
@@ -144,6 +148,7 @@ def _audited(problem: Problem, response: Response, verdict: Verdict) -> AuditedR
         reference_answer=problem.reference_answer,
         extracted=verdict.extracted,
         fault=response.fault,
+        n_tokens=estimated_tokens(response.think or "") + estimated_tokens(response.answer),
         prompt=problem.prompt[:_HEAD_CHARS],
         response_id=response.id,
         provenance=verdict.provenance,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any, Final
 
+from tracemill.audit_plots import plots
 from tracemill.audit_tally import UNREADABLE
 from tracemill.page import page, table
+from tracemill.report_plots import key_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,9 +33,18 @@ def report(title: str, intro: str, summary: Mapping[str, Any], counted: Counted)
         summary: of :meth:`tracemill.audit_tally.Tally.summary`.
         counted: how its rows were counted.
     """
+    share, fine, wrong = counted.share
+    figures = {
+        "rows": _cell(summary["rows"]),
+        fine.replace("_", " "): _cell(summary[fine]),
+        wrong.replace("_", " "): _cell(summary[wrong]),
+        share.replace("_", " "): _cell(summary[share]),
+    }
     parts = [
         f"<p>{html.escape(intro)}</p>",
+        key_figures(figures),
         *(f'<p class="advice">{html.escape(line)}</p>' for line in summary["advice"]),
+        f'<div class="plots">{"".join(plots(summary, counted))}</div>',
         f"<h2>By source</h2>{_groups_table('source', summary, summary['by_source'], counted)}",
         f"<h2>By category</h2>{_groups_table('category', summary, summary['by_category'], counted)}",
         f"<h2>Reasons</h2>{_reasons_table(summary)}",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.audit import NO_RESPONSE
+from tracemill.audit_figures import Figures
 from tracemill.errors import ConservationError
 from tracemill.schema import Outcome
 
@@ -45,12 +46,14 @@ class Counted:
         group: the column that says where a row is from.
         status_of: status of the record of an audited row.
         share: a name, and the statuses p and q of p / (p + q); examples are shown of q.
+        measured: whether responses are a model's, so that their lengths and pass rates say something.
     """
 
     statuses: tuple[str, ...]
     group: str
     status_of: Callable[[Mapping[str, Any]], str]
     share: tuple[str, str, str]
+    measured: bool = False
 
 
 VERDICTS: Final = Counted(
@@ -58,6 +61,7 @@ VERDICTS: Final = Counted(
     group="upstream_source",
     status_of=lambda row: str(row["outcome"]),
     share=("accuracy", Outcome.CORRECT, Outcome.INCORRECT),
+    measured=True,
 )
 
 
@@ -73,9 +77,12 @@ class Tally:
         self._counts: Counter[tuple[str, str, str, str]] = Counter()  # source, category, status, reason
         self._unjudged: Counter[str] = Counter()
         self._examples: list[dict[str, Any]] = []
+        self._figures = Figures()
 
     def add(self, audited: pa.Table) -> None:
         """Counts rows of :class:`tracemill.audit.AuditedRow`."""
+        if self._how.measured:
+            self._figures.add(audited)
         records = audited.to_pylist()
         statuses = [self._how.status_of(record) for record in records]
         for record, status in zip(records, statuses, strict=True):
@@ -117,6 +124,7 @@ class Tally:
             **self._group(self._counts),
             "by_source": self._groups(0),
             "by_category": self._groups(1),
+            **(self._figures.result() if self._how.measured else {}),
             "examples": [_example(row) for row in self._examples],
             "advice": self._advice(),
         }

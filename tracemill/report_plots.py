@@ -34,9 +34,9 @@ def funnel_plot(funnel: pa.Table) -> str:
     for stage, n_rows in lost.items():
         left -= n_rows
         bars.append(Bar(stage, f"−{n_rows:,} · {left:,} left", [("left", left), ("lost", n_rows)]))
-    bars.append(Bar("published", f"{n_out:,}{_share(n_out, n_in)}", [("kept", n_out)]))
+    bars.append(Bar("published", f"{n_out:,}{share(n_out, n_in)}", [("kept", n_out)]))
     names = legend([("left", "left"), ("lost", "dropped here"), ("kept", "published")])
-    return _figure("Where the rows went", bar_chart("Rows left after each stage", bars), names)
+    return figure("Where the rows went", bar_chart("Rows left after each stage", bars), names)
 
 
 def source_plot(funnel: pa.Table) -> str:
@@ -53,25 +53,40 @@ def category_plot(tally: PublishedTally) -> str:
 
 def _yield_plot(title: str, yields: Sequence[tuple[str, int, int]], whole: str) -> str:
     bars = [
-        Bar(name, f"{n_kept:,} of {n_in:,}{_share(n_kept, n_in)}", [("kept", n_kept), ("other", n_in - n_kept)])
+        Bar(name, f"{n_kept:,} of {n_in:,}{share(n_kept, n_in)}", [("kept", n_kept), ("other", n_in - n_kept)])
         for name, n_kept, n_in in sorted(yields, key=lambda entry: (-entry[2], entry[0]))[:_MOST_BARS]
     ]
-    return _figure(title, bar_chart(title, bars), legend([("kept", "published"), ("other", f"other {whole}")]))
+    return figure(title, bar_chart(title, bars), legend([("kept", "published"), ("other", f"other {whole}")]))
 
 
 def pass_rate_plot(tally: PublishedTally) -> str:
     """Problems by the share of their judged responses that is correct; also those of which none is."""
+    return pass_rate_chart(tally.pass_rates)
+
+
+def pass_rate_chart(counts: Sequence[int]) -> str:
+    """Problems by step of :data:`tracemill.published_tally.N_SHARES`."""
     title = "Problems by pass rate"
-    chart = histogram(title, _SHARES, {"left": tally.pass_rates})
-    return _figure(title, chart, legend([("left", "problems with responses that were judged right or wrong")]))
+    chart = histogram(title, _SHARES, {"left": counts})
+    return figure(title, chart, legend([("left", "problems with responses that were judged right or wrong")]))
 
 
 def length_plot(tally: PublishedTally) -> str:
     """Responses by length, in tokens."""
+    series = {"kept": tally.lengths_published, "other": tally.lengths_other}
+    return length_chart(series, [("kept", "published"), ("other", "not published")])
+
+
+def length_chart(series: Mapping[str, Sequence[int]], names: Sequence[tuple[str, str]]) -> str:
+    """Responses by step of :data:`tracemill.published_tally.LENGTHS`.
+
+    Args:
+        series: CSS class -> one number a step.
+        names: what the classes stand for.
+    """
     title = "Responses by tokens (estimated)"
     labels = [*(f"≤ {compact(bound)}" for bound in LENGTHS), f"> {compact(LENGTHS[-1])}"]
-    chart = histogram(title, labels, {"kept": tally.lengths_published, "other": tally.lengths_other})
-    return _figure(title, chart, legend([("kept", "published"), ("other", "not published")]))
+    return figure(title, histogram(title, labels, series), legend(names))
 
 
 def prompt_plot(labels: LabelSummary) -> str:
@@ -80,7 +95,7 @@ def prompt_plot(labels: LabelSummary) -> str:
     title = "Published prompts by tokens"
     shown = [step.replace("up to", "≤").replace("over", ">") for step in LENGTH_STEPS]
     chart = histogram(title, shown, {"kept": [counts.get(step, 0) for step in LENGTH_STEPS]})
-    return _figure(title, chart)
+    return figure(title, chart)
 
 
 def duplicate_plot(funnel: pa.Table) -> str:
@@ -90,7 +105,7 @@ def duplicate_plot(funnel: pa.Table) -> str:
         Bar(source, f"{sum(counts.values()):,}", [(kind, counts.get(name, 0)) for kind, name in kinds])
         for source, counts in _duplicates(funnel)
     ]
-    return _figure("Duplicates by source", bar_chart("Duplicates by source", bars), legend(kinds))
+    return figure("Duplicates by source", bar_chart("Duplicates by source", bars), legend(kinds))
 
 
 def _duplicates(funnel: pa.Table) -> Iterator[tuple[str, dict[str, int]]]:
@@ -117,14 +132,16 @@ def contamination_plot(reports: Sequence[BenchmarkReport]) -> str:
         for n_items in [report.n_items or 1]
     ]
     names = legend([("lost", "items found in the sources"), ("other", "items not found")])
-    return _figure("Contamination by benchmark", bar_chart("Contamination by benchmark", bars), names)
+    return figure("Contamination by benchmark", bar_chart("Contamination by benchmark", bars), names)
 
 
-def _figure(title: str, chart: str, below: str = "") -> str:
+def figure(title: str, chart: str, below: str = "") -> str:
+    """A chart below its title; "" without one."""
     return f"<figure><h3>{title}</h3>{chart}{below}</figure>" if chart else ""
 
 
-def _share(part: int, whole: int) -> str:
+def share(part: int, whole: int) -> str:
+    """A part of a whole, to put behind a number; "" of nothing."""
     return f" · {part / whole:.1%}" if whole else ""
 
 
