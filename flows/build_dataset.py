@@ -24,6 +24,7 @@ from flows.cost_gate import pass_cost_gate
 from flows.decontamination import Benchmarks, benchmarks_of, contamination_of, decontamination
 from flows.forms import Overrides, RecipePath, Text
 from flows.frequent_strings import distill_and_select
+from flows.hub import push, refuse_unsendable
 from flows.run_context import RunContext
 from flows.semantic_duplicates import merge_duplicates
 from flows.shard_dag import ShardHistory, Stages, curate_chain, distill_chain, labellings, prepare_chain
@@ -93,6 +94,7 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     """
     context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
     out = out or f"runs/{recipe.name}"
+    refuse_unsendable(recipe.publish, out)
     context.prepare(out)
     benchmarks = benchmarks_of(context)
     counting = measure_plan(recipe.label, recipe.data_dir)
@@ -112,6 +114,7 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     tally = tally_of(context, prepared, distilled)
     manifest = publish(context, list(distilled.values()), cuts, contamination, tally, out)
     save_collection(context.store, recipe.name, collection)
+    push(context, out)
     return Built(out, manifest, context.n_cached, context.n_executed)
 
 

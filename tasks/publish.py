@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from prefect import task
 
+from tracemill.push import send, shipment
+from tracemill.recipe_publish import Publish
 from tracemill.run_directory import Published, publish, published
 from tracemill.store import Store
 
@@ -23,3 +27,22 @@ def export_dataset(
     if standing is not None and standing["key"] == publication.key:
         return standing
     return publish(Store(store_url), out, publication)
+
+
+@task(name="push", task_run_name="push to {repo}", persist_result=False)
+def push_dataset(
+    run: str,
+    section: Publish,
+    token_of: Callable[[Publish], str],
+    repo: str,
+) -> str:
+    """Sends a run's dataset to the Hub; returns the commit's address.
+
+    Args:
+        run: its directory.
+        section: of the recipe.
+        token_of: reads the token here, so that it is no parameter of the task.
+        repo: of the section, for the task run's name.
+    """
+    planned = shipment(Path(run), repo)
+    return send(planned, public=not section.private, branch=section.branch, token=token_of(section))

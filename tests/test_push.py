@@ -30,6 +30,7 @@ class Hub(ThreadingHTTPServer):
         made: bodies of the repositories that were made.
         files: what was committed, by name.
         removed: names that a commit removed.
+        asked: path of every request that changes something, and who asks.
     """
 
     def __init__(self, *, refuses: bool = False) -> None:
@@ -38,6 +39,7 @@ class Hub(ThreadingHTTPServer):
         self.made: list[dict[str, object]] = []
         self.files: dict[str, bytes] = {"train-00000-of-00009.parquet": b"", "notes.md": b""}
         self.removed: list[str] = []
+        self.asked: list[tuple[str, str | None]] = []
 
     @property
     def url(self) -> str:
@@ -68,6 +70,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.append((self.path, self.headers["Authorization"]))
         if self.server.refuses:
             self.answer({"error": "no right to write"}, 403)
         elif self.path == "/api/repos/create":
@@ -104,6 +107,15 @@ def hub(request: pytest.FixtureRequest) -> Iterator[Hub]:
         yield server
         server.shutdown()
         thread.join()
+
+
+def test_a_branch_is_made_and_gets_the_files(tmp_path: Path, hub: Hub) -> None:
+    """With --branch nothing goes to main."""
+    done = push(finished(tmp_path / "a", [OPEN]), "--really", "--branch", "next", hub=hub)
+    assert done.returncode == 0, done.stderr
+    paths = [path for path, _ in hub.asked]
+    assert "/api/datasets/org/name/branch/next" in paths
+    assert [path for path in paths if "/commit/" in path] == ["/api/datasets/org/name/commit/next"]
 
 
 def finished(folder: Path, rows: list[LicensedRows], card: list[LicensedRows] | None = None) -> Path:

@@ -82,13 +82,18 @@ def _add_push(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repo", metavar="ORG/NAME", required=True, help="dataset repository; made if there is none")
     parser.add_argument("--really", action="store_true", help="send it; otherwise only show what would be sent")
     parser.add_argument("--public", action="store_true", help="a repository that is made is public (default: private)")
+    parser.add_argument("--branch", default="main", help="branch to send to; made if there is none (default: main)")
     parser.set_defaults(run_command=_push)
 
 
 def _push(arguments: argparse.Namespace) -> int:
     planned = shipment(arguments.run, arguments.repo)
     print(render_shipment(planned))
-    print(send(planned, public=arguments.public) if arguments.really else "nothing was sent: --really sends it")
+    print(
+        send(planned, public=arguments.public, branch=arguments.branch)
+        if arguments.really
+        else "nothing was sent: --really sends it"
+    )
     return 0
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _FOLDER: Final = "dataset/"
 _CARD: Final = "README.md"
 _CHUNK: Final = 1 << 20
+_MAIN: Final = "main"
 
 
 @dataclass(frozen=True)
@@ -123,14 +124,17 @@ def render(planned: Shipment) -> str:
     )
 
 
-def send(planned: Shipment, *, public: bool = False) -> str:
+def send(planned: Shipment, *, public: bool = False, branch: str = "main", token: str | None = None) -> str:
     """Sends it in one commit, which also removes Parquet files of an earlier version. Returns the commit's address.
 
-    The Hub and who asks are those of its own client: ``HF_ENDPOINT``, ``HF_TOKEN`` or ``hf auth login``.
+    The Hub is that of its own client, and so is who asks where no token is given: ``HF_ENDPOINT``, ``HF_TOKEN`` or
+    ``hf auth login``.
 
     Args:
         planned: what was looked at.
         public: a repository that is made for it is public, not private; one that is there stays as it is.
+        branch: where it goes; made from main if there is none.
+        token: of who sends; else the Hub's client looks for it.
 
     Raises:
         StoreError: the Hub refused, or could not be reached; nothing of the commit is visible then.
@@ -138,12 +142,15 @@ def send(planned: Shipment, *, public: bool = False) -> str:
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
-    api: Any = HfApi()
+    api: Any = HfApi(token=token)
     try:
         api.create_repo(planned.repo, repo_type="dataset", private=not public, exist_ok=True)
+        if branch != _MAIN:
+            api.create_branch(planned.repo, branch=branch, repo_type="dataset", exist_ok=True)
         commit = api.upload_folder(
             repo_id=planned.repo,
             repo_type="dataset",
+            revision=branch,
             folder_path=planned.run / _FOLDER,
             allow_patterns=list(planned.files),
             delete_patterns=["train-*.parquet"],

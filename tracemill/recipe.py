@@ -13,6 +13,7 @@ from tracemill.recipe_frequent_strings import FrequentStrings
 from tracemill.recipe_judge import Judge, Reward, Rubric
 from tracemill.recipe_label import Label
 from tracemill.recipe_perplexity import Perplexity
+from tracemill.recipe_publish import Publish
 from tracemill.recipe_quality import Quality
 from tracemill.recipe_safety import Safety
 from tracemill.recipe_section import Name, Positive, Seconds, Section
@@ -106,6 +107,11 @@ class Recipe(Section):
     frequent_strings: FrequentStrings | None = None
     select: Select = Select()
     export: Export = Export()
+    publish: Publish | None = Field(
+        default=None,
+        description="The Hub repository that finished datasets go to; off unless given.",
+        json_schema_extra={"operational": True},
+    )
     run: Run = Run()
 
     @property
