@@ -128,11 +128,30 @@ def test_the_published_folder_loads_as_the_card_says(tmp_path: Path, monkeypatch
         assert roles == ["user", "assistant"] * (len(roles) // 2)
         assert all(turn["content"] for turn in row["messages"])
         assert row["messages"][-1]["content"].startswith("<think>")
+        assert trl_is_conversational(row)
+        assert llama_factory_takes(row["messages"])
+
+
+def trl_is_conversational(example: dict[str, Any]) -> bool:
+    """TRL's rule (trl/data_utils.py, `is_conversational`): a known key holds turns with a role and a content."""
+    keys = [key for key in ("prompt", "chosen", "rejected", "completion", "messages") if key in example]
+    turns = example[keys[0]] if keys else None
+    return isinstance(turns, list) and isinstance(turns[0], dict) and {"role", "content"} <= set(turns[0])
+
+
+def llama_factory_takes(messages: list[dict[str, str]]) -> bool:
+    """LLaMA-Factory's rule for `sharegpt` (data/converter.py): user and assistant in turn, an even number of turns.
+
+    With the tags of docs/publishing.md; a system turn may stand before.
+    """
+    turns = messages[1:] if messages[0]["role"] == "system" else messages
+    expected = ["user", "assistant"] * (len(turns) // 2)
+    return bool(turns) and [turn["role"] for turn in turns] == expected
 
 
 def test_the_documented_snippets_name_what_is_published() -> None:
     """The trainers' configurations in docs/publishing.md parse, and take ``messages`` of the configuration ``sft``."""
-    written = (ROOT / "docs" / "publishing.md").read_text()
+    written = (ROOT / "docs" / "publishing.md").read_text().partition("## Training on it")[2].partition("\n## ")[0]
     blocks = dict(re.findall(r"```(python|json|yaml)\n(.*?)```", written, re.DOTALL))
     compile(blocks["python"], "publishing.md", "exec")
     (factory,) = json.loads(blocks["json"]).values()
