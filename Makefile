@@ -8,7 +8,7 @@ export DO_NOT_TRACK ?= 1
 
 BASE ?= debian:bookworm-slim
 
-.PHONY: help setup teacher embeddings sandbox-image demo ui deploy worker test check docs lock clean
+.PHONY: help setup teacher embeddings scale-out sandbox-image demo ui deploy worker test check docs lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ teacher:         ## the demo teacher's server: .venv-vllm with vLLM for the CPU
 
 embeddings: setup  ## optional: sentence-transformers in .venv, for semantic duplicates without a server
 	@deployments/embeddings_env.sh $(VENV)
+
+scale-out: setup  ## optional: Dask and Ray in .venv, for shard tasks on a cluster (run.runner)
+	@deployments/scale_out_env.sh $(VENV)
 
 sandbox-image:   ## where programs run: the image tracemill-sandbox, from any Debian-like BASE=…
 	docker build --build-arg BASE=$(BASE) --tag tracemill-sandbox - < deployments/sandbox.Dockerfile
@@ -60,7 +63,7 @@ check: setup     ## lint, types, import contracts (seconds)
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-test: setup check  ## check, and all tests; what needs vLLM (make teacher), a model (make embeddings) or Docker skips where there is none
+test: setup check  ## check, and all tests; what needs vLLM (make teacher), a model (make embeddings), a cluster (make scale-out) or Docker skips where there is none
 	$(VENV)/bin/python -m pytest
 
 docs: setup      ## docs/recipe-reference.md, from the recipe's sections

@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from prefect import flow, tags
+from prefect import tags
 from prefect.context import TagsContext
+
+from flows.task_runners import PhaseFlow, Tasks
 
 Value = TypeVar("Value")
 
@@ -34,7 +36,7 @@ class Block:
         error: what ended the subflow, unless it was given to :meth:`end`.
     """
 
-    def __init__(self, name: str, labels: Sequence[str], task_runner: Any) -> None:
+    def __init__(self, name: str, labels: Sequence[str], task_runner: Tasks) -> None:
         self.name, self.labels, self._task_runner = name, labels, task_runner
         self.is_open = False
         self.error: BaseException | None = None
@@ -69,12 +71,6 @@ class Block:
             raise self.error
 
     def _hold(self, tell: Callable[[Block], None]) -> None:
-        @flow(
-            name=self.name,
-            flow_run_name=f"{self.name} {min(self.labels)} to {max(self.labels)}",
-            task_runner=self._task_runner,
-            validate_parameters=False,
-        )
         def shards(first: str, last: str) -> None:  # noqa: ARG001 - parameters are what the UI shows
             # The flow run's tags are not for its tasks: each tag makes a task ask for a concurrency slot.
             with TagsContext(current_tags=set()):
@@ -87,7 +83,13 @@ class Block:
 
         try:
             with tags(self.name, *sorted({source_of(label) for label in self.labels})[:MOST_TAGS]):
-                shards(min(self.labels), max(self.labels))
+                PhaseFlow(
+                    shards,
+                    name=self.name,
+                    flow_run_name=f"{self.name} {min(self.labels)} to {max(self.labels)}",
+                    task_runner=self._task_runner,
+                    validate_parameters=False,
+                )(min(self.labels), max(self.labels))
         except BaseException as error:  # noqa: BLE001 - whatever it is, the thread that drives must hear of it
             if error is not self._outcome:
                 self.error = error

@@ -16,7 +16,6 @@ from typing import Any
 
 import pyarrow as pa
 from prefect import flow, get_run_logger
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.artifacts import funnel_artifact
 from flows.command_line import dataset_command
@@ -29,6 +28,7 @@ from flows.run_context import RunContext
 from flows.semantic_duplicates import merge_duplicates
 from flows.shard_dag import ShardHistory, Stages, curate_chain, distill_chain, labellings, prepare_chain
 from flows.source_shards import read_sources, shard_labels
+from flows.task_runners import own_tasks
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
 from tasks.label import measure_plan
 from tasks.score import Calibration, calibrate
@@ -73,7 +73,7 @@ class Built:
 @flow(
     name="build-dataset",
     flow_run_name="build {recipe}",
-    task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]  # the decorator wants a bare runner type
+    task_runner=own_tasks(),
 )
 def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "") -> Built:
     """Builds a verified dataset from a recipe.

@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 
 from prefect import flow, get_run_logger
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.artifacts import audit_artifact
 from flows.audit_dag import AuditRun, audit
 from flows.command_line import how_to_look, recipe_options, run_command, shown_place, work_done
 from flows.forms import Overrides, RecipePath, Text
 from flows.run_context import RunContext
+from flows.task_runners import own_tasks
 from tasks.audit import gold_shard
 from tracemill.audit_publication import ReferencePublication
 from tracemill.audit_report import render, report
@@ -31,7 +31,7 @@ _INTRO = "Every reference against its own verifier. A bad one can never be answe
 @flow(
     name="check-references",
     flow_run_name="check {recipe}",
-    task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]  # the decorator wants a bare runner type
+    task_runner=own_tasks(),
 )
 def check_references(recipe: RecipePath, overrides: Overrides = (), out: Text = "") -> AuditRun:
     """Judges the gold answer of every source row.

@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 from prefect import flow, get_run_logger
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.build_dataset import Built, build
 from flows.command_line import dataset_command
 from flows.forms import Overrides, RecipePath, Text
 from flows.run_context import RunContext
 from flows.source_shards import read_sources
+from flows.task_runners import own_tasks
 from tracemill.collection import load_collection
 from tracemill.recipe_file import load_recipe
 from tracemill.run_directory import published
@@ -25,7 +25,7 @@ from tracemill.store import Store
 @flow(
     name="refresh-dataset",
     flow_run_name="refresh {recipe}",
-    task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]  # the decorator wants a bare runner type
+    task_runner=own_tasks(),
 )
 def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "") -> Built:
     """Adds what is new in the sources to a published dataset.

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from prefect.task_runners import ThreadPoolTaskRunner
 from typing_extensions import TypeVar
 
 from flows.artifacts import failures_artifact, phase_artifact
@@ -16,6 +15,7 @@ from flows.crashed_runs import claim_flow_run, settle_crashed_runs
 from flows.progress import Progress, reported
 from flows.shard_chains import Chain, Chains, Step, submit
 from flows.shards_failed import failed
+from flows.task_runners import check_cluster, everywhere, shard_tasks
 from tasks.publish import export_dataset
 from tasks.stage import Stage
 from tracemill.claims import sweep_claims
@@ -52,6 +52,11 @@ class RunContext(Generic[Plan]):
     n_cached: int = 0
     n_executed: int = 0
 
+    def __post_init__(self) -> None:
+        if self.recipe.run.runner.is_cluster:
+            self.recipe = everywhere(self.recipe)
+            self.store = Store(self.recipe.run.store)
+
     @property
     def ledger(self) -> str:
         """Folder of the ledger, or its URL with how to work on it."""
@@ -64,6 +69,7 @@ class RunContext(Generic[Plan]):
         self.store.prepare()
         sweep_claims(self.store)
         self.store.identity  # noqa: B018 - made here, before many threads ask for it
+        check_cluster(self.recipe.run, self.store, self.logger)
         Store(out).prepare()
         claim_flow_run()
         if n_crashed := settle_crashed_runs():
@@ -92,7 +98,7 @@ class RunContext(Generic[Plan]):
         """
         run = self.recipe.run
         progress = Progress(name, len(chains), last_stage)
-        runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=run.workers)
+        runner = shard_tasks(run)
         running = Chains[Result](self.store, run.workers, run.show_cached, progress, MOST_OPEN)
         blocks = [(Block(name, [label for label, _ in few], runner), few) for few in _few(chains, run.shards_per_flow)]
         with reported(progress, self.logger, run.progress_every_s, tokens_received):

@@ -23,6 +23,7 @@ from prefect.futures import PrefectFuture
 from flows.blocks import Block
 from flows.progress import Progress
 from flows.shards_failed import Failure, failed, not_started
+from flows.task_runners import result_of
 from tasks.stage import Stage
 from tracemill.errors import RecipeError, SourceError, TeacherMisconfiguredError
 from tracemill.manifest import Manifest, Shard
@@ -177,7 +178,7 @@ class Chains(Generic[Result]):
 
     def _settle(self, ended: Ended[Result]) -> None:
         try:
-            manifest = ended.future.result()
+            manifest = result_of(ended.future)
         except Exception as error:  # noqa: BLE001 - a stage may raise anything; the other shards go on
             failure = Failure(ended.under.label, ended.stage, error)
             self.failures.append(failure)

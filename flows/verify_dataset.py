@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.artifacts import audit_artifact
 from flows.audit_dag import AuditRun, audit
 from flows.command_line import add_overrides, how_to_look, run_command, shown_place, work_done
 from flows.forms import NOWHERE, AuditOverrides, HubPlace, Limit, OnTheHub, Text
 from flows.run_context import RunContext
+from flows.task_runners import own_tasks
 from tasks.audit import traces_shard
 from tracemill.audit_publication import AuditPublication
 from tracemill.audit_report import render, report
@@ -41,7 +41,7 @@ _SUFFIXES = (".jsonl", ".jsonl.zst", ".parquet", ".csv", ".json", ".zst", ".gz")
 @flow(
     name="verify-dataset",
     flow_run_name="verify {dataset}",
-    task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]  # the decorator wants a bare runner type
+    task_runner=own_tasks(),
 )
 def verify_dataset(
     dataset: str,

@@ -1,6 +1,7 @@
-"""What tests need from outside: Prefect, vLLM, Docker, a model, real data; absent means skipped, unless required.
+"""What tests need from outside: Docker, vLLM, a model, a cluster, real data; absent means skipped, unless required.
 
-``TRACEMILL_REQUIRE=docker,vllm,embeddings,real_data`` names what must be there: its tests fail then, and do not skip.
+``TRACEMILL_REQUIRE=docker,vllm,embeddings,scale_out,real_data`` names what must be there: then its tests fail
+instead of skipping.
 """
 
 from __future__ import annotations
@@ -56,10 +57,16 @@ def _missing_embeddings() -> str | None:
     return None if all(there) else "no sentence-transformers, or no small model: run `make embeddings`"
 
 
+def _missing_scale_out() -> str | None:
+    there = [importlib.util.find_spec(name) for name in ("prefect_dask", "prefect_ray")]
+    return None if all(there) else "no Dask and Ray: run `make scale-out`"
+
+
 NEEDS = {
     "docker": _missing_docker,
     "vllm": _missing_vllm,
     "embeddings": _missing_embeddings,
+    "scale_out": _missing_scale_out,
     "real_data": _missing_real_data,
 }
 

@@ -15,6 +15,7 @@
     │   └── TeacherMisconfiguredError  it answers, but not as the recipe needs it
     ├── StageBrokeOffError       a stage raised what nobody had foreseen: a bug
     ├── ServerError              Prefect's server does not answer, or takes no deployment
+    ├── RunnerError              the cluster that should run the tasks is away or unfit, or lost one
     ├── CostNotApprovedError     nobody agreed to what generation would cost; nothing more was paid for
     └── VerifierError            no verdict can be given, and not because of the answer
         └── UnknownKindError     a category, test kind or constraint that no verifier knows
@@ -107,6 +108,10 @@ class StageBrokeOffError(TracemillError):
 
 class ServerError(TracemillError):
     """Prefect's server does not answer, or does not take what it is given."""
+
+
+class RunnerError(TracemillError):
+    """The cluster that shard tasks should run on is not there, cannot do them, or lost one; says nothing of a row."""
 
 
 class CostNotApprovedError(TracemillError):

@@ -15,6 +15,7 @@ from tracemill.recipe_label import Label
 from tracemill.recipe_perplexity import Perplexity
 from tracemill.recipe_publish import Publish
 from tracemill.recipe_quality import Quality
+from tracemill.recipe_runner import Runner
 from tracemill.recipe_safety import Safety
 from tracemill.recipe_section import Name, Positive, Seconds, Section
 from tracemill.recipe_select import Select
@@ -62,6 +63,9 @@ class Run(Section):
     )
     workers: Positive = Field(
         default=4, description="Shard tasks at once, over all subflows.", json_schema_extra={"operational": True}
+    )
+    runner: Runner = Field(
+        default=Runner(), description="Where shard tasks run.", json_schema_extra={"operational": True}
     )
     shards_per_flow: Positive = Field(
         default=200,

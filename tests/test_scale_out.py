@@ -1,0 +1,128 @@
+"""Past one process: the same bytes on a real Dask and a real Ray cluster, whatever happens to a worker."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from chat_server import ChatServer
+from killed_run import PATIENCE_S, end, has_paid_for, n_ledger_lines, start
+from local_clusters import dask_cluster, ray_cluster
+from small_run import SmallRun, digests_of
+
+pytestmark = [pytest.mark.usefixtures("prefect_flows"), pytest.mark.needs_scale_out]
+
+IN_FLIGHT = 8
+N_WORKERS = 2
+
+
+@pytest.fixture
+def teacher() -> Iterator[ChatServer]:
+    with ChatServer() as server:
+        yield server
+
+
+@pytest.fixture
+def run(teacher: ChatServer, tmp_path: Path) -> SmallRun:
+    return SmallRun(tmp_path / "threads", teacher.url)
+
+
+def published_bytes(out: Path) -> dict[str, str]:
+    """Digests of everything published but the card and the report, which name the folder of the sources."""
+    digests = digests_of(out)
+    return {name: digest for name, digest in digests.items() if name.endswith((".parquet", ".zst"))}
+
+
+def on(run: SmallRun, kind: str, address: str) -> SmallRun:
+    """The same run with its shards on a cluster, in a folder beside it."""
+    sections = {"run": {"runner": {"kind": kind, "address": address}}}
+    return dataclasses.replace(run, folder=run.folder.parent / kind, sections=sections)
+
+
+def workers(run: SmallRun) -> list[psutil.Process]:
+    """Worker processes of this test's Dask cluster; they keep their files below its folder."""
+    folder = str(run.folder.parent)
+    nannies = [process for process in psutil.process_iter() if _is_nanny(process, folder)]
+    children = [child for nanny in nannies for child in nanny.children()]
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+@contextlib.contextmanager
+def building(run: SmallRun) -> Iterator[subprocess.Popen[bytes]]:
+    """A build in a process of its own, which does not outlive the block."""
+    process = start(run)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _is_nanny(process: psutil.Process, folder: str) -> bool:
+    with contextlib.suppress(psutil.Error):
+        command = " ".join(process.cmdline())
+        return "dask_worker" in command and folder in command
+    return False
+
+
+def test_ray_makes_the_same_bytes(run: SmallRun, teacher: ChatServer, tmp_path: Path) -> None:
+    """A build whose shards run on Ray publishes what threads publish, asks as often, and leaves nothing to threads."""
+    run.build()
+    asked = teacher.received
+    with ray_cluster(tmp_path) as address:
+        elsewhere = on(run, "ray", address)
+        with building(elsewhere) as process:
+            end(process, elsewhere.folder)
+    assert published_bytes(elsewhere.out) == published_bytes(run.out)
+    assert teacher.received == 2 * asked
+    elsewhere.sections = {}
+    assert elsewhere.build().n_executed == 0
+
+
+def test_dask_makes_the_same_bytes_though_workers_die(run: SmallRun, teacher: ChatServer, tmp_path: Path) -> None:
+    """Workers of a Dask cluster are killed while they generate: their tasks are done again, and the bytes are the same.
+
+    What they had paid for is not paid for again.
+    """
+    run.build()
+    asked, teacher.latency_s = teacher.received, 0.3
+    with dask_cluster(tmp_path, N_WORKERS) as address:
+        elsewhere = on(run, "dask", address)
+        with building(elsewhere) as process:
+            until(lambda: has_paid_for(10)(elsewhere))
+            killed = workers(elsewhere)
+            assert len(killed) == N_WORKERS
+            for worker in killed:
+                worker.kill()
+            end(process, elsewhere.folder)
+    assert published_bytes(elsewhere.out) == published_bytes(run.out)
+    assert n_ledger_lines(elsewhere) == asked
+    assert teacher.received <= 2 * asked + N_WORKERS * IN_FLIGHT
+    elsewhere.sections = {}
+    assert elsewhere.build().n_executed == 0
+
+
+def test_a_cluster_elsewhere_is_refused(run: SmallRun, tmp_path: Path) -> None:
+    """Workers that cannot import tracemill get no task; the error names them, and says what to do."""
+    with dask_cluster(tmp_path, 1, cwd=tmp_path) as address:
+        elsewhere = on(run, "dask", address)
+        with building(elsewhere) as process:
+            assert process.wait(PATIENCE_S) == 1
+    log = (elsewhere.folder / "build.log").read_text()
+    assert "1 of 2 workers of the dask cluster cannot do this run's tasks" in log
+    assert "No module named 'tasks'" in log
+    assert "start the workers in this checkout" in log
+
+
+def until(come: Callable[[], object]) -> None:
+    """Waits for a moment."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not come():
+        assert time.monotonic() < deadline, "the moment never came"
+        time.sleep(0.01)
