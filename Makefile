@@ -66,8 +66,9 @@ check: setup     ## lint, types, import contracts (seconds)
 test: setup check  ## check, and all tests; what needs vLLM (make teacher), a model (make embeddings), a cluster (make scale-out) or Docker skips where there is none
 	$(VENV)/bin/python -m pytest
 
-docs: setup      ## docs/recipe-reference.md, from the recipe's sections
+docs: setup      ## docs/recipe-reference.md, from the recipe's sections; the tables of docs/scaling.md, from measured rates
 	@$(VENV)/bin/python -m tracemill.recipe_reference docs/recipe-reference.md
+	@$(VENV)/bin/python -m benchmarks.scaling docs/scaling.md
 
 lock:            ## resolve requirements.lock anew: names and versions only, so that it holds no address
 	@rm -rf .lock-venv && $(PYTHON) -m venv .lock-venv

@@ -55,12 +55,18 @@ def main() -> None:
 
 def _written(store: Store, shard: int, n_rows: int) -> Shard:
     chance = random.Random(shard)  # noqa: S311 - texts, not secrets
-    vocabulary = ["".join(chance.choices("etaoinshrdlu", k=chance.randint(2, 9))) for _ in range(5000)]
-    responses = [_response(shard * n_rows + row, chance, vocabulary) for row in range(n_rows)]
+    words = vocabulary(chance)
+    responses = [random_response(shard * n_rows + row, chance, words) for row in range(n_rows)]
     return store.write_table(table_of(Response, responses))
 
 
-def _response(number: int, chance: random.Random, vocabulary: list[str]) -> Response:
+def vocabulary(chance: random.Random) -> list[str]:
+    """Words of the usual lengths."""
+    return ["".join(chance.choices("etaoinshrdlu", k=chance.randint(2, 9))) for _ in range(5000)]
+
+
+def random_response(number: int, chance: random.Random, vocabulary: list[str]) -> Response:
+    """A trace of sentences, as long as the reference dataset's."""
     n_words = min(15_000, int(chance.lognormvariate(8.1, 0.6)))
     words = chance.choices(vocabulary, k=n_words)
     think = _sentences(words)

@@ -16,7 +16,8 @@ from typing import TypeVar
 from prefect import tags
 from prefect.context import TagsContext
 
-from flows.task_runners import PhaseFlow, Tasks
+from flows.clusters import Tasks
+from flows.task_runners import PhaseFlow
 
 Value = TypeVar("Value")
 

@@ -23,6 +23,7 @@ class Progress:
         phase: name for people.
         n_chains: shards that will go through the phase.
         last_stage: the stage that ends a chain, whose count is "done".
+        n_tokens: completion tokens of the shards that were done in this run, wherever they were received.
         rows: "in" and "kept" by stage, in each stage's own unit.
         dropped: count by stage and "stage/reason".
     """
@@ -33,6 +34,7 @@ class Progress:
     n_cached: int = 0
     n_executed: int = 0
     n_rows: int = 0
+    n_tokens: int = 0
     finished: Counter[str] = field(default_factory=Counter)
     running: Counter[str] = field(default_factory=Counter)
     rows: dict[str, Counter[str]] = field(default_factory=dict)
@@ -49,9 +51,10 @@ class Progress:
         self.n_executed += not finished
         self._shown[stage] += finished
 
-    def done(self, manifest: Manifest) -> None:
-        """A submitted task ended well."""
+    def done(self, manifest: Manifest, *, anew: bool = True) -> None:
+        """A submitted task ended well; ``anew`` unless it was only shown as Cached."""
         self.running[manifest.stage] -= 1
+        self.n_tokens += manifest.facts.get("completion_tokens", 0) if anew else 0
         self._count(manifest)
 
     def cached(self, manifest: Manifest) -> None:
@@ -112,7 +115,7 @@ def reported(
         progress: what is counted.
         logger: a Prefect run logger, so that terminal and UI both show it.
         every_s: seconds between lines, and between requests for the bar.
-        tokens: completion tokens received so far by this process.
+        tokens: completion tokens received so far.
         bar: where else it is shown; an artifact of the flow run that is under way unless given.
     """
     stop = threading.Event()

@@ -101,7 +101,9 @@ class RunContext(Generic[Plan]):
         runner = shard_tasks(run)
         running = Chains[Result](self.store, run.workers, run.show_cached, progress, MOST_OPEN)
         blocks = [(Block(name, [label for label, _ in few], runner), few) for few in _few(chains, run.shards_per_flow)]
-        with reported(progress, self.logger, run.progress_every_s, tokens_received):
+        # Other processes' teachers tell of their tokens only when a shard is done.
+        tokens = (lambda: progress.n_tokens) if run.runner.is_cluster else tokens_received
+        with reported(progress, self.logger, run.progress_every_s, tokens):
             results = running.run(blocks)
         self._count(cached=progress.n_cached, executed=progress.n_executed)
         phase_artifact(progress)

@@ -86,6 +86,7 @@ class Ended(Generic[Result]):
     under: Under[Result]
     stage: str
     future: PrefectFuture[Manifest]
+    anew: bool
 
 
 @dataclass
@@ -187,7 +188,7 @@ class Chains(Generic[Result]):
             ended.under.chain.close()
             self._under_way(ended.under, -1)
             return
-        self.progress.done(manifest)
+        self.progress.done(manifest, anew=ended.anew)
         self._advance(ended.under, manifest)
 
     def _advance(self, under: Under[Result], manifest: Manifest | None) -> None:
@@ -213,7 +214,7 @@ class Chains(Generic[Result]):
         finished = manifest is not None
         future = under.portion.block.submit(lambda: submit(step, self.store, key, under.label, finished=finished))
         self.progress.started(step.stage.name, finished=finished)
-        future.add_done_callback(lambda future: self._events.put(Ended(under, step.stage.name, future)))
+        future.add_done_callback(lambda future: self._events.put(Ended(under, step.stage.name, future, not finished)))
         return None
 
 

@@ -69,7 +69,7 @@ def _nothing() -> None:
 def everywhere(recipe: Plan) -> Plan:
     """The same recipe with places that mean the same in every directory: absolute paths, as URLs are."""
     run: Run = recipe.run
-    places = {name: getattr(run, name) for name in ("store", "ledger")}
+    places = {name: getattr(run, name) for name in ("store", "ledger", "ledger_cache")}
     absolute = run.model_copy(update={name: _absolute(place) for name, place in places.items() if place})
     return cast("Plan", recipe.model_copy(update={"run": absolute}))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 from conftest import ROOT
 
-PATIENCE_S = 180.0
+PATIENCE_S = 400.0
 _OBJECT_STORE = 100 << 20  # bytes; only handles travel
 
 

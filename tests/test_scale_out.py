@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 from chat_server import ChatServer
-from killed_run import PATIENCE_S, end, has_paid_for, n_ledger_lines, start
-from local_clusters import dask_cluster, ray_cluster
+from killed_run import end, has_paid_for, n_ledger_lines, start
+from local_clusters import PATIENCE_S, dask_cluster, ray_cluster
 from small_run import SmallRun, digests_of
 
 pytestmark = [pytest.mark.usefixtures("prefect_flows"), pytest.mark.needs_scale_out]

@@ -17,11 +17,13 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import clusters
+from flows.progress import Progress
 from flows.task_runners import PhaseFlow, check_cluster, everywhere, result_of, shard_tasks, unfit
 from tasks.distill import distill_shard
 from tasks.verify import verify_shard
 from tasks.worker_sight import Sight, look
 from tracemill.errors import LedgerError, RecipeError, RunnerError
+from tracemill.manifest import Manifest
 from tracemill.recipe import Run
 from tracemill.recipe_file import parse_recipe
 from tracemill.recipe_runner import Runner
@@ -180,3 +182,22 @@ def test_a_lost_task_is_no_failure_of_its_stage() -> None:
     own: Any = Lost(LedgerError("disk full"))
     with pytest.raises(LedgerError):
         result_of(own)
+
+
+def test_tokens_are_counted_wherever_they_are_received() -> None:
+    """A shard that was done elsewhere tells of its tokens in its manifest; one found finished tells of none."""
+    progress = Progress("distill", 2, "distill")
+    made = Manifest(
+        stage="distill",
+        version="2",
+        key="k",
+        inputs={},
+        outputs={},
+        rows_in=1,
+        rows_kept=1,
+        dropped={},
+        facts={"completion_tokens": 7},
+    )
+    progress.done(made)
+    progress.done(made, anew=False)
+    assert progress.n_tokens == 7
