@@ -6,11 +6,12 @@ import heapq
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
-from prefect import task
+from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
 from tasks.verify import unjudgeable
+from tracemill.claims import claimed
 from tracemill.cost import Estimate, Measured, Outstanding
 from tracemill.errors import TeacherMisconfiguredError
 from tracemill.ledger import Completion, Ledger, shared_ledger
@@ -20,7 +21,7 @@ from tracemill.recipe_distill import Distill
 from tracemill.recipe_judge import ModelJudged
 from tracemill.recipe_section import Section
 from tracemill.recipe_verify import Verify
-from tracemill.schema import Problem, rows_of
+from tracemill.schema import Problem, digest, rows_of
 from tracemill.selection import source_traces
 from tracemill.store import Store
 from tracemill.teacher import Refusal, Request, build_request, shared_teacher
@@ -66,7 +67,9 @@ def estimate_cost(
         drawn = heapq.nsmallest(
             cost.sample, [*drawn, *((first.key, first) for first in firsts)], key=lambda pair: pair[0]
         )
-    return Estimate(Outstanding(*counts), _measured([request for _, request in drawn], plan), cost)
+    sample = [request for _, request in drawn]
+    with claimed(store, "estimate-cost", digest([request.key for request in sample]), get_run_logger().warning):
+        return Estimate(Outstanding(*counts), _measured(sample, plan), cost)
 
 
 def _has_trace(problem: Problem, plan: CostPlan) -> bool:
@@ -98,6 +101,7 @@ def _measured(sample: list[Request], plan: CostPlan) -> Measured:
     if not sample:
         return Measured(0, 0, 0.0, 0.0, None)
     ledger = shared_ledger(plan.ledger)
+    ledger.refresh()
     new = {request.key for request in sample if request.key not in ledger}
     began = time.perf_counter()
     answers = shared_teacher(plan.distill.teacher, plan.ledger).complete(sample)

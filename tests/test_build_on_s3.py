@@ -12,7 +12,7 @@ from chat_server import ChatServer
 from killed_run import finish, kill_when
 from small_run import SmallRun, digests_of, question
 
-from tracemill.store_objects import ObjectFiles
+from tracemill.fetched_run import run_folder
 
 if TYPE_CHECKING:
     from flows.build_dataset import Built
@@ -21,15 +21,6 @@ N_ROWS = 24
 IN_FLIGHT = 8
 
 pytestmark = pytest.mark.usefixtures("prefect_flows")
-
-
-def fetched(url: str, target: Path) -> Path:
-    """A copy of everything below a URL."""
-    files = ObjectFiles(url)
-    for found in files.listing(""):
-        (target / found.name).parent.mkdir(parents=True, exist_ok=True)
-        (target / found.name).write_bytes(files.read(found.name))
-    return target
 
 
 def build(run: SmallRun, out: str) -> Built:
@@ -68,7 +59,7 @@ def test_a_store_on_s3_gives_the_same_bytes(bucket: str, tmp_path: Path) -> None
         shutil.rmtree(local.folder / "prefect-results")
         again = build(on_s3, f"{bucket}/out")
         assert again.n_executed == 1  # the export, which is elsewhere
-        assert digests_of(fetched(f"{bucket}/out", tmp_path / "fetched")) == digests_of(local.out)
+        assert digests_of(run_folder(f"{bucket}/out", tmp_path / "fetched")) == digests_of(local.out)
         assert build(on_s3, f"{bucket}/out").n_executed == 0
 
         elsewhere = {"ledger": f"{bucket}/store/ledger", "ledger_cache": str(tmp_path / "other")}

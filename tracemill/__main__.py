@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tracemill.errors import TracemillError
+from tracemill.fetched_run import run_folder
 from tracemill.ledger_commands import add_commands as add_ledger_commands
 from tracemill.pin_recipe import pin, render
 from tracemill.push import render as render_shipment
@@ -64,21 +65,21 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _add_diff(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("a", metavar="A", type=Path, help="directory of the earlier run")
-    parser.add_argument("b", metavar="B", type=Path, help="directory of the later run")
+    parser.add_argument("a", metavar="A", help="directory of the earlier run")
+    parser.add_argument("b", metavar="B", help="directory of the later run")
     parser.add_argument("--examples", metavar="N", type=int, default=5, help="rows of each kind to show (default: 5)")
     parser.add_argument("--json", action="store_true", help="for scripts")
     parser.set_defaults(run_command=_diff)
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    found = diff(arguments.a, arguments.b, arguments.examples)
+    found = diff(run_folder(arguments.a), run_folder(arguments.b), arguments.examples)
     print(json.dumps(found.as_json(), indent=1, ensure_ascii=False) if arguments.json else render_diff(found))
     return 0
 
 
 def _add_push(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="DIR", type=Path, help="the run's directory")
+    parser.add_argument("run", metavar="DIR", help="the run's directory")
     parser.add_argument("--repo", metavar="ORG/NAME", required=True, help="dataset repository; made if there is none")
     parser.add_argument("--really", action="store_true", help="send it; otherwise only show what would be sent")
     parser.add_argument("--public", action="store_true", help="a repository that is made is public (default: private)")
@@ -87,7 +88,7 @@ def _add_push(parser: argparse.ArgumentParser) -> None:
 
 
 def _push(arguments: argparse.Namespace) -> int:
-    planned = shipment(arguments.run, arguments.repo)
+    planned = shipment(run_folder(arguments.run), arguments.repo)
     print(render_shipment(planned))
     print(
         send(planned, public=arguments.public, branch=arguments.branch)
@@ -124,7 +125,7 @@ def _sources(arguments: argparse.Namespace) -> int:
 
 def _run_of(given: str | None) -> Path:
     if given is not None:
-        return Path(given)
+        return run_folder(given)
     finished = sorted(Path("runs").glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
     return finished[-1].parent if finished else Path("runs")
 

@@ -26,6 +26,7 @@ from tracemill.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
 Result = TypeVar("Result")
 
@@ -87,6 +88,10 @@ class ObjectFiles:
         """An object's bytes, or those from ``start`` to before ``end``."""
         bounds = {} if (start, end) == (0, None) else {"start": start, "end": end}
         return bytes(self._try("read", relative, lambda at: self._fs.cat_file(at, **bounds, **self._reading)))
+
+    def fetch(self, relative: str, target: Path) -> None:
+        """Copies an object into a local file, piece by piece."""
+        self._try("read", relative, lambda at: self._fs.get_file(at, str(target)))
 
     def write(self, relative: str, data: bytes) -> None:
         """Writes an object in one step."""
