@@ -9,6 +9,7 @@ there is an automation on the server: ``flows/heartbeats.py``.
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
+WORK_POOL = "tracemill"
+STARTING = timedelta(minutes=3)  # from a worker's taking a run to its first word; 10 to 40 s on a busy machine
 PROCESS, ATTEMPT = "tracemill.process", "tracemill.attempt"
 _UNFINISHED = [StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING]
 DEFAULT_API_URL = "http://127.0.0.1:4200/api"  # where `make ui` serves
@@ -72,9 +75,12 @@ def has_died(run: FlowRun) -> bool:
     """Whether a run is unfinished, and the process that claimed this very attempt of it is gone.
 
     A suspended run has no process and waits for a person; an attempt that has not been claimed yet is just starting.
+    One that a worker has taken, and that has not begun for :data:`STARTING`, has died with that worker.
     """
     if run.state is None or run.state_type not in _UNFINISHED or run.state.state_details.pause_reschedule:
         return False
+    if run.state_type == StateType.PENDING and run.work_pool_name == WORK_POOL:
+        return datetime.now(UTC) - run.state.timestamp > STARTING
     return run.labels.get(ATTEMPT) == run.run_count and is_gone(str(run.labels.get(PROCESS, "")))
 
 
@@ -86,7 +92,7 @@ def _claimed_runs(client: SyncPrefectClient) -> list[FlowRun]:
         sort=FlowRunSort.START_TIME_DESC,
         limit=_AT_MOST,
     )
-    return [run for run in found if PROCESS in run.labels]
+    return [run for run in found if PROCESS in run.labels or run.work_pool_name == WORK_POOL]
 
 
 def _phases_of(client: SyncPrefectClient, ids: Sequence[UUID]) -> list[FlowRun]:
@@ -108,7 +114,7 @@ def _unfinished_tasks(client: SyncPrefectClient, ids: Sequence[UUID]) -> list[Ta
 
 def _crash(client: SyncPrefectClient, run: FlowRun) -> None:
     process = run.labels.get(PROCESS)
-    message = f"its process is gone ({process})" if process else "its run has crashed"
+    message = f"its process is gone ({process})" if process else "what ran it is gone"
     client.set_flow_run_state(run.id, Crashed(message=message))
 
 

@@ -16,13 +16,12 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.crashed_runs import DEFAULT_API_URL
+from flows.crashed_runs import DEFAULT_API_URL, WORK_POOL
 from flows.heartbeats import set_up_automation, usual_silence
 from tracemill.errors import ServerError, TracemillError
 
 ROOT = Path(__file__).parent.parent
 DEPLOYMENTS = "deployments/prefect.yaml"
-WORK_POOL = "tracemill"
 
 
 def deploy(api_url: str) -> None:

@@ -1,7 +1,7 @@
-"""What tests need from outside: Docker, vLLM, a model, a cluster, real data; absent means skipped, unless required.
+"""What tests need from outside: Docker, vLLM, a model, a cluster, real data, and tools that make a machine fail.
 
-``TRACEMILL_REQUIRE=docker,vllm,embeddings,scale_out,real_data`` names what must be there: then its tests fail
-instead of skipping.
+Absent means skipped, unless required: ``TRACEMILL_REQUIRE=docker,vllm,embeddings,scale_out,real_data`` names what must
+be there, of the names in ``NEEDS``: then its tests fail instead of skipping.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ settings.register_profile(
 settings.load_profile("tracemill")
 
 ROOT = Path(__file__).parent.parent
+# Root may mount; others may where the kernel lets them have a user namespace.
+OWN_MOUNTS = ["unshare", "--mount", *(() if os.geteuid() == 0 else ("--user", "--map-root-user"))]
 VLLM_PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 
 
@@ -62,12 +65,38 @@ def _missing_scale_out() -> str | None:
     return None if all(there) else "no Dask and Ray: run `make scale-out`"
 
 
+def _missing_mounts() -> str | None:
+    """Disks that fill up and go read-only are small mounts in a mount namespace of the test's own."""
+    command = [*OWN_MOUNTS, "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/mnt"]
+    if sys.platform != "linux" or shutil.which("unshare") is None or shutil.which("nsenter") is None:
+        return "no Linux with unshare and nsenter (util-linux)"
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return None if done.returncode == 0 else f"no right to mount in a namespace: {done.stderr.strip()}"
+
+
+def _missing_compiler() -> str | None:
+    return None if shutil.which("cc") and sys.platform == "linux" else "no C compiler: apt-get install gcc libc6-dev"
+
+
+def _missing_postgres() -> str | None:
+    return None if postgres_programs() else "no PostgreSQL: apt-get install postgresql"
+
+
+def postgres_programs() -> Path | None:
+    """The folder with initdb and pg_ctl; the newest version's."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return found[-1].parent if found else None
+
+
 NEEDS = {
     "docker": _missing_docker,
     "vllm": _missing_vllm,
     "embeddings": _missing_embeddings,
     "scale_out": _missing_scale_out,
     "real_data": _missing_real_data,
+    "mounts": _missing_mounts,
+    "compiler": _missing_compiler,
+    "postgres": _missing_postgres,
 }
 
 

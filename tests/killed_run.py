@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,16 +26,22 @@ def start(run: SmallRun) -> subprocess.Popen[bytes]:
     return launch(run.folder, "flows.build_dataset", str(run.recipe_path), "--out", str(run.out))
 
 
-def launch(folder: Path, module: str, *arguments: str) -> subprocess.Popen[bytes]:
-    """Starts a flow on this test session's Prefect server; its log and Prefect's results go into ``folder``."""
+def launch(
+    folder: Path, module: str, *arguments: str, prefix: Sequence[str] = (), settings: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Starts a flow on this test session's Prefect server; its log and Prefect's results go into ``folder``.
+
+    ``prefix`` comes first on the command line, ``settings`` are further environment variables.
+    """
     environment = {
         **os.environ,
         "PREFECT_API_URL": str(PREFECT_API_URL.value()),
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(folder / "prefect-results"),
         "PREFECT_LOGGING_LEVEL": "WARNING",
+        **(settings or {}),
     }
     with (folder / "build.log").open("a") as log:
-        command = [sys.executable, "-m", module, *arguments]
+        command = [*prefix, sys.executable, "-m", module, *arguments]
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -28,10 +28,10 @@ from prefect.client.schemas.objects import FlowRun, State, StateDetails, StateTy
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL
-from prefect.states import Completed, Failed, Paused, Running, Suspended
+from prefect.states import Completed, Failed, Paused, Pending, Running, Scheduled, Suspended
 from small_run import SmallRun
 
-from flows.crashed_runs import ATTEMPT, PROCESS, has_died
+from flows.crashed_runs import ATTEMPT, PROCESS, STARTING, has_died
 from flows.deploy import deploy
 from flows.heartbeats import AUTOMATION, HEARTBEAT, set_up_automation
 from tracemill.process_identity import process_name
@@ -101,6 +101,14 @@ def test_who_has_died() -> None:
     assert not has_died(claimed(Running(), run_count=2)), "a retry that has not said yet which process it is"
     assert not has_died(claimed(Suspended(timeout_seconds=60)))
     assert not has_died(claimed(Completed()))
+
+
+def test_a_run_that_its_worker_has_taken_and_never_begun() -> None:
+    """It has died with its worker once it could long have begun."""
+    long_ago = datetime.now(UTC) - STARTING - timedelta(seconds=1)
+    for state, died in ((Pending(), False), (Pending(timestamp=long_ago), True), (Scheduled(), False)):
+        taken = FlowRun(flow_id=uuid4(), state=state, state_type=state.type, work_pool_name="tracemill")
+        assert has_died(taken) is died
 
 
 def test_deploying_twice_leaves_one_automation(client: SyncPrefectClient) -> None:

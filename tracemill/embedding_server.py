@@ -131,6 +131,9 @@ class Unrecorded:
     def put(self, completion: Completion) -> None:
         """Kept by whoever asked."""
 
+    def require_room(self) -> None:
+        """No room is needed."""
+
     def sync(self) -> None:
         """Nothing to write."""
 

@@ -19,17 +19,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracemill.errors import LedgerError
 from tracemill.ledger_index import Place
 from tracemill.ledger_place import is_remote, place_of
 from tracemill.ledger_record import Completion, checked_key, encode, request_key
 from tracemill.ledger_segment import SegmentGoneError, halves, read_completions, unreadable, unwritable
 from tracemill.ledger_view import View, read_anew
-from tracemill.ledger_writer import SegmentWriter
+from tracemill.ledger_writer import SegmentWriter, have_room
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = ["Completion", "Ledger", "LedgerStats", "request_key", "shared_ledger"]
+
+
+_ROOM_BYTES = 1 << 20  # what must be free before more is asked: some tens of long responses
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,22 @@ class Ledger:
         if due:
             self._flush()
         return True
+
+    def require_room(self) -> None:
+        """Fails where a record could not be written; whoever is about to pay asks first.
+
+        Raises:
+            LedgerError: the disk is full, or nothing may be written there.
+        """
+        try:
+            have_room(self.directory, _ROOM_BYTES)
+        except OSError as error:
+            raise LedgerError(
+                f"nothing more can be recorded in the ledger {self.directory}, so nothing more is asked",
+                got=str(error),
+                expected=f"a directory that this process may write to, with {_ROOM_BYTES >> 20} MiB of space at least",
+                remedy="make room, mend permissions or choose another place with run.ledger, and run again",
+            ) from error
 
     def refresh(self) -> int:
         """Reads what other writers added since; the number of keys that are new to this process.

@@ -43,9 +43,23 @@ _NOT_LOCKED = frozenset({errno.EWOULDBLOCK, errno.ENOLCK, errno.ENOSYS, errno.EO
 _LOOKS = 100  # at a directory that changes; more than two are rare
 
 
-def new_name() -> str:
-    """Name of a new segment; names sort by creation time and are unique per process."""
-    return f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
+def new_name(latest: str = "0-") -> str:
+    """Name of a new segment; names sort by creation time and are unique per process.
+
+    Args:
+        latest: name of a segment that is there; the new one comes after it also where the clock was set back.
+    """
+    stamp = max(time.time_ns(), int(latest.partition("-")[0]) + 1)
+    return f"{stamp:020d}-{os.getpid()}-{secrets.token_hex(4)}{SUFFIX}"
+
+
+def latest_name(directory: Path) -> str:
+    """Name of the newest segment, or of none before all.
+
+    Raises:
+        OSError: the directory cannot be read.
+    """
+    return max((entry.name for entry in _segments_in(directory)), default="0-")
 
 
 def listing(directory: Path) -> list[tuple[str, int]]:

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracemill.ledger_segment import ENTRY, locked, new_name, sync_directory, write_index
+from tracemill.ledger_segment import ENTRY, latest_name, locked, new_name, sync_directory, write_index
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_NO_NAMELESS_FILES = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT})
 
 
 class SegmentWriter:
@@ -33,7 +36,7 @@ class SegmentWriter:
     """
 
     def __init__(self, directory: Path) -> None:
-        self.path = directory / new_name()
+        self.path = directory / new_name(latest_name(directory))
         self.pid = os.getpid()
         self.size = 0
         self._entries: list[tuple[int, int, int, int]] = []
@@ -82,6 +85,29 @@ def _write_whole(file: int, line: bytes) -> None:
     n_written = os.write(file, line)
     if n_written < len(line):  # what a full disk does before it says so
         raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {n_written} of {len(line)} bytes written")
+
+
+def have_room(directory: Path, n_bytes: int) -> None:
+    """Makes sure that so much can be written, by a file without a name that goes at once, whatever happens.
+
+    Nothing is said where the file system has no such files.
+
+    Raises:
+        OSError: the disk is full, or nothing may be written there.
+    """
+    nameless = getattr(os, "O_TMPFILE", None)  # Linux has it
+    if nameless is None:
+        return
+    try:
+        file = os.open(directory, nameless | os.O_WRONLY)
+    except OSError as error:
+        if error.errno in _NO_NAMELESS_FILES:
+            return
+        raise
+    try:
+        os.posix_fallocate(file, 0, n_bytes)
+    finally:
+        os.close(file)
 
 
 def _locked_file(path: Path) -> int:

@@ -125,6 +125,7 @@ class ChatTeacher:
         self._ledger.close()
 
     def _ask(self, missing: Sequence[Request]) -> dict[str, Completion | Refusal]:
+        self._ledger.require_room()
         self._desk.count(n_asked=len(missing))
         batch, fresh = self._desk.take(missing)
         try:

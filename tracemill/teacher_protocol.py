@@ -96,6 +96,9 @@ class Record(Protocol):
     def put(self, completion: Completion) -> object:
         """Takes an answer down."""
 
+    def require_room(self) -> None:
+        """Raises where nothing more could be taken down."""
+
     def sync(self) -> None:
         """Makes sure that it outlives the machine."""
 

@@ -1,0 +1,145 @@
+"""A machine that fails under a run: full and read-only disks, clocks that jump, and a second run of the same recipe."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from chat_server import ChatServer
+from jumping_clock import JumpingClock
+from killed_run import PATIENCE_S, end, finish, launch, n_ledger_lines
+from small_disk import SmallDisk, small_disk
+from small_run import SmallRun
+
+pytestmark = pytest.mark.usefixtures("prefect_flows")
+
+IN_FLIGHT = 8  # max_in_flight of the small run's teacher
+HOUR_S = 3600
+
+
+def published_bytes(run: SmallRun) -> dict[str, str]:
+    """Digests of everything published but the card and the report, which name the folder of the sources."""
+    return {name: digest for name, digest in run.digests().items() if name.endswith((".parquet", ".zst"))}
+
+
+def undisturbed(folder: Path, teacher: ChatServer) -> dict[str, str]:
+    """What a run publishes to which nothing happens."""
+    run = SmallRun(folder, teacher.url)
+    finish(run)
+    return published_bytes(run)
+
+
+def started(
+    run: SmallRun, *, prefix: tuple[str, ...] = (), settings: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """A build in a process of its own."""
+    run.write()
+    arguments = (str(run.recipe_path), "--out", str(run.out))
+    return launch(run.folder, "flows.build_dataset", *arguments, prefix=prefix, settings=settings)
+
+
+def until(met: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    """Waits for a moment of a run that must come before it ends."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not met():
+        assert process.poll() is None, "the run has ended before its time"
+        assert time.monotonic() < deadline, "the moment never came"
+        time.sleep(0.005)
+
+
+def n_recorded(ledger: Path) -> int:
+    """Whole records of a ledger."""
+    return sum(path.read_bytes().count(b"\n") for path in ledger.glob("*.ledger"))
+
+
+def on_disk(disk: SmallDisk, folder: Path, teacher: ChatServer) -> SmallRun:
+    """A run whose store is on the disk; its sources and what it publishes are elsewhere."""
+    return SmallRun(folder, teacher.url, sections={"run": {"store": str(disk.place / "store")}})
+
+
+@pytest.mark.needs_mounts
+def test_a_full_disk(tmp_path: Path) -> None:
+    """A disk that fills up in mid-run ends the run with an error that names the place; with space again it goes on.
+
+    What was recorded is not paid for again; what was in flight when the disk filled up is, once, since no try after
+    that asks for more than can be recorded.
+    """
+    with ChatServer(latency_s=0.1) as teacher, small_disk(tmp_path / "disk", 8) as disk:
+        run = on_disk(disk, tmp_path / "run", teacher)
+        ledger = disk.seen / "store" / "ledger"
+        process = started(run, prefix=disk.prefix)
+        until(lambda: n_recorded(ledger) >= 10, process)
+        disk.fill()
+        assert process.wait(PATIENCE_S) == 1
+        said = (run.folder / "build.log").read_text()
+        assert str(disk.place / "store") in said
+        assert "No space left on device" in said
+        assert "run again" in said
+        assert not (run.out / "manifest.json").exists()
+        n_kept = n_recorded(ledger)
+        assert 10 <= n_kept < 60
+        assert teacher.completed - n_kept <= IN_FLIGHT
+        disk.empty()
+        end(started(run, prefix=disk.prefix), run.folder)
+        assert n_recorded(ledger) == 60
+        assert teacher.completed - 60 <= IN_FLIGHT
+        assert not list((disk.seen / "store" / ".tmp").iterdir())
+        assert published_bytes(run) == undisturbed(tmp_path / "whole", teacher)
+
+
+@pytest.mark.needs_mounts
+@pytest.mark.parametrize("what", ["store", "ledger"])
+def test_a_read_only_disk(tmp_path: Path, what: str) -> None:
+    """A store or a ledger that cannot be written is an error that names it, before anything is paid for."""
+    with ChatServer() as teacher, small_disk(tmp_path / "disk", 8) as disk:
+        run = SmallRun(tmp_path / "run", teacher.url, sections={"run": {what: str(disk.place / what)}})
+        (disk.seen / what).mkdir()
+        disk.remount("ro")
+        assert started(run, prefix=disk.prefix).wait(PATIENCE_S) == 1
+        said = (run.folder / "build.log").read_text()
+        assert str(disk.place / what) in said
+        assert "Read-only file system" in said
+        assert f"run.{what}" in said
+        assert teacher.received == 0
+
+
+@pytest.mark.needs_compiler
+def test_a_clock_that_jumps(tmp_path: Path) -> None:
+    """The clock goes ahead and back by hours, in mid-run and between runs: the same bytes, and nothing paid twice."""
+    with ChatServer(latency_s=0.1) as teacher:
+        expected = undisturbed(tmp_path / "whole", teacher)
+        before = teacher.completed
+        run, clock = SmallRun(tmp_path / "run", teacher.url), JumpingClock.made(tmp_path)
+        process = started(run, settings=clock.settings)
+        for n_paid, jump in ((8, 9 * HOUR_S), (20, -7 * HOUR_S), (30, 2 * HOUR_S)):
+            until(lambda n=n_paid: n_ledger_lines(run) >= n, process)  # type: ignore[misc]
+            clock.set(jump)
+        process.kill()
+        process.wait()
+        n_lost = teacher.completed - before - n_ledger_lines(run)
+        clock.set(-5 * HOUR_S)
+        end(started(run, settings=clock.settings), run.folder)
+        assert teacher.completed - before <= 60 + max(n_lost, IN_FLIGHT)
+    assert published_bytes(run) == expected
+    names = sorted(path.name for path in (run.folder / "store" / "ledger").glob("*.ledger"))
+    births = sorted(names, key=lambda name: (run.folder / "store" / "ledger" / name).stat().st_mtime_ns)
+    assert len(names) == 2
+    assert births == names
+
+
+def test_two_runs_at_once(tmp_path: Path) -> None:
+    """Two runs of a recipe on one store and into one directory both end well, with the same bytes, and pay once."""
+    with ChatServer(latency_s=0.05) as teacher:
+        expected = undisturbed(tmp_path / "whole", teacher)
+        before = teacher.completed
+        run = SmallRun(tmp_path / "run", teacher.url)
+        processes = [started(run) for _ in range(2)]
+        for process in processes:
+            end(process, run.folder)
+        assert teacher.completed - before == 60
+    assert n_ledger_lines(run) == 60
+    assert published_bytes(run) == expected
+    assert not list((run.folder / "store" / ".tmp").iterdir())
