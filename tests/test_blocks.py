@@ -188,7 +188,7 @@ def test_an_interrupt_ends_every_open_block(tmp_path: Path, monkeypatch: pytest.
     script = Script()
     script.acts[names[0]] = script.until(names[2])
 
-    def interrupt(*_: Any) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
         if names[2] in script.order:
             raise KeyboardInterrupt
 
