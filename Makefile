@@ -8,7 +8,7 @@ export DO_NOT_TRACK ?= 1
 
 BASE ?= debian:bookworm-slim
 
-.PHONY: help setup teacher embeddings scale-out sandbox-image demo ui deploy worker test check docs lock clean
+.PHONY: help setup teacher embeddings scale-out sandbox-image env demo ui deploy worker test check docs lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ scale-out: setup  ## optional: Dask and Ray in .venv, for shard tasks on a clust
 
 sandbox-image:   ## where programs run: the image tracemill-sandbox, from any Debian-like BASE=…
 	docker build --build-arg BASE=$(BASE) --tag tracemill-sandbox - < deployments/sandbox.Dockerfile
+
+env:             ## .env, the settings and secrets of docker-compose.yml
+	@deployments/compose_env.sh
 
 demo: setup      ## run the whole pipeline on the demo recipe, with a small real teacher (or TEACHER_URL, TEACHER_MODEL)
 	@$(VENV)/bin/python -m demo

@@ -1,10 +1,20 @@
-# A Prefect process worker with tracemill in it. Build with any image that has Python >= 3.11:
-#   docker build -f deployments/worker.Dockerfile --build-arg BASE=python:3.12-slim -t tracemill-worker .
+# tracemill in an image: Prefect's server and a process worker, so that the two are never of different versions. Build it
+# with any image that has Python >= 3.11 and its venv:
+#   docker build -f deployments/worker.Dockerfile --build-arg BASE=python:3.12-slim -t tracemill .
 ARG BASE=python:3.12-slim
 FROM ${BASE}
 WORKDIR /app
-COPY requirements.lock .
-RUN python3 -m pip install --no-cache-dir --requirement requirements.lock
+ENV PATH=/opt/tracemill/bin:$PATH
+RUN python3 -m venv /opt/tracemill \
+ && useradd --uid 1000 --create-home tracemill \
+ && install -d -o tracemill /app/.tracemill /app/runs
+COPY requirements.lock deployments/requirements-server.lock ./
+RUN python -m pip install --no-cache-dir --requirement requirements.lock --requirement requirements-server.lock
 COPY . .
-ENV TRACEMILL_HOME=/app PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=1
-CMD ["prefect", "worker", "start", "--pool", "tracemill", "--type", "process", "--limit", "1"]
+# Nobody but root may change the code; compiled loops and downloads go where the user may write, and last.
+RUN python -m compileall -q .
+ENV TRACEMILL_HOME=/app PREFECT_HOME=/app/.tracemill/prefect HF_HOME=/app/.tracemill/huggingface \
+    NUMBA_CACHE_DIR=/app/.tracemill/numba PREFECT_SERVER_ANALYTICS_ENABLED=false DO_NOT_TRACK=1 PYTHONUNBUFFERED=1
+USER tracemill
+# What `make worker` does: first, runs that died with this container are marked as such.
+CMD ["sh", "-c", "python -m flows.crashed_runs; exec prefect worker start --pool tracemill --type process --limit ${WORKER_LIMIT:-1} --with-healthcheck"]

@@ -29,6 +29,7 @@ from flows.semantic_duplicates import merge_duplicates
 from flows.shard_dag import ShardHistory, Stages, curate_chain, distill_chain, labellings, prepare_chain
 from flows.source_shards import read_sources, shard_labels
 from flows.task_runners import own_tasks
+from flows.teacher_place import load_recipe_here
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
 from tasks.label import measure_plan
 from tasks.score import Calibration, calibrate
@@ -45,7 +46,6 @@ from tracemill.label_counts import label_summary
 from tracemill.manifest import Shard
 from tracemill.published_tally import PublishedTally
 from tracemill.recipe import Recipe
-from tracemill.recipe_file import load_recipe
 from tracemill.report import report
 from tracemill.schema import digest, pretty_json
 from tracemill.store import Store
@@ -83,7 +83,7 @@ def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "")
         overrides: Settings on top of it as section.key=value, one an item, such as distill.limit=100.
         out: Directory of the finished run; runs/<recipe name> if empty.
     """
-    return build(load_recipe(recipe, list(overrides or ())), out)
+    return build(load_recipe_here(recipe, list(overrides or ())), out)
 
 
 def build(recipe: Recipe, out: str | None = None) -> Built:

@@ -16,8 +16,8 @@ from flows.forms import Overrides, RecipePath, Text
 from flows.run_context import RunContext
 from flows.source_shards import read_sources
 from flows.task_runners import own_tasks
+from flows.teacher_place import load_recipe_here
 from tracemill.collection import load_collection
-from tracemill.recipe_file import load_recipe
 from tracemill.run_directory import published
 from tracemill.store import Store
 
@@ -35,7 +35,7 @@ def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "
         overrides: Settings on top of it as section.key=value, one an item, such as distill.limit=100.
         out: Directory of the finished run; runs/<recipe name> if empty.
     """
-    loaded = load_recipe(recipe, list(overrides or ()))
+    loaded = load_recipe_here(recipe, list(overrides or ()))
     out = out or f"runs/{loaded.name}"
     context = RunContext(loaded, Store(loaded.run.store), get_run_logger())
     standing = published(Store(out))

@@ -1,7 +1,7 @@
 """A small real OpenAI chat server: deterministic answers over HTTP, and every fault a teacher must live through.
 
-``python tests/chat_server.py --port P [--latency-ms MS] [--model NAME] [--wrong PERCENT] [--reasoning FIELD]``; then
-``GET /count`` gives ``{"completed", "received", "distinct"}``. In tests: :class:`ChatServer`.
+``python tests/chat_server.py --port P [--latency-ms MS] [--model NAME] [--wrong PERCENT] [--reasoning FIELD]``, and
+``[--host HOST]``; then ``GET /count`` gives ``{"completed", "received", "distinct"}``. In tests: :class:`ChatServer`.
 
 It solves the last "What is A + B?" (also -, *) of the last message, wrong for a fixed share of requests, chosen by a
 digest of the request: the same request always gets the same answer. Prompts with the word POISON get 500 for ever,
@@ -67,6 +67,7 @@ class ChatServer:
         self,
         *,
         port: int = 0,
+        host: str = "127.0.0.1",
         models: tuple[str, ...] = ("demo",),
         latency_s: float = 0.0,
         wrong_percent: int = 20,
@@ -76,7 +77,8 @@ class ChatServer:
         truncates: bool = False,
         template: str | None = None,
     ) -> None:
-        self.port, self.models, self.latency_s, self.wrong_percent = port, models, latency_s, wrong_percent
+        self.port, self.host = port, host
+        self.models, self.latency_s, self.wrong_percent = models, latency_s, wrong_percent
         self.max_model_len, self.reasoning_field, self.api_key = max_model_len, reasoning_field, api_key
         self.truncates, self.template = truncates, template
         self.faults: deque[Fault] = deque()
@@ -124,7 +126,7 @@ class ChatServer:
         self._route(app.router)
         runner = web.AppRunner(app, access_log=None, logger=_QUIET, shutdown_timeout=0.01)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", self.port, reuse_address=True)
+        site = web.TCPSite(runner, self.host, self.port, reuse_address=True)
         await site.start()
         self.port = runner.addresses[0][1]
         ready.set()
@@ -244,6 +246,7 @@ def main() -> None:
     """Serves until killed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--latency-ms", type=float, default=0.0)
     parser.add_argument("--model", default="demo")
     parser.add_argument("--wrong", type=int, default=20, help="percent of sums that are answered wrong")
@@ -252,6 +255,7 @@ def main() -> None:
     given = parser.parse_args()
     server = ChatServer(
         port=given.port,
+        host=given.host,
         models=(given.model,),
         latency_s=given.latency_ms / 1000,
         wrong_percent=given.wrong,

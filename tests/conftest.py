@@ -1,7 +1,7 @@
 """What tests need from outside: Docker, vLLM, a model, a cluster, real data, and tools that make a machine fail.
 
-Absent means skipped, unless required: ``TRACEMILL_REQUIRE=docker,vllm,embeddings,scale_out,real_data`` names what must
-be there, of the names in ``NEEDS``: then its tests fail instead of skipping.
+Absent means skipped, unless required: ``TRACEMILL_REQUIRE=docker,compose,vllm,embeddings,scale_out,real_data`` names
+what must be there, of the names in ``NEEDS``: then its tests fail instead of skipping.
 """
 
 from __future__ import annotations
@@ -34,6 +34,14 @@ OWN_MOUNTS = ["unshare", "--mount", *(() if os.geteuid() == 0 else ("--user", "-
 VLLM_PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 
 
+def compose_command() -> list[str]:
+    """Compose as it is installed: Docker's plugin, or the program that was before it."""
+    plugin = shutil.which("docker") and subprocess.run(
+        ["docker", "compose", "version"], capture_output=True, check=False
+    )
+    return ["docker", "compose"] if plugin and plugin.returncode == 0 else ["docker-compose"]
+
+
 def _missing_docker() -> str | None:
     if shutil.which("docker") is None:
         return "no docker command"
@@ -42,6 +50,16 @@ def _missing_docker() -> str | None:
         return "no Docker engine answers: start one"
     found = subprocess.run(["docker", "image", "inspect", "tracemill-sandbox"], capture_output=True, check=False)
     return None if found.returncode == 0 else "no image tracemill-sandbox: run `make sandbox-image`"
+
+
+def _missing_compose() -> str | None:
+    if shutil.which(compose_command()[0]) is None:
+        return "no docker compose, and no docker-compose"
+    for name, usual in {"PYTHON": "python:3.12-slim", "POSTGRES": "postgres:16", "REDIS": "redis:7"}.items():
+        image = os.environ.get(f"BASE_{name}", usual)
+        if subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False).returncode != 0:
+            return f"no image {image}: docker pull {image}, or name another in BASE_{name}"
+    return _missing_docker()
 
 
 def _missing_vllm() -> str | None:
@@ -90,6 +108,7 @@ def postgres_programs() -> Path | None:
 
 NEEDS = {
     "docker": _missing_docker,
+    "compose": _missing_compose,
     "vllm": _missing_vllm,
     "embeddings": _missing_embeddings,
     "scale_out": _missing_scale_out,
