@@ -18,12 +18,14 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -42,6 +44,7 @@ class Outcome:
 
     Attributes:
         at_s: when it fell, in seconds from the start of the build.
+        in_time: whether the build was still going on.
         n_in_flight: requests that the teacher had, and the ledger did not, right after it.
         n_twice: responses that were paid for and are not in the ledger in the end.
         n_builds: builds from the first one on until one ended well.
@@ -50,6 +53,7 @@ class Outcome:
 
     kind: str
     at_s: float
+    in_time: bool
     equal: bool
     n_in_flight: int
     n_twice: int
@@ -63,8 +67,17 @@ class Outcome:
 
     def __str__(self) -> str:
         words = "as it must be" if self.holds else f"WRONG: equal {self.equal}, left {list(self.leftovers)}"
+        when = "" if self.in_time else " (after its end)"
         figures = f"{self.n_in_flight} in flight, {self.n_twice} paid twice, {self.n_builds} builds"
-        return f"{self.kind} at {self.at_s:.1f} s: {figures}: {words}"
+        return f"{self.kind} at {self.at_s:.1f} s{when}: {figures}: {words}"
+
+
+class Fallen(NamedTuple):
+    """A kill, and what was built after it: see :class:`Outcome`."""
+
+    in_time: bool
+    n_in_flight: int
+    n_builds: int
 
 
 class Matrix:
@@ -90,30 +103,31 @@ class Matrix:
         at_s = random.Random(f"{self._seed} {kind} {number}").uniform(0, self.duration_s)  # noqa: S311
         run = self._new_run(f"{kind}-{number}")
         run.start_teacher()
-        n_in_flight, n_builds = _ACTS[kind](self._scene, run, at_s)
+        in_time, n_in_flight, n_builds = _ACTS[kind](self._scene, run, at_s)
         if run.n_unjudged():
             n_builds += run.finish()
         n_twice = run.n_paid() - run.n_recorded()
         self._scene.kill("teacher")
         equal = run.digest() == self._expected
-        outcome = Outcome(kind, at_s, equal, n_in_flight, n_twice, n_builds, tuple(run.leftovers()))
+        outcome = Outcome(kind, at_s, in_time, equal, n_in_flight, n_twice, n_builds, tuple(run.leftovers()))
         if outcome.holds:
             shutil.rmtree(run.folder)
         return outcome
 
 
-def _kill_flow(scene: Scene, run: CrashRun, at_s: float) -> tuple[int, int]:
+def _kill_flow(scene: Scene, run: CrashRun, at_s: float) -> Fallen:
     process = run.start()
-    _wait(process.poll, at_s)
+    in_time = _wait(process.poll, at_s)
     scene.kill("flow")
-    return _in_flight(run), 1 + run.finish()
+    return Fallen(in_time, _in_flight(run), 1 + run.finish())
 
 
-def _kill_worker(scene: Scene, run: CrashRun, at_s: float) -> tuple[int, int]:
+def _kill_worker(scene: Scene, run: CrashRun, at_s: float) -> Fallen:
     scene.start_worker()
     first = run.schedule()
     until(lambda: run.state_of(first) not in {"SCHEDULED", "PENDING"}, "the worker does not begin")
     _wait(lambda: None, at_s)
+    in_time = run.state_of(first) == "RUNNING"
     scene.kill("worker")
     n_in_flight = _in_flight(run)
     scene.start_worker()
@@ -122,38 +136,38 @@ def _kill_worker(scene: Scene, run: CrashRun, at_s: float) -> tuple[int, int]:
         lambda: run.state_of(again) in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}, f"run {again} does not end", 900
     )
     scene.kill("worker")
-    return n_in_flight, 2 + (0 if run.state_of(again) == "COMPLETED" else run.finish())
+    return Fallen(in_time, n_in_flight, 2 + (0 if run.state_of(again) == "COMPLETED" else run.finish()))
 
 
-def _kill_containers(_: Scene, run: CrashRun, at_s: float) -> tuple[int, int]:
+def _kill_containers(_: Scene, run: CrashRun, at_s: float) -> Fallen:
     process = run.start()
-    _wait(process.poll, at_s)
-    if process.poll() is None:
+    in_time = _wait(process.poll, at_s)
+    if in_time:
         kill_containers({process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))})
-    return _go_on(run, process.wait)
+    return Fallen(in_time, _in_flight(run), _go_on(run, process))
 
 
-def _kill_teacher(scene: Scene, run: CrashRun, at_s: float) -> tuple[int, int]:
+def _kill_teacher(scene: Scene, run: CrashRun, at_s: float) -> Fallen:
     process = run.start()
-    _wait(process.poll, at_s)
+    in_time = _wait(process.poll, at_s)
     scene.kill("teacher")
     n_in_flight = _in_flight(run)
     time.sleep(_DEAD_S)
     run.start_teacher()
-    return n_in_flight, _go_on(run, process.wait)[1]
+    return Fallen(in_time, n_in_flight, _go_on(run, process))
 
 
-def _kill_server(scene: Scene, run: CrashRun, at_s: float) -> tuple[int, int]:
+def _kill_server(scene: Scene, run: CrashRun, at_s: float) -> Fallen:
     process = run.start()
-    _wait(process.poll, at_s)
+    in_time = _wait(process.poll, at_s)
     scene.kill("server")
     n_in_flight = _in_flight(run)
     time.sleep(_DEAD_S)
     scene.start_server()
-    return n_in_flight, _go_on(run, process.wait)[1]
+    return Fallen(in_time, n_in_flight, _go_on(run, process))
 
 
-_ACTS: dict[str, Callable[[Scene, CrashRun, float], tuple[int, int]]] = {
+_ACTS: dict[str, Callable[[Scene, CrashRun, float], Fallen]] = {
     "flow": _kill_flow,
     "worker": _kill_worker,
     "containers": _kill_containers,
@@ -162,30 +176,33 @@ _ACTS: dict[str, Callable[[Scene, CrashRun, float], tuple[int, int]]] = {
 }
 
 
-def _wait(ended: Callable[[], int | None], at_s: float) -> None:
+def _wait(ended: Callable[[], int | None], at_s: float) -> bool:
+    """Waits for the moment, or the end; whether the moment came first."""
     deadline = time.monotonic() + at_s
     while ended() is None and time.monotonic() < deadline:
         time.sleep(0.01)
+    return ended() is None
 
 
 def _in_flight(run: CrashRun) -> int:
     return run.n_began() - run.n_recorded()
 
 
-def _go_on(run: CrashRun, wait: Callable[[float], int]) -> tuple[int, int]:
-    n_in_flight = _in_flight(run)
-    return n_in_flight, 1 if wait(PATIENCE_S) == 0 else 1 + run.finish()
+def _go_on(run: CrashRun, process: subprocess.Popen[bytes]) -> int:
+    """Waits for the build's end, and builds again if it has failed; builds in all."""
+    return 1 if process.wait(PATIENCE_S) == 0 else 1 + run.finish()
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """One line a kind of crash."""
-    lines = ["| SIGKILL of | n | digest equal | in flight, at most | paid twice, at most | run again | leftovers |"]
-    lines.append("|---|---|---|---|---|---|---|")
+    """One line a kind of crash; requests in flight and paid twice are the most of any moment."""
+    names = ("SIGKILL of", "n", "in mid-run", "digest equal", "in flight", "paid twice", "run again", "leftovers")
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     for kind in dict.fromkeys(outcome.kind for outcome in outcomes):
         alike = [outcome for outcome in outcomes if outcome.kind == kind]
         cells = [
             kind,
             len(alike),
+            sum(outcome.in_time for outcome in alike),
             sum(outcome.equal for outcome in alike),
             max(outcome.n_in_flight for outcome in alike),
             max(outcome.n_twice for outcome in alike),
