@@ -12,6 +12,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from httpx import HTTPError
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -33,6 +34,7 @@ from prefect.states import Crashed
 from tracemill.process_identity import is_gone, process_name
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Sequence
     from uuid import UUID
 
@@ -42,6 +44,19 @@ PROCESS, ATTEMPT = "tracemill.process", "tracemill.attempt"
 _UNFINISHED = [StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING]
 DEFAULT_API_URL = "http://127.0.0.1:4200/api"  # where `make ui` serves
 _AT_MOST = 200  # the server gives no more at once; newest first
+
+
+def take_over(logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> None:
+    """What a run does at its start: claims its flow run, and settles those before it.
+
+    A server that does not take it is no reason to fail: the automation, or the next run, will see to it.
+    """
+    try:
+        claim_flow_run()
+        if n_crashed := settle_crashed_runs():
+            logger.info("%d earlier runs, whose processes are gone, are marked as Crashed", n_crashed)
+    except HTTPError as error:
+        logger.warning("runs that have crashed are not looked for: %s: %s", type(error).__name__, error)
 
 
 def claim_flow_run() -> None:

@@ -11,7 +11,7 @@ from typing_extensions import TypeVar
 
 from flows.artifacts import failures_artifact, phase_artifact
 from flows.blocks import Block
-from flows.crashed_runs import claim_flow_run, settle_crashed_runs
+from flows.crashed_runs import take_over
 from flows.progress import Progress, reported
 from flows.shard_chains import Chain, Chains, Step, submit
 from flows.shards_failed import failed
@@ -71,9 +71,7 @@ class RunContext(Generic[Plan]):
         self.store.identity  # noqa: B018 - made here, before many threads ask for it
         check_cluster(self.recipe.run, self.store, self.logger)
         Store(out).prepare()
-        claim_flow_run()
-        if n_crashed := settle_crashed_runs():
-            self.logger.info("%d earlier runs, whose processes are gone, are marked as Crashed", n_crashed)
+        take_over(self.logger)
 
     def single(self, stage: Stage, section: Section, inputs: dict[str, Shard], label: str) -> Manifest:
         """Runs one task of the run itself, such as the duplicate clustering, and waits for it."""

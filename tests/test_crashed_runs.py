@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -27,11 +28,11 @@ from prefect.client.schemas.filters import TaskRunFilterFlowRunId as OfFlowRun
 from prefect.client.schemas.objects import FlowRun, State, StateDetails, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events import emit_event
-from prefect.settings import PREFECT_API_URL
+from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Completed, Failed, Paused, Pending, Running, Scheduled, Suspended
 from small_run import SmallRun
 
-from flows.crashed_runs import ATTEMPT, PROCESS, STARTING, has_died
+from flows.crashed_runs import ATTEMPT, PROCESS, STARTING, has_died, take_over
 from flows.deploy import deploy
 from flows.heartbeats import AUTOMATION, HEARTBEAT, set_up_automation
 from tracemill.process_identity import process_name
@@ -109,6 +110,13 @@ def test_a_run_that_its_worker_has_taken_and_never_begun() -> None:
     for state, died in ((Pending(), False), (Pending(timestamp=long_ago), True), (Scheduled(), False)):
         taken = FlowRun(flow_id=uuid4(), state=state, state_type=state.type, work_pool_name="tracemill")
         assert has_died(taken) is died
+
+
+def test_a_server_that_is_away_is_no_reason_to_fail(caplog: pytest.LogCaptureFixture) -> None:
+    """A run goes on where earlier ones cannot be looked for, and says so."""
+    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_CLIENT_MAX_RETRIES: 0}):
+        take_over(logging.getLogger("run"))
+    assert "runs that have crashed are not looked for: ConnectError" in caplog.text
 
 
 def test_deploying_twice_leaves_one_automation(client: SyncPrefectClient) -> None:
