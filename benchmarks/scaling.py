@@ -100,8 +100,8 @@ AT_ONCE = (
         (rates.SEMANTIC_S,),
     ),
     Need("by meaning: memory", "GB", lambda rows: rows * rates.SEMANTIC_BYTES.value / 1e9, (rates.SEMANTIC_BYTES,)),
-    Need("tally", "hours", lambda rows: rows * rates.TALLY.value / HOUR_S, (rates.TALLY,)),
-    Need("export", "hours", lambda rows: rows * rates.EXPORT.value / HOUR_S, (rates.EXPORT,)),
+    Need("tally", "core hours", lambda rows: rows * rates.TALLY.value / HOUR_S, (rates.TALLY,)),
+    Need("export", "core hours", lambda rows: rows * rates.EXPORT.value / HOUR_S, (rates.EXPORT,)),
 )
 
 KEPT = (

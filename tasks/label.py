@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from pydantic import Field
 from tasks.asking import ask
 from tasks.stage import Produced, Work, split, stage
 from tracemill.downsampling import downsample
-from tracemill.errors import RecipeError
+from tracemill.errors import RecipeError, RunnerError
 from tracemill.label_counts import count_labels
 from tracemill.labels import answered, labels_request, with_labels
 from tracemill.languages import language
@@ -51,7 +52,7 @@ def measure_plan(settings: Label, data_dir: str) -> Measure:
             expected="a tokenizer.json, relative to data_dir",
             remedy="download the teacher's tokenizer.json, or leave the setting out: lengths are estimated then",
         ) from error
-    return Measure(tokenizer=str(file), sha256=sha256)
+    return Measure(tokenizer=str(file.absolute()), sha256=sha256)
 
 
 @stage("label", version=2)
@@ -74,7 +75,26 @@ def label_shard(work: Work) -> Produced:
 def _tokens(prompts: list[str], plan: Measure) -> list[int]:
     if plan.tokenizer is None:
         return [estimated_tokens(prompt) for prompt in prompts]
-    return count_tokens(prompts, plan.tokenizer)
+    return count_tokens(prompts, _as_planned(plan.tokenizer, plan.sha256))
+
+
+@functools.cache
+def _as_planned(tokenizer: str, sha256: str | None) -> str:
+    """The tokenizer's file, once it is known to be the one of the plan: the task may run on another machine.
+
+    Raises:
+        RunnerError: there is none here, or another.
+    """
+    file = Path(tokenizer)
+    found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "no such file"
+    if found != sha256:
+        raise RunnerError(
+            f"label.tokenizer is not on this machine as it is where the run was started: {file}",
+            got=found,
+            expected=f"SHA-256 {sha256}",
+            remedy="put the same file under the same path on every machine",
+        )
+    return tokenizer
 
 
 class LabelRound(Section):

@@ -19,7 +19,7 @@ from small_run import SmallRun, funnel, question, table
 
 from tasks.label import LabelRound, Measure, label_by_model_shard, label_shard, measure_plan
 from tracemill.downsampling import draw
-from tracemill.errors import RecipeError, TeacherMisconfiguredError, TeacherUnavailableError
+from tracemill.errors import RecipeError, RunnerError, TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.labels import labels_of
 from tracemill.manifest import Manifest
 from tracemill.recipe_label import DIFFICULTIES, Label, Labeller, Thinning
@@ -129,6 +129,20 @@ def test_tokens_are_counted_by_the_tokenizer_that_the_recipe_names(store: Store,
     assert Label(tokenizer="copy.json").digest() != Label().digest(), "refresh_dataset would find nothing new"
     with pytest.raises(RecipeError, match=r"label\.tokenizer"):
         measure_plan(Label(tokenizer="none.json"), str(tmp_path))
+
+
+@pytest.mark.parametrize("content", [None, b"{}"])
+def test_another_tokenizer_on_a_worker_is_refused(store: Store, tmp_path: Path, content: bytes | None) -> None:
+    """Where a task runs there may be no such file, or another: it does not count by that."""
+    file = tmp_path / "tokenizer.json"
+    file.write_bytes(TOKENIZER.read_bytes())
+    plan = measure_plan(Label(tokenizer=file.name), str(tmp_path))
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    inputs = {"problems": store.write_table(table_of(Problem, PROBLEMS[:1]))}
+    with pytest.raises(RunnerError, match=r"(?s)label\.tokenizer is not on this machine.*under the same path"):
+        label_shard.perform(store, plan, inputs)
 
 
 @pytest.fixture
