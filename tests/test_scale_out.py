@@ -14,6 +14,7 @@ import pytest
 from chat_server import ChatServer
 from killed_run import end, has_paid_for, n_ledger_lines, start
 from local_clusters import PATIENCE_S, dask_cluster, ray_cluster
+from object_store import names
 from small_run import SmallRun, digests_of
 
 pytestmark = [pytest.mark.usefixtures("prefect_flows"), pytest.mark.needs_scale_out]
@@ -106,6 +107,18 @@ def test_dask_makes_the_same_bytes_though_workers_die(run: SmallRun, teacher: Ch
     assert teacher.received <= 2 * asked + N_WORKERS * IN_FLIGHT
     elsewhere.sections = {}
     assert elsewhere.build().n_executed == 0
+
+
+def test_dask_on_an_object_store_makes_the_same_bytes(run: SmallRun, bucket: str, tmp_path: Path) -> None:
+    """Workers that share nothing but S3 publish what threads publish on a folder."""
+    run.build()
+    with dask_cluster(tmp_path, 1) as address:
+        elsewhere = on(run, "dask", address)
+        elsewhere.sections["run"] |= {"store": f"{bucket}/store", "ledger_cache": str(tmp_path / "ledger")}
+        with building(elsewhere) as process:
+            end(process, elsewhere.folder)
+    assert names(f"{bucket}/store")
+    assert published_bytes(elsewhere.out) == published_bytes(run.out)
 
 
 def test_a_cluster_elsewhere_is_refused(run: SmallRun, tmp_path: Path) -> None:
