@@ -7,6 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED ?= false
 export DO_NOT_TRACK ?= 1
 
 BASE ?= debian:bookworm-slim
+UI_PORT ?= 4200
 
 .PHONY: help setup teacher embeddings scale-out sandbox-image env demo ui deploy worker test check docs lock clean
 
@@ -49,9 +50,9 @@ ui: export PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL ?= 1
 ui: export PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE ?= 200
 ui: export PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE ?= 200
 ui: setup        ## Prefect's UI with every run so far
-	$(VENV)/bin/prefect server start --host 127.0.0.1 --port 4200
+	$(VENV)/bin/prefect server start --host 127.0.0.1 --port $(UI_PORT)
 
-deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:4200/api
+deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:$(UI_PORT)/api
 
 deploy: setup    ## the flows as deployments on a running Prefect server (make ui, or PREFECT_API_URL)
 	@$(VENV)/bin/python -m flows.deploy

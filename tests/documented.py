@@ -83,7 +83,7 @@ def _parts(documented: str, substituted: dict[str, str]) -> Iterator[str]:
         if piece.isspace():
             continue
         if piece.startswith("["):
-            inner = "".join(_parts(piece.strip("[]…").rstrip("]"), substituted))
+            inner = "".join(_parts(piece.removesuffix("…")[1:-1], substituted))
             yield f"(?:{inner})*" if piece.endswith("…") else f"(?:{inner})?"
         else:
             yield rf"(?:^|\s+)(?:{_word(piece, substituted)})"

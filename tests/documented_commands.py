@@ -1,0 +1,237 @@
+"""How each documented command is tested: what is typed for it, or which test types it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Typed(NamedTuple):
+    """A documented command that is run as it stands, with names and files of the checkout in it.
+
+    Attributes:
+        documented: as on the page, without comments.
+        runs: commands that are instances of it; ``{names}`` are the checkout's.
+        shows: pattern in what each prints.
+        small: put behind it: its input, or what makes a benchmark take seconds; it measures nothing then.
+        needs: what must be there: docker, vllm, embeddings, real_data.
+    """
+
+    documented: str
+    runs: tuple[str, ...]
+    shows: str = ""
+    small: str = ""
+    needs: str = ""
+
+
+# Words of the pages that stand for one's own place, file or name.
+SUBSTITUTED = {
+    "http://host:8000/v1": "the teacher's address",
+    "TEACHER_MODEL=name": "the model's name",
+    "http://host:4200/api": "the server's address",
+    "http://127.0.0.1:4200/api": "the same",
+    "recipe=recipes/demo.yaml": "a recipe",
+    "dataset=data/am.jsonl.zst": "a dataset",
+}
+
+BUILD = "python -m flows.build_dataset {recipe}"
+BUILD_OTHER = "python -m flows.build_dataset {recipe} --set select.prefer=shortest --set run.workers=3 --out runs/other"
+
+TYPED = (
+    Typed("make setup", ("make setup",)),
+    Typed("make docs", ("make docs",)),
+    Typed(
+        "TEACHER_URL=http://host:8000/v1 TEACHER_MODEL=name make demo",
+        ("TEACHER_URL={teacher} TEACHER_MODEL=demo make demo",),
+        shows=r"source rows +427(?s:.*)published +\d+",
+    ),
+    Typed(
+        "python -m flows.build_dataset RECIPE [--set section.key=value]… [--out DIR]",
+        (BUILD, BUILD_OTHER),
+        shows=r"published +\d+(?s:.*)one row +python -m tracemill why ID --run runs/",
+    ),
+    Typed(
+        "python -m flows.refresh_dataset RECIPE [--set …]… [--out DIR]",
+        (
+            "python -m flows.refresh_dataset {recipe}",
+            "python -m flows.refresh_dataset {recipe} --set run.workers=3 --out {run}",
+        ),
+        shows="nothing new",
+    ),
+    Typed(
+        "python -m flows.check_references RECIPE [--set …]… [--out DIR]",
+        (
+            "python -m flows.check_references {recipe}",
+            "python -m flows.check_references {recipe} --set verify.wall_s=9 --out runs/checked",
+        ),
+        shows=r"good(?s:.*)references",
+    ),
+    Typed(
+        "python -m flows.check_references RECIPE [--set section.key=value]… [--out DIR]",
+        ("python -m flows.check_references {recipe} --set verify.wall_s=9 --out runs/checked",),
+        shows="good",
+    ),
+    Typed("python -m flows.check_references RECIPE", ("python -m flows.check_references {recipe}",), shows="good"),
+    Typed(
+        "python -m flows.verify_dataset INPUT [--out DIR] [--limit N]",
+        (
+            "python -m flows.verify_dataset {audited}",
+            "python -m flows.verify_dataset {audited} --out runs/audited --limit 3",
+        ),
+        shows=r"alpha(?s:.*)100\.0 %",
+    ),
+    Typed(
+        "python -m flows.verify_dataset INPUT [--out DIR] [--limit N] [--store DIR] [--set section.key=value]…",
+        ("python -m flows.verify_dataset {audited} --out runs/again --limit 2 --store stored --set verify.workers=1",),
+        shows=r"all +2",
+    ),
+    Typed(
+        "python -m flows.verify_dataset demo/sources/traced.jsonl.zst",
+        ("python -m flows.verify_dataset demo/sources/traced.jsonl.zst",),
+        shows=r"all +84 +44 +30 +8 +2 +59\.5 %",
+    ),
+    Typed(
+        "python -m verifiers [--sandbox docker] < rows.jsonl > verdicts.jsonl",
+        ("python -m verifiers < rows.jsonl > verdicts.jsonl && cat verdicts.jsonl",),
+        shows='"outcome": ?"correct"',
+    ),
+    Typed("python -m verifiers", ("python -m verifiers",), shows='"outcome": ?"correct"', small="< rows.jsonl"),
+    Typed(
+        "python -m verifiers --sandbox docker < rows.jsonl",
+        ("python -m verifiers --sandbox docker < rows.jsonl",),
+        shows='"outcome": ?"correct"',
+        needs="docker",
+    ),
+    Typed(
+        "python -m tracemill why ID [--run DIR]",
+        ("python -m tracemill why {id}", "python -m tracemill why {id} --run {run}"),
+        shows='"where": "dataset"',
+    ),
+    Typed("python -m tracemill why ID", ("python -m tracemill why {id}",), shows='"where": "dataset"'),
+    Typed(
+        "python -m tracemill report [DIR]",
+        ("python -m tracemill report", "python -m tracemill report {run}"),
+        shows="published",
+    ),
+    Typed("python -m tracemill report DIR --html", ("python -m tracemill report {run} --html",), shows="report.html"),
+    Typed("python -m tracemill diff A B", ("python -m tracemill diff {run} {other}",), shows="removed"),
+    Typed(
+        "python -m tracemill diff A B [--examples N] [--json]",
+        ("python -m tracemill diff {run} {other}", "python -m tracemill diff {run} {other} --examples 1 --json"),
+        shows="removed",
+    ),
+    Typed(
+        "python -m tracemill push DIR --repo ORG/NAME",
+        ("python -m tracemill push {run} --repo org/name",),
+        shows="nothing was sent",
+    ),
+    Typed(
+        "python -m tracemill sources [WORD]",
+        ("python -m tracemill sources", "python -m tracemill sources openr1"),
+        shows="openr1-math-default",
+    ),
+    Typed("python -m tracemill sources WORD", ("python -m tracemill sources openr1",), shows="openr1-math-default"),
+    Typed(
+        "python -m tracemill ledger stats|export|compact [DIR]",
+        (
+            "python -m tracemill ledger stats",
+            "python -m tracemill ledger export .tracemill/store/ledger",
+            "python -m tracemill ledger compact .tracemill/store/ledger",
+        ),
+        shows=r"demo|segments",
+    ),
+    Typed("python -m tracemill ledger stats [DIR]", ("python -m tracemill ledger stats",), shows="demo"),
+    Typed(
+        "python -m tracemill pin RECIPE [--dry-run] [--update]",
+        ("python -m tracemill pin {recipe}", "python -m tracemill pin {recipe} --dry-run --update"),
+    ),
+    Typed("python -m tracemill pin RECIPE", ("python -m tracemill pin {recipe}",)),
+    Typed(
+        "python -m demo.make_sources", ("python -m demo.make_sources",), shows="sources/drill.csv", small="--out made"
+    ),
+    Typed("python -m benchmarks.traces", ("python -m benchmarks.traces",), small="--rows 8 --shards 2"),
+    Typed("python -m benchmarks.cleaning", ("python -m benchmarks.cleaning",), small="--rounds 1", needs="real_data"),
+    # These take minutes, and small ones too: that they load and what they can be asked is all that is tested here.
+    *(
+        Typed(f"python -m benchmarks.{name}", (f"python -m benchmarks.{name.split()[0]}",), small="--help")
+        for name in (
+            "orchestration",
+            "cached_rerun",
+            "client_throughput",
+            "client_saturation",
+            "ledger",
+            "sandbox_throughput",
+            "maths_agreement",
+            "near_duplicates",
+            "curation",
+            "semantic_search",
+            "number_guard",
+            "publishing",
+            "task_runners",
+            "scaling",
+        )
+    ),
+    Typed(
+        "python -m benchmarks.task_runners --dask ADDRESS --ray ADDRESS",
+        ("python -m benchmarks.task_runners --dask x --ray x",),
+        small="--help",
+    ),
+    Typed("python -m benchmarks.decontamination DATA", ("python -m benchmarks.decontamination x",), small="--help"),
+    Typed("python -m benchmarks.label_prompts FOLDER", ("python -m benchmarks.label_prompts x",), small="--help"),
+)
+
+# Documented command -> the test that types it.
+ELSEWHERE = {
+    "make demo": "test_documented_commands.py::test_the_demo",
+    "make ui": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
+    "make deploy": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
+    "make worker": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
+    "PREFECT_API_URL=http://host:4200/api make deploy": (
+        "test_documented_commands.py::test_a_server_the_deployments_and_a_worker"
+    ),
+    ".venv/bin/prefect deployment run build-dataset/build-dataset --param recipe=recipes/demo.yaml": (
+        "test_documented_commands.py::test_a_server_the_deployments_and_a_worker"
+    ),
+    ".venv/bin/prefect deployment run verify-dataset/verify-dataset --param dataset=data/am.jsonl.zst "
+    "--param limit=1000": ("test_documented_commands.py::test_a_server_the_deployments_and_a_worker"),
+    "python -m flows.verify_dataset a-m-team/AM-DeepSeek-R1-Distilled-1.4M --config am_0.5M "
+    "--revision 53531c06634904118a2dcd83961918c4d69d1cdf --limit 10000": (
+        "test_verify_dataset.py::test_a_hub_dataset_is_streamed_as_far_as_the_limit"
+    ),
+    "python -m tasks.reproduce STAGE KEY [--store DIR]": (
+        "test_failed_tasks.py::test_a_failed_shard_says_where_why_and_how_to_run_it_alone"
+    ),
+    "python -m tasks.reproduce STAGE KEY --store DIR": (
+        "test_failed_tasks.py::test_a_failed_shard_says_where_why_and_how_to_run_it_alone"
+    ),
+    ".venv/bin/python -m distributed.cli.dask_scheduler --host 10.0.0.1 --port 8786": (
+        "test_scale_out.py::test_dask_makes_the_same_bytes_though_workers_die"
+    ),
+    ".venv/bin/python -m distributed.cli.dask_worker tcp://10.0.0.1:8786 --nworkers 4 --nthreads 4": (
+        "test_scale_out.py::test_dask_makes_the_same_bytes_though_workers_die"
+    ),
+    "RAY_USAGE_STATS_ENABLED=0 .venv/bin/ray start --head --port=6379 --num-cpus=0": (
+        "test_scale_out.py::test_ray_makes_the_same_bytes"
+    ),
+    "python -m tracemill push DIR --repo ORG/NAME [--really]": (
+        "test_push.py::test_the_hub_gets_the_files_in_one_commit"
+    ),
+    "python -m tracemill push DIR --repo ORG/NAME --really": (
+        "test_push.py::test_the_hub_gets_the_files_in_one_commit"
+    ),
+}
+
+# What no test types, and why.
+UNTESTED = {
+    "RAY_USAGE_STATS_ENABLED=0 .venv/bin/ray start --address=10.0.0.1:6379": "it joins a second machine to a cluster",
+}
+
+# What continuous integration types before or around the tests: words of `.ci/run`.
+IN_CI = {
+    "make check": "make test",  # its first part
+    "make test": "make test",
+    "make teacher": "make setup teacher embeddings scale-out",
+    "make embeddings": "make setup teacher embeddings scale-out",
+    "make scale-out": "make setup teacher embeddings scale-out",
+    "make sandbox-image": "make sandbox-image",
+    "make sandbox-image [BASE=debian:bookworm-slim]": "make sandbox-image BASE=",
+}
