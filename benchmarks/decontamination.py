@@ -17,6 +17,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -161,14 +162,23 @@ def share(flags: Flags) -> str:
     return f"{100 * sum(flags) / len(flags):.1f}"
 
 
-def main() -> None:
-    """Prints the tables."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("data", type=Path)
-    arguments.add_argument("--embeddings", metavar="FOLDER")
-    arguments.add_argument("--sample", type=int, metavar="N")
-    options = arguments.parse_args()
-    data: Path = options.data
+@dataclass(frozen=True)
+class Compared:
+    """Benchmarks and methods that are compared on them.
+
+    Attributes:
+        asked: the first text of each item, by benchmark.
+        hand_written: items with a paraphrase and a variant by hand.
+        methods: by name; each says of every prompt whether it flags it.
+    """
+
+    asked: dict[str, list[str]]
+    hand_written: list[dict[str, object]]
+    methods: dict[str, Method]
+
+
+def compared(data: Path, embeddings: str | None) -> Compared:
+    """Reads the benchmarks and warms the methods up."""
     asked: dict[str, list[str]] = {}
     items: list[tuple[str, str, str]] = []
     for file, name in BENCHMARKS.items():
@@ -178,25 +188,32 @@ def main() -> None:
     hand_written = rows(HAND_WRITTEN)
     items += [("by-hand", str(number), str(row["item"])) for number, row in enumerate(hand_written)]
     texts = [text for group in asked.values() for text in group] + [str(row["item"]) for row in hand_written]
-    methods = methods_by_meaning(items, options.embeddings) if options.embeddings else methods_for(items, texts)
+    methods = methods_by_meaning(items, embeddings) if embeddings else methods_for(items, texts)
     for method in methods.values():
         method(["warm up"])
+    return Compared(asked, hand_written, methods)
 
-    for name, everything in asked.items():
+
+def tell_found(on: Compared, sample: int | None) -> None:
+    """Prints what is found of planted items, and of those by hand."""
+    for name, everything in on.asked.items():
         chosen = random.Random(name)  # noqa: S311 - seeded on purpose
-        group = chosen.sample(everything, min(options.sample or len(everything), len(everything)))
-        lines = ((kind, [share(flag(planted(group, kind))) for flag in methods.values()]) for kind in KINDS)
-        table(f"{name}: % of {len(group)} items found", list(methods), lines)
-    by_hand = {key: [str(row[key]) for row in hand_written] for key in ("paraphrase", "variant")}
-    lines = ((f"{key}s by hand", [share(flag(part)) for flag in methods.values()]) for key, part in by_hand.items())
+        group = chosen.sample(everything, min(sample or len(everything), len(everything)))
+        lines = ((kind, [share(flag(planted(group, kind))) for flag in on.methods.values()]) for kind in KINDS)
+        table(f"{name}: % of {len(group)} items found", list(on.methods), lines)
+    by_hand = {key: [str(row[key]) for row in on.hand_written] for key in ("paraphrase", "variant")}
+    lines = ((f"{key}s by hand", [share(flag(part)) for flag in on.methods.values()]) for key, part in by_hand.items())
     table(
-        f"by hand: % of {len(hand_written)} flagged (variants have other numbers: flagging one is an error)",
-        list(methods),
+        f"by hand: % of {len(on.hand_written)} flagged (variants have other numbers: flagging one is an error)",
+        list(on.methods),
         lines,
     )
 
-    copies = {" ".join(text.split()) for text in asked["math-500"]}
-    speeds = dict.fromkeys(methods, 0.0)
+
+def tell_removed(on: Compared, data: Path, *, timed: bool) -> None:
+    """Prints how many sound rows each method removes, and its speed."""
+    copies = {" ".join(text.split()) for text in on.asked["math-500"]}
+    speeds = dict.fromkeys(on.methods, 0.0)
     n_rows, removed = 0, []
     for source, columns in SOURCES.items():
         prompts = [
@@ -205,14 +222,26 @@ def main() -> None:
         prompts = [prompt for prompt in prompts if " ".join(prompt.split()) not in copies]
         n_rows += len(prompts)
         cells = []
-        for name, flag in methods.items():
+        for name, flag in on.methods.items():
             begun = time.perf_counter()
             cells.append(f"{sum(flag(prompts))}")
             speeds[name] += time.perf_counter() - begun
         removed.append((f"{source} ({len(prompts):,})", cells))
-    if not options.embeddings:  # whose vectors are made once, for the first threshold
+    if timed:
         removed.append(("rows/s", [f"{n_rows / seconds:,.0f}" for seconds in speeds.values()]))
-    table("rows removed that are not copies of MATH-500", list(methods), removed)
+    table("rows removed that are not copies of MATH-500", list(on.methods), removed)
+
+
+def main() -> None:
+    """Prints the tables."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("data", type=Path)
+    arguments.add_argument("--embeddings", metavar="FOLDER")
+    arguments.add_argument("--sample", type=int, metavar="N")
+    options = arguments.parse_args()
+    on = compared(options.data, options.embeddings)
+    tell_found(on, options.sample)
+    tell_removed(on, options.data, timed=not options.embeddings)  # vectors are made once, for the first threshold
     print("\n(similarities and vectors on all cores, the others on one)")
 
 

@@ -14,16 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from prefect import flow, get_run_logger
 
-from flows.artifacts import funnel_artifact
 from flows.command_line import dataset_command
 from flows.cost_gate import pass_cost_gate
 from flows.decontamination import Benchmarks, benchmarks_of, contamination_of, decontamination
 from flows.forms import Overrides, RecipePath, Text
 from flows.frequent_strings import distill_and_select
 from flows.hub import push, refuse_unsendable
+from flows.publication import publish
 from flows.run_context import RunContext
 from flows.semantic_duplicates import merge_duplicates
 from flows.shard_dag import ShardHistory, Stages, curate_chain, distill_chain, labellings, prepare_chain
@@ -36,21 +35,12 @@ from tasks.score import Calibration, calibrate
 from tasks.stage import NoSettings
 from tasks.tally import tally_published
 from tasks.verify import UNJUDGED
-from tracemill.card import card
 from tracemill.collection import Collection, save_collection
-from tracemill.contamination_report import BenchmarkReport, as_json
 from tracemill.cuts import Cut
-from tracemill.export import Publication
-from tracemill.funnel import Funnel
-from tracemill.label_counts import label_summary
 from tracemill.manifest import Shard
 from tracemill.published_tally import PublishedTally
 from tracemill.recipe import Recipe
-from tracemill.report import report
-from tracemill.schema import digest, pretty_json
 from tracemill.store import Store
-
-EXPORT_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -236,64 +226,6 @@ def tally_of(
     }
     inputs = {f"{kind}-{i:05d}": shard for kind, shards in kinds.items() for i, shard in enumerate(shards)}
     return PublishedTally.model_validate(context.single(tally_published, NoSettings(), inputs, "").facts)
-
-
-def publish(
-    context: RunContext,
-    shards: list[ShardHistory],
-    cuts: dict[str, Cut],
-    contamination: list[BenchmarkReport],
-    tally: PublishedTally,
-    out: str,
-) -> dict[str, Any]:
-    """Writes the run's directory, once every row is accounted for."""
-    recipe = context.recipe
-    table = _funnel_of(shards)
-    labels = label_summary((manifest for history in shards for manifest in history.manifests), tally.labels)
-    texts = {
-        "dataset/README.md": card(recipe, table, cuts, labels, tally, contamination),
-        "report.html": report(recipe, table, labels, tally, contamination),
-        "decontamination.json": pretty_json(as_json(contamination)),
-    }
-    selected = [history.current for history in shards]
-    dropped = [shard for history in shards for shard in history.outputs("dropped")]
-    verdicts = [shard for history in shards for shard in history.outputs("verdicts")]
-    beside = {name: [shard for history in shards for shard in history.outputs(name)] for name in _beside(recipe)}
-    handles = [[shard.sha256 for shard in group] for group in (selected, dropped, verdicts, *beside.values())]
-    publication = Publication(
-        key=digest("export", EXPORT_VERSION, recipe.export.digest(), list(beside), handles, texts),
-        selected=selected,
-        dropped=dropped,
-        verdicts=verdicts,
-        shuffle_seed=recipe.export.shuffle_seed,
-        rows_per_file=recipe.export.rows_per_file,
-        texts=texts,
-        beside=beside,
-        facts={
-            "recipe": recipe.name,
-            "recipe_digest": recipe.digest(),
-            "funnel": table.to_pylist(),
-            "labels": labels._asdict(),
-            **({"cuts": {name: cut._asdict() for name, cut in cuts.items()}} if cuts else {}),
-        },
-    )
-    manifest = context.export(publication, out)
-    funnel_artifact(table, out)
-    return manifest
-
-
-def _funnel_of(shards: list[ShardHistory]) -> pa.Table:
-    """Where every source row went."""
-    funnel = Funnel()
-    for history in shards:
-        funnel.add(history.source, history.manifests)
-    return funnel.table()
-
-
-def _beside(recipe: Recipe) -> list[str]:
-    """Folders that are published beside the dataset."""
-    optional = {"preferences": recipe.select.preferences, "rejected": recipe.select.rejected}
-    return ["traces", *(name for name, wanted in optional.items() if wanted)]
 
 
 if __name__ == "__main__":

@@ -150,6 +150,7 @@ TYPED = (
     ),
     Typed("python -m benchmarks.traces", ("python -m benchmarks.traces",), small="--rows 8 --shards 2"),
     Typed("python -m benchmarks.cleaning", ("python -m benchmarks.cleaning",), small="--rounds 1", needs="real_data"),
+    Typed("python -m benchmarks.scaling", ("python -m benchmarks.scaling",)),
     # These take minutes, and small ones too: that they load and what they can be asked is all that is tested here.
     *(
         Typed(f"python -m benchmarks.{name}", (f"python -m benchmarks.{name.split()[0]}",), small="--help")
@@ -166,8 +167,9 @@ TYPED = (
             "semantic_search",
             "number_guard",
             "publishing",
+            "crash_matrix",
+            "ledger_objects",
             "task_runners",
-            "scaling",
         )
     ),
     Typed(

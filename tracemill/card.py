@@ -56,17 +56,7 @@ def card(
     """
     return "\n".join(
         [
-            "---",
-            yaml.safe_dump(front_matter(recipe.name, tally, labels), sort_keys=False, allow_unicode=True).strip(),
-            "---",
-            "",
-            f"# {recipe.name}",
-            "",
-            recipe.description or "Verified reasoning traces, made by tracemill.",
-            "",
-            "Every row's response was judged correct by its verifier. Rows have content ids; a row that is not here is",
-            "in the run's `dropped/` with the stage, the reason and the evidence.",
-            "",
+            *_head(recipe, front_matter(recipe.name, tally, labels)),
             *_part("Use", USE),
             *_part("Sources and licences", "\n".join([*_source_table(recipe, funnel), "", *_licences(tally)])),
             *_part("Rows", "\n".join(_row_table(tally))),
@@ -80,6 +70,23 @@ def card(
             *_part("Recipe", f"```yaml\n{yaml.safe_dump(recipe.content(), sort_keys=False, allow_unicode=True)}```"),
         ]
     )
+
+
+def _head(recipe: Recipe, matter: Mapping[str, Any]) -> list[str]:
+    """Front matter, title, and what every row is."""
+    return [
+        "---",
+        yaml.safe_dump(matter, sort_keys=False, allow_unicode=True).strip(),
+        "---",
+        "",
+        f"# {recipe.name}",
+        "",
+        recipe.description or "Verified reasoning traces, made by tracemill.",
+        "",
+        "Every row's response was judged correct by its verifier. Rows have content ids; a row that is not here is",
+        "in the run's `dropped/` with the stage, the reason and the evidence.",
+        "",
+    ]
 
 
 def _part(title: str, text: str) -> list[str]:

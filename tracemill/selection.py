@@ -203,7 +203,7 @@ def _sample(
     outcomes = Counter(verdicts[response.id].outcome for response in given)
     record, labels = problem.as_record(), labels_of(problem)
     think = chosen.think or ""
-    turn = published_turn(think, chosen.answer)
+    turn = {"role": "assistant", "content": published_turn(think, chosen.answer)}
     return Sample(
         id=problem.id,
         response_id=chosen.id,
@@ -216,11 +216,7 @@ def _sample(
         quality=labels.get("quality"),
         language=labels.get("language"),
         n_prompt_tokens=labels.get("n_prompt_tokens"),
-        messages=[
-            *problem.history,
-            {"role": "user", "content": problem.prompt},
-            {"role": "assistant", "content": turn},
-        ],
+        messages=[*problem.history, {"role": "user", "content": problem.prompt}, turn],
         prompt=problem.prompt,
         think=think,
         answer=chosen.answer,

@@ -1,9 +1,8 @@
 """Killable worker processes with a wall and a memory limit for each job.
 
-A thread cannot be stopped and SIGALRM neither works outside the main thread nor interrupts a big-integer operation;
-what can be stopped is a process. Covered: a job that hangs (costs one deadline), one that takes too much memory
-(RLIMIT_AS), one that ends its process in whatever way, a parent that is SIGKILLed (its workers end at once). Not
-covered: hostile code, which belongs in a sandbox; a job here may use the network and the file system.
+A thread cannot be stopped, and SIGALRM neither works outside the main thread nor interrupts a big-integer operation; a
+process can. Covered: a job that hangs (costs one deadline), takes too much memory (RLIMIT_AS) or ends its process; a
+parent that is SIGKILLed (its workers end at once). Not covered: hostile code; a job may use the network and files.
 """
 
 from __future__ import annotations

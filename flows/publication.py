@@ -1,0 +1,86 @@
+"""The last step of a build: the run's directory, once every row is accounted for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from flows.artifacts import funnel_artifact
+from flows.run_context import RunContext
+from flows.shard_dag import ShardHistory
+from tracemill.card import card
+from tracemill.contamination_report import BenchmarkReport, as_json
+from tracemill.cuts import Cut
+from tracemill.export import Publication
+from tracemill.funnel import Funnel
+from tracemill.label_counts import LabelSummary, label_summary
+from tracemill.published_tally import PublishedTally
+from tracemill.recipe import Recipe
+from tracemill.report import report
+from tracemill.schema import digest, pretty_json
+
+EXPORT_VERSION = 3
+
+
+def publish(
+    context: RunContext,
+    shards: list[ShardHistory],
+    cuts: dict[str, Cut],
+    contamination: list[BenchmarkReport],
+    tally: PublishedTally,
+    out: str,
+) -> dict[str, Any]:
+    """Writes the run's directory, once every row is accounted for."""
+    recipe = context.recipe
+    table = _funnel_of(shards)
+    labels = label_summary((manifest for history in shards for manifest in history.manifests), tally.labels)
+    texts = {
+        "dataset/README.md": card(recipe, table, cuts, labels, tally, contamination),
+        "report.html": report(recipe, table, labels, tally, contamination),
+        "decontamination.json": pretty_json(as_json(contamination)),
+    }
+    selected = [history.current for history in shards]
+    dropped = [shard for history in shards for shard in history.outputs("dropped")]
+    verdicts = [shard for history in shards for shard in history.outputs("verdicts")]
+    beside = {name: [shard for history in shards for shard in history.outputs(name)] for name in _beside(recipe)}
+    handles = [[shard.sha256 for shard in group] for group in (selected, dropped, verdicts, *beside.values())]
+    publication = Publication(
+        key=digest("export", EXPORT_VERSION, recipe.export.digest(), list(beside), handles, texts),
+        selected=selected,
+        dropped=dropped,
+        verdicts=verdicts,
+        shuffle_seed=recipe.export.shuffle_seed,
+        rows_per_file=recipe.export.rows_per_file,
+        texts=texts,
+        beside=beside,
+        facts=_facts(recipe, table, labels, cuts),
+    )
+    manifest = context.export(publication, out)
+    funnel_artifact(table, out)
+    return manifest
+
+
+def _facts(recipe: Recipe, funnel: pa.Table, labels: LabelSummary, cuts: dict[str, Cut]) -> dict[str, Any]:
+    """What the manifest says beside the files."""
+    facts = {
+        "recipe": recipe.name,
+        "recipe_digest": recipe.digest(),
+        "funnel": funnel.to_pylist(),
+        "labels": labels._asdict(),
+    }
+    return facts | ({"cuts": {name: cut._asdict() for name, cut in cuts.items()}} if cuts else {})
+
+
+def _funnel_of(shards: list[ShardHistory]) -> pa.Table:
+    """Where every source row went."""
+    funnel = Funnel()
+    for history in shards:
+        funnel.add(history.source, history.manifests)
+    return funnel.table()
+
+
+def _beside(recipe: Recipe) -> list[str]:
+    """Folders that are published beside the dataset."""
+    optional = {"preferences": recipe.select.preferences, "rejected": recipe.select.rejected}
+    return ["traces", *(name for name, wanted in optional.items() if wanted)]
