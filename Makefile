@@ -12,7 +12,7 @@ UI_PORT ?= 4200
 .PHONY: help setup teacher embeddings scale-out sandbox-image env demo ui deploy worker test check docs lock clean
 
 help:            ## this list
-	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 setup: $(VENV)/.ready  ## the environment: .venv with the locked versions
 	@mkdir -p $(PREFECT_HOME)

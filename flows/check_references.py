@@ -80,7 +80,10 @@ def main() -> int:
     """Runs the command; returns the exit status."""
     options = recipe_options("check_references", __doc__ or "").parse_args()
     return run_command(
-        "check_references", lambda: check_references(options.recipe, options.overrides, options.out), told
+        "check_references",
+        lambda: check_references(options.recipe, options.overrides, options.out),
+        told,
+        lambda: load_recipe(options.recipe, options.overrides),
     )
 
 

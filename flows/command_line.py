@@ -23,6 +23,7 @@ from prefect.settings import (
 
 from tracemill.errors import TracemillError
 from tracemill.funnel import FUNNEL, render
+from tracemill.recipe_file import load_recipe
 
 if TYPE_CHECKING:
     from flows.build_dataset import Built
@@ -47,7 +48,12 @@ RECORDING_S = 20  # at most; a few seconds are usual
 def dataset_command(flow: Callable[..., Any], name: str, about: str) -> int:
     """Runs a flow that builds a dataset from a recipe; returns the exit status."""
     options = recipe_options(name, about).parse_args()
-    return run_command(name, lambda: flow(recipe=options.recipe, overrides=options.overrides, out=options.out), summary)
+    return run_command(
+        name,
+        lambda: flow(recipe=options.recipe, overrides=options.overrides, out=options.out),
+        summary,
+        lambda: load_recipe(options.recipe, options.overrides),
+    )
 
 
 def recipe_options(name: str, about: str) -> argparse.ArgumentParser:
@@ -66,13 +72,16 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run_command(name: str, work: Callable[[], Made], tell: Callable[[Made, float], str]) -> int:
+def run_command(
+    name: str, work: Callable[[], Made], tell: Callable[[Made, float], str], check: Callable[[], object]
+) -> int:
     """Runs a flow from the command line; returns the exit status.
 
     Args:
         name: of the flow's module.
         work: calls the flow.
         tell: what to print of its result, and of the seconds that it took.
+        check: refuses what is wrong with the input before a server is started for the run.
     """
     began = time.monotonic()
     for variable, value in TEMPORARY_SERVER.items():
@@ -80,6 +89,7 @@ def run_command(name: str, work: Callable[[], Made], tell: Callable[[Made, float
     # One line for each of thousands of tasks hides the progress; the UI shows their states.
     logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)
     try:
+        check()
         with temporary_settings({PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: SERVER_START_S}):
             made = work()
             seconds = time.monotonic() - began

@@ -180,7 +180,10 @@ def main() -> int:
     overrides = options.overrides + ([f"run.store={options.store}"] if options.store else [])
     hub = HubPlace(revision=options.revision, split=options.split, config=options.config)
     return run_command(
-        "verify_dataset", lambda: verify_dataset(options.dataset, hub, options.limit, overrides, options.out), told
+        "verify_dataset",
+        lambda: verify_dataset(options.dataset, hub, options.limit, overrides, options.out),
+        told,
+        lambda: audit_recipe(options.dataset, hub.model_dump(exclude_none=True), overrides),
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,24 @@ def test_a_server_the_deployments_and_a_worker(checkout: Checkout) -> None:
     assert states(checkout) == ["COMPLETED", "COMPLETED"], log.read_text()[-3000:]
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("flows.build_dataset recipes/none.yaml", "name an existing YAML file"),
+        ("flows.build_dataset recipes/demo.yaml --set distil.limit=3", "did you mean distill?"),
+        ("flows.check_references recipes/none.yaml", "name an existing YAML file"),
+        ("flows.verify_dataset none.jsonl", "there is no file none.jsonl"),
+    ],
+)
+def test_a_mistyped_command_says_what_is_wrong_and_no_more(command: str, told: str) -> None:
+    """A wrong recipe or input is refused in a few lines, without a traceback and before a server is started."""
+    line = [sys.executable, "-m", *command.split()]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 1
+    assert told in done.stderr
+    assert not re.search("Traceback|temporary server", done.stdout + done.stderr)
+
+
 def states(checkout: Checkout) -> list[str]:
     """Of the flow runs that deployments have made."""
     body = {"deployments": {"id": {"not_any_": []}}, "flow_runs": {"deployment_id": {"is_null_": False}}}
@@ -96,6 +116,7 @@ def states(checkout: Checkout) -> list[str]:
 @pytest.mark.needs_vllm
 def test_the_demo(checkout: Checkout) -> None:
     """`make demo` starts its teacher, builds, and says where everything is."""
+    assert list((checkout.place / ".venv-vllm").glob(".ready-*")), "make demo would make the environment anew"
     done = checkout.run("make demo")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "source rows                                        427" in done.stdout
