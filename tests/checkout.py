@@ -49,7 +49,7 @@ class Checkout:
         """As a user has it who works in the environment that ``make setup`` makes, on the server that he started."""
         path = f"{self.place}/.venv/bin:{os.environ['PATH']}"
         port = self.values["port"]
-        own = {
+        own = {"SANDBOX_SOCKET": f"{self.place}/engine.sock"} | {
             "PATH": path,
             "UI_PORT": port,
             "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
@@ -137,8 +137,11 @@ def make_checkout(place: Path, teacher_url: str) -> Checkout:
         "recipe": str(small.recipe_path.relative_to(place)),
         "audited": str(write(place / "small", PLANTED[:8]).relative_to(place)),
         "teacher": teacher_url,
+        "place": str(place),
         "port": str(_free_port()),
     }
+    with socket.socket(socket.AF_UNIX) as engine:  # `make env` wants to see one
+        engine.bind(str(place / "engine.sock"))
     return Checkout(place, values)
 
 

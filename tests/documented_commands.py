@@ -29,6 +29,7 @@ SUBSTITUTED = {
     "TEACHER_MODEL=name": "the model's name",
     "http://host:4200/api": "the server's address",
     "http://127.0.0.1:4200/api": "the same",
+    "/run/user/1001/docker.sock": "an engine's socket",
     "recipe=recipes/demo.yaml": "a recipe",
     "dataset=data/am.jsonl.zst": "a dataset",
 }
@@ -39,6 +40,12 @@ BUILD_OTHER = "python -m flows.build_dataset {recipe} --set select.prefer=shorte
 TYPED = (
     Typed("make setup", ("make setup",)),
     Typed("make docs", ("make docs",)),
+    Typed("make env", ("make env",), shows=r"\.env"),
+    Typed(
+        "SANDBOX_SOCKET=/run/user/1001/docker.sock make env",
+        ("SANDBOX_SOCKET={place}/engine.sock make env",),
+        shows=r"\.env",
+    ),
     Typed(
         "TEACHER_URL=http://host:8000/v1 TEACHER_MODEL=name make demo",
         ("TEACHER_URL={teacher} TEACHER_MODEL=demo make demo",),
@@ -195,6 +202,7 @@ ELSEWHERE = {
     ),
     ".venv/bin/prefect deployment run verify-dataset/verify-dataset --param dataset=data/am.jsonl.zst "
     "--param limit=1000": ("test_documented_commands.py::test_a_server_the_deployments_and_a_worker"),
+    "docker compose up --detach": "test_compose.py::test_a_run_is_published",
     "python -m flows.verify_dataset a-m-team/AM-DeepSeek-R1-Distilled-1.4M --config am_0.5M "
     "--revision 53531c06634904118a2dcd83961918c4d69d1cdf --limit 10000": (
         "test_verify_dataset.py::test_a_hub_dataset_is_streamed_as_far_as_the_limit"
@@ -225,6 +233,14 @@ ELSEWHERE = {
 # What no test types, and why.
 UNTESTED = {
     "RAY_USAGE_STATS_ENABLED=0 .venv/bin/ray start --address=10.0.0.1:6379": "it joins a second machine to a cluster",
+    "DOCKER_HOST=unix:///run/user/1001/docker.sock make sandbox-image": "as make sandbox-image, on a second engine",
+    "docker compose --profile cpu up --detach": "builds vLLM's image; test_compose.py has the stack with a chat server",
+    "docker compose build --pull": "test_compose.py builds, and does not pull",
+    "docker compose down": "test_compose.py ends with down --volumes",
+    "docker compose stop prefect-server worker": "a restore, step by step by hand",
+    "docker compose exec -T postgres psql -U tracemill prefect < prefect.sql": "the same",
+    "docker compose exec -T postgres pg_dump -U tracemill prefect > prefect.sql": "the backup for it",
+    "docker compose cp worker:/app/runs/demo .": "test_compose.py copies with docker cp",
 }
 
 # What continuous integration types before or around the tests: words of `.ci/run`.
