@@ -62,7 +62,9 @@ class RunContext(Generic[Plan]):
         """Folder of the ledger, or its URL with how to work on it."""
         run = self.recipe.run
         place = run.ledger or self.store.path("ledger")
-        return str(Place(place, run.ledger_cache, run.ledger_upload_every_s)) if is_remote(place) else place
+        if not is_remote(place) or "#" in place:
+            return place
+        return str(Place(place, run.ledger_cache, run.ledger_upload_every_s))
 
     def prepare(self, out: str) -> None:
         """Fails early where the store or the run's directory cannot be written; sweeps what killed runs left behind."""

@@ -192,3 +192,14 @@ def test_a_lease_that_is_no_lease_expires(bucket: str) -> None:
     files.write("claims/s/k/00000001", b"?")
     with Lease(files, "claims/s/k", expiry_s=0.3).held(lambda _: None):
         pass
+
+
+def test_a_process_that_cannot_be_seen_is_not_taken_for_dead(bucket: str) -> None:
+    """A holder with this host's name, but in a container of its own, is waited for like one on another machine."""
+    files = ObjectFiles(bucket)
+    lease = json.loads(lease_of(process_name().partition("/")[0], 0)) | {"ids": "another container's"}
+    lease["owner"] = lease["owner"].replace("/1/", "/999999999/")
+    files.write("claims/s/k/00000001", json.dumps(lease).encode())
+    began = time.monotonic()
+    with Lease(files, "claims/s/k", expiry_s=1.0).held(lambda _: None):
+        assert time.monotonic() - began >= 1.0

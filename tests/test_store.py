@@ -136,6 +136,18 @@ def test_sweep_removes_what_dead_processes_left(store: Store) -> None:
     assert leftovers(store) == [f"{mine}-c"]
 
 
+def test_a_file_is_created_once_where_there_are_no_links(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system without hard links does as well."""
+
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    assert [store.files.create("x", text) for text in (b"a", b"b")] == [True, False]
+    assert store.read_bytes("x") == b"a"
+    assert leftovers(store) == []
+
+
 def test_unwritable_place_is_named(tmp_path: Path) -> None:
     """A store below a plain file is refused with the path and a remedy."""
     (tmp_path / "file").touch()

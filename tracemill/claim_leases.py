@@ -16,6 +16,7 @@ import json
 import threading
 import time
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracemill.errors import StoreError
@@ -93,16 +94,24 @@ class Lease:
         now = time.monotonic()
         before, self._seen = self._seen, {}
         for found in self._files.listing(self._folder):
-            with contextlib.suppress(StoreError):  # released since
-                if found.name != but:
-                    content = self._files.read(found.name)
-                    known, since = before.get(found.name, (b"", now))
-                    self._seen[found.name] = (content, since if known == content else now)
+            content = self._read(found.name) if found.name != but else None
+            if content is not None:
+                known, since = before.get(found.name, (b"", now))
+                self._seen[found.name] = (content, since if known == content else now)
         return [
             name
             for name, (content, since) in self._seen.items()
-            if now - since < self._expiry_s and not is_gone(_owner(content))
+            if now - since < self._expiry_s and not _has_ended(content)
         ]
+
+    def _read(self, name: str) -> bytes | None:
+        """A lease's content, or None where it was released since."""
+        try:
+            return self._files.read(name)
+        except StoreError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
 
     def _beat(self, name: str, over: threading.Event) -> None:
         n_beats = 0
@@ -112,12 +121,26 @@ class Lease:
                 self._files.write(name, self._content(n_beats))
 
     def _content(self, n_beats: int) -> bytes:
-        return json.dumps({"owner": process_name(), "token": self._token, "beat": n_beats}).encode()
+        told = {"owner": process_name(), "ids": _ids(), "token": self._token, "beat": n_beats}
+        return json.dumps(told).encode()
 
     def _holder(self) -> str:
         contents = [content for content, _ in self._seen.values()]
         host, _, pid = _owner(contents[-1]).partition("/") if contents else ("", "", "")
         return f"process {pid.partition('/')[0]} on {host}" if host else "another process"
+
+
+def _has_ended(content: bytes) -> bool:
+    """Whether a lease's holder was a process that would be seen here, and is not."""
+    return is_gone(_owner(content)) and json.loads(content).get("ids") == _ids()
+
+
+def _ids() -> str:
+    """Within what a process id means something: containers may share a host's name and not its processes."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
 
 
 def _owner(content: bytes) -> str:

@@ -4,8 +4,9 @@ Covered: any number of threads and processes write at once; kill -9 loses nothin
 from; power loss loses at most the last seconds (``sync_every_s``); torn lines are stepped over and damaged ones
 reported. Each writer process appends to segment files of its own, so no write ever waits for another process.
 
-Not covered: two processes that ask for the same key at the same time both pay; every reader then takes the record
-in the first segment by name (that is, by time of creation), so they agree on one from the next ``refresh`` on.
+Not covered: two processes that ask for the same key at the same time both pay (``claims`` keep them from doing so for
+one shard); every reader then takes the record in the first segment by name (that is, by time of creation), so they
+agree on one from the next ``refresh`` on.
 
 Segments may be merged meanwhile (``ledger_compaction``): a process that misses one reads the directory anew.
 """

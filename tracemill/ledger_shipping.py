@@ -92,16 +92,30 @@ class ShippingLedger(Ledger):
             LedgerError: the store does not take it. It is on disk, and goes with the next upload.
         """
         with self._sending:
-            if self._has_sealed:
-                self._mirror.exchange()
-                self._has_sealed = False
-            with self._lock:
-                self._n_unsent = 0
-                writer = self._writer
-                path, size = (None, 0) if writer is None or writer.pid != os.getpid() else (writer.path, writer.size)
-            if path is not None and size > self._sent.get(path.name, 0):
-                self._mirror.send(path, self._sent.get(path.name, 0), size)
-                self._sent = {path.name: size}
+            self._send_sealed()
+            self._send_new()
+            while self._has_sealed:  # meanwhile
+                self._send_sealed()
+                self._send_new()
+
+    def _send_sealed(self) -> None:
+        if not self._has_sealed:
+            return
+        self._has_sealed = False  # first: another may be sealed meanwhile
+        try:
+            self._mirror.exchange()
+        except BaseException:
+            self._has_sealed = True
+            raise
+
+    def _send_new(self) -> None:
+        with self._lock:
+            self._n_unsent = 0
+            writer = self._writer
+            path, size = (None, 0) if writer is None or writer.pid != os.getpid() else (writer.path, writer.size)
+        if path is not None and size > self._sent.get(path.name, 0):
+            self._mirror.send(path, self._sent.get(path.name, 0), size)
+            self._sent = {path.name: size}
 
     def _have_uploaded(self) -> None:
         """Has it done by a thread, soon, or at once if much is waiting."""

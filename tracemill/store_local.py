@@ -25,6 +25,8 @@ _REMEDIES: Final = {
     errno.ENOTDIR: "a file stands where the store's folder should be: choose another place with run.store",
 }
 
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+
 
 class LocalFiles:
     """Files below a folder, which is made where it is missing; see :class:`tracemill.store_files.Files`."""
@@ -74,6 +76,10 @@ class LocalFiles:
                 os.link(partial, target)
             except FileExistsError:
                 return False
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                return not target.exists() and bool(partial.replace(target))
             return True
 
     @contextlib.contextmanager
