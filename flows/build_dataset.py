@@ -16,6 +16,7 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 
+from flows import shard_dag
 from flows.command_line import dataset_command
 from flows.cost_gate import pass_cost_gate
 from flows.decontamination import Benchmarks, benchmarks_of, contamination_of, decontamination
@@ -92,13 +93,13 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     collection = read_sources(context)
     prepared = prepare(context, collection, benchmarks, labelling)
     over = choose_problems(context, prepared)
-    pass_cost_gate(context, prepared, over)
+    pass_cost_gate(context, prepared, over, counting)
     cuts = choose_cuts(context, collection, prepared)
     chains = {
         label: distill_chain(history, over.get(label), cuts, context.ledger, recipe)
         for label, history in prepared.items()
     }
-    distilled = distill_and_select(context, collection, chains, counting)
+    distilled = distill_and_select(context, collection, chains, counting, shard_dag.start_order(recipe, prepared))
     warn_of_unjudged(context, list(distilled.values()))
     contamination = contamination_of(benchmarks, list(prepared.values()))
     tally = tally_of(context, prepared, distilled)

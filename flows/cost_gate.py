@@ -17,12 +17,16 @@ from prefect.settings import PREFECT_API_URL
 
 from flows.shard_dag import ShardHistory, judged_by_models
 from tasks.cost import CostPlan, estimate_cost
+from tasks.model_costs import ModelsPlan
+from tasks.quality import QualityPlan
 from tracemill.errors import CostNotApprovedError
 from tracemill.manifest import Manifest, Shard, stage_key
 
 if TYPE_CHECKING:
     from flows.run_context import RunContext
+    from tasks.label import Measure
     from tracemill.cost import Estimate
+    from tracemill.recipe import Recipe
     from tracemill.recipe_cost import Cost
 
 STAGE, VERSION = "approval", "1"
@@ -35,7 +39,9 @@ class Approval(RunInput):
     go_on: bool = True
 
 
-def pass_cost_gate(context: RunContext, prepared: dict[str, ShardHistory], over: dict[str, Shard]) -> None:
+def pass_cost_gate(
+    context: RunContext, prepared: dict[str, ShardHistory], over: dict[str, Shard], counting: Measure
+) -> None:
     """Says what generation will cost, and waits for approval if the recipe wants it.
 
     Raises:
@@ -46,9 +52,7 @@ def pass_cost_gate(context: RunContext, prepared: dict[str, ShardHistory], over:
     cost = recipe.distill.cost
     if cost is None:
         return
-    plan = CostPlan(
-        distill=recipe.distill, models=judged_by_models(recipe), verify=recipe.verify, ledger=context.ledger
-    )
+    plan = cost_plan(recipe, counting, context.ledger)
     problems = {label: history.current for label, history in prepared.items()}
     estimate: Estimate = estimate_cost(context.store.url, problems, over, plan, cost)
     for name, value in estimate.lines():
@@ -56,6 +60,27 @@ def pass_cost_gate(context: RunContext, prepared: dict[str, ShardHistory], over:
     create_markdown_artifact(estimate.markdown(), key="cost-estimate", description="What generation will cost")
     if cost.approval == "required" and estimate.outstanding.most > 0:
         _have_approved(context, estimate, problems | {f"over-{label}": shard for label, shard in over.items()}, plan)
+
+
+def cost_plan(recipe: Recipe, counting: Measure, ledger: str) -> CostPlan:
+    """Whom a recipe asks, and what it asks them about."""
+    asked = ModelsPlan(
+        verify=recipe.verify,
+        reward=recipe.reward,
+        rubric=recipe.rubric,
+        judge=recipe.judge,
+        quality=QualityPlan(rules=recipe.quality, counting=counting),
+        perplexity=recipe.perplexity,
+        safety=recipe.safety,
+    )
+    return CostPlan(
+        distill=recipe.distill,
+        models=judged_by_models(recipe),
+        verify=recipe.verify,
+        asked=asked,
+        labellers=tuple(labeller.model for labeller in recipe.label.labellers),
+        ledger=ledger,
+    )
 
 
 def _have_approved(context: RunContext, estimate: Estimate, inputs: dict[str, Shard], plan: CostPlan) -> None:

@@ -9,7 +9,7 @@ from flows.source_shards import shard_labels
 from tasks.frequent_strings import find_frequent_strings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from flows.run_context import RunContext
     from flows.shard_chains import Chain
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 
 def distill_and_select(
-    context: RunContext, collection: Collection, distilled: Mapping[str, Chain[Distilled]], counting: Measure
+    context: RunContext,
+    collection: Collection,
+    distilled: Mapping[str, Chain[Distilled]],
+    counting: Measure,
+    start_order: Sequence[str],
 ) -> dict[str, ShardHistory]:
     """Samples by shard label. Without section ``frequent_strings`` every shard goes through on its own.
 
@@ -31,8 +35,8 @@ def distill_and_select(
     filtered = {label: filter_chain(chain, stages) for label, chain in distilled.items()}
     if recipe.frequent_strings is None:
         chains = [(label, sample_chain(chain, recipe)) for label, chain in filtered.items()]
-        return context.phase("distill", "select", chains)
-    found = context.phase("distill", stages[-1][0].name, list(filtered.items()))
+        return context.phase("distill", "select", chains, start_order)
+    found = context.phase("distill", stages[-1][0].name, list(filtered.items()), start_order)
     strings = strings_by_shard(context, collection, found)
     return context.phase(
         "select", "select", [(label, select_chain(found[label], recipe, strings[label])) for label in found]

@@ -90,8 +90,20 @@ class RunContext(Generic[Plan]):
         manifest: dict[str, Any] = export_dataset.submit(self.store.url, out, publication, self.recipe.name).result()
         return manifest
 
-    def phase(self, name: str, last_stage: str, chains: Sequence[tuple[str, Chain[Result]]]) -> dict[str, Result]:
-        """Runs the chains of one phase in subflows; returns their results by label.
+    def phase(
+        self,
+        name: str,
+        last_stage: str,
+        chains: Sequence[tuple[str, Chain[Result]]],
+        start_order: Sequence[str] | None = None,
+    ) -> dict[str, Result]:
+        """Runs the chains of one phase in subflows; returns their results by label, in the order given.
+
+        Args:
+            name: of the phase.
+            last_stage: the stage that ends a chain.
+            chains: by label.
+            start_order: labels in the order in which the chains start, if not in the order given.
 
         Raises:
             ShardsFailedError: after everything that could be finished is finished.
@@ -99,8 +111,10 @@ class RunContext(Generic[Plan]):
         run = self.recipe.run
         progress = Progress(name, len(chains), last_stage)
         runner = shard_tasks(run)
+        by_label = dict(chains)
+        ordered = [(label, by_label[label]) for label in start_order or by_label]
         running = Chains[Result](self.store, run.workers, run.show_cached, progress, MOST_OPEN)
-        blocks = [(Block(name, [label for label, _ in few], runner), few) for few in _few(chains, run.shards_per_flow)]
+        blocks = [(Block(name, [label for label, _ in few], runner), few) for few in _few(ordered, run.shards_per_flow)]
         # Other processes' teachers tell of their tokens only when a shard is done.
         tokens = (lambda: progress.n_tokens) if run.runner.is_cluster else tokens_received
         with reported(progress, self.logger, run.progress_every_s, tokens):

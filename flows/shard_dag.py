@@ -29,7 +29,7 @@ from tasks.stage import NoSettings, Stage
 from tasks.verify import verify_shard
 from tracemill.recipe_judge import ModelJudged
 from tracemill.recipe_section import Section
-from tracemill.schema import Outcome
+from tracemill.schema import Outcome, digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -127,6 +127,18 @@ def distill_chain(
         if asked.rows_in == 0:
             break
     return Distilled(history, rounds)
+
+
+def start_order(recipe: Recipe, prepared: Mapping[str, ShardHistory]) -> list[str]:
+    """Labels of the shards in the order in which they are distilled: the largest first, so that none is last."""
+    sizes = {label: history.current.rows for label, history in prepared.items()}
+    if recipe.distill.teacher.order == "shuffled":
+        return sorted(sizes, key=lambda label: digest("start", label))
+    return (
+        sorted(sizes, key=lambda label: -sizes[label])
+        if recipe.distill.teacher.order == "longest_first"
+        else list(sizes)
+    )
 
 
 def verifications(recipe: Recipe, cuts: Mapping[str, Cut], ledger: str) -> Stages:

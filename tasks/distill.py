@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +12,8 @@ from pydantic import Field
 
 from tasks.stage import Produced, Work, stage
 from tasks.verify import unjudgeable
-from tracemill.ledger import Completion
+from tracemill.asking_order import asking_order, expected
+from tracemill.ledger import Completion, shared_ledger
 from tracemill.prompts import split_think
 from tracemill.recipe_distill import Truncation
 from tracemill.recipe_judge import ModelJudged
@@ -76,9 +78,11 @@ def distill_shard(work: Work) -> Produced:
     ]
     requests = [build_request(problem, plan.teacher, sample_index=index) for problem, index in asked]
     whole = Wholes(plan.teacher, plan.truncation, partial(_complete, teacher=plan.teacher, ledger=plan.ledger))
-    answers = whole.complete(requests, [index for _, index in asked])
+    order = _order(asked, requests, plan)
+    sent = whole.complete([requests[place] for place in order], [asked[place][1] for place in order])
+    answers = [answer for _, answer in sorted(zip(order, sent, strict=True), key=itemgetter(0))]
     responses = [
-        _response(problem, index, answer)
+        response_of(problem, index, answer)
         for (problem, index), answer in zip(asked, answers, strict=True)
         if isinstance(answer, Completion)
     ]
@@ -102,6 +106,22 @@ def distill_shard(work: Work) -> Produced:
     )
 
 
+def _order(asked: Sequence[tuple[Problem, int]], requests: Sequence[Request], plan: DistillRound) -> list[int]:
+    """Places of the requests in the order in which they are sent; see tracemill/asking_order.py."""
+    problems = {problem.id: problem for problem, _ in asked}
+    earlier = {
+        build_request(problem, plan.teacher, sample_index=index).key: problem.id
+        for problem in problems.values()
+        for index in range(plan.first_sample)
+    }
+    lengths: dict[str, list[int]] = {}
+    if earlier and plan.teacher.order == "longest_first":
+        for key, completion in shared_ledger(plan.ledger).get_many(earlier).items():
+            lengths.setdefault(earlier[key], []).append(completion.completion_tokens or 0)
+    known = {name: expected(problem, lengths.get(name, ())) for name, problem in problems.items()}
+    return asking_order([request.key for request in requests], [known[one.id] for one, _ in asked], plan.teacher.order)
+
+
 def first_responses(
     problems: Sequence[Problem], teacher: Teacher, ledger: str, reused: tuple[str, ...]
 ) -> list[Response]:
@@ -110,7 +130,7 @@ def first_responses(
     asked = [problem for problem in problems if problem.id not in traced]
     answers = _complete([build_request(problem, teacher, sample_index=0) for problem in asked], teacher, ledger)
     answered = [
-        _response(problem, 0, answer)
+        response_of(problem, 0, answer)
         for problem, answer in zip(asked, answers, strict=True)
         if isinstance(answer, Completion)
     ]
@@ -121,7 +141,8 @@ def _complete(requests: Sequence[Request], teacher: Teacher, ledger: str) -> lis
     return shared_teacher(teacher, ledger).complete(requests) if requests else []
 
 
-def _response(problem: Problem, sample_index: int, completion: Completion) -> Response:
+def response_of(problem: Problem, sample_index: int, completion: Completion) -> Response:
+    """The teacher's answer, taken apart."""
     split = split_think(completion.content, completion.reasoning)
     return Response(
         id=digest("response", problem.id, completion.key),

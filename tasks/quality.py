@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -33,9 +33,15 @@ class QualityPlan(Section):
 @stage("quality", version=3)
 def quality_shard(work: Work) -> Produced:
     """Measures every response, and filters by the form of it; rows are responses."""
-    plan: QualityPlan = work.section
-    prompts = _prompts(work)
     responses = work.all_rows(Response, "responses")
+    measures, faulty = examine(responses, _prompts(work), work.section)
+    return filtered(len(responses), faulty, measures=table_of(TraceMeasures, measures))
+
+
+def examine(
+    responses: Sequence[Response], prompts: Mapping[str, str], plan: QualityPlan
+) -> tuple[list[TraceMeasures], list[tuple[Response, Fault]]]:
+    """The measures of every response, and those that have a fault with it; prompts by problem id."""
     measures = measure_responses(responses, prompts, plan.rules.repetition)
     if plan.counting.tokenizer is not None:
         measures = _counted(responses, measures, plan.counting.tokenizer)
@@ -43,8 +49,7 @@ def quality_shard(work: Work) -> Produced:
         (response, fault_of(Examined(response, prompts[response.problem_id], measured), plan.rules))
         for response, measured in zip(responses, measures, strict=True)
     ]
-    faulty = [(response, fault) for response, fault in found if fault is not None]
-    return filtered(len(responses), faulty, measures=table_of(TraceMeasures, measures))
+    return list(measures), [(response, fault) for response, fault in found if fault is not None]
 
 
 def filtered(n_responses: int, faulty: Sequence[tuple[Response, Fault]], **outputs: pa.Table) -> Produced:

@@ -355,6 +355,9 @@ def test_flushing_is_bounded_by_records(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "fsync", flushed.append)
     for number in range(30):
         ledger.put(_completion(number))
+        for thread in threading.enumerate():
+            if thread.name == "tracemill-ledger":
+                thread.join()
     assert len(flushed) == 3
 
 

@@ -13,6 +13,7 @@ Segments may be merged meanwhile (``ledger_compaction``): a process that misses 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -78,6 +79,7 @@ class Ledger:
         self._lock = threading.RLock()
         self._writer: SegmentWriter | None = None
         self._n_unsynced, self._synced_at = 0, time.monotonic()
+        self._flusher: threading.Thread | None = None
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -149,7 +151,7 @@ class Ledger:
             self._n_unsynced += 1
             due = self._n_unsynced >= self._sync_every_n or time.monotonic() - self._synced_at >= self._sync_every_s
         if due:
-            self._flush()
+            self._flush_soon()
         return True
 
     def require_room(self) -> None:
@@ -202,6 +204,26 @@ class Ledger:
             raise unwritable(self.directory, error) from error
         finally:
             os.close(flushed)
+
+    def _flush_soon(self) -> None:
+        """Flushes in a thread of its own: a teacher records on the event loop that keeps all its requests going.
+
+        20 MB took 75 to 170 ms to flush, in every 5 s. Only if the disk is slower than the records come is it waited
+        for. What it does not take, the next ``sync`` says.
+        """
+        with self._lock:
+            flusher = self._flusher
+            is_late = flusher is not None and flusher.is_alive()
+            if not is_late:
+                self._n_unsynced, self._synced_at = 0, time.monotonic()
+                self._flusher = threading.Thread(target=self._flush_quietly, name="tracemill-ledger", daemon=True)
+                self._flusher.start()
+        if is_late:
+            self._flush()
+
+    def _flush_quietly(self) -> None:
+        with contextlib.suppress(LedgerError):
+            self._flush()
 
     def close(self) -> None:
         """Flushes, and seals this process's segment with its index; a later ``put`` begins another.

@@ -10,6 +10,8 @@ from pydantic.config import JsonDict
 from tracemill.recipe_section import Positive, Seconds, Section
 
 _HOW: JsonDict = {"operational": True}  # an estimate changes no result
+# Sections of the models that are asked about responses.
+Asked = Literal["reward", "rubric", "judge", "perplexity", "safety.guard", "safety.classifier"]
 _WEEK_S = 7 * 24 * 3600.0
 
 
@@ -23,6 +25,11 @@ class Cost(Section):
     )
     gpus: Positive | None = Field(
         default=None, description="GPUs behind the teacher's servers.", json_schema_extra=_HOW
+    )
+    model_gpus: dict[Asked, Positive] = Field(
+        default_factory=dict,
+        description="GPUs behind the models that judge and filter, by section, as in {judge: 2, safety.guard: 1}.",
+        json_schema_extra=_HOW,
     )
     price_per_gpu_hour: Annotated[float, Field(gt=0)] | None = Field(
         default=None, description="Of one of them; needs gpus.", json_schema_extra=_HOW
@@ -39,6 +46,6 @@ class Cost(Section):
 
     @model_validator(mode="after")
     def _priced(self) -> Cost:
-        if self.price_per_gpu_hour is not None and self.gpus is None:
+        if self.price_per_gpu_hour is not None and self.gpus is None and not self.model_gpus:
             raise ValueError("price_per_gpu_hour needs gpus: how many are behind the servers")
         return self

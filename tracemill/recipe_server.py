@@ -82,4 +82,10 @@ class Teacher(ChatServer):
         default=False,
         description="Begin the answer with <think> (DeepSeek's advice for R1, where its template does not; vLLM only).",
     )
+    order: Literal["longest_first", "shuffled", "as_given"] = Field(
+        default="longest_first",
+        description="In which order shards start and their requests are sent: so that no long answer comes last and "
+        "keeps the servers for itself. See tracemill/asking_order.py.",
+        json_schema_extra={"operational": True},
+    )
     template: Literal["boxed@1"] = Field(default="boxed@1", description="Prompt template and its version.")

@@ -16,6 +16,8 @@ class Patience:
         connect_s: how long a server may take to accept a connection or to list its models.
         n_attempts: failures that speak against one request, after which it is given up while others are answered.
         say_every_s: shortest time between two log lines about absent servers.
+        probe_s: longest time between two looks at an absent server: a look costs nothing, and one that is back and not
+            seen is idle.
     """
 
     base_s: float = 0.5
@@ -23,6 +25,7 @@ class Patience:
     connect_s: float = 10.0
     n_attempts: int = 8
     say_every_s: float = 5.0
+    probe_s: float = 5.0
 
     def delay_s(self, n_failures: int) -> float:
         """Full jitter: uniform up to the bound, so that clients do not come back in step (Brooker, AWS, 2015)."""

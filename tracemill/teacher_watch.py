@@ -120,7 +120,8 @@ class Watch:
         n_probes = 0
         trouble = server.trouble
         while trouble and not self._desk.is_idle():
-            wait_s = min(self._patience.delay_s(n_probes), self._settings.give_up_after_s)
+            longest_s = min(self._patience.probe_s, self._settings.give_up_after_s)
+            wait_s = min(self._patience.delay_s(n_probes), longest_s)
             try:
                 self.consider_giving_up(wait_s)
                 await asyncio.sleep(wait_s)

@@ -80,7 +80,7 @@ def server_environment() -> dict[str, str]:
     return {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", **quiet}
 
 
-def _die_with_parent() -> Callable[[], None] | None:
+def die_with_parent() -> Callable[[], None] | None:
     """What makes the kernel stop the child when this process dies, even by SIGKILL; Linux only, best effort.
 
     The library is loaded here, before the fork: a forked child should do as little as it can.
@@ -179,7 +179,7 @@ def serving(
             stdout=sink,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent(),  # noqa: PLW1509 - the child calls prctl and getppid, nothing that locks
+            preexec_fn=die_with_parent(),  # noqa: PLW1509 - the child calls prctl and getppid, nothing that locks
         )
     try:
         _wait_until_healthy(process, port, log, timeout_s)
