@@ -7,6 +7,10 @@ WORKDIR /app
 RUN useradd --uid 1000 --create-home tracemill
 COPY deployments/vllm_cpu_env.sh deployments/
 RUN bash deployments/vllm_cpu_env.sh /opt/vllm && rm -rf /root/.cache
+# What its compiled part links to.
+RUN apt-get update \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends libnuma1 libgomp1 \
+ && rm -rf /var/lib/apt/lists/*
 COPY demo/teacher/model /models/demo-teacher
 ENV PATH=/opt/vllm/bin:$PATH HF_HOME=/home/tracemill/models VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1
 USER tracemill
