@@ -9,7 +9,7 @@ export DO_NOT_TRACK ?= 1
 BASE ?= debian:bookworm-slim
 UI_PORT ?= 4200
 
-.PHONY: help setup teacher embeddings scale-out sandbox-image env demo ui deploy worker test check docs lock clean
+.PHONY: help setup teacher embeddings scale-out sandbox-image env demo ui deploy worker test screenshots check docs lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -60,6 +60,9 @@ deploy: setup    ## the flows as deployments on a running Prefect server (make u
 worker: setup    ## runs what is started or scheduled on that server
 	@-$(VENV)/bin/python -m flows.crashed_runs
 	TRACEMILL_HOME=$(CURDIR) $(VENV)/bin/prefect worker start --pool tracemill --type process
+
+screenshots: setup  ## Prefect's UI and a report as pictures, below .tracemill/screenshots (needs Chromium and its driver)
+	@PYTHONPATH=. $(VENV)/bin/python tests/screenshots.py
 
 check: setup     ## lint, types, import contracts (seconds)
 	$(VENV)/bin/ruff check

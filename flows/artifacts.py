@@ -1,4 +1,4 @@
-"""What a run leaves beside its states in Prefect's UI: a table per phase, the failed shards, the funnel with its paths.
+"""What a run leaves beside its states in Prefect's UI: a table per phase, the failed shards, the funnel with its links.
 
 One artifact per phase or run, never per task: each is a request to the server.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 import pyarrow as pa
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -18,14 +19,21 @@ from flows.shards_failed import Failure
 from tracemill.errors import TracemillError
 from tracemill.funnel import totals
 
+Tables = dict[str, UUID]  # artifacts with the tables of phases
 SHOWN_FAILURES = 100  # of a phase; the table says how many more there are
 
 
-def phase_artifact(progress: Progress) -> None:
-    """Leaves the table of a phase: what entered each stage, what it kept, what it dropped and why."""
+def phase_artifact(progress: Progress) -> Tables:
+    """Leaves the table of a phase: what entered each stage, what it kept, what it dropped and why.
+
+    Returns:
+        the artifact's id by the phase's name; nothing where no stage was finished.
+    """
     rows = phase_rows(progress)
-    if rows:
-        create_table_artifact(rows, key=artifact_key(f"phase-{progress.phase}"), description=progress.line())
+    if not rows:
+        return {}
+    made = create_table_artifact(rows, key=artifact_key(f"phase-{progress.phase}"), description=progress.line())
+    return {progress.phase: cast("UUID", made)}
 
 
 def phase_rows(progress: Progress) -> list[dict[str, Any]]:
@@ -59,13 +67,13 @@ def failures_artifact(phase: str, failures: Sequence[Failure]) -> None:
     create_table_artifact(rows, key=artifact_key(f"failed-{phase}"), description=told)
 
 
-def funnel_artifact(funnel: pa.Table, out: str) -> None:
-    """Leaves the funnel of a finished run, and where its files are."""
-    create_markdown_artifact(funnel_markdown(funnel, out), key="funnel", description="Where every row went")
+def funnel_artifact(funnel: pa.Table, tables: Tables, out: str) -> None:
+    """Leaves the funnel of a finished run, links to its phases' tables, and where its files are."""
+    create_markdown_artifact(funnel_markdown(funnel, tables, out), key="funnel", description="Where every row went")
 
 
-def funnel_markdown(funnel: pa.Table, out: str) -> str:
-    """The funnel as a table with what is left after each drop; then the paths."""
+def funnel_markdown(funnel: pa.Table, tables: Tables, out: str) -> str:
+    """The funnel as a table with what is left after each drop; then the links, then the paths."""
     lines, left = ["| stage | reason | rows | left |", "|---|---|---:|---:|"], 0
     for stage, reason, n_rows in totals(funnel):
         if stage == "source":
@@ -73,13 +81,21 @@ def funnel_markdown(funnel: pa.Table, out: str) -> str:
         elif stage != "published":
             left -= n_rows
         lines.append(f"| {stage} | {reason} | {n_rows:,} | {left:,} |")
-    return "\n".join([*lines, "", *_paths(out, ("dataset/README.md", "dataset", "dropped", "verdicts", "report.html"))])
+    paths = _paths(out, ("dataset/README.md", "dataset", "dropped", "verdicts", "report.html"))
+    return "\n".join([*lines, "", *_links(tables), *paths])
 
 
-def audit_artifact(text: str, out: str) -> None:
-    """Leaves the figures of an audit as the terminal shows them, and where its files are."""
+def audit_artifact(text: str, tables: Tables, out: str) -> None:
+    """Leaves the figures of an audit as the terminal shows them, links to its tables, and where its files are."""
     paths = _paths(out, ("summary.json", "dropped", "report.html"))
-    create_markdown_artifact("\n".join(["```", text, "```", *paths]), key="summary", description="What was found")
+    lines = ["```", text, "```", "", *_links(tables), *paths]
+    create_markdown_artifact("\n".join(lines), key="summary", description="What was found")
+
+
+def _links(tables: Tables) -> list[str]:
+    """Links to tables of phases: relative, since a run does not know under which address its UI is looked at."""
+    links = " · ".join(f"[{phase}](../artifact/{table})" for phase, table in tables.items())
+    return [f"What each stage kept and dropped: {links}", ""] if links else []
 
 
 def _paths(out: str, names: Sequence[str]) -> list[str]:

@@ -57,7 +57,7 @@ def publish(
         facts=_facts(recipe, table, labels, cuts),
     )
     manifest = context.export(publication, out)
-    funnel_artifact(table, out)
+    funnel_artifact(table, context.tables, out)
     return manifest
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
-from flows.artifacts import failures_artifact, phase_artifact
+from flows.artifacts import Tables, failures_artifact, phase_artifact
 from flows.blocks import Block
 from flows.crashed_runs import take_over
 from flows.progress import Progress, reported
@@ -44,6 +44,7 @@ class RunContext(Generic[Plan]):
         recipe: what it is made from.
         n_cached: tasks that were found finished.
         n_executed: tasks that had to be run.
+        tables: artifacts with the tables of the phases so far.
     """
 
     recipe: Plan
@@ -51,6 +52,7 @@ class RunContext(Generic[Plan]):
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger]
     n_cached: int = 0
     n_executed: int = 0
+    tables: Tables = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.recipe.run.runner.is_cluster:
@@ -120,7 +122,7 @@ class RunContext(Generic[Plan]):
         with reported(progress, self.logger, run.progress_every_s, tokens):
             results = running.run(blocks)
         self._count(cached=progress.n_cached, executed=progress.n_executed)
-        phase_artifact(progress)
+        self.tables |= phase_artifact(progress)
         if running.failures:
             failures_artifact(name, running.failures)
             raise failed(name, running.failures, len(chains))

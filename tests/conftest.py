@@ -1,4 +1,4 @@
-"""What tests need from outside: Docker, vLLM, a model, a cluster, real data, and tools that make a machine fail.
+"""What tests need from outside: Docker, vLLM, Chromium, a model, a cluster, data, and tools that make a machine fail.
 
 Absent means skipped, unless required: ``TRACEMILL_REQUIRE=docker,compose,vllm,embeddings,scale_out,real_data`` names
 what must be there, of the names in ``NEEDS``: then its tests fail instead of skipping.
@@ -106,10 +106,16 @@ def postgres_programs() -> Path | None:
     return found[-1].parent if found else None
 
 
+def _missing_browser() -> str | None:
+    absent = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+    return f"no {' and no '.join(absent)}: run `.ci/browser`, or install them" if absent else None
+
+
 NEEDS = {
     "docker": _missing_docker,
     "compose": _missing_compose,
     "vllm": _missing_vllm,
+    "browser": _missing_browser,
     "embeddings": _missing_embeddings,
     "scale_out": _missing_scale_out,
     "real_data": _missing_real_data,

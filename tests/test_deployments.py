@@ -142,6 +142,7 @@ def check_artifacts(left: dict[str, Any], run: SmallRun, standing: dict[str, Any
     n_published = sum(row["rows"] for row in standing["funnel"] if row["stage"] == "published")
     assert f"| published | rows | {n_published} | {n_published} |" in left["funnel"]
     assert f"`{run.out}/report.html`" in left["funnel"]
+    assert all(f"[{phase}](../artifact/" in left["funnel"] for phase in phases)
 
 
 def work_once(folder: Path) -> str:
