@@ -235,6 +235,7 @@ UNTESTED = {
     "RAY_USAGE_STATS_ENABLED=0 .venv/bin/ray start --address=10.0.0.1:6379": "it joins a second machine to a cluster",
     "DOCKER_HOST=unix:///run/user/1001/docker.sock make sandbox-image": "as make sandbox-image, on a second engine",
     "docker compose --profile cpu up --detach": "builds vLLM's image; test_compose.py has the stack with a chat server",
+    "make screenshots": "test_browser.py drives the same pages; this makes pictures of them, to be looked at",
     "docker compose build --pull": "test_compose.py builds, and does not pull",
     "docker compose down": "test_compose.py ends with down --volumes",
     "docker compose stop prefect-server worker": "a restore, step by step by hand",
