@@ -121,10 +121,11 @@ class CrashRun:
 
     def digest(self) -> str:
         """Of every published table and of the reference layout's file; the card names the sources' folder."""
-        files = sorted(path for path in self.out.rglob("*") if path.suffix in {".parquet", ".zst"})
+        standing = (self.out / "current").resolve()
+        files = sorted(path for path in standing.rglob("*") if path.suffix in {".parquet", ".zst"})
         whole = hashlib.sha256()
         for path in files:
-            whole.update(f"{path.relative_to(self.out)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+            whole.update(f"{path.relative_to(standing)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
         return whole.hexdigest()
 
     def n_unjudged(self) -> int:

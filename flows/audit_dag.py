@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from flows.shard_chains import Chain, Step
-from flows.shard_dag import ShardHistory
+from flows.shard_dag import ShardHistory, set_aside
 from flows.source_shards import read_sources, shard_labels
 from tasks.audit import audit_shard
 from tasks.curate import collect_shard
@@ -108,5 +108,5 @@ def audit_chain(raw: RawShard, source: Source, responses: Stage, settings: Verif
     inputs = {"problems": history.current, "responses": answered.outputs["responses"]}
     verified = yield Step(verify_shard, settings, inputs)
     history = replace(history, manifests=(*history.manifests, verified))
-    inputs |= {"verdicts": verified.outputs["verdicts"]}
+    inputs |= {"verdicts": verified.outputs["verdicts"]} | set_aside([verified])
     return history.then((yield Step(audit_shard, NoSettings(), inputs)), "audited")

@@ -8,7 +8,6 @@ publish. Finished work is found and kept, however often the run was killed.
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +29,12 @@ from flows.shard_dag import ShardHistory, Stages, curate_chain, distill_chain, l
 from flows.source_shards import read_sources, shard_labels
 from flows.task_runners import own_tasks
 from flows.teacher_place import load_recipe_here
+from flows.unjudged import warn_of_unjudged
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
 from tasks.label import measure_plan
 from tasks.score import Calibration, calibrate
 from tasks.stage import NoSettings
 from tasks.tally import tally_published
-from tasks.verify import UNJUDGED
 from tracemill.collection import Collection, save_collection
 from tracemill.cuts import Cut
 from tracemill.manifest import Shard
@@ -53,12 +52,14 @@ class Built:
         manifest: of the publication.
         n_cached: tasks that were found finished.
         n_executed: tasks that were run.
+        note: what a refresh says of it.
     """
 
     out: str
     manifest: dict[str, Any]
     n_cached: int
     n_executed: int
+    note: str = ""
 
 
 @flow(
@@ -100,10 +101,10 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
         for label, history in prepared.items()
     }
     distilled = distill_and_select(context, collection, chains, counting, shard_dag.start_order(recipe, prepared))
-    warn_of_unjudged(context, list(distilled.values()))
+    unjudged = warn_of_unjudged(context, list(distilled.values()))
     contamination = contamination_of(benchmarks, list(prepared.values()))
     tally = tally_of(context, prepared, distilled)
-    manifest = publish(context, list(distilled.values()), cuts, contamination, tally, out)
+    manifest = publish(context, list(distilled.values()), cuts, contamination, tally, out, unjudged)
     save_collection(context.store, recipe.name, collection)
     push(context, out)
     return Built(out, manifest, context.n_cached, context.n_executed)
@@ -178,15 +179,6 @@ def choose_problems(context: RunContext, prepared: dict[str, ShardHistory]) -> d
     inputs = {f"problems-{i:05d}": history.current for i, history in enumerate(prepared.values())}
     chosen = context.single(limit_problems, context.recipe.distill, inputs, "all shards")
     return {label: chosen.outputs[f"over-{i:05d}"] for i, label in enumerate(prepared)}
-
-
-def warn_of_unjudged(context: RunContext, shards: list[ShardHistory]) -> None:
-    """Says how many responses await their verdict because the sandbox failed, and why; the next run judges them."""
-    reasons: Counter[str] = Counter()
-    for manifest in [manifest for history in shards for manifest in history.manifests]:
-        reasons.update(manifest.facts.get(UNJUDGED, {}))
-    for reason, n_responses in reasons.most_common(3):
-        context.logger.warning("%s responses were not judged: %s", f"{n_responses:,}", reason)
 
 
 def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str, ShardHistory]) -> dict[str, Cut]:

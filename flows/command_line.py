@@ -141,6 +141,7 @@ def summary(built: Built, seconds: float) -> str:
     where = shown_place(built.out)
     return "\n".join(
         [
+            *(["", built.note] if built.note else []),
             "",
             render(table),
             "",
@@ -151,6 +152,7 @@ def summary(built: Built, seconds: float) -> str:
             f"verdicts  {where}/verdicts         (every verdict on every response)",
             f"traces    {where}/traces           (of every response: what was measured, and why it is not published)",
             f"report    {where}/report.html",
+            f"versions  {where}/versions         (this and earlier publications: python -m tracemill versions {where})",
             f"one row   python -m tracemill why ID --run {where}",
             f"the run   {how_to_look()}",
         ]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from flows.shard_chains import Chain, Step
-from flows.shard_dag import Distilled, Rounds, ShardHistory, Stages
+from flows.shard_dag import Distilled, Rounds, ShardHistory, Stages, set_aside
 from tasks.frequent_strings import drop_frequent_shard
 from tasks.judge import select_shard
 from tasks.perplexity import PerplexityRound, perplexity_shard
@@ -49,10 +49,9 @@ class Filtered:
         return replace(self, filters=(*self.filters, manifest))
 
     def inputs(self, *names: str) -> dict[str, Shard]:
-        """Problems, the rounds' tables of these names, and all faults so far."""
-        inputs = {"problems": self.history.current}
-        for name in names:
-            inputs |= self.rounds.inputs(name)
+        """Problems, the rounds' tables of these names, all faults so far, and what was set aside."""
+        inputs = {"problems": self.history.current} | self.rounds.inputs(*names)
+        inputs |= set_aside([*self.rounds.manifests, *self.filters])
         return inputs | {f"faults-{i:03d}": found.outputs["faults"] for i, found in enumerate(self.filters)}
 
     def outputs(self, name: str) -> dict[str, Shard]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from flows.progress_bar import ArtifactBar, Bar, artifact_key
 from tracemill.manifest import Manifest
+from tracemill.poison import POISON
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Progress:
         n_tokens: completion tokens of the shards that were done in this run, wherever they were received.
         rows: "in" and "kept" by stage, in each stage's own unit.
         dropped: count by stage and "stage/reason".
+        poisoned: manifests of the tasks that have set rows aside.
     """
 
     phase: str
@@ -39,6 +41,7 @@ class Progress:
     running: Counter[str] = field(default_factory=Counter)
     rows: dict[str, Counter[str]] = field(default_factory=dict)
     dropped: dict[str, Counter[str]] = field(default_factory=dict)
+    poisoned: list[Manifest] = field(default_factory=list)
     n_failed: int = 0
     n_chains_cached: int = 0
     started_at: float = field(default_factory=time.monotonic)
@@ -71,6 +74,8 @@ class Progress:
         self.finished[manifest.stage] += 1
         self.rows.setdefault(manifest.stage, Counter()).update({"in": manifest.rows_in, "kept": manifest.rows_kept})
         self.dropped.setdefault(manifest.stage, Counter()).update(manifest.dropped)
+        if POISON in manifest.facts:
+            self.poisoned.append(manifest)
         if manifest.stage == self.last_stage:
             self.n_rows += manifest.rows_in
 

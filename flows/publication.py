@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from flows.artifacts import funnel_artifact
+from flows.poison import poison_facts
 from flows.run_context import RunContext
 from flows.shard_dag import ShardHistory
 from tracemill.card import card
@@ -30,6 +31,7 @@ def publish(
     contamination: list[BenchmarkReport],
     tally: PublishedTally,
     out: str,
+    unjudged: int,
 ) -> dict[str, Any]:
     """Writes the run's directory, once every row is accounted for."""
     recipe = context.recipe
@@ -44,9 +46,10 @@ def publish(
     dropped = [shard for history in shards for shard in history.outputs("dropped")]
     verdicts = [shard for history in shards for shard in history.outputs("verdicts")]
     beside = {name: [shard for history in shards for shard in history.outputs(name)] for name in _beside(recipe)}
+    poison = poison_facts(manifest for history in shards for manifest in history.manifests)
     handles = [[shard.sha256 for shard in group] for group in (selected, dropped, verdicts, *beside.values())]
     publication = Publication(
-        key=digest("export", EXPORT_VERSION, recipe.export.digest(), list(beside), handles, texts),
+        key=digest("export", EXPORT_VERSION, recipe.export.digest(), list(beside), handles, texts, *poison.values()),
         selected=selected,
         dropped=dropped,
         verdicts=verdicts,
@@ -54,7 +57,8 @@ def publish(
         rows_per_file=recipe.export.rows_per_file,
         texts=texts,
         beside=beside,
-        facts=_facts(recipe, table, labels, cuts),
+        keep=recipe.export.keep_versions,
+        facts=_facts(recipe, table, labels, cuts) | poison | ({"unjudged": unjudged} if unjudged else {}),
     )
     manifest = context.export(publication, out)
     funnel_artifact(table, context.tables, out)
@@ -83,4 +87,4 @@ def _funnel_of(shards: list[ShardHistory]) -> pa.Table:
 def _beside(recipe: Recipe) -> list[str]:
     """Folders that are published beside the dataset."""
     optional = {"preferences": recipe.select.preferences, "rejected": recipe.select.rejected}
-    return ["traces", *(name for name, wanted in optional.items() if wanted)]
+    return ["traces", "grey", *(name for name, wanted in optional.items() if wanted)]

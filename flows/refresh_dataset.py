@@ -1,25 +1,34 @@
 """Brings a published dataset up to date: ``python -m flows.refresh_dataset RECIPE``; nothing new ends in seconds.
 
-The stages are those of ``build_dataset``. New source rows become new shards beside the old ones, whose results stand.
+The stages are those of ``build_dataset``. New source rows become new shards beside the old ones, whose results stand;
+what is published is a new version beside the one before it. Refreshes of one directory never overlap.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import State, flow, get_run_logger
+from prefect.states import Completed
 
 from flows.build_dataset import Built, build
 from flows.command_line import dataset_command
 from flows.forms import Overrides, RecipePath, Text
+from flows.poison import is_mended
 from flows.run_context import RunContext
 from flows.source_shards import read_sources
 from flows.task_runners import own_tasks
 from flows.teacher_place import load_recipe_here
 from tracemill.collection import load_collection
+from tracemill.recipe import Recipe
 from tracemill.run_directory import published
+from tracemill.run_report import n_published
 from tracemill.store import Store
+from tracemill.versions import held
 
 
 @flow(
@@ -27,7 +36,7 @@ from tracemill.store import Store
     flow_run_name="refresh {recipe}",
     task_runner=own_tasks(),
 )
-def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "") -> Built:
+def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "") -> State[Built]:
     """Adds what is new in the sources to a published dataset.
 
     Args:
@@ -37,14 +46,51 @@ def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "
     """
     loaded = load_recipe_here(recipe, list(overrides or ()))
     out = out or f"runs/{loaded.name}"
-    context = RunContext(loaded, Store(loaded.run.store), get_run_logger())
+    with _one_at_a_time(out):
+        built = _refresh(loaded, out)
+    # Prefect shows the message beside the state; the caller gets the data.
+    return Completed(message=built.note, data=built)
+
+
+def _refresh(recipe: Recipe, out: str) -> Built:
+    """What stands where nothing is new, or what is built."""
     standing = published(Store(out))
-    if standing is not None and standing.get("recipe_digest") == loaded.digest():
-        before = load_collection(context.store, loaded.name)
-        if set(read_sources(context).shards()) == set(before.shards()):
-            context.logger.info("nothing new in any source: %s stands as it is", out)
-            return Built(out, standing, context.n_cached, context.n_executed)
-    return build(loaded, out)
+    context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
+    if standing is not None and _is_up_to_date(context, standing):
+        note = f"nothing new: {_named(standing, out)} stands as it is"
+        context.logger.info(note)
+        return Built(out, standing, context.n_cached, context.n_executed, note)
+    built = build(recipe, out)
+    before = f"before: {n_published(standing):,}" if standing is not None else "the first"
+    return dataclasses.replace(built, note=f"{_named(built.manifest, out)} ({before})")
+
+
+def _is_up_to_date(context: RunContext, standing: dict[str, Any]) -> bool:
+    """Whether another build would find the same rows, and nothing that was left for later."""
+    if standing.get("recipe_digest") != context.recipe.digest() or is_mended(standing) or "unjudged" in standing:
+        return False
+    before = load_collection(context.store, context.recipe.name)
+    return set(read_sources(context).shards()) == set(before.shards())
+
+
+def _named(manifest: dict[str, Any], out: str) -> str:
+    version = f", version {manifest['version']}" if "version" in manifest else ""
+    return f"{out}{version}, {n_published(manifest):,} rows"
+
+
+@contextlib.contextmanager
+def _one_at_a_time(out: str) -> Any:
+    """Waits for another refresh of the same directory, and says so."""
+    folder = Store(out).folder
+    if folder is None:  # Not on this machine's disks: the deployment's limit is what keeps them apart.
+        yield
+        return
+
+    def waiting(holder: str) -> None:
+        get_run_logger().warning("another refresh of %s is under way (%s): waiting for it", out, holder)
+
+    with held(folder, "refreshing", waiting):
+        yield
 
 
 if __name__ == "__main__":

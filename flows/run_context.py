@@ -12,6 +12,7 @@ from typing_extensions import TypeVar
 from flows.artifacts import Tables, failures_artifact, phase_artifact
 from flows.blocks import Block
 from flows.crashed_runs import take_over
+from flows.poison import tell_of_poison
 from flows.progress import Progress, reported
 from flows.shard_chains import Chain, Chains, Step, submit
 from flows.shards_failed import failed
@@ -115,7 +116,7 @@ class RunContext(Generic[Plan]):
         runner = shard_tasks(run)
         by_label = dict(chains)
         ordered = [(label, by_label[label]) for label in start_order or by_label]
-        running = Chains[Result](self.store, run.workers, run.show_cached, progress, MOST_OPEN)
+        running = Chains[Result](self.store, run.workers, run.show_cached, progress, MOST_OPEN, run.poison_share)
         blocks = [(Block(name, [label for label, _ in few], runner), few) for few in _few(ordered, run.shards_per_flow)]
         # Other processes' teachers tell of their tokens only when a shard is done.
         tokens = (lambda: progress.n_tokens) if run.runner.is_cluster else tokens_received
@@ -123,6 +124,7 @@ class RunContext(Generic[Plan]):
             results = running.run(blocks)
         self._count(cached=progress.n_cached, executed=progress.n_executed)
         self.tables |= phase_artifact(progress)
+        tell_of_poison(name, progress.poisoned, self.store.url, self.logger)
         if running.failures:
             failures_artifact(name, running.failures)
             raise failed(name, running.failures, len(chains))

@@ -99,6 +99,7 @@ class Chains(Generic[Result]):
         show_cached: finished steps that are submitted to Prefect all the same.
         progress: told about every step.
         most_open: blocks with chains under way at once.
+        poison_share: of a task's rows that may be set aside.
     """
 
     store: Store
@@ -106,6 +107,7 @@ class Chains(Generic[Result]):
     show_cached: int
     progress: Progress
     most_open: int
+    poison_share: float = 0.0
     failures: list[Failure] = field(default_factory=list)
     _results: dict[str, Result] = field(default_factory=dict)
     _waiting: deque[Portion[Result]] = field(default_factory=deque)
@@ -207,24 +209,34 @@ class Chains(Generic[Result]):
     def _start(self, under: Under[Result], step: Step) -> Manifest | None:
         """Submits a step, or returns the manifest of one that is finished and need not be shown."""
         key = step.stage.key(step.section, step.inputs)
-        manifest = self.store.find(step.stage.name, key)
+        manifest = step.stage.find(self.store, key, self.poison_share)
         if manifest is not None and self.progress.n_cached >= self.show_cached:
             self.progress.cached(manifest)
             return manifest
         finished = manifest is not None
-        future = under.portion.block.submit(lambda: submit(step, self.store, key, under.label, finished=finished))
+        share = self.poison_share
+        future = under.portion.block.submit(
+            lambda: submit(step, self.store, key, under.label, finished=finished, poison_share=share)
+        )
         self.progress.started(step.stage.name, finished=finished)
         future.add_done_callback(lambda future: self._events.put(Ended(under, step.stage.name, future, not finished)))
         return None
 
 
-def submit(step: Step, store: Store, key: str, label: str, *, finished: bool) -> PrefectFuture[Manifest]:
+def submit(
+    step: Step, store: Store, key: str, label: str, *, finished: bool, poison_share: float = 0.0
+) -> PrefectFuture[Manifest]:
     """Submits one step to the flow's task runner.
 
     A step whose manifest is not there must run even if Prefect remembers a result for it.
     """
     prefect_task: Any = step.stage.task if finished else step.stage.task.with_options(refresh_cache=True)
     future: PrefectFuture[Manifest] = prefect_task.submit(
-        store_url=store.url, section=step.section, inputs=dict(step.inputs), key=key, label=label
+        store_url=store.url,
+        section=step.section,
+        inputs=dict(step.inputs),
+        key=key,
+        label=label,
+        poison_share=poison_share,
     )
     return future

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,12 +20,14 @@ from tasks.curate import (
     apply_limit_shard,
     collect_shard,
     drop_duplicates_shard,
+    set_aside_shard,
     sign_shard,
 )
 from tasks.distill import DistillRound, Reuse, distill_shard, reuse_traces_shard
 from tasks.label import LabelRound, Measure, downsample_shard, label_by_model_shard, label_shard
 from tasks.score import ScoreRound, reward_shard, rubric_shard
 from tasks.second_look import JudgeRound, judge_shard
+from tasks.set_aside import SET_ASIDE
 from tasks.stage import NoSettings, Stage
 from tasks.verify import verify_shard
 from tracemill.recipe_judge import ModelJudged
@@ -32,7 +35,7 @@ from tracemill.recipe_section import Section
 from tracemill.schema import Outcome, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tracemill.collection import RawShard
     from tracemill.cuts import Cut
@@ -68,12 +71,16 @@ class ShardHistory:
 
 
 def curate_chain(raw: RawShard, source: Source, recipe: Recipe) -> Chain[ShardHistory]:
-    """Raw rows to signed problems. The signatures are the last manifest's output; ``current`` are the problems."""
+    """Raw rows to signed problems: ``current``, and the signatures are the last output of that name."""
     collected = yield Step(collect_shard, source, {"raw": raw.shard})
     history = ShardHistory(raw.source, (collected,), collected.outputs["kept"])
     history = history.then((yield Step(clean_shard, recipe.clean, {"problems": history.current})))
     signed = yield Step(sign_shard, recipe.deduplicate.signature, {"problems": history.current})
-    return replace(history, manifests=(*history.manifests, signed))
+    history = replace(history, manifests=(*history.manifests, signed))
+    aside = set_aside([signed])
+    if aside:
+        history = history.then((yield Step(set_aside_shard, NoSettings(), {"problems": history.current} | aside)))
+    return history
 
 
 def prepare_chain(
@@ -122,7 +129,7 @@ def distill_chain(
             verify=recipe.verify,
             ledger=ledger,
         )
-        asked = yield Step(distill_shard, plan, {"problems": problems} | rounds.inputs("verdicts"))
+        asked = yield Step(distill_shard, plan, {"problems": problems} | rounds.inputs("verdicts", SET_ASIDE))
         rounds = yield from rounds.judge(asked)
         if asked.rows_in == 0:
             break
@@ -176,15 +183,30 @@ class Rounds:
         inputs = {"problems": self.problems, "responses": answered.outputs["responses"]}
         rounds = replace(self, manifests=(*self.manifests, answered))
         for number, (stage, section) in enumerate(self.stages):
-            verified = yield Step(stage, section, inputs)
+            verified = yield Step(stage, section, inputs | rounds.inputs(SET_ASIDE))
             inputs = inputs | {f"verdicts-{number:03d}": verified.outputs["verdicts"]}
             rounds = replace(rounds, manifests=(*rounds.manifests, verified))
         return rounds
 
-    def inputs(self, name: str) -> dict[str, Shard]:
-        """The rounds' tables of one name, as numbered inputs."""
-        tables = [manifest.outputs[name] for manifest in self.manifests if name in manifest.outputs]
-        return {f"{name}-{number:03d}": table for number, table in enumerate(tables)}
+    def inputs(self, *names: str) -> dict[str, Shard]:
+        """The rounds' tables of these names, as numbered inputs."""
+        return numbered(self.manifests, *names)
+
+
+def numbered(manifests: Sequence[Manifest], *names: str) -> dict[str, Shard]:
+    """The outputs of these names, as numbered inputs."""
+    tables = [(name, found.outputs[name]) for name in names for found in manifests if name in found.outputs]
+    places: Counter[str] = Counter()
+    inputs = {}
+    for name, table in tables:
+        inputs[f"{name}-{places[name]:03d}"] = table
+        places[name] += 1
+    return inputs
+
+
+def set_aside(manifests: Sequence[Manifest]) -> dict[str, Shard]:
+    """The rows that stages have set aside, as inputs of a stage that must not see them."""
+    return numbered(manifests, SET_ASIDE)
 
 
 class Distilled(NamedTuple):

@@ -10,13 +10,13 @@ from tracemill.references import gold_attempts
 from tracemill.schema import Dropped, Problem, Response, Verdict, table_of
 
 
-@stage("traces", version=1)
+@stage("traces", version=1, rows="problems", drops=True)
 def traces_shard(work: Work) -> Produced:
     """The rows that bring a response, and the responses."""
     return _with_responses(*last_traces(work.rows(Problem, "problems")))
 
 
-@stage("gold", version=1)
+@stage("gold", version=1, rows="problems", drops=True)
 def gold_shard(work: Work) -> Produced:
     """The rows whose reference can be checked, and an attempt that gives it for an answer."""
     return _with_responses(*gold_attempts(work.rows(Problem, "problems")))
@@ -27,7 +27,7 @@ def _with_responses(kept: list[Problem], dropped: list[Dropped], responses: list
     return dataclasses.replace(found, outputs={**found.outputs, "responses": table_of(Response, responses)})
 
 
-@stage("audit", version=2)
+@stage("audit", version=2, rows="problems", drops=True)
 def audit_shard(work: Work) -> Produced:
     """Every row of a shard with its verdict."""
     verdicts = {verdict.response_id: verdict for verdict in work.rows(Verdict, "verdicts")}

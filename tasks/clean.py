@@ -14,7 +14,7 @@ from verifiers.reference_reader import VerifiersReader
 VERSION = f"3-{digest([verifier_versions()[category] for category in (Category.MATH, Category.CHOICE)])[:8]}"
 
 
-@stage("clean", version=VERSION)
+@stage("clean", version=VERSION, rows="problems", drops=True)
 def clean_shard(work: Work) -> Produced:
     """Rewrites and rules on each problem; references are read as the verifiers will read them."""
     problems = work.table("problems")

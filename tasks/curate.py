@@ -9,11 +9,11 @@ import pyarrow as pa
 from tasks.stage import Produced, Work, split, stage
 from tracemill.near_duplicates import Earlier, deduplicate, sign
 from tracemill.recipe_section import Section
-from tracemill.schema import Dropped, Problem, dropped_problem
+from tracemill.schema import Dropped, Problem, dropped_problem, table_of
 from tracemill.sources.collect import collect
 
 
-@stage("collect", version=5)
+@stage("collect", version=5, rows="raw", drops=True)
 def collect_shard(work: Work) -> Produced:
     """Raw rows -> problems, by the adapter of the source's layout."""
     raw = work.table("raw")
@@ -21,11 +21,18 @@ def collect_shard(work: Work) -> Produced:
     return split(raw.num_rows, kept, Problem, dropped)
 
 
-@stage("sign", version=3)
+@stage("sign", version=3, rows="problems")
 def sign_shard(work: Work) -> Produced:
     """Signatures for the duplicate step."""
     signatures = sign(work.table("problems"), work.section)
     return Produced({"signatures": signatures}, signatures.num_rows, signatures.num_rows)
+
+
+@stage("set_aside", version=1, rows="problems", drops=True)
+def set_aside_shard(work: Work) -> Produced:
+    """Problems without those that an earlier stage has set aside, which are accounted for here."""
+    problems = work.table("problems")
+    return Produced({"kept": problems, "dropped": table_of(Dropped, [])}, problems.num_rows, problems.num_rows)
 
 
 class DeduplicateBatch(Section):
@@ -52,7 +59,7 @@ def deduplicate_batch(work: Work) -> Produced:
     return Produced(tables, n_rows, n_rows - reasons.total(), dropped)
 
 
-@stage("drop_duplicates", version=2)
+@stage("drop_duplicates", version=2, rows="problems", drops=True)
 def drop_duplicates_shard(work: Work) -> Produced:
     """Applies the decisions to one shard; joined by content id, which is unique within a shard."""
     problems = work.rows(Problem, "problems")
@@ -86,7 +93,7 @@ def limit_problems(work: Work) -> Produced:
     return Produced(tables, len(ordered), len(ordered) - len(over), dropped)
 
 
-@stage("apply_limit", version=1)
+@stage("apply_limit", version=1, rows="problems", drops=True)
 def apply_limit_shard(work: Work) -> Produced:
     """Drops the rows of one shard that are over the limit."""
     problems = work.rows(Problem, "problems")

@@ -35,7 +35,7 @@ class Reuse(Section):
     models: tuple[str, ...]
 
 
-@stage("reuse", version=2)
+@stage("reuse", version=2, rows="problems")
 def reuse_traces_shard(work: Work) -> Produced:
     """The traces of a shard's problems as responses: those of the models that the recipe names."""
     problems = work.rows(Problem, "problems")
@@ -64,7 +64,7 @@ class DistillRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("distill", version=2)
+@stage("distill", version=2, rows="problems")
 def distill_shard(work: Work) -> Produced:
     """Asks the teacher about every problem that no response has solved yet, and that can be judged."""
     plan: DistillRound = work.section

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import shlex
 import traceback
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -16,6 +15,7 @@ from pydantic import BaseModel, SecretStr
 
 from tracemill.errors import StageBrokeOffError, StoreError, TracemillError
 from tracemill.manifest import Shard
+from tracemill.poison import place
 from tracemill.recipe_section import Section
 from tracemill.schema import Problem, Response
 from tracemill.store import Store
@@ -52,7 +52,12 @@ class FailedTask(BaseModel):
 
     def command(self, store_url: str) -> str:
         """Runs this task alone, without Prefect."""
-        return f"python -m tasks.reproduce {self.stage} {self.key} --store {shlex.quote(store_url)}"
+        return reproduce_command(self.stage, self.key, store_url)
+
+
+def reproduce_command(stage: str, key: str, store_url: str) -> str:
+    """Runs one task alone, without Prefect."""
+    return f"python -m tasks.reproduce {stage} {key} --store {shlex.quote(store_url)}"
 
 
 def failure_path(stage: str, key: str) -> str:
@@ -84,17 +89,26 @@ def explained(error: Exception, task: FailedTask, store: Store, next_step: str) 
     row = None if isinstance(error, TracemillError) else row_at_hand(error.__traceback__)
     lines = [f"shard: {task.label}"] if task.label else []
     lines += [f"row at hand: {row}"] if row else []
+    lines += getattr(error, "__notes__", [])
     with contextlib.suppress(StoreError):  # It is what fails, perhaps.
-        store.write_bytes(task.path, task.model_copy(update={"error": str(told)}).model_dump_json(indent=1).encode())
+        recorded(task.model_copy(update={"error": str(told)}), store)
         lines.append(f"alone: {task.command(store.url)}")
     return told.in_task("\n  ".join([*lines, f"next: {next_step}"]))
 
 
+def recorded(task: FailedTask, store: Store) -> None:
+    """Keeps what a task worked on, so that it can be run alone.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    store.write_bytes(task.path, task.model_dump_json(indent=1).encode())
+
+
 def _broken_off(error: Exception, task: FailedTask) -> StageBrokeOffError:
-    last = traceback.extract_tb(error.__traceback__)[-1]
     return StageBrokeOffError(
         f"stage {task.stage} broke off",
-        got=f"{type(error).__name__}: {error}, in {last.name} ({Path(last.filename).name}:{last.lineno})",
+        got=f"{type(error).__name__}: {error}, in {place(error)}",
         remedy="this is a bug, or a row such as nobody had thought of: run the task alone, and mend the stage",
     )
 
@@ -111,10 +125,11 @@ def row_at_hand(trace: TracebackType | None) -> str | None:
 
 def _told(row: Problem | Response) -> str:
     if isinstance(row, Problem):
-        return f"problem {row.id}, row {row.row} of {row.source}: {_excerpt(row.prompt)}"
-    return f"response {row.id} to problem {row.problem_id}: {_excerpt(row.answer)}"
+        return f"problem {row.id}, row {row.row} of {row.source}: {excerpt(row.prompt)}"
+    return f"response {row.id} to problem {row.problem_id}: {excerpt(row.answer)}"
 
 
-def _excerpt(text: str) -> str:
+def excerpt(text: str) -> str:
+    """The beginning of a text, on one line."""
     line = " ".join(text.split())
     return repr(line if len(line) <= EXCERPT else line[: EXCERPT - 1] + "…")

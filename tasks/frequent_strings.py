@@ -46,7 +46,7 @@ def _strings(responses: Sequence[Response], size: int) -> Strings:
     return found._replace(texts=found.texts // 2)
 
 
-@stage("drop_frequent", version=1)
+@stage("drop_frequent", version=1, rows="problems")
 def drop_frequent_shard(work: Work) -> Produced:
     """Drops the responses of one shard that hold frequent strings; rows are responses without another fault."""
     table = work.table("strings")

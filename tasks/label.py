@@ -55,7 +55,7 @@ def measure_plan(settings: Label, data_dir: str) -> Measure:
     return Measure(tokenizer=str(file.absolute()), sha256=sha256)
 
 
-@stage("label", version=2)
+@stage("label", version=2, rows="problems", drops=True)
 def label_shard(work: Work) -> Produced:
     """Labels that need no model: language and number of tokens."""
     problems = work.rows(Problem, "problems")
@@ -104,7 +104,7 @@ class LabelRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("label_by_model", version=1)
+@stage("label_by_model", version=1, rows="problems", drops=True)
 def label_by_model_shard(work: Work) -> Produced:
     """Asks one model about every problem; what it does not say is an empty label, and the row stays."""
     plan: LabelRound = work.section
@@ -118,7 +118,7 @@ def _all(problems: Sequence[Problem], labels: Iterable[str]) -> Produced:
     return split(len(problems), problems, Problem, [], labels=count_labels(problems, labels))
 
 
-@stage("downsample", version=1)
+@stage("downsample", version=1, rows="problems", drops=True)
 def downsample_shard(work: Work) -> Produced:
     """Drops what the recipe does not want, and thins out what there is too much of."""
     problems = work.rows(Problem, "problems")

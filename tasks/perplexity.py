@@ -22,7 +22,7 @@ class PerplexityRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("perplexity", version=1)
+@stage("perplexity", version=1, rows="problems")
 def perplexity_shard(work: Work) -> Produced:
     """Perplexity of every correct response without a fault; rows are those responses."""
     plan: PerplexityRound = work.section

@@ -10,7 +10,7 @@ from prefect import task
 
 from tracemill.push import send, shipment
 from tracemill.recipe_publish import Publish
-from tracemill.run_directory import Published, publish, published
+from tracemill.run_directory import Published, publish
 from tracemill.store import Store
 
 
@@ -22,11 +22,7 @@ def export_dataset(
     label: str,  # noqa: ARG001 - for the task run's name
 ) -> dict[str, Any]:
     """Publishes unless the directory already holds exactly this; returns its manifest."""
-    out = Store(out_url)
-    standing = published(out)
-    if standing is not None and standing["key"] == publication.key:
-        return standing
-    return publish(Store(store_url), out, publication)
+    return publish(Store(store_url), Store(out_url), publication)
 
 
 @task(name="push", task_run_name="push to {repo}", persist_result=False)

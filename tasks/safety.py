@@ -38,7 +38,7 @@ class SafetyRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("safety", version=1)
+@stage("safety", version=1, rows="problems")
 def safety_shard(work: Work) -> Produced:
     """Drops what is unsafe; rows are the correct responses without a fault. Whoever costs nothing is asked first."""
     plan: SafetyRound = work.section

@@ -18,10 +18,12 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from prefect.exceptions import MissingContextError
 
-from tasks.failed_task import FailedTask, explained, without_secrets
+from tasks.failed_task import FailedTask, explained, recorded, without_secrets
+from tasks.set_aside import PerRow, View, find, produce
 from tracemill.claims import claimed
 from tracemill.errors import LedgerError, StoreError, TeacherUnavailableError, TracemillError
 from tracemill.manifest import Manifest, Shard, stage_key
+from tracemill.poison import POISON
 from tracemill.recipe_section import Section
 from tracemill.schema import Dropped, Row, rows_of, table_of
 from tracemill.store import Store
@@ -42,16 +44,19 @@ class Work:
         section: the recipe section of the stage.
         inputs: handles by name.
         before: outputs of the same work when it was last done provisionally; empty where it was not.
+        view: what is seen of the inputs, where rows were set aside.
     """
 
     store: Store
     section: Any
     inputs: Mapping[str, Shard]
     before: Mapping[str, Shard] = field(default_factory=dict)
+    view: View | None = None
 
     def table(self, name: str) -> pa.Table:
         """The table behind an input."""
-        return self.store.read_table(self.inputs[name])
+        table = self.store.read_table(self.inputs[name])
+        return table if self.view is None else self.view.of(name, table)
 
     def rows(self, kind: type[Kind], name: str) -> list[Kind]:
         """The rows of an input."""
@@ -126,29 +131,48 @@ class Stage:
         version: bumped when its results change for equal inputs.
         run: the work itself.
         task: the Prefect task around it.
+        per_row: what its rows are, where it treats them one by one.
     """
 
     name: str
     version: str
     run: Callable[[Work], Produced]
     task: Task[Any, Manifest]
+    per_row: PerRow | None = None
 
     def key(self, section: Section, inputs: Mapping[str, Shard]) -> str:
         """Cache key of one task of this stage."""
         digests = {name: shard.sha256 for name, shard in inputs.items()}
         return stage_key(self.name, self.version, section.digest(), digests)
 
-    def perform(self, store: Store, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
+    def find(self, store: Store, key: str, poison_share: float = 0.0) -> Manifest | None:
+        """The manifest of a task that is finished; see :func:`tasks.set_aside.find`."""
+        return find(store, self.name, key, poison_share)
+
+    def perform(
+        self, store: Store, section: Section, inputs: Mapping[str, Shard], poison_share: float = 0.0
+    ) -> Manifest:
         """Does the work without Prefect, unless it is done.
 
         Raises:
             TracemillError: whatever the stage raises; no manifest is written then.
         """
-        return _perform(self.name, self.version, self.run, store, section, inputs, self.key(section, inputs))
+        return _perform(self, store, section, inputs, self.key(section, inputs), poison_share)
 
 
-def stage(name: str, version: str | int, retries: int = RETRIES) -> Callable[[Callable[[Work], Produced]], Stage]:
-    """Makes a stage of a function; its Prefect task takes store, section and handles, and returns a manifest."""
+def stage(
+    name: str, version: str | int, retries: int = RETRIES, *, rows: str | None = None, drops: bool = False
+) -> Callable[[Callable[[Work], Produced]], Stage]:
+    """Makes a stage of a function; its Prefect task takes store, section and handles, and returns a manifest.
+
+    Args:
+        name: as in the manifests and the cache keys.
+        version: bumped when its results change for equal inputs.
+        retries: after failures of the world outside.
+        rows: the input whose rows it treats one by one, so that one on which it breaks off can be set aside.
+        drops: whether it writes table ``dropped``, in which such a row is accounted for.
+    """
+    per_row = None if rows is None else PerRow(rows, drops)
 
     def decorate(run: Callable[[Work], Produced]) -> Stage:
         def run_task(
@@ -157,13 +181,17 @@ def stage(name: str, version: str | int, retries: int = RETRIES) -> Callable[[Ca
             inputs: dict[str, Shard],
             key: str,
             label: str,
+            poison_share: float = 0.0,
         ) -> Manifest:
             store = Store(store_url)
             try:
-                return _perform(name, str(version), run, store, section, inputs, key)
+                manifest = _perform(made, store, section, inputs, key, poison_share)
             except Exception as error:
                 failed = _failed_task(name, run, section, inputs, key, label)
                 raise explained(error, failed, store, _next_step(error, retries)) from error
+            if POISON in manifest.facts:
+                recorded(_failed_task(name, run, section, inputs, key, label), store)
+            return manifest
 
         run_task.__doc__, run_task.__qualname__ = run.__doc__, f"{run.__qualname__}_task"
         # No tags: each makes Prefect ask for a concurrency slot, 2 s a task on its SQLite server when that is busy.
@@ -178,26 +206,21 @@ def stage(name: str, version: str | int, retries: int = RETRIES) -> Callable[[Ca
             retry_delay_seconds=RETRY_DELAYS_S[:retries],
             retry_condition_fn=_is_passing,
         )(run_task)
-        return Stage(name, str(version), run, prefect_task)
+        made = Stage(name, str(version), run, prefect_task, per_row)
+        return made
 
     return decorate
 
 
 def _perform(
-    name: str,
-    version: str,
-    run: Callable[[Work], Produced],
-    store: Store,
-    section: Section,
-    inputs: Mapping[str, Shard],
-    key: str,
+    stage: Stage, store: Store, section: Section, inputs: Mapping[str, Shard], key: str, poison_share: float
 ) -> Manifest:
     """The manifest of work that is done: found, waited for while another process does it, or done here."""
-    finished = store.find(name, key)
+    finished = stage.find(store, key, poison_share)
     if finished is not None:
         return finished
-    with claimed(store, name, key, _log):
-        return store.find(name, key) or _execute(name, version, run, store, section, inputs, key)
+    with claimed(store, stage.name, key, _log):
+        return stage.find(store, key, poison_share) or _execute(stage, store, section, inputs, key, poison_share)
 
 
 def _log(message: str) -> None:
@@ -209,20 +232,15 @@ def _log(message: str) -> None:
 
 
 def _execute(
-    name: str,
-    version: str,
-    run: Callable[[Work], Produced],
-    store: Store,
-    section: Section,
-    inputs: Mapping[str, Shard],
-    key: str,
+    stage: Stage, store: Store, section: Section, inputs: Mapping[str, Shard], key: str, poison_share: float
 ) -> Manifest:
-    provisional = f"{name}-provisional"
+    provisional = f"{stage.name}-provisional"
     before = store.find(provisional, key)
-    produced = run(Work(store, section, inputs, before.outputs if before else {}))
+    work = Work(store, section, inputs, before.outputs if before else {})
+    produced = produce(stage.name, stage.run, work, stage.per_row, poison_share)
     manifest = Manifest(
-        stage=name,
-        version=version,
+        stage=stage.name,
+        version=stage.version,
         key=key,
         inputs={input_name: shard.sha256 for input_name, shard in inputs.items()},
         outputs={

@@ -28,7 +28,7 @@ def _bench(settings: Verify) -> Bench:
     return bench
 
 
-@stage("verify", version=VERSION)
+@stage("verify", version=VERSION, rows="problems")
 def verify_shard(work: Work) -> Produced:
     """One verdict for every response of a shard; where the sandbox failed, the next run judges again."""
     responses = work.rows(Response, "responses")

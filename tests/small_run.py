@@ -133,9 +133,10 @@ class SmallRun:
 
 
 def digests_of(out: Path) -> dict[str, str]:
-    """SHA-256 of every file below a run's directory, but for its manifest."""
-    files = [path for path in sorted(out.rglob("*")) if path.is_file() and ".tmp" not in path.parts]
-    return {str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    """SHA-256 of every file of what stands in a run's directory."""
+    current = (out / "current").resolve() if (out / "current").exists() else out
+    files = [path for path in sorted(current.rglob("*")) if path.is_file() and ".tmp" not in path.parts]
+    return {str(path.relative_to(current)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def table(out: Path, name: str) -> pa.Table:

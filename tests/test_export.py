@@ -90,21 +90,25 @@ def test_stale_files_are_removed(store: Store, out: Store) -> None:
     assert [path.name for path in Path(out.path("dataset")).glob("*.parquet")] == ["train-00000-of-00001.parquet"]
 
 
-def test_a_publication_that_fails_has_no_manifest(store: Store, out: Store) -> None:
-    """While files are replaced there is no manifest, so that a half-written directory is never taken for a dataset."""
+def test_a_publication_that_fails_changes_nothing(store: Store, out: Store) -> None:
+    """A version that cannot be written whole never stands: the one before it does, entire."""
     whole = publication(store, [samples(5)])
-    publish(store, out, whole)
+    before = publish(store, out, whole)
     missing = Shard(path="objects/00/none.parquet", rows=1, size=1, sha256="0")
     with pytest.raises(StoreError):
         publish(store, out, Publication(**{**vars(whole), "key": "new", "selected": [*whole.selected, missing]}))
-    assert published(out) is None
+    assert published(out) == before
+    assert len(ids(out)) == 5
 
 
 def test_a_damaged_publication_is_not_complete(store: Store, out: Store) -> None:
     """A directory that lost a file is published again."""
     publish(store, out, publication(store, [samples(5)]))
-    Path(out.path("am.jsonl.zst")).unlink()
-    assert published(out) is None
+    for name in ("am.jsonl.zst", "current/report.html"):
+        Path(out.path(name)).unlink()
+        assert published(out) is None
+        publish(store, out, publication(store, [samples(5)]))
+        assert published(out) is not None
 
 
 def test_publishing_twice_gives_the_same_bytes(store: Store, out: Store) -> None:

@@ -48,6 +48,7 @@ def test_a_failed_shard_says_where_why_and_how_to_run_it_alone(
     """Stage, shard, row, command and next step are in the run's error and in the UI; the command does the task."""
     with ChatServer(wrong_percent=0) as teacher:
         run = SmallRun(tmp_path, teacher.url)
+        run.sections["run"] = run.recipe()["run"] | {"poison_share": 0}
         monkeypatch.setattr(tasks.distill, "build_request", breaks_on_one_row)
         with pytest.raises(ShardsFailedError) as failed:
             run.build()

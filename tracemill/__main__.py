@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tracemill.errors import TracemillError
 from tracemill.fetched_run import run_folder
+from tracemill.ledger_commands import DEFAULT as LEDGER
 from tracemill.ledger_commands import add_commands as add_ledger_commands
 from tracemill.pin_recipe import pin, render
 from tracemill.push import render as render_shipment
@@ -17,7 +18,9 @@ from tracemill.run_diff import diff
 from tracemill.run_diff_text import render as render_diff
 from tracemill.run_report import page, told
 from tracemill.sources.listing import listing
+from tracemill.versions import listed
 from tracemill.why import story
+from tracemill.why_text import render as render_life
 
 
 def main() -> int:
@@ -27,6 +30,7 @@ def main() -> int:
     _add_why(commands.add_parser("why", help="everything that happened to one row"))
     _add_report(commands.add_parser("report", help="the funnel and the yields of a finished run"))
     _add_diff(commands.add_parser("diff", help="what changed between two runs: rows added, removed, changed, and why"))
+    _add_versions(commands.add_parser("versions", help="the publications that stand in a run's directory"))
     _add_push(commands.add_parser("push", help="the dataset of a finished run, to the Hub; shows it unless --really"))
     _add_pin(commands.add_parser("pin", help="fix the Hub datasets of a recipe to their present commits"))
     _add_sources(commands.add_parser("sources", help="the data sets that a recipe can name by one word"))
@@ -43,12 +47,16 @@ def main() -> int:
 def _add_why(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", metavar="ID", help="content id of a problem, or its first characters")
     parser.add_argument("--run", metavar="DIR", help="the run's directory (default: the newest below runs/)")
+    parser.add_argument("--ledger", metavar="DIR", type=Path, help=f"what has been paid for (default: {LEDGER})")
+    parser.add_argument("--json", action="store_true", help="every record whole, for scripts")
     parser.set_defaults(run_command=_why)
 
 
 def _why(arguments: argparse.Namespace) -> int:
-    for record in story(_run_of(arguments.run), arguments.id):
-        print(json.dumps(record, indent=2, ensure_ascii=False))
+    default = Path(LEDGER)
+    ledger = arguments.ledger or (default if default.is_dir() else None)
+    records = story(_run_of(arguments.run), arguments.id, ledger)
+    print(json.dumps(records, indent=2, ensure_ascii=False) if arguments.json else render_life(records))
     return 0
 
 
@@ -65,8 +73,8 @@ def _report(arguments: argparse.Namespace) -> int:
 
 
 def _add_diff(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("a", metavar="A", help="directory of the earlier run")
-    parser.add_argument("b", metavar="B", help="directory of the later run")
+    parser.add_argument("a", metavar="A", help="directory of the earlier run, or a version of it such as runs/mine@1")
+    parser.add_argument("b", metavar="B", help="of the later run")
     parser.add_argument("--examples", metavar="N", type=int, default=5, help="rows of each kind to show (default: 5)")
     parser.add_argument("--json", action="store_true", help="for scripts")
     parser.set_defaults(run_command=_diff)
@@ -78,8 +86,18 @@ def _diff(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _add_versions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="DIR", nargs="?", help="the run's directory (default: the newest below runs/)")
+    parser.set_defaults(run_command=_versions)
+
+
+def _versions(arguments: argparse.Namespace) -> int:
+    print("\n".join(listed(_run_of(arguments.run))))
+    return 0
+
+
 def _add_push(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="DIR", help="the run's directory")
+    parser.add_argument("run", metavar="DIR", help="the run's directory, or a version of it such as runs/mine@1")
     parser.add_argument("--repo", metavar="ORG/NAME", required=True, help="dataset repository; made if there is none")
     parser.add_argument("--really", action="store_true", help="send it; otherwise only show what would be sent")
     parser.add_argument("--public", action="store_true", help="a repository that is made is public (default: private)")

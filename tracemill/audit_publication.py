@@ -43,6 +43,7 @@ class AuditPublication:
         audited, dropped: shards of ``AuditedRow`` and ``Dropped`` rows.
         texts: further files by name.
         facts: what else the manifest says.
+        keep: an audit has no versions: the newest one tells all.
     """
 
     key: str
@@ -50,6 +51,7 @@ class AuditPublication:
     dropped: Sequence[Shard]
     texts: Mapping[str, str]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    keep: int = 1
 
     def write(self, store: Store, directory: RunDirectory) -> None:
         """Writes every file but the manifest."""

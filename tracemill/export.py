@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import zstandard
 
+from tracemill.decontamination import GREY
 from tracemill.schema import Dropped, Verdict, digest, json_text
 from tracemill.selection import Sample
 from tracemill.trace_record import TRACES, Pair, Rejected
@@ -29,7 +30,7 @@ GROUP_ROWS = 50_000  # Rows shuffled together: about 1.2 GB of reference-sized r
 ROWS_PER_FILE = 100_000  # of dropped rows and verdicts
 AM_FILE = "am.jsonl.zst"
 # Folder -> schema of its rows.
-BESIDE: Final = {"traces": TRACES, "preferences": Pair.arrow, "rejected": Rejected.arrow}
+BESIDE: Final = {"traces": TRACES, "grey": GREY, "preferences": Pair.arrow, "rejected": Rejected.arrow}
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Publication:
         beside: further shards by folder, one of ``BESIDE``.
         texts: further files by name, such as the card and the report.
         facts: what else the manifest says.
+        keep: so many versions stay in the run's directory.
     """
 
     key: str
@@ -53,6 +55,7 @@ class Publication:
     texts: dict[str, str]
     beside: Mapping[str, Sequence[Shard]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    keep: int = 3
 
     def write(self, store: Store, directory: RunDirectory) -> None:
         """Writes every file but the manifest."""

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from tracemill.errors import CorruptShardError, StoreError
-from tracemill.run_directory import MANIFEST, published
+from tracemill.run_directory import published
 from tracemill.store import Store
 from tracemill.store_objects import ObjectFiles
+from tracemill.versions import MANIFEST, run_place
 
 FETCHED: Final = Path(".tracemill/fetched")
 _AT_ONCE: Final = 4
@@ -21,14 +22,14 @@ def run_folder(run: str, fetched: Path = FETCHED) -> Path:
     """The folder of a run; that of a URL is fetched, as far as it is not there yet.
 
     Args:
-        run: a folder, or the URL of one.
+        run: a folder, or a version of it as in ``runs/mine@1``; or the URL of one.
         fetched: where runs from object stores are kept, each under a name of its own.
 
     Raises:
         StoreError: there is no finished run at the URL, or it cannot be read.
     """
     if "://" not in run:
-        return Path(run)
+        return run_place(run)
     files = Store(run).files
     manifest = published(Store(run))
     if manifest is None or not isinstance(files, ObjectFiles):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 STATIONS = (
     "collect",
     "clean",
+    "set_aside",
     "drop_duplicates",
     "decontaminate",
     "decontaminate_by_meaning",

@@ -17,7 +17,7 @@ from tracemill.recipe_publish import Publish
 from tracemill.recipe_quality import Quality
 from tracemill.recipe_runner import Runner
 from tracemill.recipe_safety import Safety
-from tracemill.recipe_section import Name, Positive, Seconds, Section
+from tracemill.recipe_section import Fraction, Name, Positive, Seconds, Section
 from tracemill.recipe_select import Select
 from tracemill.recipe_source import Source
 from tracemill.recipe_verify import Verify
@@ -36,6 +36,11 @@ class Export(Section):
 
     shuffle_seed: int = Field(default=0, description="Of the order in which rows are published.")
     rows_per_file: Positive = Field(default=50_000, description="Rows of one Parquet file of dataset/.")
+    keep_versions: Positive = Field(
+        default=3,
+        description="Publications that stay in the run's directory, the newest among them; older ones are removed.",
+        json_schema_extra={"operational": True},
+    )
 
 
 class Run(Section):
@@ -77,6 +82,12 @@ class Run(Section):
         default=200,
         ge=0,
         description="So many finished tasks are shown as Cached in the UI; the rest is one figure.",
+        json_schema_extra={"operational": True},
+    )
+    poison_share: Fraction = Field(
+        default=0.01,
+        description="Rows of a task on which its stage breaks off are set aside, up to this share (a few in a small"
+        " shard); above it the task fails. 0: it fails on the first.",
         json_schema_extra={"operational": True},
     )
     progress_every_s: Seconds = Field(

@@ -13,8 +13,9 @@ from tracemill.card import source_yields
 from tracemill.errors import StoreError
 from tracemill.funnel import FUNNEL, render
 from tracemill.references import CHECKED
-from tracemill.run_directory import MANIFEST, published
+from tracemill.run_directory import published
 from tracemill.store import Store
+from tracemill.versions import MANIFEST
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,6 +18,7 @@ import json
 import os
 import uuid
 from functools import cached_property
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
@@ -55,6 +56,11 @@ class Store:
     def is_local(self) -> bool:
         """Whether it is a folder of this machine."""
         return isinstance(self.files, LocalFiles)
+
+    @property
+    def folder(self) -> Path | None:
+        """The root as a folder, or None where it is not on a local disk."""
+        return Path(self.path("")) if self.is_local else None
 
     @cached_property
     def identity(self) -> str:
