@@ -37,6 +37,9 @@ SUBSTITUTED = {
 BUILD = "python -m flows.build_dataset {recipe}"
 BUILD_OTHER = "python -m flows.build_dataset {recipe} --set select.prefer=shortest --set run.workers=3 --out runs/other"
 
+BUILD_AGAIN = "python -m flows.build_dataset {recipe} --set export.shuffle_seed=7 --out runs/other"
+PUBLISHED = "dataset"  # where a row's life ends that is published
+
 TYPED = (
     Typed("make setup", ("make setup",)),
     Typed("make docs", ("make docs",)),
@@ -53,7 +56,7 @@ TYPED = (
     ),
     Typed(
         "python -m flows.build_dataset RECIPE [--set section.key=value]… [--out DIR]",
-        (BUILD, BUILD_OTHER),
+        (BUILD, BUILD_OTHER, BUILD_AGAIN),
         shows=r"published +\d+(?s:.*)one row +python -m tracemill why ID --run runs/",
     ),
     Typed(
@@ -111,9 +114,20 @@ TYPED = (
     Typed(
         "python -m tracemill why ID [--run DIR]",
         ("python -m tracemill why {id}", "python -m tracemill why {id} --run {run}"),
-        shows='"where": "dataset"',
+        shows=PUBLISHED,
     ),
-    Typed("python -m tracemill why ID", ("python -m tracemill why {id}",), shows='"where": "dataset"'),
+    Typed(
+        "python -m tracemill why ID [--run DIR] [--ledger DIR] [--json]",
+        ("python -m tracemill why {id} --run {run} --ledger .tracemill/store/ledger --json",),
+        shows=PUBLISHED,
+    ),
+    Typed(
+        "python -m tracemill versions [DIR]",
+        ("python -m tracemill versions", "python -m tracemill versions {other}"),
+        shows=r"\b1\b",
+    ),
+    Typed("python -m tracemill diff DIR@1 DIR@2", ("python -m tracemill diff {other}@1 {other}@2",), shows="removed"),
+    Typed("python -m tracemill why ID", ("python -m tracemill why {id}",), shows=PUBLISHED),
     Typed(
         "python -m tracemill report [DIR]",
         ("python -m tracemill report", "python -m tracemill report {run}"),
@@ -175,6 +189,8 @@ TYPED = (
             "number_guard",
             "publishing",
             "crash_matrix",
+            "asking_order",
+            "killed_distillation",
             "ledger_objects",
             "task_runners",
         )
