@@ -97,5 +97,3 @@ def test_retry_pays_nothing_twice(pages: Pages, tmp_path: Path) -> None:
         pages.see("Run Count\n2", patience_s=RUN_S)
         assert pages.ended(RUN_S) == "Completed", pages.picture("failure")
         assert teacher.completed == len({str(body["messages"]) for body in teacher.bodies})
-    pages.click("distill", "a")
-    pages.see("phase-distill", "stage", "by reason")
