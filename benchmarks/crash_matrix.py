@@ -34,7 +34,7 @@ from benchmarks.crash_run import CrashRun, kill_containers
 from benchmarks.crash_scene import PATIENCE_S, Scene, on_scene, until
 
 KINDS = ("flow", "worker", "containers", "teacher", "server")
-SHARD_ROWS, LATENCY_MS, N_PROGRAMS = 50, 200.0, 24
+SHARD_ROWS, LATENCY_MS, N_PROGRAMS = 50, 600.0, 24
 _DEAD_S = 1.0  # how long what was killed stays away
 
 
