@@ -54,6 +54,8 @@ def test_exact_key(left: str, right: str, same: bool) -> None:
         ("5 - 3 = 2", "5-3=2", True),
         ("x² ≥ 4", "x^2 >= 4", True),
         ("the largest root", "the smallest root", False),
+        ("the first digit", "the last digit", False),
+        ("in ascending order", "in descending order", False),
         ("１２ cats", "12 cats", True),
         ("1,000 m", "1000 m", True),
         ("3 cats", "5 cats", False),

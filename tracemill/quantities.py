@@ -23,12 +23,18 @@ _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _NUMBER_WORDS = dict(zip(_UNITS.split(), map(str, [0, *range(2, 20)]), strict=True)) | dict(
     zip(_TENS.split(), map(str, range(20, 100, 10)), strict=True)
 )
-# Words whose exchange makes another problem of the same length: multiples, fractions, extremes, directions, functions.
+# Words whose exchange makes another problem of the same length: multiples, fractions, comparisons, extremes, orders,
+# directions, figures, functions. Those of figures and rounding came in when pairs that had been let through were read.
 _TURNING_WORDS = """
 half third thirds quarter quarters fifth sixth twice double triple thrice dozen hundred thousand million
-more less fewer most least largest smallest greatest maximum minimum max min increase increased decrease decreased
-even odd positive negative not without before after sum difference product quotient average mean median mode range
+tenth hundredth thousandth integer
+more less fewer most least larger largest smaller smallest greater greatest longer longest shorter shortest
+higher highest lower lowest older oldest younger youngest faster slower maximum minimum max min
+increase increased increasing decrease decreased decreasing ascending descending first last
+even odd positive negative not without before after inclusive exclusive uppercase lowercase simple compounded
+sum difference product quotient average mean median mode range
 area perimeter volume circumference radius diameter length width height left right up down north south east west
+bisector altitude pentagon hexagon heptagon octagon nonagon decagon dodecagon pentagonal hexagonal heptagonal octagonal
 sin cos tan cot sec csc arcsin arccos arctan log ln exp sinh cosh tanh sqrt cap cup lt gt le ge leq geq neq
 monday tuesday wednesday thursday friday saturday sunday weekly daily monthly yearly
 """
