@@ -13,6 +13,7 @@ from selenium.common.exceptions import (
     ElementClickInterceptedException,
     ElementNotInteractableException,
     StaleElementReferenceException,
+    TimeoutException,
     WebDriverException,
 )
 from selenium.webdriver.common.by import By
@@ -138,15 +139,24 @@ class Pages:
         self.see("Show Raw Data")
 
     def submit(self) -> None:
-        """Sends the form by the keyboard: the message of a refusal lies over the button while the mouse is there."""
+        """Sends the form by the keyboard: the message of a refusal lies over the button while the mouse is there.
+
+        Again where nothing comes of it: a form that has not yet taken in the last field does not hear the key.
+        """
 
         def pressed() -> bool:
             found = self.shown("//button[@type='submit'][normalize-space()='Submit']")
+            before = self.text
             if found:
                 found[0].send_keys(Keys.ENTER)
-            return bool(found)
+            return bool(found) and self._changes(before)
 
         self.until("a form to submit", pressed)
+
+    def _changes(self, before: str) -> bool:
+        with contextlib.suppress(TimeoutException):
+            return bool(WebDriverWait(self.driver, 15.0).until(lambda _: self.text != before))
+        return False
 
     def field(self, label: str) -> WebElement:
         """The text field below a label of the form."""
@@ -157,7 +167,7 @@ class Pages:
     def fill(self, label: str, text: str) -> None:
         """Types into a field, in place of what stands there."""
         element = self.field(label)
-        element.clear()
+        element.send_keys(Keys.CONTROL, "a")  # the page puts back what is merely cleared
         element.send_keys(text)
 
     def custom_run(self, deployment: str) -> None:

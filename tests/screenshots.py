@@ -41,6 +41,7 @@ def forms(pages: Pages) -> None:
     pages.picture("deployments")
     for name in FORMS:
         pages.custom_run(name)
+        pages.see("(Optional)")
         pages.picture(f"form-{name}")
     pages.custom_run("build-dataset")
     pages.set_override(0, "distil.limit=100")
@@ -60,8 +61,8 @@ def run(pages: Pages, url: str, model: str, folder: Path) -> None:
     pages.picture("form-filled")
     pages.submit()
     pages.follow_run("demo", "build recipes/demo.yaml")
-    pages.tab("Artifacts")
-    pages.settle()
+    pages.tab("Logs")
+    pages.see("Running")  # it does not settle before the run has ended
     pages.picture("run-under-way")
     pages.ended(RUN_S)
     pages.reload()
