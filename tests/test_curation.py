@@ -13,6 +13,7 @@ from samples import problem
 from tracemill.near_duplicates import Earlier, deduplicate, sign
 from tracemill.recipe_duplicates import Deduplicate, Signature
 from tracemill.schema import Problem, table_of
+from tracemill.text_hashes import VERSION
 
 LONG = "a farmer has twelve sheep and sells five of them at the market on a sunny tuesday how many sheep are left"
 
@@ -91,5 +92,5 @@ def test_order_does_not_matter(shuffler: random.Random) -> None:
 def test_signatures_name_how_they_were_made() -> None:
     """Stored signatures carry library, version and parameters."""
     metadata = signed([problem(LONG)]).schema.metadata[b"signature"].decode()
-    assert "tracemill 1, permutations as datasketch 2 affine32" in metadata
+    assert f"tracemill {VERSION}, permutations as datasketch 2 affine32" in metadata
     assert "'num_perm': 128" in metadata
