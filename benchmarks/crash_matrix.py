@@ -147,32 +147,27 @@ def _kill_containers(_: Scene, run: CrashRun, at_s: float) -> Fallen:
     return Fallen(in_time, _in_flight(run), _go_on(run, process))
 
 
-def _kill_teacher(scene: Scene, run: CrashRun, at_s: float) -> Fallen:
-    process = run.start()
-    in_time = _wait(process.poll, at_s)
-    scene.kill("teacher")
-    n_in_flight = _in_flight(run)
-    time.sleep(_DEAD_S)
-    run.start_teacher()
-    return Fallen(in_time, n_in_flight, _go_on(run, process))
+def _kill_beside(name: str, start_again: Callable[[Scene, CrashRun], object]) -> Callable[..., Fallen]:
+    """Kills a server that the build talks to, and starts it again after a while."""
 
+    def act(scene: Scene, run: CrashRun, at_s: float) -> Fallen:
+        process = run.start()
+        in_time = _wait(process.poll, at_s)
+        scene.kill(name)
+        n_in_flight = _in_flight(run)
+        time.sleep(_DEAD_S)
+        start_again(scene, run)
+        return Fallen(in_time, n_in_flight, _go_on(run, process))
 
-def _kill_server(scene: Scene, run: CrashRun, at_s: float) -> Fallen:
-    process = run.start()
-    in_time = _wait(process.poll, at_s)
-    scene.kill("server")
-    n_in_flight = _in_flight(run)
-    time.sleep(_DEAD_S)
-    scene.start_server()
-    return Fallen(in_time, n_in_flight, _go_on(run, process))
+    return act
 
 
 _ACTS: dict[str, Callable[[Scene, CrashRun, float], Fallen]] = {
     "flow": _kill_flow,
     "worker": _kill_worker,
     "containers": _kill_containers,
-    "teacher": _kill_teacher,
-    "server": _kill_server,
+    "teacher": _kill_beside("teacher", lambda _, run: run.start_teacher()),
+    "server": _kill_beside("server", lambda scene, _: scene.start_server()),
 }
 
 
