@@ -8,6 +8,7 @@ export DO_NOT_TRACK ?= 1
 
 BASE ?= debian:bookworm-slim
 UI_PORT ?= 4200
+TEST_JOBS ?= 2
 
 .PHONY: help setup teacher embeddings scale-out sandbox-image env demo ui deploy worker test screenshots check docs lock clean
 
@@ -71,7 +72,7 @@ check: setup     ## lint, types, import contracts (seconds)
 	$(VENV)/bin/lint-imports
 
 test: setup check  ## check, and all tests; what needs vLLM (make teacher), a model (make embeddings), a cluster (make scale-out) or Docker skips where there is none
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
 
 docs: setup      ## docs/recipe-reference.md, from the recipe's sections; the tables of docs/scaling.md, from measured rates
 	@$(VENV)/bin/python -m tracemill.recipe_reference docs/recipe-reference.md

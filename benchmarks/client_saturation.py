@@ -4,13 +4,15 @@ A process of its own answers every chat request with a fixed reply of 8 kB after
 that what is measured is the client: requests a second, its processor seconds a request (connection, JSON, ledger with
 checksum and flush) and its resident memory with 2,000 requests in flight. In the same run the same number of requests
 is asked for one shard of 200 at a time, as a plain loop over shards would: the ratio is ten shards at once : one.
-Rounds alternate. On two cores client and server have one each, which bounds the requests a second.
+Rounds alternate. On two cores client and server have one each, which bounds the requests a second. Last, one shard is
+asked for while two threads compute, as shard tasks do: with the client's switch interval and with Python's own.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import random
 import resource
@@ -32,13 +34,14 @@ from tracemill.recipe_server import Teacher as TeacherSettings
 from tracemill.teacher import ChatTeacher, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 MODEL = "fake"
 SHARDS, SHARD_ROWS, ROUNDS = 20, 200, 3
 IN_FLIGHT = 2000
 AT_ONCE = IN_FLIGHT // SHARD_ROWS
 LATENCY_S = 0.05, 0.5
+COMPUTING, PYTHONS_INTERVAL_S = 2, 0.005  # threads beside the client; how long one computes before another may
 _ANSWER = {
     "model": MODEL,
     "choices": [{"index": 0, "message": {"role": "assistant", "content": "think " * 1365}, "finish_reason": "stop"}],
@@ -130,6 +133,38 @@ def as_one(teacher: ChatTeacher, shards: list[list[Request]]) -> None:
     _expect(teacher.complete([request for shard in shards for request in shard]))
 
 
+@contextlib.contextmanager
+def computing() -> Iterator[None]:
+    """Threads that never wait for anything, as shard tasks are that count words and guess languages."""
+    over = threading.Event()
+
+    def compute() -> None:
+        while not over.is_set():
+            sum(range(1000))
+
+    threads = [threading.Thread(target=compute, daemon=True) for _ in range(COMPUTING)]
+    for thread in threads:
+        thread.start()
+    yield
+    over.set()
+    for thread in threads:
+        thread.join()
+
+
+def beside_computing(teacher: ChatTeacher, shards: list[list[Request]]) -> None:
+    """One shard, while threads compute."""
+    with computing():
+        _expect(teacher.complete(shards[0]))
+
+
+def beside_computing_by_default(teacher: ChatTeacher, shards: list[list[Request]]) -> None:
+    """The same with Python's own switch interval."""
+    ours = sys.getswitchinterval()
+    sys.setswitchinterval(PYTHONS_INTERVAL_S)
+    beside_computing(teacher, shards)
+    sys.setswitchinterval(ours)
+
+
 def _expect(results: list[object]) -> None:
     if not all(isinstance(result, Completion) for result in results):
         sys.exit("a request was not answered; nothing is compared")
@@ -170,8 +205,15 @@ def told(many: list[Round], one: list[Round]) -> str:
     )
 
 
+def told_of_computing(ours: list[Round], default: list[Round]) -> str:
+    """The second line."""
+    ours_s, default_s = (statistics.median(each.wall_s for each in rounds) for rounds in (ours, default))
+    rates = f"{SHARD_ROWS / ours_s:.0f} requests/s : {SHARD_ROWS / default_s:.0f}"
+    return f"beside {COMPUTING} threads that compute {default_s / ours_s:.1f} x Python's switch interval ({rates})"
+
+
 def main() -> None:
-    """Starts the server, measures, prints one line."""
+    """Starts the server, measures, prints two lines."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     allow_connections()
@@ -183,13 +225,15 @@ def main() -> None:
             url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
             before_mb = psutil.Process().memory_info().rss / 1e6
             peak_mb = measured(url, as_one, 0).peak_mb  # and warms both sides up
-            many, one = [], []
-            for round_ in range(1, 2 * ROUNDS, 2):
-                many.append(measured(url, at_once, round_))
-                one.append(measured(url, one_by_one, round_ + 1))
+            ways = at_once, one_by_one, beside_computing, beside_computing_by_default
+            rounds: list[list[Round]] = [[] for _ in ways]
+            for number in range(ROUNDS * len(ways)):
+                way = number % len(ways)
+                rounds[way].append(measured(url, ways[way], number + 1))
         finally:
             server.kill()
-    print(f"{told(many, one)}; {peak_mb:.0f} MB resident with {IN_FLIGHT} in flight, {before_mb:.0f} MB before")
+    print(f"{told(*rounds[:2])}; {peak_mb:.0f} MB resident with {IN_FLIGHT} in flight, {before_mb:.0f} MB before")
+    print(told_of_computing(*rounds[2:]))
 
 
 if __name__ == "__main__":

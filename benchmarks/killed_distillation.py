@@ -4,7 +4,8 @@ vLLM on the CPU serves the demo teacher. A build of 2,000 problems of the demo's
 temperature 1.0, is started; while it generates, the server is killed (SIGKILL) and started again twice, and so is the
 build, at moments that the seed decides. Before, between and after its legs ``vllm bench serve`` says what the same
 server gives at most for prompts of the same kind. In the end a second build, in a fresh store with a copy of the
-ledger, must come to the same bytes without a single request. Prints what became of the rows, how often problems were
+ledger, must come to the same bytes without a single request. The server has half of the processors to itself, all else
+the other half, as if they were two machines. Prints what became of the rows, how often problems were
 solved, what was paid for, and tokens/s beside the server's own.
 
 Everything it starts runs in process groups that it ends itself, whatever ends it; it gives up after ``--minutes``.
@@ -29,7 +30,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from benchmarks.killed_outcome import outcome
-from benchmarks.killed_trial import Trial, end_group
+from benchmarks.killed_trial import Trial, end_group, on_cores, split_cores
 from benchmarks.server_maximum import BenchServe, Meter, rates, read_server
 from demo.problems import draw
 from demo.teacher.lessons import ask
@@ -204,7 +205,9 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="killed-distillation-"))
     try:
         with contextlib.ExitStack() as stack:
-            run(Trial(given, folder, stack))
+            server_cores, own_cores = split_cores()
+            stack.enter_context(on_cores(own_cores))
+            run(Trial(given, folder, stack, server_cores))
     finally:
         if given.keep:
             print(f"kept in {folder}", file=sys.stderr)

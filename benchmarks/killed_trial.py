@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +21,27 @@ SAY_EVERY_S = 10.0
 PATIENCE = 6  # times that a server is asked for its counters, 10 s each, before it counts as gone
 
 
+def split_cores() -> tuple[set[int], set[int]]:
+    """Processors of the model's server, and those of all else: both would have their own, were they two machines.
+
+    Where they share them, whatever a build computes is taken from the server, and what is compared is not the client.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    half = len(cores) // 2
+    return (set(cores[:half]), set(cores[half:])) if half else (set(cores), set(cores))
+
+
+@contextlib.contextmanager
+def on_cores(cores: set[int]) -> Iterator[None]:
+    """What is started meanwhile runs on these processors."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 @dataclass
 class Trial:
     """One distillation that is killed again and again.
@@ -28,6 +49,7 @@ class Trial:
     Attributes:
         folder: of everything that it makes.
         stack: ends everything that it has started.
+        server_cores: processors of the model's server.
         n_at_server: requests that the servers have answered for builds, the bench's left out.
         in_flight_at_kills: requests at the server when the build was killed, by kill.
         build, bench: tokens/s of the server while either used it.
@@ -36,6 +58,7 @@ class Trial:
     given: argparse.Namespace
     folder: Path
     stack: contextlib.ExitStack
+    server_cores: set[int]
     port: int = field(default_factory=free_port)
     prefect_port: int = field(default_factory=free_port)
     began: float = field(default_factory=time.monotonic)
@@ -67,9 +90,11 @@ class Trial:
         """Starts the model's server on the one port."""
         self.say("starting vLLM")
         log = self.folder / "vllm.log"
-        return self.stack.enter_context(
-            serving(Path(self.given.vllm_python), port=self.port, log=log, timeout_s=60 * self.given.minutes)
-        )
+        patience_s = 60 * self.given.minutes
+        with on_cores(self.server_cores):
+            return self.stack.enter_context(
+                serving(Path(self.given.vllm_python), port=self.port, log=log, timeout_s=patience_s)
+            )
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
         """Starts a Python module in a process group of its own, which ends with the trial."""

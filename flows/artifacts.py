@@ -15,12 +15,10 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.progress import Progress
 from flows.progress_bar import artifact_key
-from flows.shards_failed import Failure
-from tracemill.errors import TracemillError
+from flows.shards_failed import Failure, failures_markdown
 from tracemill.funnel import totals
 
 Tables = dict[str, UUID]  # artifacts with the tables of phases
-SHOWN_FAILURES = 100  # of a phase; the table says how many more there are
 
 
 def phase_artifact(progress: Progress) -> Tables:
@@ -52,19 +50,9 @@ def phase_rows(progress: Progress) -> list[dict[str, Any]]:
 
 
 def failures_artifact(phase: str, failures: Sequence[Failure]) -> None:
-    """Leaves the table of a phase's failed shards, with how to run each alone."""
-    n_more = max(0, len(failures) - SHOWN_FAILURES)
-    rows = [
-        {
-            "shard": failure.label,
-            "stage": failure.stage,
-            "error": failure.error.cause if isinstance(failure.error, TracemillError) else repr(failure.error),
-            "task": failure.error.task if isinstance(failure.error, TracemillError) else "",
-        }
-        for failure in failures[:SHOWN_FAILURES]
-    ]
-    told = f"{len(failures)} shards failed" + (f"; the last {n_more} are left out here" if n_more else "")
-    create_table_artifact(rows, key=artifact_key(f"failed-{phase}"), description=told)
+    """Leaves the page of a phase's failed shards, with how to run each alone."""
+    page, told = failures_markdown(failures), f"{len(failures)} shards failed"
+    create_markdown_artifact(page, key=artifact_key(f"failed-{phase}"), description=told)
 
 
 def funnel_artifact(funnel: pa.Table, tables: Tables, out: str) -> None:

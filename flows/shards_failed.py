@@ -1,11 +1,16 @@
-"""The error of a phase some of whose shards could not be finished."""
+"""A phase some of whose shards could not be finished: its error, and the page that tells of each."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tracemill.errors import TracemillError
+
+SHOWN_FAILURES = 100  # of a phase; the page says how many more there are
+NAMED = re.compile(r"(got|expected|remedy|shard|row at hand|alone|next): (.*)")  # a line of an error's text
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~&$])")  # to Markdown
 
 
 class ShardsFailedError(TracemillError):
@@ -43,6 +48,36 @@ def not_started(phase: str, n_unstarted: int, n_shards: int) -> ShardsFailedErro
         got="a failure in other shards that would have hit these as well",
         remedy="see the failed shards of this run; mend the cause and run again: what is finished is kept",
     )
+
+
+def failures_markdown(failures: Sequence[Failure]) -> str:
+    """The page of a phase's failed shards.
+
+    Returns:
+        Markdown: for each failure what failed, then its named facts as a list; the command that runs it alone is a
+        block of its own, to be copied. Rows are shown as they are, whatever signs are in them.
+    """
+    shown = [line for failure in failures[:SHOWN_FAILURES] for line in _failure_markdown(failure)]
+    n_more = len(failures) - SHOWN_FAILURES
+    return "\n".join(shown + ([f"and {n_more:,} more, not shown here"] if n_more > 0 else []))
+
+
+def _failure_markdown(failure: Failure) -> list[str]:
+    lines = [f"### {failure.stage}, shard {_inert(failure.label)}", ""]
+    for line in f"{_cause(failure.error)}{_task(failure.error)}".splitlines():
+        named = NAMED.fullmatch(line.strip())
+        if named is None:
+            lines += [_inert(line.strip()), ""]
+        elif named[1] == "alone":
+            lines += ["- **alone**:", "", "  ```bash", f"  {named[2]}", "  ```", ""]
+        elif named[1] != "shard":  # is in the heading
+            lines.append(f"- **{named[1]}**: {_inert(named[2])}")
+    return [*lines, ""]
+
+
+def _inert(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    return SPECIAL.sub(r"\\\1", text)
 
 
 def _cause(error: Exception) -> str:

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,7 @@ def required() -> set[str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    slow_files_first(items)
     unknown = required() - set(NEEDS)
     if unknown:
         raise pytest.UsageError(f"TRACEMILL_REQUIRE names {sorted(unknown)}; known are {sorted(NEEDS)}")
@@ -143,6 +145,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(f"TRACEMILL_REQUIRE names {name}, but: {why}")
         for item in concerned:
             item.add_marker(pytest.mark.skip(reason=why))
+
+
+def slow_files_first(items: list[pytest.Item]) -> None:
+    """Orders files by how many of their tests start something outside, so that side by side none is left to the end."""
+    n_slow = Counter(
+        item.path
+        for item in items
+        if "prefect_server" in getattr(item, "fixturenames", ())
+        or any(marker.name.startswith("needs_") for marker in item.iter_markers())
+    )
+    items.sort(key=lambda item: -n_slow[item.path])
 
 
 @pytest.fixture

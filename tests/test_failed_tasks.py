@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import sys
@@ -16,10 +15,10 @@ from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
 from small_run import SmallRun
 
 import tasks.distill
-from flows.shards_failed import ShardsFailedError
+from flows.shards_failed import SHOWN_FAILURES, Failure, ShardsFailedError, failures_markdown
 from tasks import reproduce
 from tasks.failed_task import FailedTask, explained, row_at_hand, without_secrets
-from tracemill.errors import TeacherUnavailableError
+from tracemill.errors import StageBrokeOffError, TeacherUnavailableError
 from tracemill.recipe_server import Teacher
 from tracemill.schema import Problem
 from tracemill.store import Store
@@ -66,10 +65,9 @@ def test_a_failed_shard_says_where_why_and_how_to_run_it_alone(
         tables = {artifact.key: artifact.data for artifact in reversed(newest_first)}
         command = found.group(1) if (found := re.search(r"alone: (.*)", told)) else ""
         assert any("00002-rows" in message and command in message for message in messages)
-        assert [json.loads(str(tables["failed-distill"]))[0][name] for name in ("shard", "stage")] == [
-            "00002-rows",
-            "distill",
-        ]
+        page = str(tables["failed-distill"])
+        assert page.startswith("### distill, shard 00002-rows\n")
+        assert command in page.splitlines()[page.splitlines().index("  ```bash") + 1]
         assert any({"distill", "rows", "traced"} == set(flow.tags) for flow in ended)
 
         with pytest.raises(KeyError, match="no such thing"):
@@ -110,3 +108,22 @@ def test_the_error_keeps_its_kind(tmp_path: Path) -> None:
         "  next: later",
     ]
     assert row_at_hand(None) is None
+
+
+def test_a_page_of_failures_shows_rows_as_they_are() -> None:
+    """What a row is written with is no markup in the page that tells of it; what does not fit is counted."""
+    error = StageBrokeOffError(
+        "stage s broke off", got="'<b> $x_1$ *'", task="row at hand: '# no | heading'\n  next: no"
+    )
+    page = failures_markdown([Failure("00000-a_b", "s", error)] * (SHOWN_FAILURES + 1))
+    assert page.splitlines()[:8] == [
+        r"### s, shard 00000-a\_b",
+        "",
+        "stage s broke off",
+        "",
+        r"- **got**: '\<b\> \$x\_1\$ \*'",
+        r"- **row at hand**: '\# no \| heading'",
+        "- **next**: no",
+        "",
+    ]
+    assert page.endswith("and 1 more, not shown here")

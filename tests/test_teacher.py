@@ -180,6 +180,17 @@ def test_threads_that_want_the_same_ask_once(server: ChatServer, make: Any) -> N
     assert all(outcome == calls[0][1] for _, outcome in calls)
 
 
+def test_threads_that_compute_give_way(server: ChatServer, make: Any) -> None:
+    """Python's switch interval, which every system call of the client may cost beside each, is cut when it starts."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.005)
+    try:
+        make(server).complete(_requests(1))
+        assert sys.getswitchinterval() == pytest.approx(0.0001)
+    finally:
+        sys.setswitchinterval(before)
+
+
 def test_one_teacher_a_process(server: ChatServer, tmp_path: Path) -> None:
     """Equal settings over one ledger share a teacher; other settings, also another secret, do not."""
     first = shared_teacher(_settings(server), tmp_path)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -43,6 +44,12 @@ __all__ = [
     "build_request",
     "shared_teacher",
 ]
+
+
+# Shard tasks count, parse and guess languages in Python while the event loop sends and reads. Each of its system calls
+# lets the interpreter lock go, and getting it back takes one switch interval for every thread that computes: at
+# Python's 5 ms a request costs tens of milliseconds, and the servers run dry (benchmarks.killed_distillation).
+_SWITCH_INTERVAL_S = 0.0001
 
 
 class ChatTeacher:
@@ -140,6 +147,7 @@ class ChatTeacher:
     def _running(self) -> None:
         with self._start:
             if self._thread.ident is None:
+                sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_INTERVAL_S))
                 self._thread.start()
 
 
