@@ -57,7 +57,7 @@ def _refresh(recipe: Recipe, out: str) -> Built:
     standing = published(Store(out))
     context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
     if standing is not None and _is_up_to_date(context, standing):
-        note = f"nothing new: {_named(standing, out)} stands as it is"
+        note = f"nothing new: {_named(standing, out)}, as before"
         context.logger.info(note)
         return Built(out, standing, context.n_cached, context.n_executed, note)
     built = build(recipe, out)

@@ -28,12 +28,9 @@ class Failure:
 
 def failed(phase: str, failures: Sequence[Failure], n_shards: int) -> ShardsFailedError:
     """The error of a phase: each kind of failure once, with how many shards it hit and the first task of them."""
-    by_cause: dict[str, list[Failure]] = {}
-    for failure in failures:
-        by_cause.setdefault(f"{failure.stage}: {_cause(failure.error)}", []).append(failure)
     found = "".join(
-        f"\n  {len(alike)} shard(s), first {alike[0].label}: {cause}{_task(alike[0].error)}"
-        for cause, alike in list(by_cause.items())[:5]
+        f"\n  {len(alike)} shard(s), first {alike[0].label}: {stage}: {cause}{_task(alike[0].error)}"
+        for (stage, cause), alike in list(_by_cause(failures).items())[:5]
     )
     return ShardsFailedError(
         f"{phase}: {len(failures)} of {n_shards} shards failed{found}",
@@ -54,17 +51,30 @@ def failures_markdown(failures: Sequence[Failure]) -> str:
     """The page of a phase's failed shards.
 
     Returns:
-        Markdown: for each failure what failed, then its named facts as a list; the command that runs it alone is a
-        block of its own, to be copied. Rows are shown as they are, whatever signs are in them.
+        Markdown: each cause once, then its shards, each with its row and, as a block to be copied, the command that
+        runs it alone. Rows are shown as they are, whatever signs are in them.
     """
-    shown = [line for failure in failures[:SHOWN_FAILURES] for line in _failure_markdown(failure)]
+    lines = []
+    for (stage, cause), alike in _by_cause(failures[:SHOWN_FAILURES]).items():
+        lines += [f"### {stage}: {len(alike)} shard(s)", "", *_facts(cause)]
+        for failure in alike:
+            lines += [f"#### {_inert(failure.label)}", "", *_facts(_task(failure.error))]
     n_more = len(failures) - SHOWN_FAILURES
-    return "\n".join(shown + ([f"and {n_more:,} more, not shown here"] if n_more > 0 else []))
+    return "\n".join(lines + ([f"and {n_more:,} more, not shown here"] if n_more > 0 else []))
 
 
-def _failure_markdown(failure: Failure) -> list[str]:
-    lines = [f"### {failure.stage}, shard {_inert(failure.label)}", ""]
-    for line in f"{_cause(failure.error)}{_task(failure.error)}".splitlines():
+def _by_cause(failures: Sequence[Failure]) -> dict[tuple[str, str], list[Failure]]:
+    """Failures by stage and cause, in the order in which they came."""
+    found: dict[tuple[str, str], list[Failure]] = {}
+    for failure in failures:
+        found.setdefault((failure.stage, _cause(failure.error)), []).append(failure)
+    return found
+
+
+def _facts(text: str) -> list[str]:
+    """Lines of an error's text: a list of what is named, else as they are."""
+    lines = []
+    for line in text.split("\n"):
         named = NAMED.fullmatch(line.strip())
         if named is None:
             lines += [_inert(line.strip()), ""]

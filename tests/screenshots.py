@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from chat_server import ChatServer
@@ -50,32 +51,72 @@ def forms(pages: Pages) -> None:
     pages.picture("form-refused")
 
 
-def run(pages: Pages, url: str, model: str, folder: Path) -> None:
-    """The demo recipe from its form; its page while it runs and after, and its artifacts."""
-    pages.custom_run("build-dataset")
-    pages.fill("Run Name", "demo")
-    pages.fill("out", str(folder / "out"))
-    settings = (f"distill.teacher.base_urls=[{url}]", f"distill.teacher.model={model}", f"run.store={folder / 'store'}")
-    for number, setting in enumerate(settings):
-        pages.set_override(number, setting)
-    pages.picture("form-filled")
-    pages.submit()
-    pages.follow_run("demo", "build recipes/demo.yaml")
-    pages.tab("Logs")
-    pages.see("Running")  # it does not settle before the run has ended
-    pages.picture("run-under-way")
-    pages.ended(RUN_S)
-    pages.reload()
-    page = pages.driver.current_url
-    for name in TABS:
-        pages.tab(name)
-        pages.settle()
-        pages.picture(f"run-{name.lower().replace(' ', '-')}")
-    for name in ARTIFACTS:
-        pages.driver.get(page)
-        pages.tab("Artifacts")
-        pages.open_artifact(name)
-        pages.picture(f"artifact-{name}")
+@dataclass
+class Demo:
+    """Runs of the demo recipe, each started from a form.
+
+    Attributes:
+        url, model: of the teacher.
+        folder: of the store and of what is published.
+    """
+
+    pages: Pages
+    url: str
+    model: str
+    folder: Path
+
+    def start(self, name: str, deployment: str, called: str, *, url: str = "", log: bool = False) -> None:
+        """Fills a form in, sends it, and follows the run."""
+        self.pages.custom_run(deployment)
+        self.pages.fill("Run Name", name)
+        self.pages.fill("out", str(self.folder / "out"))
+        settings = (
+            f"distill.teacher.base_urls=[{url or self.url}]",
+            f"distill.teacher.model={self.model}",
+            f"run.store={self.folder / 'store'}",
+            "run.progress_every_s=2",
+        )
+        for number, setting in enumerate(settings):
+            self.pages.set_override(number, setting)
+        self.pages.picture(f"form-{name}-filled")
+        self.pages.submit()
+        self.pages.follow_run(name, called)
+        if log:
+            self.pages.until("the distillation", self._distils, RUN_S)
+            self.pages.picture(f"{name}-under-way")
+        self.pages.tab("Logs")
+        self.pages.ended(RUN_S)
+        self.pages.reload()
+
+    def _distils(self) -> bool:
+        """Whether the run has come to its last phase; what its page lists in this tab is of when it was opened."""
+        self.pages.reload()
+        self.pages.tab("Subflow Runs")
+        self.pages.settle()
+        return "distill 00000" in self.pages.text
+
+    def look(self, name: str, tabs: Sequence[str], artifacts: Sequence[str]) -> None:
+        """Pictures of a run's tabs and of its artifacts."""
+        page = self.pages.driver.current_url
+        for tab in tabs:
+            self.pages.tab(tab)
+            self.pages.settle()
+            self.pages.picture(f"{name}-{tab.lower().replace(' ', '-')}")
+        for artifact in artifacts:
+            self.pages.driver.get(page)
+            self.pages.tab("Artifacts")
+            self.pages.open_artifact(artifact)
+            self.pages.picture(f"{name}-artifact-{artifact}")
+
+
+def runs(demo: Demo) -> None:
+    """One whose teacher is away, one that goes to its end, and a refresh that finds nothing new."""
+    demo.start("failed", "build-dataset", "build recipes/demo.yaml", url="http://127.0.0.1:9/v1")
+    demo.look("failed", ("Details",), ("failed-distill",))
+    demo.start("run", "build-dataset", "build recipes/demo.yaml", log=True)
+    demo.look("run", TABS, ARTIFACTS)
+    demo.start("refresh", "refresh-dataset", "refresh recipes/demo.yaml")
+    demo.look("refresh", ("Details",), ())
 
 
 def report(pages: Pages, path: Path) -> None:
@@ -97,7 +138,7 @@ def main() -> None:
         server = stack.enter_context(ui_server(scratch))
         pages = Pages(stack.enter_context(browser(scratch)), server.url, FOLDER.resolve())
         forms(pages)
-        run(pages, url, model, scratch)
+        runs(Demo(pages, url, model, scratch))
         report(pages, scratch / "out" / "report.html")
     for path in sorted(FOLDER.glob("*.png")):
         print(path)

@@ -66,7 +66,8 @@ def test_a_failed_shard_says_where_why_and_how_to_run_it_alone(
         command = found.group(1) if (found := re.search(r"alone: (.*)", told)) else ""
         assert any("00002-rows" in message and command in message for message in messages)
         page = str(tables["failed-distill"])
-        assert page.startswith("### distill, shard 00002-rows\n")
+        assert page.startswith("### distill: 1 shard(s)\n")
+        assert "#### 00002-rows" in page.splitlines()
         assert command in page.splitlines()[page.splitlines().index("  ```bash") + 1]
         assert any({"distill", "rows", "traced"} == set(flow.tags) for flow in ended)
 
@@ -112,18 +113,17 @@ def test_the_error_keeps_its_kind(tmp_path: Path) -> None:
 
 def test_a_page_of_failures_shows_rows_as_they_are() -> None:
     """What a row is written with is no markup in the page that tells of it; what does not fit is counted."""
-    error = StageBrokeOffError(
-        "stage s broke off", got="'<b> $x_1$ *'", task="row at hand: '# no | heading'\n  next: no"
-    )
+    cause = StageBrokeOffError("stage s broke off", got="'<b> $x_1$ *'")
+    error = cause.in_task("row at hand: '# no | heading'\n  next: no")
     page = failures_markdown([Failure("00000-a_b", "s", error)] * (SHOWN_FAILURES + 1))
-    assert page.splitlines()[:8] == [
-        r"### s, shard 00000-a\_b",
-        "",
+    assert [line for line in page.splitlines()[:14] if line] == [
+        f"### s: {SHOWN_FAILURES} shard(s)",
         "stage s broke off",
-        "",
         r"- **got**: '\<b\> \$x\_1\$ \*'",
+        r"#### 00000-a\_b",
         r"- **row at hand**: '\# no \| heading'",
         "- **next**: no",
-        "",
+        r"#### 00000-a\_b",
     ]
+    assert page.count("- **got**") == 1
     assert page.endswith("and 1 more, not shown here")

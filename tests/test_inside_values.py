@@ -100,7 +100,9 @@ class Claims:
     __class__ = int  # type: ignore[assignment]
 
 
-@pytest.mark.parametrize("value", [object(), Claims(), print, (n for n in "ab"), type("X", (), {})()])
+@pytest.mark.parametrize(
+    "value", [object(), pytest.param(Claims(), id="claims"), print, (n for n in "ab"), type("X", (), {})()]
+)
 def test_objects_do_not_cross_as_data(value: Any) -> None:
     """What is no plain data is refused, or crosses as a handle where there are handles."""
     with pytest.raises(Unencodable):

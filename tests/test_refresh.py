@@ -28,7 +28,7 @@ def test_a_refresh_says_what_it_found(tmp_path: Path) -> None:
         state = refresh_dataset(str(run.recipe_path), out=str(run.out), return_state=True)
         assert (state.name, state.message) == (
             "Completed",
-            f"nothing new: {run.out}, version 1, {n_rows} rows stands as it is",
+            f"nothing new: {run.out}, version 1, {n_rows} rows, as before",
         )
         same = refresh_dataset(str(run.recipe_path), out=str(run.out))
         assert (same.n_executed, same.manifest, same.note) == (0, first.manifest, state.message)
