@@ -1,13 +1,15 @@
 """Claim: our client takes at least 0.97 of what the server can give. Prints one line with the ratio client/server.
 
+In the same rounds the prompts are asked as a plain loop would ask them, one shard at a time; its ratio is printed too.
+
 The server's own maximum is what ``vllm bench serve`` gets from it, with the same prompts, concurrency and output
 lengths (``ignore_eos`` on both sides). Rounds alternate, so that a machine that gets slower or faster in between
 touches both sides alike; each side's figure is its median in output tokens per second. Our side includes everything
 the pipeline does for a response, the ledger with its checksums and flushes too. Interrupted, it prints the line of the
 rounds that are done.
 
-``python -m benchmarks.client_throughput`` serves the demo teacher itself (``make teacher`` before). For another
-server, with DIR the model's folder::
+``python -m benchmarks.client_throughput`` serves the demo teacher itself (``make teacher`` before), on half of the
+processors; all that asks it has the other half. For another server, with DIR the model's folder::
 
     python -m benchmarks.client_throughput --url http://127.0.0.1:8000/v1 --model NAME --tokenizer DIR
 """
@@ -24,6 +26,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.cores import on_cores, split_cores
 from benchmarks.server_maximum import BenchServe
 from demo.teacher.serve import MODEL_DIR, serving
 from tracemill.ledger import Completion, Ledger, request_key
@@ -37,17 +40,28 @@ def _prompts(n: int) -> list[str]:
 
 def client_round(given: argparse.Namespace, prompts: list[str]) -> float:
     """Output tokens per second of ``ChatTeacher.complete`` over all prompts, with a ledger of its own."""
+    return _asked(given, prompts, len(prompts))
+
+
+def shard_by_shard_round(given: argparse.Namespace, prompts: list[str]) -> float:
+    """The same, where the next shard is asked when the last answer of the one before is there."""
+    return _asked(given, prompts, given.shard_rows)
+
+
+def _asked(given: argparse.Namespace, prompts: list[str], shard_rows: int) -> float:
     settings = TeacherSettings(
         base_urls=(given.url,), model=given.model, max_tokens=given.output_len, max_in_flight=given.concurrency
     )
     sampling = {"temperature": 0.0, "top_p": 1.0, "max_tokens": given.output_len}
     chats = [[{"role": "user", "content": prompt}] for prompt in prompts]
     requests = [Request(request_key(chat, given.model, "", "", sampling, 0), chat, sampling) for chat in chats]
+    results: list[object] = []
     with tempfile.TemporaryDirectory() as directory:
         teacher = ChatTeacher(settings, Ledger(directory), extra_body={"ignore_eos": True})
         teacher.check()
         started = time.perf_counter()
-        results = teacher.complete(requests)
+        for start in range(0, len(requests), shard_rows):
+            results += teacher.complete(requests[start : start + shard_rows])
         elapsed = time.perf_counter() - started
         teacher.close()
     n_tokens = sum(result.completion_tokens or 0 for result in results if isinstance(result, Completion))
@@ -79,6 +93,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--prompts", type=int, default=200)
     parser.add_argument("--output-len", type=int, default=96)
     parser.add_argument("--concurrency", type=int, default=32)
+    parser.add_argument("--shard-rows", type=int, default=50, help="of the plain loop")
     parser.add_argument("--rounds", type=int, default=5)
     return parser.parse_args()
 
@@ -86,7 +101,9 @@ def options() -> argparse.Namespace:
 def measure(given: argparse.Namespace) -> None:
     """Warms the server up with one round of each, then measures; prints the line, also when it is interrupted."""
     prompts = _prompts(given.prompts)
-    sides: dict[Callable[[argparse.Namespace, list[str]], float], list[float]] = {server_round: [], client_round: []}
+    ways: tuple[Callable[[argparse.Namespace, list[str]], float], ...]
+    ways = server_round, client_round, shard_by_shard_round
+    sides: dict[Callable[[argparse.Namespace, list[str]], float], list[float]] = {way: [] for way in ways}
     try:
         for number in range(given.rounds + 1):
             for side in sides if number % 2 else reversed(sides):
@@ -96,11 +113,12 @@ def measure(given: argparse.Namespace) -> None:
                     sides[side].append(rate)
     finally:
         if all(sides.values()):
-            client, server = statistics.median(sides[client_round]), statistics.median(sides[server_round])
+            server, client, plain = (statistics.median(sides[way]) for way in ways)
             print(
-                f"client/server {client / server:.3f}  (client {client:.0f}, server {server:.0f} output tokens/s; "
-                f"medians of {len(sides[client_round])} interleaved rounds; {given.prompts} prompts x "
-                f"{given.output_len} tokens, {given.concurrency} in flight)",
+                f"client/server {client / server:.3f}, one shard at a time {plain / server:.3f}  (server {server:.0f}, "
+                f"client {client:.0f}, shards of {given.shard_rows} {plain:.0f} output tokens/s; medians of "
+                f"{len(sides[client_round])} interleaved rounds; {given.prompts} prompts x {given.output_len} tokens, "
+                f"{given.concurrency} in flight)",
                 flush=True,
             )
 
@@ -111,7 +129,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     with contextlib.ExitStack() as stack:
         if given.url is None:
-            given.url = stack.enter_context(serving(Path(given.vllm_python))).base_url
+            server_cores, own_cores = split_cores()
+            with on_cores(server_cores):
+                given.url = stack.enter_context(serving(Path(given.vllm_python))).base_url
+            stack.enter_context(on_cores(own_cores))
         measure(given)
 
 

@@ -29,8 +29,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from benchmarks.cores import on_cores, split_cores
 from benchmarks.killed_outcome import outcome
-from benchmarks.killed_trial import Trial, end_group, on_cores, split_cores
+from benchmarks.killed_trial import Trial, end_group
 from benchmarks.server_maximum import BenchServe, Meter, rates, read_server
 from demo.problems import draw
 from demo.teacher.lessons import ask

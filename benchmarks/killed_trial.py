@@ -9,37 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.cores import on_cores
 from benchmarks.killed_outcome import Speeds
 from benchmarks.server_maximum import Reading, read_server
 from demo.teacher.serve import HOST, DemoServer, die_with_parent, free_port, serving
 
 SAY_EVERY_S = 10.0
 PATIENCE = 6  # times that a server is asked for its counters, 10 s each, before it counts as gone
-
-
-def split_cores() -> tuple[set[int], set[int]]:
-    """Processors of the model's server, and those of all else: both would have their own, were they two machines.
-
-    Where they share them, whatever a build computes is taken from the server, and what is compared is not the client.
-    """
-    cores = sorted(os.sched_getaffinity(0))
-    half = len(cores) // 2
-    return (set(cores[:half]), set(cores[half:])) if half else (set(cores), set(cores))
-
-
-@contextlib.contextmanager
-def on_cores(cores: set[int]) -> Iterator[None]:
-    """What is started meanwhile runs on these processors."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 @dataclass
