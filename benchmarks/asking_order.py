@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from benchmarks.chat_endpoint import listen
 from tracemill.asking_order import Expected, asking_order
 from tracemill.ledger import Ledger, request_key
 from tracemill.recipe_server import Teacher
@@ -54,16 +55,7 @@ class Server(threading.Thread):
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
             return web.json_response({"model": MODEL, "choices": [choice], "usage": {"completion_tokens": 1}})
 
-        async def models(_: web.Request) -> web.Response:
-            return web.json_response({"data": [{"id": MODEL}]})
-
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", chat)
-        app.router.add_get("/v1/models", models)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        self.port = runner.addresses[0][1]
+        self.port = await listen(MODEL, chat)
         self.ready.set()
         await asyncio.Event().wait()
 

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 import psutil
 from aiohttp import web
 
+from benchmarks.chat_endpoint import listen
 from tracemill.ledger import Completion, Ledger, request_key
 from tracemill.recipe_server import Teacher as TeacherSettings
 from tracemill.teacher import ChatTeacher, Request
@@ -58,16 +59,7 @@ async def serve() -> None:
         await asyncio.sleep(draw.uniform(*LATENCY_S))
         return web.Response(body=reply, content_type="application/json")
 
-    async def models(_: web.Request) -> web.Response:
-        return web.json_response({"data": [{"id": MODEL}]})
-
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", chat)
-    app.router.add_get("/v1/models", models)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, backlog=4096).start()
-    print(runner.addresses[0][1], flush=True)
+    print(await listen(MODEL, chat), flush=True)
     await asyncio.Event().wait()
 
 
