@@ -117,8 +117,9 @@ def prepare(
     recipe = context.recipe
     curated = curate(context, collection)
     decisions = by_words = cluster_duplicates(context, collection, curated)
+    aside: dict[str, dict[str, Shard]] = {}
     if recipe.deduplicate.semantic is not None:
-        decisions = merge_duplicates(context, recipe.deduplicate.semantic, collection, curated, by_words)
+        decisions, aside = merge_duplicates(context, recipe.deduplicate.semantic, collection, curated, by_words)
     comparisons = {
         label: decontamination(context, benchmarks, history, by_words[label]) for label, history in curated.items()
     }
@@ -126,7 +127,7 @@ def prepare(
         "prepare",
         labelling[-1][0].name,
         [
-            (label, prepare_chain(history, decisions[label], comparisons[label], labelling))
+            (label, prepare_chain(history, decisions[label], comparisons[label], labelling, aside.get(label, {})))
             for label, history in curated.items()
         ],
     )

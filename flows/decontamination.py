@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flows.run_context import RunContext
 from flows.semantic_duplicates import embed_chain
 from flows.shard_chains import Chain, Step
-from flows.shard_dag import ShardHistory
+from flows.shard_dag import ShardHistory, set_aside
 from tasks.decontaminate import (
     JudgeContamination,
     benchmark_files,
@@ -83,16 +83,15 @@ def decontamination(
 def _chain(
     history: ShardHistory,
     benchmarks: Benchmarks,
-    embedding: Callable[[Shard], Chain[Shard]] | None,
+    embedding: Callable[[Shard], Chain[dict[str, Shard]]] | None,
     ledger: str,
     settings: Decontaminate,
 ) -> Chain[ShardHistory]:
     inputs = {"problems": history.current, "benchmarks": benchmarks.items}
     history = history.then((yield Step(decontaminate_shard, settings.overlap(), inputs)))
     if benchmarks.vectors is not None and embedding is not None:
-        vectors = yield from embedding(history.current)
-        inputs = {"problems": history.current, "embeddings": vectors, "benchmarks": benchmarks.items}
-        inputs["benchmark_embeddings"] = benchmarks.vectors
+        inputs = {"problems": history.current} | (yield from embedding(history.current))
+        inputs |= {"benchmarks": benchmarks.items, "benchmark_embeddings": benchmarks.vectors}
         history = history.then((yield Step(decontaminate_by_meaning_shard, settings.meaning(), inputs)))
     if settings.judge is not None:
         grey = {f"grey-{number:03d}": shard for number, shard in enumerate(history.outputs("grey"))}
@@ -103,13 +102,18 @@ def _chain(
 
 def _embedded(
     settings: Embeddings, semantic: Semantic | None, curated: ShardHistory, by_words: Shard, problems: Shard
-) -> Chain[Shard]:
-    """The vectors of a shard's problems: those of the semantic duplicates where the model is the same."""
+) -> Chain[dict[str, Shard]]:
+    """The vectors of a shard's problems: those of the semantic duplicates where the model is the same.
+
+    Returns:
+        inputs: the vectors, and the rows that are set aside here, since they could not be embedded.
+    """
     model = settings.embedding()
     if semantic is not None and semantic.embedding().digest() == model.digest():
-        return (yield from embed_chain(curated, by_words, model))
-    made = yield Step(embed_shard, model, {"problems": problems})
-    return made.outputs["embeddings"]
+        embedded = yield from embed_chain(curated, by_words, model)
+        return {"embeddings": embedded.outputs["embeddings"]}  # what was set aside is dropped with the duplicates
+    embedded = yield Step(embed_shard, model, {"problems": problems})
+    return {"embeddings": embedded.outputs["embeddings"], **set_aside([embedded])}
 
 
 def contamination_of(benchmarks: Benchmarks, shards: Iterable[ShardHistory]) -> list[BenchmarkReport]:

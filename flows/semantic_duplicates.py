@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.shard_chains import Chain, Step
+from flows.shard_dag import set_aside
 from flows.source_shards import shard_labels
 from tasks.curate import drop_duplicates_shard
 from tasks.semantic import MergeBatch, embed_shard, merge_batch
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from flows.run_context import RunContext
     from flows.shard_dag import ShardHistory
     from tracemill.collection import Collection
-    from tracemill.manifest import Shard
+    from tracemill.manifest import Manifest, Shard
     from tracemill.recipe import Recipe
     from tracemill.recipe_semantic import Embedding, Semantic
 
@@ -25,14 +26,19 @@ def merge_duplicates(
     collection: Collection,
     curated: dict[str, ShardHistory],
     decisions: dict[str, Shard],
-) -> dict[str, Shard]:
-    """MinHash's decisions and those by meaning, by shard label; each batch against all that those before it kept."""
+) -> tuple[dict[str, Shard], dict[str, dict[str, Shard]]]:
+    """Each batch against all that those before it kept.
+
+    Returns:
+        MinHash's decisions and those by meaning, by shard label; and rows that could not be embedded, as inputs.
+    """
     embedding = settings.embedding()
-    vectors = context.phase(
+    embedded = context.phase(
         "embed",
         "embed",
         [(label, embed_chain(history, decisions[label], embedding)) for label, history in curated.items()],
     )
+    vectors = {label: manifest.outputs["embeddings"] for label, manifest in embedded.items()}
     recipe = context.recipe
     labels = iter(shard_labels(collection))
     merged: dict[str, Shard] = {}
@@ -57,12 +63,11 @@ def merge_duplicates(
             earlier[f"earlier-signatures-{stem}"] = inputs[f"signatures-{place:05d}"]
             earlier[f"earlier-embeddings-{stem}"] = vectors[label]
             earlier[f"earlier-decisions-{stem}"] = merged[label]
-    return merged
+    return merged, {label: set_aside([manifest]) for label, manifest in embedded.items()}
 
 
-def embed_chain(history: ShardHistory, decisions: Shard, embedding: Embedding) -> Chain[Shard]:
+def embed_chain(history: ShardHistory, decisions: Shard, embedding: Embedding) -> Chain[Manifest]:
     """The vectors of what is left of one shard; the key sees the rows that are left, not the threshold."""
     inputs = {"problems": history.current, "decisions": decisions}
     left = yield Step(drop_duplicates_shard, NoSettings(), inputs)
-    embedded = yield Step(embed_shard, embedding, {"problems": left.outputs["kept"]})
-    return embedded.outputs["embeddings"]
+    return (yield Step(embed_shard, embedding, {"problems": left.outputs["kept"]}))

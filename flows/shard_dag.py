@@ -88,9 +88,18 @@ def prepare_chain(
     decisions: Shard,
     decontaminated: Callable[[ShardHistory], Chain[ShardHistory]],
     labelling: Stages,
+    aside: Mapping[str, Shard],
 ) -> Chain[ShardHistory]:
-    """Problems to labelled problems that are wanted, nobody's duplicate and in no benchmark."""
-    inputs = {"problems": history.current, "decisions": decisions}
+    """Problems to labelled problems that are wanted, nobody's duplicate and in no benchmark.
+
+    Args:
+        history: of the shard so far.
+        decisions: which rows are duplicates.
+        decontaminated: the chain that compares with benchmarks.
+        labelling: the stages that label.
+        aside: rows that were set aside beside the history, as inputs.
+    """
+    inputs = {"problems": history.current, "decisions": decisions, **aside}
     history = history.then((yield Step(drop_duplicates_shard, NoSettings(), inputs)))
     history = yield from decontaminated(history)
     for stage, section in labelling:

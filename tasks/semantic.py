@@ -11,7 +11,7 @@ from tracemill.recipe_semantic import Semantic
 from tracemill.semantic_duplicates import LABELS, REASON, Embedded, merge_meanings
 
 
-@stage("embed", version=1)
+@stage("embed", version=1, rows="problems")
 def embed_shard(work: Work) -> Produced:
     """Problems -> one vector each; none where the model cannot take the prompt whole."""
     table = embeddings(work.table("problems"), shared_embedder(work.section))

@@ -32,6 +32,7 @@ NAMED_IN_ERROR: Final = 5
 _STAGES: Final = {
     "sign": "deduplicate",
     "drop_duplicates": "deduplicate",
+    "embed": "deduplicate",
     "decontaminate_by_meaning": "decontaminate",
     "judge_contamination": "decontaminate",
     "label_by_model": "label",

@@ -19,18 +19,20 @@ DIMENSIONS = 96
 
 
 class FakeEmbedder:
-    """Knows nothing of numbers, and takes at most ``longest`` words.
+    """Knows nothing of numbers, takes at most ``longest`` words, and breaks off on a text that says ``poison``.
 
     Attributes:
         seen: every text that it was asked for.
     """
 
-    def __init__(self, made: str = "fake 1", longest: int = 100) -> None:
-        self.made, self._longest = made, longest
+    def __init__(self, made: str = "fake 1", longest: int = 100, poison: str | None = None) -> None:
+        self.made, self._longest, self.poison = made, longest, poison
         self.seen: list[str] = []
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         self.seen += texts
+        if self.poison and any(self.poison in text for text in texts):
+            raise KeyError("no such thing")
         return np.array([self._vector(words(text)) for text in texts], np.float32).reshape(-1, DIMENSIONS)
 
     def _vector(self, tokens: list[str]) -> NDArray[np.float32]:

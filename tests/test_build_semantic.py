@@ -98,6 +98,18 @@ def test_only_what_is_new_is_embedded(run: SmallRun, embedder: FakeEmbedder) -> 
     assert published <= {row["id"] for row in table(run.out, "dataset").to_pylist()}
 
 
+def test_a_row_that_cannot_be_embedded_costs_itself_alone(run: SmallRun, embedder: FakeEmbedder) -> None:
+    """A row on which the model breaks off is dropped as poison, with where; the others are merged as ever."""
+    embedder.poison = "Note 20 "
+    counts = funnel(run.build())
+    assert (counts["deduplicate/poison"], counts["deduplicate/semantic_duplicate"]) == (1, len(PLANTED))
+    (row,) = (row for row in table(run.out, "dropped").to_pylist() if row["reason"] == "poison")
+    evidence = json.loads(row["evidence"])
+    assert (evidence["task"], evidence["error"]) == ("embed", "KeyError: 'no such thing'")
+    assert row["prompt"].startswith("Note 20 ")
+    assert merged_texts(run) == PAIRS
+
+
 @pytest.mark.needs_embeddings
 def test_a_real_model_finds_them_too(run: SmallRun) -> None:
     """With sentence-transformers the planted rewordings go and no other row, for all that their sentences are alike."""

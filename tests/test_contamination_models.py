@@ -162,6 +162,24 @@ def test_a_build_by_meaning(run: SmallRun, monkeypatch: pytest.MonkeyPatch, shar
 
 
 @pytest.mark.usefixtures("prefect_flows")
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_row_that_cannot_be_embedded_is_dropped_once(
+    run: SmallRun, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    """Whoever needs its vector first sets it aside, and it is accounted for once."""
+    monkeypatch.setattr(tasks.semantic, "shared_embedder", lambda _: FakeEmbedder(poison="Note 8 "))
+    monkeypatch.setattr(tasks.decontaminate, "shared_embedder", lambda _: FakeEmbedder())
+    bench = [{"name": "bench", "path": "bench.jsonl"}]
+    run.sections["decontaminate"] = {"benchmarks": bench, "embeddings": {"model": "fake"}} | WORDS_ONLY
+    if shared:
+        run.sections["deduplicate"] = {"semantic": {"model": "fake", "threshold": 1.0}}
+    counts = funnel(run.build())
+    assert (counts["deduplicate/poison"], counts["decontaminate/bench"]) == (1, 2)
+    (row,) = (row for row in table(run.out, "dropped").to_pylist() if row["reason"] == "poison")
+    assert row["prompt"].startswith("Note 8 ")
+
+
+@pytest.mark.usefixtures("prefect_flows")
 def test_a_build_with_a_judge(run: SmallRun) -> None:
     """The judge is asked about grey rows only, and once; what it calls the same goes, with its word as evidence."""
     bench = [{"name": "bench", "path": "bench.jsonl"}]
