@@ -125,3 +125,5 @@ def test_a_run_is_published(composed: Composed, client: SyncPrefectClient, tmp_p
     assert dropped["reason"].to_pylist() == ["incorrect"]
     owners = docker("ps", "--filter", "label=tracemill.sandbox", "--format", '{{.Label "tracemill.sandbox"}}').split()
     assert not [owner for owner in owners if owner.startswith(f"{container[:12]}/")], "the sandbox's containers ended"
+    faults = [line for line in composed("logs", "prefect-server").splitlines() if "| ERROR" in line]
+    assert faults == [], "the server has recorded every event"
