@@ -4,13 +4,16 @@ SIGKILL, a crash of the machine or the out-of-memory killer leave a flow run ``R
 it its phases and tasks; it then holds its deployment's one slot. So every run writes its process into the labels of its
 flow run, and whoever comes next on the same host looks whether that process is there. For what nobody comes back to
 there is an automation on the server: ``flows/heartbeats.py``.
+
+A task's end can be lost on its way too: of 15,000 the server failed to record one. Such a task is settled when its run
+has long been over.
 """
 
 from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from httpx import HTTPError
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -25,11 +28,11 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
+from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Crashed
+from prefect.states import Completed, Crashed
 
 from tracemill.process_identity import is_gone, process_name
 
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 WORK_POOL = "tracemill"
 STARTING = timedelta(minutes=3)  # from a worker's taking a run to its first word; 10 to 40 s on a busy machine
 PROCESS, ATTEMPT = "tracemill.process", "tracemill.attempt"
+RECORDING = timedelta(minutes=10)  # from a run's end to the last record of its tasks; a minute on a busy machine
 _UNFINISHED = [StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.CANCELLING]
 DEFAULT_API_URL = "http://127.0.0.1:4200/api"  # where `make ui` serves
 _AT_MOST = 200  # the server gives no more at once; newest first
@@ -55,6 +59,8 @@ def take_over(logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) ->
         claim_flow_run()
         if n_crashed := settle_crashed_runs():
             logger.info("%d earlier runs, whose processes are gone, are marked as Crashed", n_crashed)
+        if n_lost := settle_lost_tasks():
+            logger.info("%d tasks of runs that are over, whose ends were not recorded, are marked", n_lost)
     except HTTPError as error:
         logger.warning("runs that have crashed are not looked for: %s: %s", type(error).__name__, error)
 
@@ -72,7 +78,7 @@ def claim_flow_run() -> None:
 def settle_crashed_runs() -> int:
     """Marks runs as Crashed whose process on this host is gone, with the phases and tasks in them; how many runs."""
     with get_client(sync_client=True) as client:
-        ours = [run for run in _claimed_runs(client) if run.state_type in {*_UNFINISHED, StateType.CRASHED}]
+        ours = _claimed_runs(client, [*_UNFINISHED, StateType.CRASHED])
         dead = [run for run in ours if has_died(run)]
         for run in dead:
             _crash(client, run)
@@ -84,6 +90,28 @@ def settle_crashed_runs() -> int:
         for task_run in _unfinished_tasks(client, [run.id for run in [*family, *phases]]):
             client.set_task_run_state(task_run.id, Crashed(message="its run has crashed"), force=True)
     return len(dead)
+
+
+def settle_lost_tasks() -> int:
+    """Ends tasks that the server still shows as unfinished though their run is long over; how many.
+
+    A run that is Completed has waited for every task of its own; what became of those of other runs is not known.
+    """
+    over = [StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED]
+    with get_client(sync_client=True) as client:
+        ended = [run for run in _claimed_runs(client, over) if _is_long_over(run)]
+        whole = {run.id: run for run in [*ended, *_phases_of(client, [run.id for run in ended])]}
+        lost = _unfinished_tasks(client, list(whole))
+        for task_run in lost:
+            completed = task_run.flow_run_id and whole[task_run.flow_run_id].state_type == StateType.COMPLETED
+            told = "its end was not recorded; its run is over"
+            state: State[Any] = Completed(message=told) if completed else Crashed(message=told)
+            client.set_task_run_state(task_run.id, state, force=True)
+    return len(lost)
+
+
+def _is_long_over(run: FlowRun) -> bool:
+    return run.end_time is not None and datetime.now(UTC) - run.end_time > RECORDING
 
 
 def has_died(run: FlowRun) -> bool:
@@ -99,8 +127,8 @@ def has_died(run: FlowRun) -> bool:
     return run.labels.get(ATTEMPT) == run.run_count and is_gone(str(run.labels.get(PROCESS, "")))
 
 
-def _claimed_runs(client: SyncPrefectClient) -> list[FlowRun]:
-    states = FlowRunFilterState(type=FlowRunFilterStateType(any_=[*_UNFINISHED, StateType.CRASHED]))
+def _claimed_runs(client: SyncPrefectClient, types: list[StateType]) -> list[FlowRun]:
+    states = FlowRunFilterState(type=FlowRunFilterStateType(any_=types))
     whole = FlowRunFilterParentTaskRunId(is_null_=True)
     found = client.read_flow_runs(
         flow_run_filter=FlowRunFilter(state=states, parent_task_run_id=whole),
@@ -142,6 +170,7 @@ def main() -> int:
                 return 1
         if n_dead := settle_crashed_runs():
             print(f"{n_dead} runs, whose processes are gone, are marked as Crashed")
+        settle_lost_tasks()
     return 0
 
 

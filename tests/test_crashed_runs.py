@@ -21,7 +21,7 @@ import pytest
 from chat_server import ChatServer
 from conftest import ROOT
 from killed_run import finish, has_paid_for, kill_when, launch
-from prefect import flow
+from prefect import flow, task
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId, TaskRunFilter
 from prefect.client.schemas.filters import TaskRunFilterFlowRunId as OfFlowRun
@@ -32,7 +32,8 @@ from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, tempor
 from prefect.states import Completed, Failed, Paused, Pending, Running, Scheduled, Suspended
 from small_run import SmallRun
 
-from flows.crashed_runs import ATTEMPT, PROCESS, STARTING, has_died, take_over
+import flows.crashed_runs
+from flows.crashed_runs import ATTEMPT, PROCESS, STARTING, has_died, settle_lost_tasks, take_over
 from flows.deploy import deploy
 from flows.heartbeats import AUTOMATION, HEARTBEAT, set_up_automation
 from tracemill.process_identity import process_name
@@ -85,6 +86,35 @@ def test_the_next_run_marks_the_one_before_it(client: SyncPrefectClient, tmp_pat
     states = [task.state_type for task in client.read_task_runs(task_run_filter=of_it, limit=200)]
     assert states
     assert set(states) <= {StateType.COMPLETED, StateType.CRASHED}
+
+
+@flow
+def over() -> None:
+    """Never called: runs of it are put into states by hand."""
+
+
+@task
+def lost() -> None:
+    """The same of a task."""
+
+
+def test_tasks_whose_end_was_lost(client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They end once their run is long over: as Completed with it, else as Crashed; those of a run just over do not."""
+    tasks = []
+    for ended in (Completed(), Failed()):
+        run = client.create_flow_run(over, state=Running())
+        client.update_flow_run_labels(run.id, {PROCESS: process_name(), ATTEMPT: 1})
+        tasks.append(client.create_task_run(lost, run.id, dynamic_key="0", state=Running()).id)
+        client.set_flow_run_state(run.id, ended, force=True)
+
+    def states() -> list[str]:
+        return [str(client.read_task_run(name).state_name) for name in tasks]
+
+    settle_lost_tasks()
+    assert states() == ["Running", "Running"]
+    monkeypatch.setattr(flows.crashed_runs, "RECORDING", timedelta(0))
+    assert settle_lost_tasks() >= 2
+    assert states() == ["Completed", "Crashed"]
 
 
 def claimed(state: State[Any], process: str = DEAD, attempt: int = 1, run_count: int = 1) -> FlowRun:
