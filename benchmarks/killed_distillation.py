@@ -5,8 +5,8 @@ temperature 1.0, is started; while it generates, the server is killed (SIGKILL) 
 build, at moments that the seed decides. Before, between and after its legs ``vllm bench serve`` says what the same
 server gives at most for prompts of the same kind. In the end a second build, in a fresh store with a copy of the
 ledger, must come to the same bytes without a single request. The server has half of the processors to itself, all else
-the other half, as if they were two machines. Prints what became of the rows, how often problems were
-solved, what was paid for, and tokens/s beside the server's own.
+the other half, as if they were two machines. Prints what became of the rows, how often problems were solved, what was
+paid for, and tokens/s beside the server's own.
 
 Everything it starts runs in process groups that it ends itself, whatever ends it; it gives up after ``--minutes``.
 """

@@ -24,8 +24,8 @@ from flows.frequent_strings import distill_and_select
 from flows.hub import push, refuse_unsendable
 from flows.publication import publish
 from flows.run_context import RunContext
-from flows.semantic_duplicates import merge_duplicates
-from flows.shard_dag import ShardHistory, Stages, curate_chain, distill_chain, labellings, prepare_chain
+from flows.semantic_duplicates import embed_survivors, merge_duplicates
+from flows.shard_dag import ShardHistory, Stages, curate_chain, distill_chain, labellings, prepare_chain, set_aside
 from flows.source_shards import read_sources, shard_labels
 from flows.task_runners import own_tasks
 from flows.teacher_place import load_recipe_here
@@ -37,7 +37,7 @@ from tasks.stage import NoSettings
 from tasks.tally import tally_published
 from tracemill.collection import Collection, save_collection
 from tracemill.cuts import Cut
-from tracemill.manifest import Shard
+from tracemill.manifest import Manifest, Shard
 from tracemill.published_tally import PublishedTally
 from tracemill.recipe import Recipe
 from tracemill.store import Store
@@ -117,9 +117,12 @@ def prepare(
     recipe = context.recipe
     curated = curate(context, collection)
     decisions = by_words = cluster_duplicates(context, collection, curated)
-    aside: dict[str, dict[str, Shard]] = {}
-    if recipe.deduplicate.semantic is not None:
-        decisions, aside = merge_duplicates(context, recipe.deduplicate.semantic, collection, curated, by_words)
+    embedded: dict[str, Manifest] = {}
+    semantic = recipe.deduplicate.semantic
+    if semantic is not None:
+        embedded = embed_survivors(context, semantic.embedding(), curated, by_words)
+        decisions = merge_duplicates(context, semantic, collection, curated, by_words, embedded)
+    aside = {label: set_aside([manifest]) for label, manifest in embedded.items()}
     comparisons = {
         label: decontamination(context, benchmarks, history, by_words[label]) for label, history in curated.items()
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flows.shard_chains import Chain, Step
-from flows.shard_dag import set_aside
 from flows.source_shards import shard_labels
 from tasks.curate import drop_duplicates_shard
 from tasks.semantic import MergeBatch, embed_shard, merge_batch
@@ -20,24 +19,23 @@ if TYPE_CHECKING:
     from tracemill.recipe_semantic import Embedding, Semantic
 
 
+def embed_survivors(
+    context: RunContext[Recipe], embedding: Embedding, curated: dict[str, ShardHistory], decisions: dict[str, Shard]
+) -> dict[str, Manifest]:
+    """Vectors of what MinHash leaves, and rows that could not be embedded; by shard label."""
+    chains = [(label, embed_chain(history, decisions[label], embedding)) for label, history in curated.items()]
+    return context.phase("embed", "embed", chains)
+
+
 def merge_duplicates(
     context: RunContext[Recipe],
     settings: Semantic,
     collection: Collection,
     curated: dict[str, ShardHistory],
     decisions: dict[str, Shard],
-) -> tuple[dict[str, Shard], dict[str, dict[str, Shard]]]:
-    """Each batch against all that those before it kept.
-
-    Returns:
-        MinHash's decisions and those by meaning, by shard label; and rows that could not be embedded, as inputs.
-    """
-    embedding = settings.embedding()
-    embedded = context.phase(
-        "embed",
-        "embed",
-        [(label, embed_chain(history, decisions[label], embedding)) for label, history in curated.items()],
-    )
+    embedded: dict[str, Manifest],
+) -> dict[str, Shard]:
+    """MinHash's decisions and those by meaning, by shard label; each batch against all that those before it kept."""
     vectors = {label: manifest.outputs["embeddings"] for label, manifest in embedded.items()}
     recipe = context.recipe
     labels = iter(shard_labels(collection))
@@ -63,7 +61,7 @@ def merge_duplicates(
             earlier[f"earlier-signatures-{stem}"] = inputs[f"signatures-{place:05d}"]
             earlier[f"earlier-embeddings-{stem}"] = vectors[label]
             earlier[f"earlier-decisions-{stem}"] = merged[label]
-    return merged, {label: set_aside([manifest]) for label, manifest in embedded.items()}
+    return merged
 
 
 def embed_chain(history: ShardHistory, decisions: Shard, embedding: Embedding) -> Chain[Manifest]:

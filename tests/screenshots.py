@@ -65,8 +65,8 @@ class Demo:
     model: str
     folder: Path
 
-    def start(self, name: str, deployment: str, called: str, *, url: str = "", log: bool = False) -> None:
-        """Fills a form in, sends it, and follows the run."""
+    def start(self, name: str, deployment: str, called: str, *, url: str = "", under_way: bool = False) -> None:
+        """Fills a form in, sends it, and follows the run to its end, if asked with a picture on the way."""
         self.pages.custom_run(deployment)
         self.pages.fill("Run Name", name)
         self.pages.fill("out", str(self.folder / "out"))
@@ -81,7 +81,7 @@ class Demo:
         self.pages.picture(f"form-{name}-filled")
         self.pages.submit()
         self.pages.follow_run(name, called)
-        if log:
+        if under_way:
             self.pages.until("the distillation", self._distils, RUN_S)
             self.pages.picture(f"{name}-under-way")
         self.pages.tab("Logs")
@@ -113,7 +113,7 @@ def runs(demo: Demo) -> None:
     """One whose teacher is away, one that goes to its end, and a refresh that finds nothing new."""
     demo.start("failed", "build-dataset", "build recipes/demo.yaml", url="http://127.0.0.1:9/v1")
     demo.look("failed", ("Details",), ("failed-distill",))
-    demo.start("run", "build-dataset", "build recipes/demo.yaml", log=True)
+    demo.start("run", "build-dataset", "build recipes/demo.yaml", under_way=True)
     demo.look("run", TABS, ARTIFACTS)
     demo.start("refresh", "refresh-dataset", "refresh recipes/demo.yaml")
     demo.look("refresh", ("Details",), ())
