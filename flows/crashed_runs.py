@@ -5,8 +5,8 @@ it its phases and tasks; it then holds its deployment's one slot. So every run w
 flow run, and whoever comes next on the same host looks whether that process is there. For what nobody comes back to
 there is an automation on the server: ``flows/heartbeats.py``.
 
-A task's end can be lost on its way too: once the server failed to record one of 15,000 (docs/operations.md). Such a task
-is settled when its run has long been over.
+A task's end can be lost on its way too: once the server failed to record one of 15,000 (docs/operations.md). Such a
+task is settled when its run has long been over.
 """
 
 from __future__ import annotations
