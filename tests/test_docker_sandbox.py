@@ -346,3 +346,60 @@ def test_a_container_that_does_not_answer_is_a_fault(api: APIClient) -> None:
             container.receive(time.monotonic() + 0.2)
     finally:
         container.remove()
+
+
+# Is ready as a supervisor is, and then says of the frame that it sends what no supervisor would.
+_LIAR = """\
+import os, json, struct
+def frame(header, n_blob, blob=b""):
+    text = json.dumps(header).encode() if isinstance(header, dict) else header
+    os.write(1, struct.pack(">II", len(text), n_blob) + text + blob)
+frame({"is": "ready"}, 0)
+os.read(0, 1 << 16)
+{lie}
+while True:
+    os.write(1, b"x" * 65536)
+"""
+
+
+@pytest.mark.parametrize(
+    ("lie", "said"),
+    [
+        ('os.write(1, struct.pack(">II", 20, (1 << 32) - 1) + b"{}" * 10)', "announced a frame"),
+        ('os.write(1, struct.pack(">II", (1 << 32) - 1, 0))', "announced a frame"),
+        ('frame({"is": "channel"}, (1 << 20) + (1 << 16) + 2049)', "announced a frame"),
+        ('frame(b"[" * 60000, 0)', "header that is no JSON"),
+        ('frame(b"\\xff{", 0)', "header that is no JSON"),
+    ],
+    ids=["blob", "header", "just over what the order allows", "nested", "not JSON"],
+)
+def test_a_lying_header_is_a_fault_before_it_fills_memory(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch, lie: str, said: str
+) -> None:
+    """A frame larger than its order allows, or with a header that cannot be read, ends the container at once."""
+    script = _LIAR.replace("{lie}", lie).encode()
+    monkeypatch.setattr(
+        "verifiers.sandbox.container.supervisor_script", lambda _: len(script).to_bytes(4, "big") + script
+    )
+    container = Container(api, IMAGE, 128)
+    try:
+        container.order({"do": "run", "output_bytes": LIMITS.output_bytes})
+        with pytest.raises(SandboxFault, match=said):
+            container.receive(time.monotonic() + 30)
+        assert len(container._buffer) < 1 << 19
+    finally:
+        container.remove()
+
+
+@pytest.mark.parametrize(("times", "stopped"), [(1, None), (3, "output")])
+def test_the_largest_output_that_an_order_allows_arrives(times: int, stopped: str | None) -> None:
+    """Output up to its limit, and beyond it as far as it is read, is no lie."""
+    program = f"import sys; sys.stderr.write('y' * 5000); sys.stdout.write('x' * {times * LIMITS.output_bytes})"
+
+    def work(session: Session) -> Run:
+        assert session.compile(program, "python", 128).ok
+        return session.run(b"", LIMITS)
+
+    with pool() as sandbox:
+        run = sandbox.submit(work).result(60)
+    assert (len(run.stdout) >= LIMITS.output_bytes, run.stopped) == (True, stopped)

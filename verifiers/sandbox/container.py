@@ -3,7 +3,8 @@
 Covered: no network, no capability but those that the supervisor needs to make its children nobodies, a read-only root,
 bounded memory, processes, files and shared memory, system calls from a list of our own. The container's standard input
 is this process: when that ends, however it ends, the engine closes it, the supervisor goes, and the engine removes the
-container. Not covered: an engine that is itself compromised.
+container. A supervisor that was taken over cannot fill this process's memory: a frame larger than the order under way
+allows is refused by its header, before it is buffered. Not covered: an engine that is itself compromised.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ _START_S = 60.0
 _ANSWER_S = 10  # to be asked whether it is there
 _WORK_S = 60  # to make a container; the tenth at once has been seen to take 25 s
 _MULTIPLEX = 8  # bytes of the engine's header before each piece of output
+_SAID = 300  # bytes kept of the end of what the container wrote to its standard error
 # What the engine, or the way to it, may raise.
 ENGINE_ERRORS = (DockerException, RequestException, OSError)
 
@@ -70,6 +72,7 @@ class Container:
         self.dirty = ""
         self._api, self._buffer, self._frames = api, bytearray(), deque[Frame]()
         self._raw, self._said = bytearray(), bytearray()
+        self._output_bytes = 0  # of the order under way
         created = api.create_container(
             image,
             ["python3", "-I", "-S", "-c", BOOTSTRAP],
@@ -101,6 +104,7 @@ class Container:
         Raises:
             SandboxFault: the container is gone.
         """
+        self._output_bytes = header.get("output_bytes", self._output_bytes)
         self._write(wire.pack(header, blob))
 
     def resize(self, memory_mb: int) -> None:
@@ -137,16 +141,14 @@ class Container:
         """Takes in what has arrived, and waits if nothing has.
 
         Raises:
-            SandboxFault: the container has ended.
+            SandboxFault: the container has ended, or does not keep to the protocol.
         """
         try:
             data = self._socket.recv(1 << 18)
         except OSError as error:
             raise SandboxFault(f"the connection to the container broke: {error}") from error
         if not data:
-            raise SandboxFault(
-                f"the container ended: {self._said[-300:].decode(errors='replace') or 'no reason given'}"
-            )
+            raise SandboxFault(f"the container ended: {self._said.decode(errors='replace') or 'no reason given'}")
         self._raw += data
         self._demultiplex()
         self._parse()
@@ -176,20 +178,34 @@ class Container:
         while len(self._raw) >= _MULTIPLEX:
             end = _MULTIPLEX + int.from_bytes(self._raw[4:_MULTIPLEX], "big")
             if len(self._raw) < end:
-                return
+                break
             (self._buffer if self._raw[0] == 1 else self._said).extend(self._raw[_MULTIPLEX:end])
             del self._raw[:end]
+        del self._said[:-_SAID]
 
     def _parse(self) -> None:
         size = wire.SIZES.size
         while len(self._buffer) >= size:
             n_header, n_blob = wire.SIZES.unpack_from(self._buffer)
+            self._require_room(n_header, n_blob)
             end = size + n_header + n_blob
             if len(self._buffer) < end:
                 return
-            header = json.loads(self._buffer[size : size + n_header])
+            try:
+                header = json.loads(self._buffer[size : size + n_header])
+            except (ValueError, RecursionError) as error:
+                raise SandboxFault(f"the container sent a header that is no JSON: {error}") from error
             self._frames.append(Frame(header, bytes(self._buffer[size + n_header : end])))
             del self._buffer[:end]
+
+    def _require_room(self, n_header: int, n_blob: int) -> None:
+        """Refuses a frame by its header; a program's output is cut off one piece after its limit at the latest."""
+        largest = self._output_bytes + wire.PIECE + wire.ERRORS_KEPT
+        if n_header > wire.MAX_HEADER or n_blob > largest:
+            raise SandboxFault(
+                f"the container announced a frame of {n_header:,} + {n_blob:,} bytes;"
+                f" at most {wire.MAX_HEADER:,} + {largest:,} can come of its order"
+            )
 
 
 def hardening(memory_mb: int) -> dict[str, Any]:

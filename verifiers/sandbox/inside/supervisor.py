@@ -19,7 +19,7 @@ import sys
 from typing import Any
 
 from verifiers.sandbox.inside import cgroup, clearing, wire
-from verifiers.sandbox.inside.trial import STDERR_KEPT, WORK, Trial, memfd, send
+from verifiers.sandbox.inside.trial import WORK, Trial, memfd, send
 
 _BIN = f"{WORK}/.bin"
 _MAX_BINARY = 64 << 20
@@ -91,7 +91,7 @@ class Supervisor:
         if not self._dirty:
             self._soil(clearing.clear(trial.home))
         end["dirty"] = self._dirty
-        return end, bytes(trial.out), bytes(trial.errors[-STDERR_KEPT:])
+        return end, bytes(trial.out), bytes(trial.errors[-wire.ERRORS_KEPT :])
 
     def _kill(self, uid: int) -> None:
         self._soil(self._killer.kill(uid))

@@ -12,9 +12,7 @@ from typing import Any
 from verifiers.sandbox.inside import wire
 
 WORK = "/box"
-STDERR_KEPT = 2048
 KILL_S = 5.0
-_CHUNK = 1 << 16
 _POLICE_S = 0.05  # how often CPU time is looked at
 # Modes in which the process talks on a channel, and in which it runs the compiled program.
 _TALKING = ("serve", "tester", "shared")
@@ -67,7 +65,7 @@ class Trial:
             now = time.monotonic()
             for fd, _ in self._poll.poll(max(0.001, min(_POLICE_S, deadline - now)) * 1000):
                 if fd == forker.fileno():
-                    return self._ended(json.loads(forker.recv(_CHUNK)), time.monotonic() - began)
+                    return self._ended(json.loads(forker.recv(wire.PIECE)), time.monotonic() - began)
                 self._serve(fd)
             if killed_at is None:
                 self._stopped = self._stopped or self._excess(cpu_used(), time.monotonic() > deadline)
@@ -153,7 +151,7 @@ class Trial:
         if self._channel is None:
             return
         try:
-            data = self._channel.recv(_CHUNK)
+            data = self._channel.recv(wire.PIECE)
         except BlockingIOError:
             return
         except OSError:
@@ -166,7 +164,7 @@ class Trial:
     def _read(self, fd: int) -> bool:
         """Reads what there is; False when that was all."""
         try:
-            data = os.read(fd, _CHUNK)
+            data = os.read(fd, wire.PIECE)
         except BlockingIOError:
             return False
         if not data:
@@ -177,7 +175,7 @@ class Trial:
                 self.out += data
         else:
             self._n_errors += len(data)
-            self.errors = (self.errors + data)[-2 * STDERR_KEPT :]
+            self.errors = (self.errors + data)[-2 * wire.ERRORS_KEPT :]
         return True
 
     def _forget(self, fd: int) -> None:
@@ -208,7 +206,7 @@ class Trial:
                 pass
         while self._channel is not None:
             try:
-                data = self._channel.recv(_CHUNK)
+                data = self._channel.recv(wire.PIECE)
             except OSError:
                 break
             if not data:

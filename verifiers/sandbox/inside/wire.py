@@ -7,7 +7,9 @@ import os
 import struct
 
 SIZES = struct.Struct(">II")
-MAX_FRAME = 1 << 30
+MAX_HEADER = 1 << 16  # a header is a handful of numbers and short words
+PIECE = 1 << 16  # what is read at once of a pipe or a channel; a frame that passes it on holds no more
+ERRORS_KEPT = 2048  # the end of what a process wrote to its standard error
 
 
 class Closed(Exception):  # noqa: N818 - an event
