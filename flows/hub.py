@@ -7,6 +7,7 @@ from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact
 from prefect.blocks.system import Secret
+from prefect.futures import PrefectFuture
 
 from flows.run_context import RunContext
 from tasks.publish import push_dataset
@@ -69,7 +70,12 @@ def push(context: RunContext, out: str) -> str | None:
     if section is None:
         return None
     told = render(shipment(Path(out), section.repo))
-    commit = push_dataset.submit(out, section, token_of, section.repo).result() if section.really else None
+    commit = None
+    if section.really:
+        pushed: PrefectFuture[str] = push_dataset.submit(
+            out, section, token_of, section.repo, return_state=False, wait_for=context.exported
+        )
+        commit = pushed.result()
     end = f"sent: {commit}" if commit else "nothing was sent: publish.really=true sends it"
     context.logger.info("%s\n%s", told, end)
     create_markdown_artifact(f"```\n{told}\n```\n{end}", key="hub", description="What goes to the Hub")
