@@ -40,7 +40,6 @@ from tracemill.collection import Collection, save_collection
 from tracemill.cuts import Cut
 from tracemill.manifest import Manifest, Shard
 from tracemill.published_tally import PublishedTally
-from tracemill.recipe import Recipe
 from tracemill.store import Store
 
 
@@ -76,16 +75,17 @@ def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "")
         overrides: Settings on top of it as section.key=value, one an item, such as distill.limit=100.
         out: Directory of the finished run; runs/<recipe name> if empty.
     """
-    return build(load_recipe_here(recipe, list(overrides or ())), out)
+    loaded = load_recipe_here(recipe, list(overrides or ()))
+    return build(RunContext(loaded, Store(loaded.run.store), get_run_logger()), out)
 
 
-def build(recipe: Recipe, out: str | None = None) -> Built:
-    """The method, in the flow run that is under way.
+def build(context: RunContext, out: str | None = None) -> Built:
+    """The method: in the flow run that is under way, or without Prefect (``flows/plain_run.py``).
 
     Raises:
         TracemillError: what was finished before is kept.
     """
-    context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
+    recipe = context.recipe
     out = out or f"runs/{recipe.name}"
     refuse_unsendable(recipe.publish, out)
     context.prepare(out)

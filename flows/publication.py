@@ -62,7 +62,7 @@ def publish(
     )
     tables = [*selected, *dropped, *verdicts, *(shard for shards in beside.values() for shard in shards)]
     manifest = context.export(publication, tables, out)
-    funnel_artifact(table, context.tables, out)
+    funnel_artifact(context.artifacts, table, context.tables, out)
     return manifest
 
 

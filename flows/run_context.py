@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
+from prefect import Task
 from prefect.futures import PrefectFuture
 from typing_extensions import TypeVar
 
-from flows.artifacts import Tables, failures_artifact, phase_artifact
+from flows.artifacts import Artifacts, ServerArtifacts, Tables, failures_artifact, phase_artifact
 from flows.blocks import Block, Phase
 from flows.crashed_runs import take_over
 from flows.lineage import Lineage, Node, finished
@@ -32,6 +33,7 @@ from tracemill.store import Store
 from tracemill.teacher import tokens_received
 
 Result = TypeVar("Result")
+Value = TypeVar("Value")
 Plan = TypeVar("Plan", bound=Recipe | Audit, default=Recipe)
 
 
@@ -43,6 +45,7 @@ class RunContext(Generic[Plan]):
         recipe: what it is made from.
         n_cached: tasks that were found finished.
         n_executed: tasks that had to be run.
+        artifacts: where pages and tables for people are left.
         tables: artifacts with the tables of the phases so far.
         lineage: what has made which table, for the edges of the DAG.
         exported: the task run that has published, once it has.
@@ -53,6 +56,7 @@ class RunContext(Generic[Plan]):
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger]
     n_cached: int = 0
     n_executed: int = 0
+    artifacts: Artifacts = field(default_factory=ServerArtifacts)
     tables: Tables = field(default_factory=dict)
     lineage: Lineage = field(default_factory=Lineage)
     exported: list[Node] = field(default_factory=list)
@@ -92,22 +96,27 @@ class RunContext(Generic[Plan]):
         self.lineage.add_node(manifest.outputs.values(), finished(future.task_run_id))
         return manifest
 
+    def run_task(self, task: Task[..., Value], *arguments: Any, after: Iterable[Shard] = ()) -> Value:
+        """Runs a task of the run that is no stage, such as the push, and waits for it.
+
+        Args:
+            task: Prefect's.
+            arguments: of the task.
+            after: tables that it works on.
+        """
+        nodes = [*self.lineage.nodes(after), *self.exported]
+        future: PrefectFuture[Value] = task.submit(*arguments, return_state=False, wait_for=nodes)
+        value = future.result()
+        if task is export_dataset:
+            self.exported = [finished(future.task_run_id)]
+        return value
+
     def export(self, publication: Published, tables: Iterable[Shard], out: str) -> dict[str, Any]:
         """Publishes ``tables`` into ``out``, unless exactly this stands there; returns the publication's manifest."""
         standing = published(Store(out))
         stands = standing is not None and standing["key"] == publication.key
         self._count(cached=int(stands), executed=int(not stands))
-        future: PrefectFuture[dict[str, Any]] = export_dataset.submit(
-            self.store.url,
-            out,
-            publication,
-            self.recipe.name,
-            return_state=False,
-            wait_for=self.lineage.nodes(tables),
-        )
-        manifest = future.result()
-        self.exported = [finished(future.task_run_id)]
-        return manifest
+        return self.run_task(export_dataset, self.store.url, out, publication, self.recipe.name, after=tables)
 
     def phase(
         self,
@@ -142,10 +151,10 @@ class RunContext(Generic[Plan]):
         with reported(progress, self.logger, run.progress_every_s, tokens):
             phase.run(blocks, shard_tasks(run), self.lineage, self.lineage.nodes(after))
         self._count(cached=progress.n_cached, executed=progress.n_executed)
-        self.tables |= phase_artifact(progress)
-        tell_of_poison(name, progress.poisoned, self.store.url, self.logger)
+        self.tables |= phase_artifact(self.artifacts, progress)
+        tell_of_poison(self.artifacts, name, progress.poisoned, self.store.url, self.logger)
         if phase.failures:
-            failures_artifact(name, phase.failures)
+            failures_artifact(self.artifacts, name, phase.failures)
             raise failed(name, phase.failures, len(work))
         return {label: phase.results[label] for label in work}
 
