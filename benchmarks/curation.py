@@ -20,15 +20,16 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from benchmarks.orchestration import PlainContext
 from benchmarks.questions import questions, real_questions
 from flows.build_dataset import prepare
 from flows.decontamination import benchmarks_of
+from flows.plain_run import PlainRun
 from flows.shard_dag import ShardHistory, labellings
 from flows.source_shards import read_sources
 from tasks.label import measure_plan
@@ -65,14 +66,14 @@ BENCHMARKS = {
 SLOWEST = 5
 
 
-class TimedContext(PlainContext):
+class TimedRun(PlainRun[Recipe]):
     """Notes how long each stage takes, over all shards."""
 
     def __init__(self, recipe: Recipe, store: Store) -> None:
         super().__init__(recipe, store, logging.getLogger("curation"))
         self.seconds: Counter[str] = Counter()
 
-    def single(self, stage: Stage, section: Any, inputs: dict[str, Shard], label: str) -> Manifest:
+    def single(self, stage: Stage, section: Any, inputs: Mapping[str, Shard], label: str = "") -> Manifest:
         """One step."""
         began = time.perf_counter()
         manifest = super().single(stage, section, inputs, label)
@@ -126,9 +127,9 @@ def _recipe(folder: Path, data: Path, sources: list[dict[str, Any]]) -> Path:
     return path
 
 
-def _prepared(path: Path) -> tuple[TimedContext, dict[str, ShardHistory], Shard]:
+def _prepared(path: Path) -> tuple[TimedRun, dict[str, ShardHistory], Shard]:
     recipe = parse_recipe(yaml.safe_load(path.read_text()))
-    context = TimedContext(recipe, Store(recipe.run.store))
+    context = TimedRun(recipe, Store(recipe.run.store))
     context.store.prepare()
     benchmarks = benchmarks_of(context)
     labelling = labellings(recipe, measure_plan(recipe.label, recipe.data_dir), context.ledger)
@@ -145,7 +146,7 @@ def _real(data: Path, folder: Path) -> None:
     print(f"\nslowest rows, of the stages that look at rows one by one\n{_slowest(context, histories, items)}\n")
 
 
-def _slowest(context: TimedContext, histories: dict[str, ShardHistory], items: Shard) -> str:
+def _slowest(context: TimedRun, histories: dict[str, ShardHistory], items: Shard) -> str:
     """The rows that take longest to clean and to compare, each alone, at its best of five."""
     rules, reader = context.recipe.decontaminate.overlap(), VerifiersReader()
     index = BenchmarkIndex(context.store.read_table(items))

@@ -6,56 +6,19 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
 from benchmarks.instant_build import start_prefect, use_instant_teacher, write_inputs
 from flows import build_dataset as flow_module
-from flows.run_context import RunContext
-from flows.shard_chains import Chain
-from tasks.publish import export_dataset
-from tasks.stage import Stage
-from tracemill.export import Publication
-from tracemill.manifest import Manifest, Shard
+from flows.plain_run import plain_run
 from tracemill.recipe_file import load_recipe
 
 
-class PlainContext(RunContext):
-    """Runs every step in this thread, without Prefect."""
-
-    def single(self, stage: Stage, section: Any, inputs: dict[str, Shard], label: str) -> Manifest:  # noqa: ARG002
-        """One step."""
-        return stage.perform(self.store, section, inputs)
-
-    def export(self, publication: Publication, out: str) -> dict[str, Any]:
-        """The run's directory."""
-        return export_dataset.fn(self.store.url, out, publication, "")
-
-    def phase(self, name: str, last_stage: str, chains: Any) -> dict[str, Any]:  # noqa: ARG002
-        """Every chain, one after the other."""
-        return {label: self._run(chain) for label, chain in chains}
-
-    def _run(self, chain: Chain[Any]) -> Any:
-        step = next(chain)
-        while True:
-            try:
-                step = chain.send(self.single(step.stage, step.section, dict(step.inputs), ""))
-            except StopIteration as stop:
-                return stop.value
-
-
 def plain_build(recipe_path: Path, out: Path) -> None:
-    """The flow's own phases, in a context without Prefect."""
-    recipe = load_recipe(recipe_path)
-    with (
-        mock.patch.object(flow_module, "RunContext", PlainContext),
-        mock.patch.object(flow_module, "get_run_logger", return_value=logging.getLogger("plain")),
-    ):
-        flow_module.build(recipe, str(out))
+    """The flow's own phases, without Prefect."""
+    flow_module.build(plain_run(load_recipe(recipe_path)), str(out))
 
 
 def main() -> None:

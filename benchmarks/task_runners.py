@@ -12,6 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from prefect import flow
@@ -19,7 +20,7 @@ from prefect.testing.utilities import prefect_test_harness
 
 from flows.command_line import TEMPORARY_SERVER
 from flows.run_context import RunContext
-from flows.shard_chains import Chain, Step
+from flows.steps import Step
 from tasks.stage import NoSettings, Produced, Work, stage
 from tracemill.manifest import Manifest
 from tracemill.recipe import Recipe
@@ -42,9 +43,9 @@ def nothing(work: Work) -> Produced:  # noqa: ARG001 - it does nothing
     return Produced({}, 0, 0)
 
 
-def chain(name: str, number: int) -> Chain[Manifest]:
+def one(step: Step, name: str, number: int) -> Manifest:
     """One task."""
-    return (yield Step(nothing, Number(round=name, number=number), {}))
+    return step(nothing, Number(round=name, number=number), {})
 
 
 def seconds_a_task(recipe: Recipe, name: str, n_tasks: int) -> float:
@@ -55,9 +56,9 @@ def seconds_a_task(recipe: Recipe, name: str, n_tasks: int) -> float:
         context = RunContext(recipe, Store(recipe.run.store), logging.getLogger("benchmark"))
         context.prepare(f"{recipe.run.store}-out")
         for round_name, n in (("warm", 16), ("measured", n_tasks)):
-            chains = [(f"{i:05d}-{name}", chain(f"{name} {round_name}", i)) for i in range(n)]
+            work = {f"{i:05d}-{name}": partial(one, name=f"{name} {round_name}", number=i) for i in range(n)}
             began = time.perf_counter()
-            context.phase("nothing", "nothing", chains)
+            context.phase("nothing", "nothing", work)
             seconds[round_name] = time.perf_counter() - began
 
     seconds: dict[str, float] = {}

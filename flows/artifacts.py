@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 import pyarrow as pa
@@ -21,7 +21,40 @@ from tracemill.funnel import totals
 Tables = dict[str, UUID]  # artifacts with the tables of phases
 
 
-def phase_artifact(progress: Progress) -> Tables:
+class Artifacts(Protocol):
+    """Where a run leaves pages and tables for people."""
+
+    def page(self, markdown: str, key: str, description: str) -> None:
+        """Leaves a page."""
+
+    def table(self, rows: list[dict[str, Any]], key: str, description: str) -> UUID | None:
+        """Leaves a table; returns its id, if it can be linked to."""
+
+
+class ServerArtifacts:
+    """Artifacts of the flow run that is under way."""
+
+    def page(self, markdown: str, key: str, description: str) -> None:
+        """See :class:`Artifacts`."""
+        create_markdown_artifact(markdown, key=key, description=description)
+
+    def table(self, rows: list[dict[str, Any]], key: str, description: str) -> UUID | None:
+        """See :class:`Artifacts`."""
+        return cast("UUID", create_table_artifact(rows, key=key, description=description))
+
+
+class NoArtifacts:
+    """For runs without a server."""
+
+    def page(self, markdown: str, key: str, description: str) -> None:
+        """Leaves nothing."""
+
+    def table(self, rows: list[dict[str, Any]], key: str, description: str) -> UUID | None:  # noqa: ARG002
+        """Leaves nothing."""
+        return None
+
+
+def phase_artifact(artifacts: Artifacts, progress: Progress) -> Tables:
     """Leaves the table of a phase: what entered each stage, what it kept, what it dropped and why.
 
     Returns:
@@ -30,8 +63,8 @@ def phase_artifact(progress: Progress) -> Tables:
     rows = phase_rows(progress)
     if not rows:
         return {}
-    made = create_table_artifact(rows, key=artifact_key(f"phase-{progress.phase}"), description=progress.line())
-    return {progress.phase: cast("UUID", made)}
+    made = artifacts.table(rows, artifact_key(f"phase-{progress.phase}"), progress.line())
+    return {} if made is None else {progress.phase: made}
 
 
 def phase_rows(progress: Progress) -> list[dict[str, Any]]:
@@ -49,15 +82,14 @@ def phase_rows(progress: Progress) -> list[dict[str, Any]]:
     ]
 
 
-def failures_artifact(phase: str, failures: Sequence[Failure]) -> None:
+def failures_artifact(artifacts: Artifacts, phase: str, failures: Sequence[Failure]) -> None:
     """Leaves the page of a phase's failed shards, with how to run each alone."""
-    page, told = failures_markdown(failures), f"{len(failures)} shards failed"
-    create_markdown_artifact(page, key=artifact_key(f"failed-{phase}"), description=told)
+    artifacts.page(failures_markdown(failures), artifact_key(f"failed-{phase}"), f"{len(failures)} shards failed")
 
 
-def funnel_artifact(funnel: pa.Table, tables: Tables, out: str) -> None:
+def funnel_artifact(artifacts: Artifacts, funnel: pa.Table, tables: Tables, out: str) -> None:
     """Leaves the funnel of a finished run, links to its phases' tables, and where its files are."""
-    create_markdown_artifact(funnel_markdown(funnel, tables, out), key="funnel", description="Where every row went")
+    artifacts.page(funnel_markdown(funnel, tables, out), "funnel", "Where every row went")
 
 
 def funnel_markdown(funnel: pa.Table, tables: Tables, out: str) -> str:
@@ -73,11 +105,11 @@ def funnel_markdown(funnel: pa.Table, tables: Tables, out: str) -> str:
     return "\n".join([*lines, "", *_links(tables), *paths])
 
 
-def audit_artifact(text: str, tables: Tables, out: str) -> None:
+def audit_artifact(artifacts: Artifacts, text: str, tables: Tables, out: str) -> None:
     """Leaves the figures of an audit as the terminal shows them, links to its tables, and where its files are."""
     paths = _paths(out, ("summary.json", "dropped", "report.html"))
     lines = ["```", text, "```", "", *_links(tables), *paths]
-    create_markdown_artifact("\n".join(lines), key="summary", description="What was found")
+    artifacts.page("\n".join(lines), "summary", "What was found")
 
 
 def _links(tables: Tables) -> list[str]:

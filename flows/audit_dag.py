@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flows.shard_chains import Chain, Step
 from flows.shard_dag import ShardHistory, set_aside
 from flows.source_shards import read_sources, shard_labels
 from tasks.audit import audit_shard
@@ -16,6 +16,7 @@ from tracemill.audit_tally import Counted, Tally
 
 if TYPE_CHECKING:
     from flows.run_context import RunContext
+    from flows.steps import Step
     from tasks.stage import Stage
     from tracemill.collection import RawShard
     from tracemill.manifest import Shard
@@ -76,11 +77,14 @@ def audit(
     """
     collection = read_sources(context, limit)
     sources = {source.name: source for source in context.recipe.sources}
-    chains = [
-        (label, audit_chain(raw, sources[raw.source], responses, context.recipe.verify))
-        for label, raw in zip(shard_labels(collection), collection.shards(), strict=True)
-    ]
-    histories = list(context.phase(name, "audit", chains).values())
+    raws = collection.shards()
+    work = {
+        label: partial(
+            audit_one, raw=raw, source=sources[raw.source], responses=responses, settings=context.recipe.verify
+        )
+        for label, raw in zip(shard_labels(collection), raws, strict=True)
+    }
+    histories = list(context.phase(name, "audit", work, after=[raw.shard for raw in raws]).values())
     audited = [history.current for history in histories]
     dropped = [shard for history in histories for shard in history.outputs("dropped")]
     tally = Tally(counted)
@@ -88,25 +92,26 @@ def audit(
         tally.add(context.store.read_table(shard))
     for shard in dropped:
         tally.add_dropped(context.store.read_table(shard, ["source", "reason", "evidence"]))
-    n_rows = sum(raw.shard.rows for raw in collection.shards())
+    n_rows = sum(raw.shard.rows for raw in raws)
     return AuditedShards(audited, dropped, tally.summary(n_rows))
 
 
-def audit_chain(raw: RawShard, source: Source, responses: Stage, settings: Verify) -> Chain[ShardHistory]:
+def audit_one(step: Step, raw: RawShard, source: Source, responses: Stage, settings: Verify) -> ShardHistory:
     """Raw rows to audited rows.
 
     Args:
+        step: does one step.
         raw: the shard.
         source: what it is a part of.
         responses: see :func:`audit`.
         settings: of the verification.
     """
-    collected = yield Step(collect_shard, source, {"raw": raw.shard})
+    collected = step(collect_shard, source, {"raw": raw.shard})
     history = ShardHistory(raw.source, (collected,), collected.outputs["kept"])
-    answered = yield Step(responses, NoSettings(), {"problems": history.current})
+    answered = step(responses, NoSettings(), {"problems": history.current})
     history = history.then(answered)
     inputs = {"problems": history.current, "responses": answered.outputs["responses"]}
-    verified = yield Step(verify_shard, settings, inputs)
+    verified = step(verify_shard, settings, inputs)
     history = replace(history, manifests=(*history.manifests, verified))
     inputs |= {"verdicts": verified.outputs["verdicts"]} | set_aside([verified])
-    return history.then((yield Step(audit_shard, NoSettings(), inputs)), "audited")
+    return history.then(step(audit_shard, NoSettings(), inputs), "audited")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from flows.hub import push, refuse_unsendable
 from flows.publication import publish
 from flows.run_context import RunContext
 from flows.semantic_duplicates import embed_survivors, merge_duplicates
-from flows.shard_dag import ShardHistory, Stages, curate_chain, distill_chain, labellings, prepare_chain, set_aside
+from flows.shard_dag import ShardHistory, Stages, curate_one, distill_one, labellings, prepare_one, set_aside
 from flows.source_shards import read_sources, shard_labels
 from flows.task_runners import own_tasks
 from flows.teacher_place import load_recipe_here
@@ -39,7 +40,6 @@ from tracemill.collection import Collection, save_collection
 from tracemill.cuts import Cut
 from tracemill.manifest import Manifest, Shard
 from tracemill.published_tally import PublishedTally
-from tracemill.recipe import Recipe
 from tracemill.store import Store
 
 
@@ -75,16 +75,17 @@ def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "")
         overrides: Settings on top of it as section.key=value, one an item, such as distill.limit=100.
         out: Directory of the finished run; runs/<recipe name> if empty.
     """
-    return build(load_recipe_here(recipe, list(overrides or ())), out)
+    loaded = load_recipe_here(recipe, list(overrides or ()))
+    return build(RunContext(loaded, Store(loaded.run.store), get_run_logger()), out)
 
 
-def build(recipe: Recipe, out: str | None = None) -> Built:
-    """The method, in the flow run that is under way.
+def build(context: RunContext, out: str | None = None) -> Built:
+    """The method: in the flow run that is under way, or without Prefect (``flows/plain_run.py``).
 
     Raises:
         TracemillError: what was finished before is kept.
     """
-    context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
+    recipe = context.recipe
     out = out or f"runs/{recipe.name}"
     refuse_unsendable(recipe.publish, out)
     context.prepare(out)
@@ -96,11 +97,15 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     over = choose_problems(context, prepared)
     pass_cost_gate(context, prepared, over, counting)
     cuts = choose_cuts(context, collection, prepared)
-    chains = {
-        label: distill_chain(history, over.get(label), cuts, context.ledger, recipe)
+    distill = {
+        label: partial(
+            distill_one, history=history, over=over.get(label), cuts=cuts, ledger=context.ledger, recipe=recipe
+        )
         for label, history in prepared.items()
     }
-    distilled = distill_and_select(context, collection, chains, counting, shard_dag.start_order(recipe, prepared))
+    works_on = [history.current for history in prepared.values()] + list(over.values())
+    start_order = shard_dag.start_order(recipe, prepared)
+    distilled = distill_and_select(context, collection, distill, counting, start_order, works_on)
     unjudged = warn_of_unjudged(context, list(distilled.values()))
     contamination = contamination_of(benchmarks, list(prepared.values()))
     tally = tally_of(context, prepared, distilled)
@@ -126,24 +131,30 @@ def prepare(
     comparisons = {
         label: decontamination(context, benchmarks, history, by_words[label]) for label, history in curated.items()
     }
-    return context.phase(
-        "prepare",
-        labelling[-1][0].name,
-        [
-            (label, prepare_chain(history, decisions[label], comparisons[label], labelling, aside.get(label, {})))
-            for label, history in curated.items()
-        ],
-    )
+    work = {
+        label: partial(
+            prepare_one,
+            history=history,
+            decisions=decisions[label],
+            decontaminate=comparisons[label],
+            labelling=labelling,
+            aside=aside.get(label, {}),
+        )
+        for label, history in curated.items()
+    }
+    works_on = [*decisions.values(), *benchmarks.tables()]
+    return context.phase("prepare", labelling[-1][0].name, work, after=works_on)
 
 
 def curate(context: RunContext, collection: Collection) -> dict[str, ShardHistory]:
     """Collect, clean and sign every shard; by label, in the order of the collection."""
     sources = {source.name: source for source in context.recipe.sources}
-    chains = [
-        (label, curate_chain(raw, sources[raw.source], context.recipe))
-        for label, raw in zip(shard_labels(collection), collection.shards(), strict=True)
-    ]
-    return context.phase("curate", "sign", chains)
+    raws = collection.shards()
+    work = {
+        label: partial(curate_one, raw=raw, source=sources[raw.source], recipe=context.recipe)
+        for label, raw in zip(shard_labels(collection), raws, strict=True)
+    }
+    return context.phase("curate", "sign", work, after=[raw.shard for raw in raws])
 
 
 def cluster_duplicates(

@@ -53,8 +53,8 @@ def check_references(recipe: RecipePath, overrides: Overrides = (), out: Text = 
     }
     key = digest("references", PUBLICATION_VERSION, found.digests(), texts)
     facts = {"recipe": loaded.name, "verify": loaded.verify.content(), "rows": summary["rows"]}
-    context.export(ReferencePublication(key, found.audited, found.dropped, texts, facts), out)
-    audit_artifact(render(summary, CHECKED), context.tables, out)
+    context.export(ReferencePublication(key, found.audited, found.dropped, texts, facts), found.audited, out)
+    audit_artifact(context.artifacts, render(summary, CHECKED), context.tables, out)
     return AuditRun(out, summary, context.n_cached, context.n_executed)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prefect.artifacts import create_markdown_artifact
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
@@ -54,10 +53,12 @@ def pass_cost_gate(
         return
     plan = cost_plan(recipe, counting, context.ledger)
     problems = {label: history.current for label, history in prepared.items()}
-    estimate: Estimate = estimate_cost(context.store.url, problems, over, plan, cost)
+    estimate: Estimate = context.run_task(
+        estimate_cost, context.store.url, problems, over, plan, cost, after=problems.values()
+    )
     for name, value in estimate.lines():
         context.logger.info("before generation: %s: %s", name, value)
-    create_markdown_artifact(estimate.markdown(), key="cost-estimate", description="What generation will cost")
+    context.artifacts.page(estimate.markdown(), "cost-estimate", "What generation will cost")
     if cost.approval == "required" and estimate.outstanding.most > 0:
         _have_approved(context, estimate, problems | {f"over-{label}": shard for label, shard in over.items()}, plan)
 

@@ -8,8 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flows.run_context import RunContext
-from flows.semantic_duplicates import embed_chain
-from flows.shard_chains import Chain, Step
+from flows.semantic_duplicates import embed_one
 from flows.shard_dag import ShardHistory, set_aside
 from tasks.decontaminate import (
     JudgeContamination,
@@ -24,6 +23,7 @@ from tasks.semantic import embed_shard
 from tracemill.contamination_report import BenchmarkReport, benchmark_reports
 
 if TYPE_CHECKING:
+    from flows.steps import Step
     from tracemill.manifest import Shard
     from tracemill.recipe import Recipe
     from tracemill.recipe_decontaminate import Decontaminate, Embeddings
@@ -44,6 +44,10 @@ class Benchmarks:
     vectors: Shard | None
     n_items: dict[str, int]
 
+    def tables(self) -> list[Shard]:
+        """Of the items, and of their vectors where there are any."""
+        return [self.items, self.vectors] if self.vectors is not None else [self.items]
+
 
 def benchmarks_of(context: RunContext[Recipe]) -> Benchmarks:
     """Reads the recipe's benchmarks.
@@ -63,8 +67,8 @@ def benchmarks_of(context: RunContext[Recipe]) -> Benchmarks:
 
 def decontamination(
     context: RunContext[Recipe], benchmarks: Benchmarks, curated: ShardHistory, by_words: Shard
-) -> Callable[[ShardHistory], Chain[ShardHistory]]:
-    """The chain that takes one shard's problems through all comparisons.
+) -> Callable[[Step, ShardHistory], ShardHistory]:
+    """What takes one shard's problems through all comparisons.
 
     Args:
         context: of the run.
@@ -75,34 +79,43 @@ def decontamination(
     settings = context.recipe.decontaminate
     embedding = None
     if settings.embeddings is not None:
-        embedding = partial(_embedded, settings.embeddings, context.recipe.deduplicate.semantic, curated, by_words)
+        semantic = context.recipe.deduplicate.semantic
+        embedding = partial(
+            _embedded, settings=settings.embeddings, semantic=semantic, curated=curated, by_words=by_words
+        )
     ledger = context.ledger if settings.judge else ""
-    return partial(_chain, benchmarks=benchmarks, embedding=embedding, ledger=ledger, settings=settings)
+    return partial(_compare_one, benchmarks=benchmarks, embedding=embedding, ledger=ledger, settings=settings)
 
 
-def _chain(
+def _compare_one(
+    step: Step,
     history: ShardHistory,
     benchmarks: Benchmarks,
-    embedding: Callable[[Shard], Chain[dict[str, Shard]]] | None,
+    embedding: Callable[[Step, Shard], dict[str, Shard]] | None,
     ledger: str,
     settings: Decontaminate,
-) -> Chain[ShardHistory]:
+) -> ShardHistory:
     inputs = {"problems": history.current, "benchmarks": benchmarks.items}
-    history = history.then((yield Step(decontaminate_shard, settings.overlap(), inputs)))
+    history = history.then(step(decontaminate_shard, settings.overlap(), inputs))
     if benchmarks.vectors is not None and embedding is not None:
-        inputs = {"problems": history.current} | (yield from embedding(history.current))
+        inputs = {"problems": history.current} | embedding(step, history.current)
         inputs |= {"benchmarks": benchmarks.items, "benchmark_embeddings": benchmarks.vectors}
-        history = history.then((yield Step(decontaminate_by_meaning_shard, settings.meaning(), inputs)))
+        history = history.then(step(decontaminate_by_meaning_shard, settings.meaning(), inputs))
     if settings.judge is not None:
         grey = {f"grey-{number:03d}": shard for number, shard in enumerate(history.outputs("grey"))}
         plan = JudgeContamination(judge=settings.judge, ledger=ledger)
-        history = history.then((yield Step(judge_contamination_shard, plan, {"problems": history.current} | grey)))
+        history = history.then(step(judge_contamination_shard, plan, {"problems": history.current} | grey))
     return history
 
 
 def _embedded(
-    settings: Embeddings, semantic: Semantic | None, curated: ShardHistory, by_words: Shard, problems: Shard
-) -> Chain[dict[str, Shard]]:
+    step: Step,
+    problems: Shard,
+    settings: Embeddings,
+    semantic: Semantic | None,
+    curated: ShardHistory,
+    by_words: Shard,
+) -> dict[str, Shard]:
     """The vectors of a shard's problems: those of the semantic duplicates where the model is the same.
 
     Returns:
@@ -110,9 +123,9 @@ def _embedded(
     """
     model = settings.embedding()
     if semantic is not None and semantic.embedding().digest() == model.digest():
-        embedded = yield from embed_chain(curated, by_words, model)
+        embedded = embed_one(step, curated, by_words, model)
         return {"embeddings": embedded.outputs["embeddings"]}  # what was set aside is dropped with the duplicates
-    embedded = yield Step(embed_shard, model, {"problems": problems})
+    embedded = step(embed_shard, model, {"problems": problems})
     return {"embeddings": embedded.outputs["embeddings"], **set_aside([embedded])}
 
 

@@ -14,8 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from flows.shard_chains import Chain, Step
-from flows.shard_dag import Distilled, Rounds, ShardHistory, Stages, set_aside
+from flows.shard_dag import Rounds, ShardHistory, Stages, set_aside
 from tasks.frequent_strings import drop_frequent_shard
 from tasks.judge import select_shard
 from tasks.perplexity import PerplexityRound, perplexity_shard
@@ -23,6 +22,8 @@ from tasks.quality import QualityPlan, quality_shard
 from tasks.safety import SafetyRound, safety_shard
 
 if TYPE_CHECKING:
+    from flows.shard_dag import Distilled
+    from flows.steps import Step
     from tasks.label import Measure
     from tasks.stage import Stage
     from tracemill.manifest import Manifest, Shard
@@ -70,28 +71,21 @@ def filterings(recipe: Recipe, counting: Measure, ledger: str) -> Stages:
     return tuple(stages)
 
 
-def filter_chain(distilled: Chain[Distilled], stages: Stages) -> Chain[Filtered]:
+def filter_one(step: Step, distilled: Distilled, stages: Stages) -> Filtered:
     """Verified responses to those without a fault."""
-    history, rounds = yield from distilled
-    found = Filtered(history, rounds)
+    found = Filtered(distilled.history, distilled.rounds)
     for stage, section in stages:
-        found = found.then((yield Step(stage, section, found.inputs("responses", "verdicts"))))
+        found = found.then(step(stage, section, found.inputs("responses", "verdicts")))
     return found
 
 
-def sample_chain(filtered: Chain[Filtered], recipe: Recipe) -> Chain[ShardHistory]:
-    """Verified responses to samples, where no shard has to know about the others."""
-    found = yield from filtered
-    return (yield from select_chain(found, recipe))
-
-
-def select_chain(found: Filtered, recipe: Recipe, strings: Shard | None = None) -> Chain[ShardHistory]:
+def select_one(step: Step, found: Filtered, recipe: Recipe, strings: Shard | None = None) -> ShardHistory:
     """Filtered responses to samples; without those that hold strings which all shards together say too often."""
     if strings is not None and recipe.frequent_strings is not None:
         inputs = found.inputs("responses", "verdicts") | {"strings": strings}
-        found = found.then((yield Step(drop_frequent_shard, recipe.frequent_strings, inputs)))
+        found = found.then(step(drop_frequent_shard, recipe.frequent_strings, inputs))
     inputs = found.inputs("responses", "verdicts", "unasked")
     inputs |= found.outputs("measures") | found.outputs("perplexities")
-    selected = yield Step(select_shard, recipe.select, inputs)
+    selected = step(select_shard, recipe.select, inputs)
     manifests = (*found.history.manifests, *found.rounds.manifests, *found.filters)
     return replace(found.history, manifests=manifests).then(selected)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from flows.filter_dag import Filtered, filter_chain, filterings, sample_chain, select_chain
+from flows.filter_dag import Filtered, filter_one, filterings, select_one
 from flows.source_shards import shard_labels
 from tasks.frequent_strings import find_frequent_strings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from flows.run_context import RunContext
-    from flows.shard_chains import Chain
     from flows.shard_dag import Distilled, ShardHistory
+    from flows.steps import Step
     from tasks.label import Measure
     from tracemill.collection import Collection
     from tracemill.manifest import Shard
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
 def distill_and_select(
     context: RunContext,
     collection: Collection,
-    distilled: Mapping[str, Chain[Distilled]],
+    distill: Mapping[str, Callable[[Step], Distilled]],
     counting: Measure,
     start_order: Sequence[str],
+    after: Sequence[Shard],
 ) -> dict[str, ShardHistory]:
     """Samples by shard label. Without section ``frequent_strings`` every shard goes through on its own.
 
@@ -32,15 +34,23 @@ def distill_and_select(
     """
     recipe = context.recipe
     stages = filterings(recipe, counting, context.ledger)
-    filtered = {label: filter_chain(chain, stages) for label, chain in distilled.items()}
+
+    def filtered(step: Step, label: str) -> Filtered:
+        return filter_one(step, distill[label](step), stages)
+
+    def sampled(step: Step, label: str) -> ShardHistory:
+        return select_one(step, filtered(step, label), recipe)
+
     if recipe.frequent_strings is None:
-        chains = [(label, sample_chain(chain, recipe)) for label, chain in filtered.items()]
-        return context.phase("distill", "select", chains, start_order)
-    found = context.phase("distill", stages[-1][0].name, list(filtered.items()), start_order)
+        work = {label: partial(sampled, label=label) for label in distill}
+        return context.phase("distill", "select", work, start_order, after)
+    waiting = {label: partial(filtered, label=label) for label in distill}
+    found = context.phase("distill", stages[-1][0].name, waiting, start_order, after)
     strings = strings_by_shard(context, collection, found)
-    return context.phase(
-        "select", "select", [(label, select_chain(found[label], recipe, strings[label])) for label in found]
-    )
+    selection = {
+        label: partial(select_one, found=found[label], recipe=recipe, strings=strings[label]) for label in found
+    }
+    return context.phase("select", "select", selection, after=strings.values())
 
 
 def strings_by_shard(context: RunContext, collection: Collection, found: Mapping[str, Filtered]) -> dict[str, Shard]:

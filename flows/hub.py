@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from prefect.artifacts import create_markdown_artifact
 from prefect.blocks.system import Secret
 
 from flows.run_context import RunContext
@@ -69,8 +68,8 @@ def push(context: RunContext, out: str) -> str | None:
     if section is None:
         return None
     told = render(shipment(Path(out), section.repo))
-    commit = push_dataset.submit(out, section, token_of, section.repo).result() if section.really else None
+    commit = context.run_task(push_dataset, out, section, token_of, section.repo) if section.really else None
     end = f"sent: {commit}" if commit else "nothing was sent: publish.really=true sends it"
     context.logger.info("%s\n%s", told, end)
-    create_markdown_artifact(f"```\n{told}\n```\n{end}", key="hub", description="What goes to the Hub")
+    context.artifacts.page(f"```\n{told}\n```\n{end}", "hub", "What goes to the Hub")
     return commit

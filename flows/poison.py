@@ -7,8 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from prefect.artifacts import create_table_artifact
-
+from flows.artifacts import Artifacts
 from flows.progress_bar import artifact_key
 from tasks.failed_task import reproduce_command
 from tracemill.manifest import Manifest
@@ -19,6 +18,7 @@ RETRIED = "once the code has changed, the next run tries them again, and does no
 
 
 def tell_of_poison(
+    artifacts: Artifacts,
     phase: str,
     poisoned: Sequence[Manifest],
     store_url: str,
@@ -30,11 +30,8 @@ def tell_of_poison(
     for warning in kinds(poisoned, store_url):
         logger.warning("%s", warning)
     n_rows = sum(manifest.facts[POISON]["n"] for manifest in poisoned)
-    create_table_artifact(
-        poison_rows(poisoned, store_url),
-        key=artifact_key(f"poison-{phase}"),
-        description=f"{n_rows:,} rows on which a stage broke off were set aside; {RETRIED}",
-    )
+    description = f"{n_rows:,} rows on which a stage broke off were set aside; {RETRIED}"
+    artifacts.table(poison_rows(poisoned, store_url), artifact_key(f"poison-{phase}"), description)
 
 
 def kinds(poisoned: Sequence[Manifest], store_url: str) -> list[str]:

@@ -18,7 +18,7 @@ from tracemill.poison import POISON
 
 @dataclass
 class Progress:
-    """Counts of one phase; thread-safe for one writer and one reader.
+    """Counts of one phase; safe to use from many threads.
 
     Args:
         phase: name for people.
@@ -43,32 +43,38 @@ class Progress:
     dropped: dict[str, Counter[str]] = field(default_factory=dict)
     poisoned: list[Manifest] = field(default_factory=list)
     n_failed: int = 0
-    n_chains_cached: int = 0
     started_at: float = field(default_factory=time.monotonic)
-    _shown: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def started(self, stage: str, *, finished: bool) -> None:
-        """A task was submitted; ``finished`` when it will only be shown as Cached."""
-        self.running[stage] += 1
-        self.n_cached += finished
-        self.n_executed += not finished
-        self._shown[stage] += finished
+    def started(self, stage: str) -> None:
+        """A task that is not finished was submitted."""
+        with self._lock:
+            self.running[stage] += 1
+            self.n_executed += 1
+
+    def found(self, manifest: Manifest, most_shown: int) -> bool:
+        """A finished task was found; whether it is among the first few, which are submitted and shown as Cached."""
+        with self._lock:
+            is_shown = self.n_cached < most_shown
+            self.n_cached += 1
+            if is_shown:
+                self.running[manifest.stage] += 1
+            else:
+                self._count(manifest)
+        return is_shown
 
     def done(self, manifest: Manifest, *, anew: bool = True) -> None:
         """A submitted task ended well; ``anew`` unless it was only shown as Cached."""
-        self.running[manifest.stage] -= 1
-        self.n_tokens += manifest.facts.get("completion_tokens", 0) if anew else 0
-        self._count(manifest)
-
-    def cached(self, manifest: Manifest) -> None:
-        """A finished step was found, and not submitted."""
-        self.n_cached += 1
-        self._count(manifest)
+        with self._lock:
+            self.running[manifest.stage] -= 1
+            self.n_tokens += manifest.facts.get("completion_tokens", 0) if anew else 0
+            self._count(manifest)
 
     def failed(self, stage: str) -> None:
         """A submitted task ended in failure."""
-        self.running[stage] -= 1
-        self.n_failed += 1
+        with self._lock:
+            self.running[stage] -= 1
+            self.n_failed += 1
 
     def _count(self, manifest: Manifest) -> None:
         self.finished[manifest.stage] += 1
@@ -96,7 +102,9 @@ class Progress:
             parts.append(f"{self.n_cached} tasks already done")
         if self.n_failed:
             parts.append(f"{self.n_failed} FAILED")
-        active = ", ".join(f"{stage} {count}" for stage, count in self.running.items() if count > 0)
+        with self._lock:
+            running = self.running.copy()
+        active = ", ".join(f"{stage} {count}" for stage, count in running.items() if count > 0)
         return " · ".join(parts) + (f" · running: {active}" if active else "")
 
 

@@ -60,8 +60,9 @@ def publish(
         keep=recipe.export.keep_versions,
         facts=_facts(recipe, table, labels, cuts) | poison | ({"unjudged": unjudged} if unjudged else {}),
     )
-    manifest = context.export(publication, out)
-    funnel_artifact(table, context.tables, out)
+    tables = [*selected, *dropped, *verdicts, *(shard for shards in beside.values() for shard in shards)]
+    manifest = context.export(publication, tables, out)
+    funnel_artifact(context.artifacts, table, context.tables, out)
     return manifest
 
 

@@ -60,7 +60,7 @@ def _refresh(recipe: Recipe, out: str) -> Built:
         note = f"nothing new: {_named(standing, out)}, as before"
         context.logger.info(note)
         return Built(out, standing, context.n_cached, context.n_executed, note)
-    built = build(recipe, out)
+    built = build(RunContext(recipe, context.store, context.logger), out)
     before = f"before: {n_published(standing):,}" if standing is not None else "the first"
     return dataclasses.replace(built, note=f"{_named(built.manifest, out)} ({before})")
 

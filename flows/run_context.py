@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
+from prefect import Task
+from prefect.futures import PrefectFuture
 from typing_extensions import TypeVar
 
-from flows.artifacts import Tables, failures_artifact, phase_artifact
-from flows.blocks import Block
+from flows.artifacts import Artifacts, ServerArtifacts, Tables, failures_artifact, phase_artifact
+from flows.blocks import Block, Phase
 from flows.crashed_runs import take_over
+from flows.lineage import Lineage, Node, finished
 from flows.poison import tell_of_poison
 from flows.progress import Progress, reported
-from flows.shard_chains import Chain, Chains, Step, submit
 from flows.shards_failed import failed
+from flows.steps import ShardSteps, Step, submit
 from flows.task_runners import check_cluster, everywhere, shard_tasks
 from tasks.publish import export_dataset
 from tasks.stage import Stage
@@ -30,11 +33,8 @@ from tracemill.store import Store
 from tracemill.teacher import tokens_received
 
 Result = TypeVar("Result")
+Value = TypeVar("Value")
 Plan = TypeVar("Plan", bound=Recipe | Audit, default=Recipe)
-
-
-# Blocks with shards under way at once: the tail of one may outlast the whole next one.
-MOST_OPEN = 3
 
 
 @dataclass
@@ -45,7 +45,10 @@ class RunContext(Generic[Plan]):
         recipe: what it is made from.
         n_cached: tasks that were found finished.
         n_executed: tasks that had to be run.
+        artifacts: where pages and tables for people are left.
         tables: artifacts with the tables of the phases so far.
+        lineage: what has made which table, for the edges of the DAG.
+        exported: the task run that has published, once it has.
     """
 
     recipe: Plan
@@ -53,7 +56,10 @@ class RunContext(Generic[Plan]):
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger]
     n_cached: int = 0
     n_executed: int = 0
+    artifacts: Artifacts = field(default_factory=ServerArtifacts)
     tables: Tables = field(default_factory=dict)
+    lineage: Lineage = field(default_factory=Lineage)
+    exported: list[Node] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.recipe.run.runner.is_cluster:
@@ -81,60 +87,82 @@ class RunContext(Generic[Plan]):
     def single(self, stage: Stage, section: Section, inputs: dict[str, Shard], label: str) -> Manifest:
         """Runs one task of the run itself, such as the duplicate clustering, and waits for it."""
         key = stage.key(section, inputs)
-        finished = self.store.find(stage.name, key) is not None
-        self._count(cached=int(finished), executed=int(not finished))
-        return submit(Step(stage, section, inputs), self.store, key, label, finished=finished).result()
-
-    def export(self, publication: Published, out: str) -> dict[str, Any]:
-        """Publishes into ``out``, unless exactly this stands there; returns the publication's manifest."""
-        standing = published(Store(out))
-        finished = standing is not None and standing["key"] == publication.key
-        self._count(cached=int(finished), executed=int(not finished))
-        manifest: dict[str, Any] = export_dataset.submit(self.store.url, out, publication, self.recipe.name).result()
+        is_finished = self.store.find(stage.name, key) is not None
+        self._count(cached=int(is_finished), executed=int(not is_finished))
+        after = self.lineage.nodes(inputs.values())
+        future = submit(stage, section, inputs, key, self.store, label, is_finished=is_finished, wait_for=after)
+        manifest = future.result()
+        self.lineage.add_task("", manifest, future.task_run_id)
+        self.lineage.add_node(manifest.outputs.values(), finished(future.task_run_id))
         return manifest
+
+    def run_task(self, task: Task[..., Value], *arguments: Any, after: Iterable[Shard] = ()) -> Value:
+        """Runs a task of the run that is no stage, such as the push, and waits for it.
+
+        Args:
+            task: Prefect's.
+            arguments: of the task.
+            after: tables that it works on.
+        """
+        nodes = [*self.lineage.nodes(after), *self.exported]
+        future: PrefectFuture[Value] = task.submit(*arguments, return_state=False, wait_for=nodes)
+        value = future.result()
+        if task is export_dataset:
+            self.exported = [finished(future.task_run_id)]
+        return value
+
+    def export(self, publication: Published, tables: Iterable[Shard], out: str) -> dict[str, Any]:
+        """Publishes ``tables`` into ``out``, unless exactly this stands there; returns the publication's manifest."""
+        standing = published(Store(out))
+        stands = standing is not None and standing["key"] == publication.key
+        self._count(cached=int(stands), executed=int(not stands))
+        return self.run_task(export_dataset, self.store.url, out, publication, self.recipe.name, after=tables)
 
     def phase(
         self,
         name: str,
         last_stage: str,
-        chains: Sequence[tuple[str, Chain[Result]]],
+        work: Mapping[str, Callable[[Step], Result]],
         start_order: Sequence[str] | None = None,
+        after: Iterable[Shard] = (),
     ) -> dict[str, Result]:
-        """Runs the chains of one phase in subflows; returns their results by label, in the order given.
+        """Takes every shard through its function, in subflows; returns the results by label, in the order given.
 
         Args:
             name: of the phase.
-            last_stage: the stage that ends a chain.
-            chains: by label.
-            start_order: labels in the order in which the chains start, if not in the order given.
+            last_stage: the stage that ends a shard.
+            work: the function of each shard, by label.
+            start_order: labels in the order in which the shards begin, if not in the order given.
+            after: tables that the shards work on.
 
         Raises:
             ShardsFailedError: after everything that could be finished is finished.
         """
         run = self.recipe.run
-        progress = Progress(name, len(chains), last_stage)
-        runner = shard_tasks(run)
-        by_label = dict(chains)
-        ordered = [(label, by_label[label]) for label in start_order or by_label]
-        running = Chains[Result](self.store, run.workers, run.show_cached, progress, MOST_OPEN, run.poison_share)
-        blocks = [(Block(name, [label for label, _ in few], runner), few) for few in _few(ordered, run.shards_per_flow)]
+        progress = Progress(name, len(work), last_stage)
+        blocks = [Block(labels) for labels in _few(list(start_order or work), run.shards_per_flow)]
+
+        def steps(label: str, go_on: Callable[[], None]) -> ShardSteps:
+            return ShardSteps(self.store, label, progress, self.lineage, run.show_cached, run.poison_share, go_on)
+
+        phase = Phase(name, work, steps, run.workers)
         # Other processes' teachers tell of their tokens only when a shard is done.
         tokens = (lambda: progress.n_tokens) if run.runner.is_cluster else tokens_received
         with reported(progress, self.logger, run.progress_every_s, tokens):
-            results = running.run(blocks)
+            phase.run(blocks, shard_tasks(run), self.lineage, self.lineage.nodes(after))
         self._count(cached=progress.n_cached, executed=progress.n_executed)
-        self.tables |= phase_artifact(progress)
-        tell_of_poison(name, progress.poisoned, self.store.url, self.logger)
-        if running.failures:
-            failures_artifact(name, running.failures)
-            raise failed(name, running.failures, len(chains))
-        return {label: results[label] for label, _ in chains}
+        self.tables |= phase_artifact(self.artifacts, progress)
+        tell_of_poison(self.artifacts, name, progress.poisoned, self.store.url, self.logger)
+        if phase.failures:
+            failures_artifact(self.artifacts, name, phase.failures)
+            raise failed(name, phase.failures, len(work))
+        return {label: phase.results[label] for label in work}
 
     def _count(self, *, cached: int, executed: int) -> None:
         self.n_cached += cached
         self.n_executed += executed
 
 
-def _few(chains: Sequence[tuple[str, Chain[Result]]], size: int) -> Iterator[Sequence[tuple[str, Chain[Result]]]]:
-    for start in range(0, len(chains), size):
-        yield chains[start : start + size]
+def _few(labels: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(labels), size):
+        yield labels[start : start + size]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from flows.shard_chains import Chain, Step
 from flows.source_shards import shard_labels
 from tasks.curate import drop_duplicates_shard
 from tasks.semantic import MergeBatch, embed_shard, merge_batch
@@ -13,6 +13,7 @@ from tasks.stage import NoSettings
 if TYPE_CHECKING:
     from flows.run_context import RunContext
     from flows.shard_dag import ShardHistory
+    from flows.steps import Step
     from tracemill.collection import Collection
     from tracemill.manifest import Manifest, Shard
     from tracemill.recipe import Recipe
@@ -23,8 +24,11 @@ def embed_survivors(
     context: RunContext[Recipe], embedding: Embedding, curated: dict[str, ShardHistory], decisions: dict[str, Shard]
 ) -> dict[str, Manifest]:
     """Vectors of what MinHash leaves, and rows that could not be embedded; by shard label."""
-    chains = [(label, embed_chain(history, decisions[label], embedding)) for label, history in curated.items()]
-    return context.phase("embed", "embed", chains)
+    work = {
+        label: partial(embed_one, history=history, decisions=decisions[label], embedding=embedding)
+        for label, history in curated.items()
+    }
+    return context.phase("embed", "embed", work, after=decisions.values())
 
 
 def merge_duplicates(
@@ -64,8 +68,8 @@ def merge_duplicates(
     return merged
 
 
-def embed_chain(history: ShardHistory, decisions: Shard, embedding: Embedding) -> Chain[Manifest]:
+def embed_one(step: Step, history: ShardHistory, decisions: Shard, embedding: Embedding) -> Manifest:
     """The vectors of what is left of one shard; the key sees the rows that are left, not the threshold."""
     inputs = {"problems": history.current, "decisions": decisions}
-    left = yield Step(drop_duplicates_shard, NoSettings(), inputs)
-    return (yield Step(embed_shard, embedding, {"problems": left.outputs["kept"]}))
+    left = step(drop_duplicates_shard, NoSettings(), inputs)
+    return step(embed_shard, embedding, {"problems": left.outputs["kept"]})

@@ -1,4 +1,4 @@
-"""The DAG of one shard, as chains: read each top to bottom.
+"""The DAG of one shard, as functions that call its steps one after the other.
 
 ::
 
@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from flows.shard_chains import Chain, Step
+from flows.steps import Step
 from tasks.clean import clean_shard
 from tasks.curate import (
     apply_limit_shard,
@@ -70,40 +70,42 @@ class ShardHistory:
         return [manifest.outputs[name] for manifest in self.manifests if name in manifest.outputs]
 
 
-def curate_chain(raw: RawShard, source: Source, recipe: Recipe) -> Chain[ShardHistory]:
+def curate_one(step: Step, raw: RawShard, source: Source, recipe: Recipe) -> ShardHistory:
     """Raw rows to signed problems: ``current``, and the signatures are the last output of that name."""
-    collected = yield Step(collect_shard, source, {"raw": raw.shard})
+    collected = step(collect_shard, source, {"raw": raw.shard})
     history = ShardHistory(raw.source, (collected,), collected.outputs["kept"])
-    history = history.then((yield Step(clean_shard, recipe.clean, {"problems": history.current})))
-    signed = yield Step(sign_shard, recipe.deduplicate.signature, {"problems": history.current})
+    history = history.then(step(clean_shard, recipe.clean, {"problems": history.current}))
+    signed = step(sign_shard, recipe.deduplicate.signature, {"problems": history.current})
     history = replace(history, manifests=(*history.manifests, signed))
     aside = set_aside([signed])
     if aside:
-        history = history.then((yield Step(set_aside_shard, NoSettings(), {"problems": history.current} | aside)))
+        history = history.then(step(set_aside_shard, NoSettings(), {"problems": history.current} | aside))
     return history
 
 
-def prepare_chain(
+def prepare_one(
+    step: Step,
     history: ShardHistory,
     decisions: Shard,
-    decontaminated: Callable[[ShardHistory], Chain[ShardHistory]],
+    decontaminate: Callable[[Step, ShardHistory], ShardHistory],
     labelling: Stages,
     aside: Mapping[str, Shard],
-) -> Chain[ShardHistory]:
+) -> ShardHistory:
     """Problems to labelled problems that are wanted, nobody's duplicate and in no benchmark.
 
     Args:
+        step: does one step.
         history: of the shard so far.
         decisions: which rows are duplicates.
-        decontaminated: the chain that compares with benchmarks.
+        decontaminate: compares with benchmarks.
         labelling: the stages that label.
         aside: rows that were set aside beside the history, as inputs.
     """
     inputs = {"problems": history.current, "decisions": decisions, **aside}
-    history = history.then((yield Step(drop_duplicates_shard, NoSettings(), inputs)))
-    history = yield from decontaminated(history)
+    history = history.then(step(drop_duplicates_shard, NoSettings(), inputs))
+    history = decontaminate(step, history)
     for stage, section in labelling:
-        history = history.then((yield Step(stage, section, {"problems": history.current})))
+        history = history.then(step(stage, section, {"problems": history.current}))
     return history
 
 
@@ -116,18 +118,17 @@ def labellings(recipe: Recipe, measure: Measure, ledger: str) -> Stages:
     return tuple(stages)
 
 
-def distill_chain(
-    history: ShardHistory, over: Shard | None, cuts: Mapping[str, Cut], ledger: str, recipe: Recipe
-) -> Chain[Distilled]:
+def distill_one(
+    step: Step, history: ShardHistory, over: Shard | None, cuts: Mapping[str, Cut], ledger: str, recipe: Recipe
+) -> Distilled:
     """Problems to verified responses: reuse before generate, resample until one passes or the rounds are spent."""
     if over is not None:
         inputs = {"problems": history.current, "over": over}
-        history = history.then((yield Step(apply_limit_shard, recipe.distill, inputs)))
+        history = history.then(step(apply_limit_shard, recipe.distill, inputs))
     problems = history.current
     rounds = Rounds(problems, verifications(recipe, cuts, ledger))
     if recipe.reused:
-        reuse = Step(reuse_traces_shard, Reuse(models=recipe.reused), {"problems": problems})
-        rounds = yield from rounds.judge((yield reuse))
+        rounds = rounds.judge(step, step(reuse_traces_shard, Reuse(models=recipe.reused), {"problems": problems}))
     for number in range(recipe.distill.max_rounds):
         plan = DistillRound(
             teacher=recipe.distill.teacher,
@@ -138,8 +139,8 @@ def distill_chain(
             verify=recipe.verify,
             ledger=ledger,
         )
-        asked = yield Step(distill_shard, plan, {"problems": problems} | rounds.inputs("verdicts", SET_ASIDE))
-        rounds = yield from rounds.judge(asked)
+        asked = step(distill_shard, plan, {"problems": problems} | rounds.inputs("verdicts", SET_ASIDE))
+        rounds = rounds.judge(step, asked)
         if asked.rows_in == 0:
             break
     return Distilled(history, rounds)
@@ -187,12 +188,12 @@ class Rounds:
     stages: Stages
     manifests: tuple[Manifest, ...] = ()
 
-    def judge(self, answered: Manifest) -> Chain[Rounds]:
+    def judge(self, step: Step, answered: Manifest) -> Rounds:
         """Verifies one more round; each stage sees the verdicts of those before it, and adds its own."""
         inputs = {"problems": self.problems, "responses": answered.outputs["responses"]}
         rounds = replace(self, manifests=(*self.manifests, answered))
         for number, (stage, section) in enumerate(self.stages):
-            verified = yield Step(stage, section, inputs | rounds.inputs(SET_ASIDE))
+            verified = step(stage, section, inputs | rounds.inputs(SET_ASIDE))
             inputs = inputs | {f"verdicts-{number:03d}": verified.outputs["verdicts"]}
             rounds = replace(rounds, manifests=(*rounds.manifests, verified))
         return rounds

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
-from prefect import Flow
 from prefect.futures import PrefectFuture
 from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -44,26 +43,6 @@ def shard_tasks(run: Run) -> Tasks:
 
 def _threads(n: int) -> Tasks:
     return cast("Tasks", ThreadPoolTaskRunner(max_workers=n))
-
-
-class PhaseFlow(Flow[Any, Any]):
-    """A flow over shards, of which workers get only the name.
-
-    A task's context carries its flow to the worker; what this one closes over (generators, threads, counts) is the
-    driver's, and cannot travel.
-    """
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Pickles as a flow of the same name that does nothing."""
-        return _named, (self.name,)
-
-
-def _named(name: str) -> Flow[Any, Any]:
-    return Flow(_nothing, name=name)
-
-
-def _nothing() -> None:
-    """What a worker knows of a phase."""
 
 
 def everywhere(recipe: Plan) -> Plan:

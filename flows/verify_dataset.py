@@ -74,8 +74,8 @@ def verify_dataset(
     }
     key = digest("audit", PUBLICATION_VERSION, found.digests(), texts)
     facts = {"audit": recipe.name, "verify": recipe.verify.content(), "rows": summary["rows"]}
-    context.export(AuditPublication(key, found.audited, found.dropped, texts, facts), out)
-    audit_artifact(render(summary, VERDICTS), context.tables, out)
+    context.export(AuditPublication(key, found.audited, found.dropped, texts, facts), found.audited, out)
+    audit_artifact(context.artifacts, render(summary, VERDICTS), context.tables, out)
     return AuditRun(out, summary, context.n_cached, context.n_executed)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,9 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run as current
 from small_run import SmallRun
 
-from flows.progress import Progress
 from flows.run_context import RunContext
-from flows.shard_chains import Chain, Step
 from flows.shards_failed import ShardsFailedError
+from flows.steps import Step
 from tasks.stage import Produced, Work, stage
 from tracemill.errors import RecipeError
 from tracemill.recipe_file import load_recipe
@@ -88,8 +89,8 @@ def act_shard(work: Work) -> Produced:
     return Produced({}, 1, 1)
 
 
-def chain(label: str) -> Chain[str]:
-    yield Step(act_shard, Shard(label=label), {})
+def act(step: Step, label: str) -> str:
+    step(act_shard, Shard(label=label), {})
     return label
 
 
@@ -104,7 +105,7 @@ def played(script: Script, labels: list[str], folder: Path, **run: Any) -> tuple
     def play() -> dict[str, str]:
         parents.append(str(current.id))
         context = RunContext(load_recipe(small.recipe_path), Store(str(folder / "store")), get_run_logger())
-        return context.phase("play", "act", [(label, chain(label)) for label in labels])
+        return context.phase("play", "act", {label: partial(act, label=label) for label in labels})
 
     try:
         return play(), subflows(parents)
@@ -182,20 +183,16 @@ def test_a_fatal_failure_starts_nothing_more(tmp_path: Path) -> None:
     assert failed.value.__notes__ == [f"subflows: {', '.join(shown)}"]
 
 
-def test_an_interrupt_ends_every_open_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An interrupt of the thread that drives is raised there, and leaves no block's thread behind."""
-    names = labels(4)
+def test_an_interrupt_ends_every_open_block(tmp_path: Path) -> None:
+    """Ctrl-C while shards of two blocks are under way ends both, begins no shard more, and leaves no thread behind."""
+    names = labels(6)
     script = Script()
     script.acts[names[0]] = script.until(names[2])
-
-    def interrupt(*_: Any, **__: Any) -> None:
-        if names[2] in script.order:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Progress, "done", interrupt)
+    script.acts[names[2]] = lambda: signal.raise_signal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         played(script, names, tmp_path, workers=2, shards_per_flow=2)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("block ")]
+    assert len(script.order) <= 4
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("block", "shard"))]
 
 
 class PartingServer(ChatServer):

@@ -35,7 +35,7 @@ def finished(stage: str) -> Manifest:
 
 
 def advance(progress: Progress, stage: str) -> None:
-    progress.started(stage, finished=False)
+    progress.started(stage)
     progress.done(finished(stage))
 
 
@@ -65,7 +65,7 @@ def test_the_bar_moves_with_the_shards() -> None:
         assert "distill: 0/4 shards" in bar.wait_for(0)
         advance(progress, "verify")
         advance(progress, "select")
-        progress.started("verify", finished=False)
+        progress.started("verify")
         told = bar.wait_for(25)
         assert "distill: 1/4 shards" in told
         assert all(part in told for part in ("rows/s", "tokens/s", "ETA ", "running: verify 1"))
@@ -81,7 +81,7 @@ def test_a_failed_shard_leaves_the_bar_short() -> None:
     progress, bar = Progress("distill", 2, "select"), PaperBar()
     with reported(progress, LOGGER, 60, lambda: 0, bar):
         advance(progress, "select")
-        progress.started("verify", finished=False)
+        progress.started("verify")
         progress.failed("verify")
     percent, text, _ = bar.pictures[-1]
     assert percent == 50

@@ -1,0 +1,78 @@
+"""A run without Prefect: the same phases and the same functions of each shard, step after step in this thread.
+
+What comes out is what comes out under Prefect, byte for byte; nothing is shown, retried or run side by side. For tests
+of what a build makes of its rows, and for measuring what orchestration costs (benchmarks.orchestration).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect import Task
+from typing_extensions import TypeVar
+
+from flows.artifacts import Artifacts, NoArtifacts
+from flows.run_context import Plan, RunContext
+from flows.shards_failed import Failure, failed
+from flows.steps import Step
+from tasks.stage import Stage
+from tracemill.manifest import Manifest, Shard
+from tracemill.recipe_section import Section
+from tracemill.store import Store
+
+Result = TypeVar("Result")
+Value = TypeVar("Value")
+
+
+@dataclass
+class PlainRun(RunContext[Plan]):
+    """A context that does everything itself."""
+
+    artifacts: Artifacts = field(default_factory=NoArtifacts)
+
+    def prepare(self, out: str) -> None:
+        """Fails early where the store or the run's directory cannot be written."""
+        self.store.prepare()
+        Store(out).prepare()
+
+    def single(self, stage: Stage, section: Section, inputs: Mapping[str, Shard], label: str = "") -> Manifest:  # noqa: ARG002
+        """One step, of the run itself or of a shard."""
+        is_finished = stage.find(self.store, stage.key(section, inputs), self._poison_share) is not None
+        self._count(cached=int(is_finished), executed=int(not is_finished))
+        return stage.perform(self.store, section, inputs, self._poison_share)
+
+    def run_task(self, task: Task[..., Value], *arguments: Any, after: Iterable[Shard] = ()) -> Value:  # noqa: ARG002
+        """The task's function."""
+        return task.fn(*arguments)
+
+    def phase(
+        self,
+        name: str,
+        last_stage: str,  # noqa: ARG002
+        work: Mapping[str, Callable[[Step], Result]],
+        start_order: Sequence[str] | None = None,
+        after: Iterable[Shard] = (),  # noqa: ARG002
+    ) -> dict[str, Result]:
+        """Every shard, one after the other; see :meth:`RunContext.phase`."""
+        results: dict[str, Result] = {}
+        failures: list[Failure] = []
+        for label in start_order or work:
+            try:
+                results[label] = work[label](self.single)
+            except Exception as error:  # noqa: BLE001 - a stage may raise anything; the other shards go on
+                failures.append(Failure(label, name, error))
+        if failures:
+            raise failed(name, failures, len(work))
+        return {label: results[label] for label in work}
+
+    @property
+    def _poison_share(self) -> float:
+        return self.recipe.run.poison_share
+
+
+def plain_run(recipe: Plan, logger: logging.Logger | None = None) -> PlainRun[Plan]:
+    """The context of a run without Prefect."""
+    return PlainRun(recipe, Store(recipe.run.store), logger or logging.getLogger("tracemill"))
