@@ -31,9 +31,9 @@ class PlainContext(RunContext):
         """One step."""
         return stage.perform(self.store, section, inputs)
 
-    def export(self, publication: Publication, out: str) -> dict[str, Any]:
+    def export(self, publication: Publication, out: str, *, may_empty: bool = True) -> dict[str, Any]:
         """The run's directory."""
-        return export_dataset.fn(self.store.url, out, publication, "")
+        return export_dataset.fn(self.store.url, out, publication, "", may_empty=may_empty)
 
     def phase(self, name: str, last_stage: str, chains: Any) -> dict[str, Any]:  # noqa: ARG002
         """Every chain, one after the other."""

@@ -22,7 +22,7 @@ from flows.decontamination import Benchmarks, benchmarks_of, contamination_of, d
 from flows.forms import Overrides, RecipePath, Text
 from flows.frequent_strings import distill_and_select
 from flows.hub import push, refuse_unsendable
-from flows.publication import publish
+from flows.publication import output_of, publish
 from flows.run_context import RunContext
 from flows.semantic_duplicates import embed_survivors, merge_duplicates
 from flows.shard_dag import ShardHistory, Stages, curate_chain, distill_chain, labellings, prepare_chain, set_aside
@@ -87,7 +87,7 @@ def build(recipe: Recipe, out: str | None = None) -> Built:
     context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
     out = out or f"runs/{recipe.name}"
     refuse_unsendable(recipe.publish, out)
-    context.prepare(out)
+    context.prepare(out, output_of(recipe))
     benchmarks = benchmarks_of(context)
     counting = measure_plan(recipe.label, recipe.data_dir)
     labelling = labellings(recipe, counting, context.ledger)

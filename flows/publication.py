@@ -13,12 +13,13 @@ from flows.shard_dag import ShardHistory
 from tracemill.card import card
 from tracemill.contamination_report import BenchmarkReport, as_json
 from tracemill.cuts import Cut
-from tracemill.export import Publication
+from tracemill.export import Publication, dataset_output
 from tracemill.funnel import Funnel
 from tracemill.label_counts import LabelSummary, label_summary
 from tracemill.published_tally import PublishedTally
 from tracemill.recipe import Recipe
 from tracemill.report import report
+from tracemill.run_directory import Output
 from tracemill.schema import digest, pretty_json
 
 EXPORT_VERSION = 3
@@ -60,7 +61,7 @@ def publish(
         keep=recipe.export.keep_versions,
         facts=_facts(recipe, table, labels, cuts) | poison | ({"unjudged": unjudged} if unjudged else {}),
     )
-    manifest = context.export(publication, out)
+    manifest = context.export(publication, out, may_empty=tally.n_rows > 0 or recipe.export.allow_empty)
     funnel_artifact(table, context.tables, out)
     return manifest
 
@@ -82,6 +83,11 @@ def _funnel_of(shards: list[ShardHistory]) -> pa.Table:
     for history in shards:
         funnel.add(history.source, history.manifests)
     return funnel.table()
+
+
+def output_of(recipe: Recipe) -> Output:
+    """What a build of this recipe publishes, as far as it is known before it runs."""
+    return dataset_output(_beside(recipe))
 
 
 def _beside(recipe: Recipe) -> list[str]:

@@ -25,7 +25,8 @@ from tracemill.manifest import Manifest, Shard
 from tracemill.recipe import Recipe
 from tracemill.recipe_audit import Audit
 from tracemill.recipe_section import Section
-from tracemill.run_directory import Published, published
+from tracemill.run_directory import Output, Published, published, refuse_empty, refuse_foreign
+from tracemill.sources_inside import refuse_sources_inside
 from tracemill.store import Store
 from tracemill.teacher import tokens_received
 
@@ -69,8 +70,14 @@ class RunContext(Generic[Plan]):
             return place
         return str(Place(place, run.ledger_cache, run.ledger_upload_every_s))
 
-    def prepare(self, out: str) -> None:
-        """Fails early where the store or the run's directory cannot be written; sweeps what killed runs left behind."""
+    def prepare(self, out: str, output: Output) -> None:
+        """Fails early where the store or the run's directory cannot be written; sweeps what killed runs left behind.
+
+        Raises:
+            StoreError: that, or the directory holds what is not to be replaced; nothing was touched.
+        """
+        refuse_foreign(Store(out), output)
+        refuse_sources_inside(out, self.recipe, output)
         self.store.prepare()
         sweep_claims(self.store)
         self.store.identity  # noqa: B018 - made here, before many threads ask for it
@@ -85,12 +92,21 @@ class RunContext(Generic[Plan]):
         self._count(cached=int(finished), executed=int(not finished))
         return submit(Step(stage, section, inputs), self.store, key, label, finished=finished).result()
 
-    def export(self, publication: Published, out: str) -> dict[str, Any]:
-        """Publishes into ``out``, unless exactly this stands there; returns the publication's manifest."""
+    def export(self, publication: Published, out: str, *, may_empty: bool = True) -> dict[str, Any]:
+        """Publishes into ``out``, unless exactly this stands there; returns the publication's manifest.
+
+        Args:
+            publication: what is published.
+            out: the run's directory.
+            may_empty: False where it has no rows, and the recipe does not say that it may replace some.
+        """
         standing = published(Store(out))
         finished = standing is not None and standing["key"] == publication.key
         self._count(cached=int(finished), executed=int(not finished))
-        manifest: dict[str, Any] = export_dataset.submit(self.store.url, out, publication, self.recipe.name).result()
+        if not finished and not may_empty:
+            refuse_empty(Store(out))  # in the task it would be tried again
+        made = export_dataset.submit(self.store.url, out, publication, self.recipe.name, may_empty=may_empty)
+        manifest: dict[str, Any] = made.result()
         return manifest
 
     def phase(

@@ -22,7 +22,7 @@ from flows.forms import NOWHERE, AuditOverrides, HubPlace, Limit, OnTheHub, Text
 from flows.run_context import RunContext
 from flows.task_runners import own_tasks
 from tasks.audit import traces_shard
-from tracemill.audit_publication import AuditPublication
+from tracemill.audit_publication import AUDIT, AuditPublication
 from tracemill.audit_report import render, report
 from tracemill.audit_tally import VERDICTS
 from tracemill.errors import SourceError
@@ -62,7 +62,7 @@ def verify_dataset(
     recipe = audit_recipe(dataset, hub.given() if hub else {}, list(overrides or ()))
     context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
     out = out or f"runs/audit-{recipe.name}"
-    context.prepare(out)
+    context.prepare(out, AUDIT)
     limit = limit or None
     found = audit(context, "verify", traces_shard, VERDICTS, limit)
     rows = "All rows" if limit is None else f"The first {limit:,} rows"

@@ -15,12 +15,13 @@ import pyarrow as pa
 import zstandard
 
 from tracemill.decontamination import GREY
+from tracemill.run_directory import Output
 from tracemill.schema import Dropped, Verdict, digest, json_text
 from tracemill.selection import Sample
 from tracemill.trace_record import TRACES, Pair, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tracemill.manifest import Shard
     from tracemill.run_directory import RunDirectory
@@ -31,6 +32,14 @@ ROWS_PER_FILE = 100_000  # of dropped rows and verdicts
 AM_FILE = "am.jsonl.zst"
 # Folder -> schema of its rows.
 BESIDE: Final = {"traces": TRACES, "grey": GREY, "preferences": Pair.arrow, "rejected": Rejected.arrow}
+
+
+TEXTS: Final = frozenset({"report.html", "decontamination.json"})  # and the card, in dataset/
+
+
+def dataset_output(beside: Iterable[str]) -> Output:
+    """What a dataset's publication writes, with the folders ``beside`` its own."""
+    return Output("dataset", frozenset({"dataset", AM_FILE, "dropped", "verdicts", *TEXTS, *beside}))
 
 
 @dataclass(frozen=True)
