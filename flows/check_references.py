@@ -24,7 +24,7 @@ from tracemill.references import CHECKED
 from tracemill.schema import digest, pretty_json
 from tracemill.store import Store
 
-PUBLICATION_VERSION = 1
+PUBLICATION_VERSION = 2
 _INTRO = "Every reference against its own verifier. A bad one can never be answered right, whatever a teacher is paid."
 
 

@@ -13,7 +13,7 @@ from flows.shard_dag import ShardHistory
 from tracemill.card import card
 from tracemill.contamination_report import BenchmarkReport, as_json
 from tracemill.cuts import Cut
-from tracemill.export import Publication, dataset_output
+from tracemill.export import CARD, Publication, dataset_output
 from tracemill.funnel import Funnel
 from tracemill.label_counts import LabelSummary, label_summary
 from tracemill.published_tally import PublishedTally
@@ -22,7 +22,7 @@ from tracemill.report import report
 from tracemill.run_directory import Output
 from tracemill.schema import digest, pretty_json
 
-EXPORT_VERSION = 3
+EXPORT_VERSION = 4
 
 
 def publish(
@@ -39,7 +39,7 @@ def publish(
     table = _funnel_of(shards)
     labels = label_summary((manifest for history in shards for manifest in history.manifests), tally.labels)
     texts = {
-        "dataset/README.md": card(recipe, table, cuts, labels, tally, contamination),
+        CARD: card(recipe, table, cuts, labels, tally, contamination),
         "report.html": report(recipe, table, labels, tally, contamination),
         "decontamination.json": pretty_json(as_json(contamination)),
     }

@@ -33,7 +33,7 @@ from tracemill.recipe_file import parse_section
 from tracemill.schema import digest, pretty_json
 from tracemill.store import Store
 
-PUBLICATION_VERSION = 2
+PUBLICATION_VERSION = 3
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _SUFFIXES = (".jsonl", ".jsonl.zst", ".parquet", ".csv", ".json", ".zst", ".gz")
 

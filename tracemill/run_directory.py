@@ -280,8 +280,13 @@ class RunDirectory:
 
     def table(self, name: str, table: pa.Table) -> None:
         """One Parquet file."""
-        with self.file(name, rows=table.num_rows) as sink:
-            pq.write_table(table, sink, compression="zstd", row_group_size=1000)
+        with (
+            self.file(name, rows=table.num_rows) as sink,
+            pq.ParquetWriter(sink, table.schema, compression="zstd") as writer,
+        ):
+            # Of no rows it has no group of rows: one without rows is an error to what reads groups, as `datasets` does.
+            if table.num_rows:
+                writer.write_table(table, row_group_size=1000)
 
     def tables(
         self,
