@@ -108,7 +108,7 @@ def test_every_folder_loads(tmp_path: Path) -> None:
     ``datasets`` itself makes no table of a split without rows, of whatever kind (its ``ArrowReader.read``).
     """
     store = Store(str(tmp_path / "store"))
-    beside: dict[str, list[Any]] = dict.fromkeys(BESIDE, [])
+    beside: dict[str, list[Any]] = {name: [] for name in BESIDE}
     none = dataclasses.replace(publication(store, [[]]), dropped=[], verdicts=[], beside=beside)
     folders = ["dataset", "dropped", "verdicts", *BESIDE]
     publish(store, Store(str(tmp_path / "empty")), dataclasses.replace(none, texts={CARD: text()}))

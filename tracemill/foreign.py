@@ -43,6 +43,8 @@ def foreign_entries(root: Path, names: Iterable[str]) -> list[str]:
     found = [entry for name in sorted(wanted) for entry in _foreign_at(root, name, in_place)]
     if (root / TMP).is_symlink() or ((root / TMP).exists() and not (root / TMP).is_dir()):
         found.append(TMP)
+    if os.path.lexists(root / RECORD) and not is_record(root / RECORD):
+        found.append(RECORD)
     return found + _foreign_versions(root)
 
 
@@ -127,7 +129,7 @@ def contents_in_place(root: Path) -> Contents | None:
     None beside a finished version that stands: what takes the place of its links has been put there since.
     """
     current = root / CURRENT
-    if is_link_of_ours(current) and manifest_at(current.resolve()) is not None:
+    if is_link_of_ours(current) and manifest_at(root / current.readlink()) is not None:
         return None
     return _contents(root)
 
@@ -136,7 +138,7 @@ def contents_of_version(root: Path | None, folder: Path) -> Contents | None:
     """What a version should hold; of one that is being made of files in ``root`` itself, what those are."""
     found = _contents(folder)
     if found is None and root is not None and is_link_of_ours(root / CURRENT):
-        is_half_moved = (root / CURRENT).resolve() == folder.resolve()
+        is_half_moved = root / (root / CURRENT).readlink() == folder
         found = contents_in_place(root) if is_half_moved else None
     return found
 
