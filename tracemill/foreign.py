@@ -9,6 +9,7 @@ another program that puts a file there in the very moment of a switch; of those 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -234,16 +235,20 @@ def remove_contents(folder: Path, contents: Contents) -> None:
 
     Whoever calls it has looked at :func:`differences` by bytes: what appears meanwhile stays, as it has another name.
     """
+    _remove(folder, contents)
     # Last what tells that the rest is ours, in case it is killed on its way.
-    names = [*contents, RECORD, *([MANIFEST] if manifest_at(folder) else [])]
-    for name in names:
-        (folder / name).unlink(missing_ok=True)
-    parents = {parent for name in names for parent in (folder / name).parents if parent.is_relative_to(folder)}
-    for parent in sorted(parents, key=lambda path: -len(path.parts)):
-        try:
+    _remove(folder, [RECORD, *([MANIFEST] if manifest_at(folder) else [])])
+
+
+def _remove(folder: Path, names: Iterable[str]) -> None:
+    """Files, and the folders that are empty then; ``folder`` itself only if it has neither manifest nor record left."""
+    paths = [folder / name for name in names]
+    for path in paths:
+        path.unlink(missing_ok=True)
+    parents = {parent for path in paths for parent in path.parents if parent.is_relative_to(folder)}
+    for parent in sorted(parents, key=lambda parent: -len(parent.parts)):
+        with contextlib.suppress(OSError):  # something is in it, or it is gone
             parent.rmdir()
-        except OSError:  # something is in it, or it is gone
-            continue
 
 
 def top_names(root: Path) -> set[str]:

@@ -84,9 +84,16 @@ def refuse_foreign(out: Store, output: Output) -> None:
         StoreError: something is in the way that no publication wrote, or one of another kind; nothing was touched.
     """
     root = out.folder
-    found = foreign_entries(root, output.names) if root is not None else []
-    if not found and (root is None or _is_in_place(root)):
-        found = foreign_in_place(out, output.names)
+    try:
+        found = foreign_entries(root, output.names) if root is not None else []
+        if not found and (root is None or _is_in_place(root)):
+            found = foreign_in_place(out, output.names)
+    except OSError as error:
+        raise StoreError(
+            f"cannot look at what is in {out.url}",
+            got=f"{type(error).__name__}: {error}",
+            remedy="give this user the right to read and write there, or name another place with --out",
+        ) from error
     if found:
         raise _foreign(out, found)
     standing = _last(out)
@@ -220,7 +227,7 @@ def _publish_in_place(store: Store, out: Store, publication: Published, *, may_e
         return earlier
     if not may_empty:
         refuse_empty(out)
-    if found := foreign_in_place(out, ()):
+    if out.is_local and (found := foreign_in_place(out, ())):  # elsewhere it has been looked at just now
         raise _foreign(out, found)
     known = known_in_place(out) or {}
     record = Record(out, "", known)

@@ -92,8 +92,10 @@ class Versions:
 
     def last(self) -> dict[str, Any] | None:
         """The manifest of the version that stands, else of the newest, also where its files were edited or are gone."""
-        number = self.current() or max(self.numbers(), default=0)
-        return manifest_at(self.root / self.place(number))
+        current = self.current()
+        numbers = [*([] if current is None else [current]), *reversed(self.numbers())]
+        found = (manifest_at(self.root / self.place(number)) for number in numbers)
+        return next((manifest for manifest in found if manifest is not None), None)
 
     def whole(self) -> dict[int, dict[str, Any]]:
         """Manifests of the finished versions, oldest first."""
