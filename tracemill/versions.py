@@ -330,9 +330,9 @@ def share(root: Path, one: Path, other: Path, sha256: str) -> None:
 
 
 def shown(entries: list[str]) -> str:
-    """A few names, and how many more."""
+    """A few names, and how many more; as text that can be printed and sent, whatever bytes a name has."""
     more = f" and {len(entries) - _MOST_SHOWN:,} more" if len(entries) > _MOST_SHOWN else ""
-    return ", ".join(entries[:_MOST_SHOWN]) + more
+    return ", ".join(name if name.isprintable() else ascii(name) for name in entries[:_MOST_SHOWN]) + more
 
 
 def run_place(text: str) -> Path:
