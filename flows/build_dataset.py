@@ -23,7 +23,7 @@ from flows.decontamination import Benchmarks, benchmarks_of, contamination_of, d
 from flows.forms import Overrides, RecipePath, Text
 from flows.frequent_strings import distill_and_select
 from flows.hub import push, refuse_unsendable
-from flows.publication import publish
+from flows.publication import output_of, publish
 from flows.run_context import RunContext
 from flows.semantic_duplicates import embed_survivors, merge_duplicates
 from flows.shard_dag import ShardHistory, Stages, curate_one, distill_one, labellings, prepare_one, set_aside
@@ -88,7 +88,7 @@ def build(context: RunContext, out: str | None = None) -> Built:
     recipe = context.recipe
     out = out or f"runs/{recipe.name}"
     refuse_unsendable(recipe.publish, out)
-    context.prepare(out)
+    context.prepare(out, output_of(recipe))
     benchmarks = benchmarks_of(context)
     counting = measure_plan(recipe.label, recipe.data_dir)
     labelling = labellings(recipe, counting, context.ledger)

@@ -17,14 +17,14 @@ from flows.forms import Overrides, RecipePath, Text
 from flows.run_context import RunContext
 from flows.task_runners import own_tasks
 from tasks.audit import gold_shard
-from tracemill.audit_publication import ReferencePublication
+from tracemill.audit_publication import REFERENCES, ReferencePublication
 from tracemill.audit_report import render, report
 from tracemill.recipe_file import load_recipe
 from tracemill.references import CHECKED
 from tracemill.schema import digest, pretty_json
 from tracemill.store import Store
 
-PUBLICATION_VERSION = 1
+PUBLICATION_VERSION = 2
 _INTRO = "Every reference against its own verifier. A bad one can never be answered right, whatever a teacher is paid."
 
 
@@ -44,7 +44,7 @@ def check_references(recipe: RecipePath, overrides: Overrides = (), out: Text = 
     loaded = load_recipe(recipe, list(overrides or ()))
     context = RunContext(loaded, Store(loaded.run.store), get_run_logger())
     out = out or f"runs/references-{loaded.name}"
-    context.prepare(out)
+    context.prepare(out, REFERENCES)
     found = audit(context, "check", gold_shard, CHECKED)
     summary = {"recipe": loaded.name, **found.summary}
     texts = {

@@ -33,10 +33,8 @@ class PlainRun(RunContext[Plan]):
 
     artifacts: Artifacts = field(default_factory=NoArtifacts)
 
-    def prepare(self, out: str) -> None:
-        """Fails early where the store or the run's directory cannot be written."""
-        self.store.prepare()
-        Store(out).prepare()
+    def _look_around(self) -> None:
+        """There are no other processes."""
 
     def single(self, stage: Stage, section: Section, inputs: Mapping[str, Shard], label: str = "") -> Manifest:  # noqa: ARG002
         """One step, of the run itself or of a shard."""

@@ -13,15 +13,16 @@ from flows.shard_dag import ShardHistory
 from tracemill.card import card
 from tracemill.contamination_report import BenchmarkReport, as_json
 from tracemill.cuts import Cut
-from tracemill.export import Publication
+from tracemill.export import CARD, Publication, dataset_output
 from tracemill.funnel import Funnel
 from tracemill.label_counts import LabelSummary, label_summary
 from tracemill.published_tally import PublishedTally
 from tracemill.recipe import Recipe
 from tracemill.report import report
+from tracemill.run_directory import Output
 from tracemill.schema import digest, pretty_json
 
-EXPORT_VERSION = 3
+EXPORT_VERSION = 4
 
 
 def publish(
@@ -38,7 +39,7 @@ def publish(
     table = _funnel_of(shards)
     labels = label_summary((manifest for history in shards for manifest in history.manifests), tally.labels)
     texts = {
-        "dataset/README.md": card(recipe, table, cuts, labels, tally, contamination),
+        CARD: card(recipe, table, cuts, labels, tally, contamination),
         "report.html": report(recipe, table, labels, tally, contamination),
         "decontamination.json": pretty_json(as_json(contamination)),
     }
@@ -61,7 +62,8 @@ def publish(
         facts=_facts(recipe, table, labels, cuts) | poison | ({"unjudged": unjudged} if unjudged else {}),
     )
     tables = [*selected, *dropped, *verdicts, *(shard for shards in beside.values() for shard in shards)]
-    manifest = context.export(publication, tables, out)
+    may_empty = tally.n_rows > 0 or recipe.export.allow_empty
+    manifest = context.export(publication, tables, out, may_empty=may_empty)
     funnel_artifact(context.artifacts, table, context.tables, out)
     return manifest
 
@@ -83,6 +85,11 @@ def _funnel_of(shards: list[ShardHistory]) -> pa.Table:
     for history in shards:
         funnel.add(history.source, history.manifests)
     return funnel.table()
+
+
+def output_of(recipe: Recipe) -> Output:
+    """What a build of this recipe publishes, as far as it is known before it runs."""
+    return dataset_output(_beside(recipe))
 
 
 def _beside(recipe: Recipe) -> list[str]:

@@ -19,14 +19,15 @@ from flows.build_dataset import Built, build
 from flows.command_line import dataset_command
 from flows.forms import Overrides, RecipePath, Text
 from flows.poison import is_mended
+from flows.publication import output_of
 from flows.run_context import RunContext
 from flows.source_shards import read_sources
 from flows.task_runners import own_tasks
 from flows.teacher_place import load_recipe_here
 from tracemill.collection import load_collection
 from tracemill.recipe import Recipe
-from tracemill.run_directory import published
-from tracemill.run_report import n_published
+from tracemill.run_directory import published, refuse_foreign
+from tracemill.run_manifest import n_published
 from tracemill.store import Store
 from tracemill.versions import held
 
@@ -46,6 +47,7 @@ def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "
     """
     loaded = load_recipe_here(recipe, list(overrides or ()))
     out = out or f"runs/{loaded.name}"
+    refuse_foreign(Store(out), output_of(loaded))  # before a lock is made there
     with _one_at_a_time(out):
         built = _refresh(loaded, out)
     # Prefect shows the message beside the state; the caller gets the data.

@@ -28,7 +28,8 @@ from tracemill.manifest import Manifest, Shard
 from tracemill.recipe import Recipe
 from tracemill.recipe_audit import Audit
 from tracemill.recipe_section import Section
-from tracemill.run_directory import Published, published
+from tracemill.run_directory import Output, Published, published, refuse_empty, refuse_foreign
+from tracemill.sources_inside import refuse_sources_inside
 from tracemill.store import Store
 from tracemill.teacher import tokens_received
 
@@ -75,13 +76,23 @@ class RunContext(Generic[Plan]):
             return place
         return str(Place(place, run.ledger_cache, run.ledger_upload_every_s))
 
-    def prepare(self, out: str) -> None:
-        """Fails early where the store or the run's directory cannot be written; sweeps what killed runs left behind."""
+    def prepare(self, out: str, output: Output) -> None:
+        """Fails early where the store or the run's directory cannot be written; sweeps what killed runs left behind.
+
+        Raises:
+            StoreError: that, or the directory holds what is not to be replaced; nothing was touched.
+        """
+        refuse_foreign(Store(out), output)
+        refuse_sources_inside(out, self.recipe, output)
         self.store.prepare()
+        Store(out).prepare()
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Sees to what other processes have left, and to those that will do the tasks."""
         sweep_claims(self.store)
         self.store.identity  # noqa: B018 - made here, before many threads ask for it
         check_cluster(self.recipe.run, self.store, self.logger)
-        Store(out).prepare()
         take_over(self.logger)
 
     def single(self, stage: Stage, section: Section, inputs: dict[str, Shard], label: str) -> Manifest:
@@ -111,12 +122,25 @@ class RunContext(Generic[Plan]):
             self.exported = [finished(future.task_run_id)]
         return value
 
-    def export(self, publication: Published, tables: Iterable[Shard], out: str) -> dict[str, Any]:
-        """Publishes ``tables`` into ``out``, unless exactly this stands there; returns the publication's manifest."""
+    def export(
+        self, publication: Published, tables: Iterable[Shard], out: str, *, may_empty: bool = True
+    ) -> dict[str, Any]:
+        """Publishes into ``out``, unless exactly this stands there; returns the publication's manifest.
+
+        Args:
+            publication: what is published.
+            tables: of which it is made.
+            out: the run's directory.
+            may_empty: False where it has no rows, and the recipe does not say that it may replace some.
+        """
         standing = published(Store(out))
         stands = standing is not None and standing["key"] == publication.key
         self._count(cached=int(stands), executed=int(not stands))
-        return self.run_task(export_dataset, self.store.url, out, publication, self.recipe.name, after=tables)
+        if not stands and not may_empty:
+            refuse_empty(Store(out))  # in the task it would be tried again
+        return self.run_task(
+            export_dataset, self.store.url, out, publication, self.recipe.name, may_empty, after=tables
+        )
 
     def phase(
         self,

@@ -22,7 +22,7 @@ from flows.forms import NOWHERE, AuditOverrides, HubPlace, Limit, OnTheHub, Text
 from flows.run_context import RunContext
 from flows.task_runners import own_tasks
 from tasks.audit import traces_shard
-from tracemill.audit_publication import AuditPublication
+from tracemill.audit_publication import AUDIT, AuditPublication
 from tracemill.audit_report import render, report
 from tracemill.audit_tally import VERDICTS
 from tracemill.errors import SourceError
@@ -33,7 +33,7 @@ from tracemill.recipe_file import parse_section
 from tracemill.schema import digest, pretty_json
 from tracemill.store import Store
 
-PUBLICATION_VERSION = 2
+PUBLICATION_VERSION = 3
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _SUFFIXES = (".jsonl", ".jsonl.zst", ".parquet", ".csv", ".json", ".zst", ".gz")
 
@@ -62,7 +62,7 @@ def verify_dataset(
     recipe = audit_recipe(dataset, hub.given() if hub else {}, list(overrides or ()))
     context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
     out = out or f"runs/audit-{recipe.name}"
-    context.prepare(out)
+    context.prepare(out, AUDIT)
     limit = limit or None
     found = audit(context, "verify", traces_shard, VERDICTS, limit)
     rows = "All rows" if limit is None else f"The first {limit:,} rows"

@@ -20,9 +20,11 @@ def export_dataset(
     out_url: str,
     publication: Published,
     label: str,  # noqa: ARG001 - for the task run's name
+    *,
+    may_empty: bool = True,
 ) -> dict[str, Any]:
     """Publishes unless the directory already holds exactly this; returns its manifest."""
-    return publish(Store(store_url), Store(out_url), publication)
+    return publish(Store(store_url), Store(out_url), publication, may_empty=may_empty)
 
 
 @task(name="push", task_run_name="push to {repo}", persist_result=False)

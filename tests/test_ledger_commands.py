@@ -113,6 +113,23 @@ def test_export_writes_the_first_record_of_every_key(monkeypatch: pytest.MonkeyP
     assert sorted(path.name for path in ledger.parent.iterdir()) == ["ledger", name]
 
 
+@pytest.mark.parametrize("name", ["notes.md", "rows.jsonl", "rows.jsonl.zst", "folder"])
+def test_an_export_replaces_nothing_but_an_export(
+    monkeypatch: pytest.MonkeyPatch, ledger: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    """A file of any other content is named and stays; an export takes an earlier one's place."""
+    out = ledger.parent / name
+    if name == "folder":
+        out.mkdir()
+    else:
+        out.write_text('{"content": "mine"}')
+    assert _run(monkeypatch, "export", ledger, "--out", out) == 1
+    assert f"{out} is there already" in capsys.readouterr().err
+    assert out.is_dir() or out.read_text() == '{"content": "mine"}'
+    again = ledger.parent / f"again-{name}"
+    assert [_run(monkeypatch, "export", ledger, "--out", again) for _ in range(2)] == [0, 0]
+
+
 def test_export_goes_to_the_terminal_and_may_be_cut_short(ledger: Path) -> None:
     """Without --out the lines are printed, and a reader that stops early is no error."""
     writer = Ledger(ledger)

@@ -117,6 +117,16 @@ def test_pinning_edits_the_recipe(recipe: Path) -> None:
     assert [path.name for path in recipe.parent.iterdir()] == ["mine.yaml"]
 
 
+def test_a_link_to_a_recipe_stays_a_link(recipe: Path) -> None:
+    """What is edited is the file that it leads to."""
+    link = recipe.with_name("link.yaml")
+    link.symlink_to(recipe.name)
+    with hub() as endpoint:
+        run(link, endpoint)
+    assert link.is_symlink()
+    assert link.read_text() == recipe.read_text() == PINNED
+
+
 def test_a_dry_run_writes_nothing(recipe: Path) -> None:
     """What would be written is told, and not written."""
     with hub() as endpoint:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -210,3 +211,17 @@ def test_whoever_comes_second_waits(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", holder, str(tmp_path)], cwd=ROOT, check=False)
     with held(tmp_path, "refreshing", told.append):
         assert told[1:] == ["mine"]
+
+
+def test_what_an_older_release_has_published_is_known(store: Store, out: Store) -> None:
+    """Its manifests do not tell their own digest: they stand, they are taken further, and they go when they are old."""
+    for n in range(1, 3):
+        publish(store, out, publication(store, [samples(n)], key=str(n)))
+        path = folder(out) / f"versions/000{n}" / MANIFEST
+        facts = {name: value for name, value in json.loads(path.read_bytes()).items() if name != "manifest_sha256"}
+        path.write_text(json.dumps(facts, indent=1))
+    standing = published(out)
+    assert (standing and standing["key"]) == "2"
+    for n in range(3, 6):
+        publish(store, out, publication(store, [samples(n)], key=str(n)))
+    assert (len(ids(out)), Versions(folder(out)).numbers()) == (5, [3, 4, 5])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
 from tracemill.audit import AuditedRow
 from tracemill.export import ROWS_PER_FILE
 from tracemill.references import BAD, status_of
+from tracemill.run_directory import Output
 from tracemill.schema import Dropped
 
 if TYPE_CHECKING:
@@ -31,6 +32,12 @@ BAD_REFERENCES = pa.schema(
         ("detail", pa.large_string()),
         ("prompt", pa.large_string()),
     ]
+)
+
+
+AUDIT: Final = Output("audit", frozenset({"verdicts", "dropped", "summary.json", "report.html"}))
+REFERENCES: Final = Output(
+    "checked references", frozenset({"bad_references.parquet", "dropped", "summary.json", "report.html"})
 )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from tracemill.card_metadata import front_matter
+from tracemill.card_metadata import front_matter, yaml_text
 from tracemill.contamination_report import as_markdown
 from tracemill.funnel import render
 from tracemill.label_counts import label_table
@@ -76,7 +76,7 @@ def _head(recipe: Recipe, matter: Mapping[str, Any]) -> list[str]:
     """Front matter, title, and what every row is."""
     return [
         "---",
-        yaml.safe_dump(matter, sort_keys=False, allow_unicode=True).strip(),
+        yaml_text(matter),
         "---",
         "",
         f"# {recipe.name}",

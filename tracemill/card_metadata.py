@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
+import yaml
 
 from tracemill.selection import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from tracemill.label_counts import LabelSummary
     from tracemill.published_tally import LicensedRows, PublishedTally
@@ -42,8 +44,13 @@ _SIZES: Final = (
     (1_000_000_000, "100M<n<1B"),
 )
 _FILES: Final = "train-*.parquet"
+DEFAULT: Final = "default"
 SFT: Final = "sft"
 _SFT_COLUMNS: Final = ["messages"]
+# Configuration -> its columns.
+CONFIGS: Final = {DEFAULT: Sample.arrow.names, SFT: _SFT_COLUMNS}
+_SPLIT: Final = "train"
+_FENCE: Final = "---\n"
 _NAME_CHARS: Final = 80
 _ENGLISH: Final = "en"  # what a dataset is in whose rows' languages nobody found
 
@@ -64,19 +71,67 @@ def front_matter(name: str, tally: PublishedTally, labels: LabelSummary) -> dict
         "task_categories": ["text-generation"],
         "tags": tags(tally),
         "configs": [
-            {"config_name": "default", "default": True, "data_files": _files()},
+            {"config_name": DEFAULT, "default": True, "data_files": _files()},
             {"config_name": SFT, "columns": _SFT_COLUMNS, "data_files": _files()},
         ],
         "dataset_info": [
-            {"config_name": "default", "features": _features(Sample.arrow)},
-            {"config_name": SFT, "features": _features(pa.schema([Sample.arrow.field(n) for n in _SFT_COLUMNS]))},
+            {
+                "config_name": name,
+                "features": _features(pa.schema([Sample.arrow.field(column) for column in columns])),
+            }
+            for name, columns in CONFIGS.items()
         ],
     }
 
 
+@dataclass(frozen=True)
+class WrittenRows:
+    """What the card's configurations hold, once it is written.
+
+    Attributes:
+        n_rows: of every configuration.
+        n_bytes: in memory, as Arrow, by configuration.
+        digest: of the files.
+        n_file_bytes: of all files.
+    """
+
+    n_rows: int
+    n_bytes: Mapping[str, int]
+    digest: str
+    n_file_bytes: int
+
+
+def with_rows(card: str, rows: WrittenRows) -> str:
+    """The card with what ``datasets`` verifies, and by which it tells one dataset from another.
+
+    It caches a local folder under the folder's name and a digest of ``configs`` and ``dataset_info``
+    (``datasets.load.LocalDatasetModuleFactory``, 5.2), so two runs whose cards were alike there would be taken for one.
+    ``description`` is a parameter of its configurations, and no other field may say what it likes. A card without
+    front matter stays as it is.
+    """
+    opening, fence, rest = card.partition(_FENCE)
+    head, end, text = rest.partition(f"\n{_FENCE}")
+    if opening or not fence or not end:
+        return card
+    matter = yaml.safe_load(head)
+    for config in matter["configs"]:
+        config["description"] = f"{rows.n_rows} rows, digest of the data {rows.digest}"
+    for info in matter["dataset_info"]:
+        n_bytes = rows.n_bytes[info["config_name"]]
+        info["splits"] = [{"name": _SPLIT, "num_bytes": n_bytes, "num_examples": rows.n_rows}]
+        info["download_size"] = rows.n_file_bytes
+        info["dataset_size"] = n_bytes
+    return f"{fence}{yaml_text(matter)}{end}{text}"
+
+
+def yaml_text(matter: Mapping[str, Any]) -> str:
+    """The front matter as it stands in the card."""
+    return yaml.safe_dump(matter, sort_keys=False, allow_unicode=True).strip()
+
+
 def _files() -> list[dict[str, str]]:
     """A new list each time: YAML writes the second mention of one list as a reference."""
-    return [{"split": "train", "path": _FILES}]
+    return [{"split": _SPLIT, "path": _FILES}]
 
 
 def licence(rows: Iterable[LicensedRows]) -> dict[str, str]:

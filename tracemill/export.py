@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import zstandard
 
+from tracemill.card_metadata import CONFIGS, WrittenRows, with_rows
 from tracemill.decontamination import GREY
+from tracemill.run_directory import Output
 from tracemill.schema import Dropped, Verdict, digest, json_text
 from tracemill.selection import Sample
 from tracemill.trace_record import TRACES, Pair, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tracemill.manifest import Shard
     from tracemill.run_directory import RunDirectory
@@ -29,8 +31,17 @@ if TYPE_CHECKING:
 GROUP_ROWS = 50_000  # Rows shuffled together: about 1.2 GB of reference-sized rows.
 ROWS_PER_FILE = 100_000  # of dropped rows and verdicts
 AM_FILE = "am.jsonl.zst"
+CARD: Final = "dataset/README.md"
 # Folder -> schema of its rows.
 BESIDE: Final = {"traces": TRACES, "grey": GREY, "preferences": Pair.arrow, "rejected": Rejected.arrow}
+
+
+TEXTS: Final = frozenset({"report.html", "decontamination.json"})  # and the card, in dataset/
+
+
+def dataset_output(beside: Iterable[str]) -> Output:
+    """What a dataset's publication writes, with the folders ``beside`` its own."""
+    return Output("dataset", frozenset({"dataset", AM_FILE, "dropped", "verdicts", *TEXTS, *beside}))
 
 
 @dataclass(frozen=True)
@@ -59,30 +70,40 @@ class Publication:
 
     def write(self, store: Store, directory: RunDirectory) -> None:
         """Writes every file but the manifest."""
-        _write_dataset(store, directory, self)
+        rows = _write_dataset(store, directory, self)
         directory.shards("dropped", Dropped.arrow, store, self.dropped, ROWS_PER_FILE)
         directory.shards("verdicts", Verdict.arrow, store, self.verdicts, ROWS_PER_FILE)
         for folder, shards in self.beside.items():
             directory.shards(folder, _with_features(BESIDE[folder]), store, shards, ROWS_PER_FILE)
         for name, text in self.texts.items():
-            directory.text(name, text)
+            directory.text(name, with_rows(text, rows) if name == CARD else text)
 
 
-def _write_dataset(store: Store, directory: RunDirectory, publication: Publication) -> None:
+def _write_dataset(store: Store, directory: RunDirectory, publication: Publication) -> WrittenRows:
     """Parquet and the AM file in one pass over the shuffled rows."""
     n_rows = sum(shard.rows for shard in publication.selected)
+    n_bytes = dict.fromkeys(CONFIGS, 0)
     with directory.file(AM_FILE, rows=n_rows) as compressed:
         compressor = zstandard.ZstdCompressor(level=6, threads=0, write_checksum=True)
         with compressor.stream_writer(compressed, closefd=False) as am:
 
             def tables() -> Iterator[pa.Table]:
                 for table in _shuffled(store, publication.selected, publication.shuffle_seed):
+                    for name, columns in CONFIGS.items():
+                        n_bytes[name] += table.select(columns).nbytes
                     for record in table.to_pylist():
                         am.write(am_line(record))
                     yield table
 
             schema = _with_features(Sample.arrow)
             directory.tables("dataset", schema, tables(), n_rows, publication.rows_per_file, "train")
+    files = {name: entry for name, entry in directory.files.items() if name.startswith("dataset/")}
+    return WrittenRows(
+        n_rows=n_rows,
+        n_bytes=n_bytes,
+        digest=digest([entry["sha256"] for _, entry in sorted(files.items())]),
+        n_file_bytes=sum(entry["size"] for entry in files.values()),
+    )
 
 
 def _shuffled(store: Store, shards: Sequence[Shard], seed: int) -> Iterator[pa.Table]:

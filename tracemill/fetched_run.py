@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from tracemill.errors import CorruptShardError, StoreError
 from tracemill.run_directory import published
+from tracemill.run_manifest import MANIFEST
 from tracemill.store import Store
 from tracemill.store_objects import ObjectFiles
-from tracemill.versions import MANIFEST, run_place
+from tracemill.versions import run_place
 
 FETCHED: Final = Path(".tracemill/fetched")
 _AT_ONCE: Final = 4

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tracemill.ledger_survey import Surveyed
 
 DEFAULT: Final = ".tracemill/store/ledger"  # that of the default store
+_HEAD_BYTES: Final = 1024  # keys are sorted, and content comes later
 
 
 @dataclass(slots=True)
@@ -107,6 +108,19 @@ def lines(found: Iterable[Completion]) -> Iterator[bytes]:
         yield (json_text({name: getattr(one, name) for name in one.__slots__}) + "\n").encode()
 
 
+def _is_export(path: Path) -> bool:
+    """Whether a file may be replaced: it is an earlier export, by how its first line begins, or empty."""
+    if not path.is_file():
+        return False  # a folder, or a device
+    with path.open("rb") as file:
+        source = zstandard.ZstdDecompressor().stream_reader(file) if path.suffix == ".zst" else file
+        try:
+            head = source.read(_HEAD_BYTES)
+        except zstandard.ZstdError:
+            return False
+    return not head or (head.startswith(b"{") and b'"completion_tokens":' in head)
+
+
 def _to_terminal(found: Iterable[bytes]) -> None:
     try:
         sys.stdout.buffer.writelines(found)
@@ -118,6 +132,11 @@ def _to_terminal(found: Iterable[bytes]) -> None:
 @contextmanager
 def _sink(path: Path) -> Iterator[BinaryIO]:
     """A file that appears when it is complete; compressed if its name says so."""
+    if path.exists() and not _is_export(path):
+        raise LedgerError(
+            f"{path} is there already, and is no export of a ledger; it was not touched",
+            remedy="name another with --out, or move it away",
+        )
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with partial.open("wb") as file:

@@ -185,7 +185,8 @@ def _read(path: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """All or nothing, with the permissions that the file had."""
+    """All or nothing, with the permissions that the file had; a link stays one."""
+    path = path.resolve()
     partial = path.with_name(f".{path.name}.partial")
     partial.write_bytes(text.encode("utf-8"))
     shutil.copymode(path, partial)

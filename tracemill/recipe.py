@@ -41,6 +41,11 @@ class Export(Section):
         description="Publications that stay in the run's directory, the newest among them; older ones are removed.",
         json_schema_extra={"operational": True},
     )
+    allow_empty: bool = Field(
+        default=False,
+        description="A dataset of no rows may take the place of one that has some; else such a publication is refused.",
+        json_schema_extra={"operational": True},
+    )
 
 
 class Run(Section):

@@ -14,8 +14,8 @@ from tracemill.errors import StoreError
 from tracemill.funnel import FUNNEL, render
 from tracemill.references import CHECKED
 from tracemill.run_directory import published
+from tracemill.run_manifest import MANIFEST, n_published
 from tracemill.store import Store
-from tracemill.versions import MANIFEST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,8 +81,3 @@ def _build_told(manifest: dict[str, Any]) -> str:
             ),
         ]
     )
-
-
-def n_published(manifest: dict[str, Any]) -> int:
-    """Rows of ``dataset/``."""
-    return sum(entry["rows"] or 0 for name, entry in manifest["files"].items() if name.startswith("dataset/"))

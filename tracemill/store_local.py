@@ -28,6 +28,13 @@ _REMEDIES: Final = {
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
 
+def partial_path(root: Path) -> Path:
+    """A name below ``root`` for what is not finished; :meth:`LocalFiles.sweep` removes it once this process is gone."""
+    folder = root / TMP
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{process_name().replace('/', '@')}-{uuid.uuid4().hex}"
+
+
 class LocalFiles:
     """Files below a folder, which is made where it is missing; see :class:`tracemill.store_files.Files`."""
 
@@ -85,9 +92,7 @@ class LocalFiles:
     @contextlib.contextmanager
     def _partial(self) -> Iterator[Path]:
         """A name for an unfinished file, which is gone afterwards."""
-        folder = Path(self.path(TMP))
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f"{process_name().replace('/', '@')}-{uuid.uuid4().hex}"
+        partial = partial_path(Path(self._root))
         try:
             yield partial
         finally:

@@ -145,6 +145,18 @@ class ObjectFiles:
 
         return sorted(self._try("list", folder, act))
 
+    def look(self, relative: str) -> Listed | None:
+        """One object, or None where there is none: a folder is none."""
+
+        def act(at: str) -> Listed | None:
+            try:
+                info = self._fs.info(at)
+            except FileNotFoundError:
+                return None
+            return None if info["type"] == "directory" else Listed(relative, info["size"], _modified_s(info))
+
+        return self._try("look for", relative, act)
+
     def sweep(self) -> int:
         """Nothing is left unfinished that anybody could see."""
         return 0

@@ -7,7 +7,8 @@
     DIR/current -> versions/0002   the one link that is switched, in one step
     DIR/dataset -> current/dataset and so on, for every file and folder of a publication
 
-Readers see the old version or the new one, entire. Files that did not change are hard links: they are kept once.
+Readers see the old version or the new one, entire. Tables that did not change are hard links: they are kept once, and
+read-only. A version goes when it is too old, unless somebody has changed it or put something in: then it stays.
 Covered: local file systems with symbolic links. Elsewhere (``s3://…``) a publication is written in place.
 """
 
@@ -16,23 +17,39 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
+import logging
 import os
 import re
-import shutil
-import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.errors import StoreError
+from tracemill.foreign import (
+    CURRENT,
+    VERSIONS,
+    contents_in_place,
+    contents_of_version,
+    differences,
+    is_link_of_ours,
+    is_number,
+    is_publication,
+    is_record,
+    manifest_at,
+    remove_contents,
+    sha256_of,
+    top_names,
+)
+from tracemill.run_manifest import MANIFEST, is_as_written, n_published, tops
+from tracemill.store_local import partial_path
+from tracemill.written_record import RECORD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-MANIFEST: Final = "manifest.json"
-VERSIONS: Final = "versions"
-CURRENT: Final = "current"
+_log: Final = logging.getLogger(__name__)
+_READ_ONLY: Final = 0o444
+_MOST_SHOWN: Final = 10
 _NAMED: Final = re.compile(r"(?P<run>.+)@(?P<version>\d+)")
 _NO_LINKS: Final = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 _NOT_LOCKED: Final = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
@@ -54,92 +71,167 @@ class Versions:
 
     def current(self) -> int | None:
         """The version that stands, or None."""
-        try:
-            name = (self.root / CURRENT).readlink().name
-        except OSError:
-            return None
-        return int(name) if name.isdigit() else None
+        link = self.root / CURRENT
+        return int(link.readlink().name) if is_link_of_ours(link) else None
 
     def numbers(self) -> list[int]:
         """All versions, oldest first, also such as were never finished."""
-        return sorted(int(path.name) for path in self.root.glob(f"{VERSIONS}/*") if path.name.isdigit())
+        return sorted(int(path.name) for path in self.root.glob(f"{VERSIONS}/*") if is_number(path.name))
 
     def manifest(self, number: int) -> dict[str, Any] | None:
         """The manifest of a finished version whose files are all there, with its number; else None."""
         folder = self.root / self.place(number)
         try:
-            manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
+            manifest = manifest_at(folder)
+            if manifest is None or not is_as_written(manifest):
+                return None
             sizes = [(entry["size"], (folder / name).stat().st_size) for name, entry in manifest["files"].items()]
-        except (OSError, ValueError):
+        except OSError:
             return None
         return {"version": number, **manifest} if all(should == found for should, found in sizes) else None
+
+    def last(self) -> dict[str, Any] | None:
+        """The manifest of the version that stands, else of the newest, also where its files were edited or are gone."""
+        current = self.current()
+        numbers = [*([] if current is None else [current]), *reversed(self.numbers())]
+        found = (manifest_at(self.root / self.place(number)) for number in numbers)
+        return next((manifest for manifest in found if manifest is not None), None)
 
     def whole(self) -> dict[int, dict[str, Any]]:
         """Manifests of the finished versions, oldest first."""
         return {number: manifest for number in self.numbers() if (manifest := self.manifest(number)) is not None}
 
-    def is_linked(self, manifest: dict[str, Any]) -> bool:
+    def is_linked(self, manifest: Mapping[str, Any]) -> bool:
         """Whether everything that a manifest names can be reached in the run's directory itself."""
-        return all((self.root / name).exists() for name in _tops(manifest))
+        return all((self.root / name).exists() for name in tops(manifest["files"]))
 
-    def switch(self, number: int, manifest: dict[str, Any]) -> None:
-        """Makes a version the one that stands, in one step; its manifest comes last in it, so that it is whole."""
-        tops = _tops(manifest)
-        for name in tops:
-            self._link(name, f"{CURRENT}/{name}")
-        self._link(CURRENT, self.place(number))
-        for path in self.root.iterdir():
-            is_stale = path.is_symlink() and path.name not in tops and path.readlink().parts[0] == CURRENT
-            if is_stale or (path.is_symlink() and path.name.startswith(".")):  # the latter of a killed process
-                path.unlink()
+    def switch(self, number: int, manifest: Mapping[str, Any]) -> None:
+        """Makes a version the one that stands, in one step; its manifest comes last in it, so that it is whole.
+
+        A link is made where nothing is, and none is replaced but ``current``: what fails on the way, such as on a full
+        disk, leaves the version before it standing.
+        """
+        names = tops(manifest["files"])
+        for name in names:
+            self._link(name)
+        fresh = partial_path(self.root)
+        fresh.symlink_to(self.place(number))
+        try:
+            fresh.replace(self.root / CURRENT)
+        finally:
+            fresh.unlink(missing_ok=True)
+        for name in top_names(self.root) - set(names):
+            if is_link_of_ours(self.root / name):
+                (self.root / name).unlink()
         _sync(self.root)
 
-    def discard(self, number: int) -> None:
-        """Removes what a killed process has left of a version."""
-        shutil.rmtree(self.root / self.place(number), ignore_errors=True)
+    def _link(self, name: str) -> None:
+        """``NAME -> current/NAME``; where anything else is by now, that is an error of the operating system."""
+        if not is_link_of_ours(self.root / name):
+            (self.root / name).symlink_to(f"{CURRENT}/{name}")
+
+    def discard_unfinished(self) -> None:
+        """Removes what killed processes have left."""
+        for number in self.numbers():
+            if not self._is_known(number):
+                self.discard(number)
+
+    def free_number(self) -> int:
+        """The number of the next version."""
+        finished = max((number for number in self.numbers() if self._is_known(number)), default=0)
+        number = max(finished, self.current() or 0) + 1
+        while self._is_taken(number):
+            number += 1
+        return number
+
+    def _is_known(self, number: int) -> bool:
+        return manifest_at(self.root / self.place(number)) is not None
+
+    def _is_taken(self, number: int) -> bool:
+        folder = self.root / self.place(number)
+        return os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir()))
+
+    def is_unchanged(self, number: int) -> bool:
+        """Whether a version has the bytes that were published, and nothing else: it is read whole."""
+        folder = self.root / self.place(number)
+        return not differences(folder, contents_of_version(None, folder) or {}, by_bytes=True)
 
     def prune(self, keep: int) -> None:
         """Removes what was never finished, and the oldest versions but ``keep`` with the one that stands."""
         standing = self.current()
         others = [number for number in self.whole() if number != standing]
         kept = {standing, *others[len(others) - max(0, keep - 1) :]}
+        still_named = frozenset(inode for number in kept if number is not None for inode in self._inodes(number))
         for number in self.numbers():
             if number not in kept:
-                shutil.rmtree(self.root / self.place(number))
+                self.discard(number, still_named)
+
+    def _inodes(self, number: int) -> Iterator[tuple[int, int]]:
+        """(device, inode) of the files of a version."""
+        for path in (self.root / self.place(number)).rglob("*"):
+            status = path.lstat()
+            yield status.st_dev, status.st_ino
+
+    def discard(self, number: int, still_named: frozenset[tuple[int, int]] = frozenset()) -> None:
+        """Removes a version, unless something in it is not as it was written: then it stays, and a warning says so.
+
+        Args:
+            number: of the version.
+            still_named: (device, inode) of files that other versions keep.
+        """
+        folder = self.root / self.place(number)
+        contents = contents_of_version(self.root, folder)
+        if contents is None:
+            return  # none of ours, or nothing
+        changed = differences(folder, contents, still_named, by_bytes=True)
+        if not changed:
+            remove_contents(folder, contents)
+            return
+        _log.warning(
+            "%s is kept, as what is in it is not what was published: %s; remove it when it is not needed any more",
+            folder,
+            shown(changed),
+        )
 
     def adopt(self) -> None:
         """Makes a publication that was written in place a version; where it was killed at that it goes on."""
-        written = self.root / MANIFEST
-        if written.is_symlink() or not written.is_file():
+        copied = self.root / CURRENT
+        if not copied.is_symlink() and copied.is_dir() and is_publication(copied):
+            copied.rename(self._new_folder())
+        contents, manifest = contents_in_place(self.root), manifest_at(self.root)
+        if contents is None:
             return
-        try:
-            manifest = json.loads(written.read_bytes())
-        except ValueError:
+        if manifest is None:  # of a killed process that wrote in place; that it is nothing else has been looked at
+            remove_contents(self.root, contents)
             return
-        number = self.current() or max(self.numbers(), default=0) + 1
-        folder = self.root / self.place(number)
+        number = self.current()
+        folder = self._new_folder() if number is None else self.root / self.place(number)
         folder.mkdir(parents=True, exist_ok=True)
-        self._link(CURRENT, self.place(number))
-        for name in sorted(_tops(manifest), key=lambda name: name == MANIFEST):
-            if (self.root / name).exists() and not (self.root / name).is_symlink():
-                (self.root / name).rename(folder / name)
-            self._link(name, f"{CURRENT}/{name}")
+        if number is None:
+            copied.symlink_to(f"{VERSIONS}/{folder.name}")
+        for name in sorted(tops(manifest["files"]), key=lambda name: name == MANIFEST):
+            self._move(name, folder)
+        if is_record(self.root / RECORD):
+            (self.root / RECORD).unlink()
 
-    def _link(self, name: str, target: str) -> None:
-        """One symbolic link, there or replaced in one step; what is no link is moved out of its way first."""
+    def _new_folder(self) -> Path:
+        folder = self.root / self.place(self.free_number())
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def _move(self, name: str, folder: Path) -> None:
+        """A file or folder of the run's directory into a version, with a link in its place; both, or neither."""
         path = self.root / name
-        if path.is_symlink() and path.readlink() == Path(target):
+        if path.is_symlink():
             return
-        fresh = self.root / f".{name}-{uuid.uuid4().hex}"
-        if path.exists() and not path.is_symlink():
-            path.rename(fresh)
-            shutil.rmtree(fresh) if fresh.is_dir() else fresh.unlink()
-        fresh.symlink_to(target)
-        fresh.replace(path)
-
-
-def _tops(manifest: dict[str, Any]) -> list[str]:
-    return sorted({MANIFEST, *(name.partition("/")[0] for name in manifest["files"])})
+        fresh = partial_path(self.root)
+        fresh.symlink_to(f"{CURRENT}/{name}")  # made first: on a full disk this is what fails
+        try:
+            if path.exists():
+                path.rename(folder / name)
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:
@@ -160,9 +252,9 @@ def versions_of(root: Path | None) -> Versions | None:
         return None
     if (root / CURRENT).is_symlink():
         return Versions(root)
-    probe = root / f".link-{uuid.uuid4().hex}"
     try:
         root.mkdir(parents=True, exist_ok=True)
+        probe = partial_path(root)
         probe.symlink_to(CURRENT)
         probe.unlink()
     except OSError as error:
@@ -183,7 +275,9 @@ def held(root: Path, name: str, waiting: Callable[[str], None] = lambda _: None)
     """
     folder = root / VERSIONS
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f".{name}.lock").open("a+") as file:
+    # Not through a link: what it leads to is not a lock of ours, and a lock is emptied.
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+    with os.fdopen(os.open(folder / f".{name}.lock", flags, 0o666), "a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -200,22 +294,45 @@ def held(root: Path, name: str, waiting: Callable[[str], None] = lambda _: None)
 
 
 def equal_files(versions: Versions) -> dict[str, Path]:
-    """A file of a finished version by its SHA-256."""
+    """A table of a finished version by its SHA-256. Texts are not among them: they are small, and what people edit."""
     return {
         entry["sha256"]: versions.root / versions.place(number) / name
         for number, manifest in versions.whole().items()
         for name, entry in manifest["files"].items()
+        if entry["rows"] is not None
     }
 
 
-def share(one: Path, other: Path) -> None:
-    """Keeps two equal files once, as hard links; where the disk has none, both stay."""
-    fresh = other.with_name(f".{other.name}-{uuid.uuid4().hex}")
+def share(root: Path, one: Path, other: Path, sha256: str) -> None:
+    """Keeps two equal files once, as hard links, read-only; where the disk has no hard links, both stay.
+
+    An editor that writes into the one would change the other. ``one`` may have been edited since it was published, so
+    it is read first: that is once more what is unchanged since the last version, at about 1 GB/s.
+
+    Args:
+        root: the run's directory.
+        one: a file of an earlier version.
+        other: the file that was just written.
+        sha256: of both, as they were written.
+    """
+    fresh = partial_path(root)
     try:
+        if sha256_of(one) != sha256:
+            return
         os.link(one, fresh)
     except OSError:
         return
-    fresh.replace(other)
+    try:
+        fresh.chmod(_READ_ONLY)
+        fresh.replace(other)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def shown(entries: list[str]) -> str:
+    """A few names, and how many more; as text that can be printed and sent, whatever bytes a name has."""
+    more = f" and {len(entries) - _MOST_SHOWN:,} more" if len(entries) > _MOST_SHOWN else ""
+    return ", ".join(name if name.isprintable() else ascii(name) for name in entries[:_MOST_SHOWN]) + more
 
 
 def run_place(text: str) -> Path:
@@ -253,7 +370,7 @@ def listed(root: Path) -> Iterator[str]:
     for number, manifest in whole.items():
         finished = datetime.fromtimestamp((root / versions.place(number) / MANIFEST).stat().st_mtime, UTC)
         files = manifest["files"]
-        rows = sum(entry["rows"] or 0 for name, entry in files.items() if name.startswith("dataset/"))
+        rows = n_published(manifest)
         size = sum(entry["size"] for entry in files.values()) / 1e6
         mark = "*" if number == versions.current() else " "
         key = manifest["key"][:12]
