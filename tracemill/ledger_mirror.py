@@ -179,7 +179,8 @@ class Mirror:
             entries = entries[np.isin(entries["hi"], among)]
         places = zip(entries["offset"].tolist(), entries["length"].tolist(), strict=True)
         readable = [decode(read_line(path, offset, length)) is not None for offset, length in places]
-        return entries["hi"][np.array(readable, dtype=bool)]
+        answered: NDArray[np.uint64] = entries["hi"][np.array(readable, dtype=bool)]
+        return answered
 
     def _upload_sealed(self, name: str, size: int, remote: dict[str, Held]) -> None:
         """Uploads a segment of this machine whose writer is done or dead, whole; then its pieces can go."""
