@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -125,6 +126,19 @@ class PoolingDialect:
             and len(numbers) == self.n_outputs
             and all(isinstance(number, int | float | None) and not isinstance(number, bool) for number in numbers)
         )
+
+
+def outputs_in(content: str, n_outputs: int) -> list[float] | None:
+    """The numbers that the ledger keeps of a reply; None if they are not as many, or none.
+
+    A key does not say how many outputs the model has: a recipe that names others finds the answers of the first.
+    """
+    try:
+        numbers = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    fits = isinstance(numbers, list) and len(numbers) == n_outputs
+    return numbers if fits and all(type(number) in {int, float} for number in numbers) else None
 
 
 def _is_finite(number: float) -> bool:
