@@ -127,7 +127,7 @@ def _content(content: object) -> tuple[str, str, str]:
     thoughts: list[str] = []
     refusals: list[str] = []
     for part in content:
-        kind = mapping(part, "a part of content").get("type")
+        kind = text(mapping(part, "a part of content").get("type"), "the type of a part")
         if kind in _TEXT_PARTS:
             texts.append(_present(part.get("text"), "the text of a part"))
         elif kind in _THOUGHT_PARTS:
