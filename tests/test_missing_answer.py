@@ -18,6 +18,7 @@ from tracemill.recipe_judge import Judge, ModelJudged
 from tracemill.recipe_label import PassRate
 from tracemill.recipe_select import Select
 from tracemill.recipe_verify import Verify
+from tracemill.references import gold_attempts
 from tracemill.schema import Outcome, Response, rows_of, table_of
 from tracemill.selection import select, unsolved
 from tracemill.trace_record import Judged, pairs
@@ -159,3 +160,11 @@ def test_responses_of_earlier_stores_are_read() -> None:
     """A table of responses that was written before they had a column for refusals is read as having none."""
     written = table_of(Response, [response(PROBLEM, "a")])
     assert list(rows_of(Response, written.drop_columns(["refusal"]))) == [response(PROBLEM, "a")]
+
+
+def test_an_attempt_made_of_a_reference_is_judged_also_where_it_is_blank() -> None:
+    """Whether constraints are known is found by a blank attempt, which is no model's and not called no answer."""
+    asked = replace(PROBLEM, category="instruction", constraints=[{"id": "punctuation:no_comma", "kwargs": {}}])
+    _, _, attempts = gold_attempts([asked])
+    [found] = verdicts_on([asked], attempts, Verify(workers=1))
+    assert found.outcome == Outcome.INCORRECT

@@ -26,6 +26,8 @@ class Missing(NamedTuple):
 
 def missing_answer(response: Response) -> Missing | None:
     """Why a response is not to be judged, or None if it is."""
+    if response.origin == Origin.REFERENCE:  # a blank one tells whether constraints are known
+        return None
     finish, said = finish_of(response.finish_reason), f"finish_reason {response.finish_reason}"
     if response.refusal:
         return Missing(Outcome.REFUSED, f"the model refused: {response.refusal.strip()[:_SHOWN_CHARS]}")

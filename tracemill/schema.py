@@ -50,6 +50,7 @@ class Origin(StrEnum):
 
     SOURCE = "source"
     TEACHER = "teacher"
+    REFERENCE = "reference"  # nobody: it is made of the reference, to see whether that can be judged by
 
 
 CUT_OFF = "length"  # the finish_reason of a response that ended at max_tokens
