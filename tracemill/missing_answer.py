@@ -29,17 +29,18 @@ def missing_answer(response: Response) -> Missing | None:
     if response.origin == Origin.REFERENCE:  # a blank one tells whether constraints are known
         return None
     finish, said = finish_of(response.finish_reason), f"finish_reason {response.finish_reason}"
+    found: Missing | None = None
     if response.refusal:
-        return Missing(Outcome.REFUSED, f"the model refused: {response.refusal.strip()[:_SHOWN_CHARS]}")
-    if finish is Finish.FILTERED:
-        return Missing(Outcome.REFUSED, f"the answer was withheld: {said}")
-    if finish is Finish.TOOL_CALL:
-        return Missing(Outcome.NO_ANSWER, f"the model called a tool instead of answering: {said}")
-    if finish is not Finish.CUT_OFF and is_blank(response.answer, response.fault):
-        return Missing(Outcome.NO_ANSWER, blank(response.think))
-    if response.origin == Origin.TEACHER and finish is Finish.UNKNOWN:
-        return Missing(Outcome.UNFINISHED, f"the server does not say that the answer is finished: {said}")
-    return None
+        found = Missing(Outcome.REFUSED, f"the model refused: {response.refusal.strip()[:_SHOWN_CHARS]}")
+    elif finish is Finish.FILTERED:
+        found = Missing(Outcome.REFUSED, f"the answer was withheld: {said}")
+    elif finish is Finish.TOOL_CALL:
+        found = Missing(Outcome.NO_ANSWER, f"the model called a tool instead of answering: {said}")
+    elif finish is not Finish.CUT_OFF and is_blank(response.answer, response.fault):
+        found = Missing(Outcome.NO_ANSWER, blank(response.think))
+    elif finish is Finish.UNKNOWN and response.origin == Origin.TEACHER:
+        found = Missing(Outcome.UNFINISHED, f"the server does not say that the answer is finished: {said}")
+    return found
 
 
 def is_blank(answer: str, fault: str | None) -> bool:
