@@ -16,7 +16,7 @@ def traces_shard(work: Work) -> Produced:
     return _with_responses(*last_traces(work.rows(Problem, "problems")))
 
 
-@stage("gold", version=1, rows="problems", drops=True)
+@stage("gold", version=2, rows="problems", drops=True)
 def gold_shard(work: Work) -> Produced:
     """The rows whose reference can be checked, and an attempt that gives it for an answer."""
     return _with_responses(*gold_attempts(work.rows(Problem, "problems")))

@@ -16,7 +16,7 @@ from tasks.verify import unjudgeable
 from tracemill.claims import claimed
 from tracemill.cost import Estimate, Measured, Outstanding
 from tracemill.errors import TeacherMisconfiguredError
-from tracemill.ledger import Completion, Ledger, shared_ledger
+from tracemill.ledger import Completion, shared_ledger
 from tracemill.manifest import Shard
 from tracemill.recipe_cost import Cost
 from tracemill.recipe_distill import Distill
@@ -96,7 +96,9 @@ def _counts(problems: Iterable[Problem], plan: CostPlan) -> Iterator[int]:
     n_first = n_traced = n_later = n_paid = n_traces = 0
     rounds, samples = plan.distill.max_rounds, plan.distill.samples_per_round
     for problem in problems:
-        new = [not _is_paid(ledger, problem, index, plan) for index in range(rounds * samples)]
+        keys = [build_request(problem, plan.distill.teacher, index).key for index in range(rounds * samples)]
+        paid = ledger.get_many(keys)  # not only recorded: what cannot be read any more is asked again
+        new = [key not in paid for key in keys]
         if _has_trace(problem, plan):
             n_traced += sum(new[:samples])
             n_traces += len(source_traces(problem, plan.distill.reuse_models))
@@ -107,17 +109,13 @@ def _counts(problems: Iterable[Problem], plan: CostPlan) -> Iterator[int]:
     return iter((n_first, n_traced, n_later, n_paid, n_traces))
 
 
-def _is_paid(ledger: Ledger, problem: Problem, sample_index: int, plan: CostPlan) -> bool:
-    return build_request(problem, plan.distill.teacher, sample_index).key in ledger
-
-
 def _measured(sample: list[tuple[Request, Problem]], plan: CostPlan) -> tuple[Measured, list[Pair]]:
     """The answers' tokens, with speed where some had to be asked; and the responses that stay as they are."""
     if not sample:
         return Measured(0, 0, 0.0, 0.0, None), []
     ledger = shared_ledger(plan.ledger)
     ledger.refresh()
-    new = {request.key for request, _ in sample if request.key not in ledger}
+    new = {request.key for request, _ in sample} - ledger.get_many(request.key for request, _ in sample).keys()
     began = time.perf_counter()
     answers = shared_teacher(plan.distill.teacher, plan.ledger).complete([request for request, _ in sample])
     seconds = time.perf_counter() - began

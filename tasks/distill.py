@@ -156,6 +156,7 @@ def response_of(problem: Problem, sample_index: int, completion: Completion) -> 
         finish_reason=completion.finish_reason,
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
+        refusal=completion.refusal,
     )
 
 

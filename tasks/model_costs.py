@@ -131,7 +131,7 @@ class ModelCosts:
     def _ask(self, server: ModelServer, requests: list[Request], dialect: Dialect | None = None) -> Answers:
         """Asks one model; None for every answer where no server is there."""
         ledger = shared_ledger(self.ledger)
-        n_new = sum(request.key not in ledger for request in requests)
+        n_new = len({request.key for request in requests} - ledger.get_many(each.key for each in requests).keys())
         answers: Answers = [None] * len(requests)
         began, rate = time.perf_counter(), None
         try:

@@ -92,7 +92,7 @@ class Calibration(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("calibrate", version=2)
+@stage("calibrate", version=3)
 def calibrate(work: Work) -> Produced:
     """The cut of a score, from the first answers to the calibration problems; rows are answers. See tracemill/cuts.py.
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from tasks.stage import Produced, Work, stage
+from tracemill import missing_answer
 from tracemill.recipe_judge import ModelJudged
 from tracemill.recipe_verify import Verify
 from tracemill.schema import Outcome, Problem, Response, Verdict, digest, rows_of, table_of
@@ -17,7 +18,7 @@ from verifiers.answer_words import why_missing
 # Fact of a shard: responses that the sandbox failed to judge, by reason.
 UNJUDGED = "unjudged"
 
-VERSION = digest("verify", sorted(verifier_versions().items()))[:16]
+VERSION = digest("verify", sorted(verifier_versions().items()), missing_answer.VERSION)[:16]
 
 
 @functools.lru_cache(maxsize=2)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tracemill.chat_reply import mapping, model_in, usage_in
 from tracemill.errors import TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.ledger import Completion
 from tracemill.schema import json_text
@@ -102,16 +103,32 @@ class EmbeddingDialect:
     def read(self, request: Request, raw: bytes) -> Completion | Trouble:
         """The vectors of all texts, one after the other, as base64."""
         try:
-            payload = parsed(raw)
-            rows = sorted(payload["data"], key=lambda row: int(row["index"]))
-            parts = [base64.b64decode(row["embedding"], validate=True) for row in rows]
-            tokens = (payload.get("usage") or {}).get("prompt_tokens")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            payload = mapping(parsed(raw), "the reply")
+            by_index = {int(row["index"]): _vector(row["embedding"]) for row in payload["data"]}
+            vectors = [by_index[place] for place in range(len(request.messages))]
+            tokens, model = usage_in(payload).prompt_tokens, model_in(payload, self.server.model)
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             return Trouble(f"the reply holds no embeddings ({error!r}): {server_words(raw)}")
-        if len(parts) != len(request.messages) or len({len(part) for part in parts}) != 1 or len(parts[0]) % 4:
-            return Trouble(f"{len(parts)} embeddings of {len(request.messages)} texts: {server_words(raw)}")
-        content = base64.b64encode(b"".join(parts)).decode()
-        return Completion(request.key, content, None, None, tokens, 0, payload.get("model") or self.server.model)
+        if len(vectors) != len(payload["data"]) or len({len(vector) for vector in vectors}) != 1:
+            return Trouble(f"{len(payload['data'])} embeddings of {len(request.messages)} texts: {server_words(raw)}")
+        content = base64.b64encode(np.concatenate(vectors).tobytes()).decode()
+        return Completion(request.key, content, None, None, tokens, 0, model)
+
+
+def _vector(embedding: object) -> NDArray[np.float32]:
+    """A vector in base64, as it was asked for, or as the list of numbers that servers without base64 send.
+
+    Raises:
+        ValueError: it is neither, has no numbers, or some that cannot be counted with.
+    """
+    if isinstance(embedding, list):
+        with np.errstate(over="ignore"):  # what is too large is seen below
+            vector = np.array(embedding, np.float64).astype("<f4")
+    else:
+        vector = np.frombuffer(base64.b64decode(embedding, validate=True), "<f4")  # type: ignore[arg-type]
+    if vector.ndim != 1 or not len(vector) or not np.isfinite(vector).all():
+        raise ValueError("an embedding that is no vector of numbers")
+    return vector
 
 
 class Unrecorded:

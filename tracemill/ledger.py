@@ -14,12 +14,13 @@ Segments may be merged meanwhile (``ledger_compaction``): a process that misses 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tracemill.errors import LedgerError
 from tracemill.ledger_index import Place
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Completion", "Ledger", "LedgerStats", "request_key", "shared_ledger"]
 
+_log: Final = logging.getLogger(__name__)
 
 _ROOM_BYTES = 1 << 20  # what must be free before more is asked: some tens of long responses
 
@@ -80,6 +82,7 @@ class Ledger:
         self._writer: SegmentWriter | None = None
         self._n_unsynced, self._synced_at = 0, time.monotonic()
         self._flusher: threading.Thread | None = None
+        self._n_unreadable = 0
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -116,6 +119,8 @@ class Ledger:
 
         Raises:
             LedgerError: a record cannot be read or is damaged, or segments are gone with what they held.
+
+        A record that is as it was written and yet no completion (see ``ledger_record.decode``) counts as not there.
         """
         wanted = [checked_key(key) for key in keys]
         while True:
@@ -123,9 +128,42 @@ class Ledger:
                 view = self._view
                 places = view.index.find(wanted)
             try:
-                return _read(view, places)
+                read = _read(view, places)
+                found = {key: completion for key, completion in read.items() if completion is not None}
+                return found if len(found) == len(read) else found | self._settle_unreadable(read.keys() - found)
             except SegmentGoneError:
                 self._read_anew(view)
+
+    def _settle_unreadable(self, keys: Iterable[str]) -> dict[str, Completion]:
+        """What a later record says under keys whose winning record holds no completion any more.
+
+        A key without one is forgotten, so that it is asked again and the answer recorded; every process that comes
+        after finds that answer here, behind the record that cannot be read.
+        """
+        by_number = {halves(key): key for key in keys}
+        found: dict[str, Completion] = {}
+        with self._lock:
+            view = self._view
+            for number, places in view.records(by_number).items():
+                key = by_number[number]
+                readable = ((place, _read(view, {key: place}).get(key)) for place in places)
+                place, completion = next(((place, one) for place, one in readable if one is not None), (None, None))
+                if place is not None and completion is not None:
+                    view.index.put(number, place)
+                    found[key] = completion
+            view.index.forget(number for number, key in by_number.items() if key not in found)
+            self._tell_unreadable(len(by_number))
+        return found
+
+    def _tell_unreadable(self, n_records: int) -> None:
+        """Warns at the first, and counts: an old ledger may be full of them."""
+        if self._n_unreadable == 0:
+            _log.warning(
+                "the ledger in %s holds records that cannot be read as completions any more (%d so far; "
+                "python -m tracemill ledger stats counts them): they are left where they are, and asked again",
+                self.directory, n_records,
+            )  # fmt: skip
+        self._n_unreadable += n_records
 
     def put(self, completion: Completion) -> bool:
         """Records ``completion`` unless its key is known; says if it did. When it returns, a kill loses nothing.
@@ -137,7 +175,8 @@ class Ledger:
         line = encode(completion)
         number = halves(completion.key)
         with self._lock:
-            if completion.key in self:
+            # Known is what can be read: an index that was read anew has records again that hold no completion.
+            if completion.key in self and self.get(completion.key) is not None:
                 return False
             writer = self._open_writer()
             try:
@@ -265,11 +304,11 @@ class Ledger:
                 self._view = read_anew(self.directory, outdated)
 
 
-def _read(view: View, places: Mapping[str, Place]) -> dict[str, Completion]:
+def _read(view: View, places: Mapping[str, Place]) -> dict[str, Completion | None]:
     by_segment: dict[int, list[tuple[str, int, int]]] = {}
     for key, place in places.items():
         by_segment.setdefault(place.segment, []).append((key, place.offset, place.length))
-    found: dict[str, Completion] = {}
+    found: dict[str, Completion | None] = {}
     for number, wanted in by_segment.items():
         found.update(read_completions(view.segments[number].path, wanted))
     return found

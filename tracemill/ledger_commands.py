@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from tracemill.errors import LedgerError
 from tracemill.ledger_compaction import compact
 from tracemill.ledger_mirror import Mirror, copied_url
 from tracemill.ledger_place import CACHE, is_remote, place_of
+from tracemill.ledger_record import record_of
 from tracemill.ledger_remote_compaction import compact_remote
 from tracemill.ledger_segment import is_live
 from tracemill.ledger_survey import completions, survey
@@ -70,7 +72,8 @@ def _stats(arguments: argparse.Namespace) -> int:
 def figures(found: Sequence[Surveyed]) -> dict[str, object]:
     """What ``ledger stats`` prints."""
     by_model: dict[str, OfModel] = {}
-    for one in completions(found):
+    unread: dict[str, list[int]] = {}
+    for one in completions(found, lambda path, offset: unread.setdefault(path.name, []).append(offset)):
         of_model = by_model.setdefault(one.model, OfModel())
         of_model.n_completions += 1
         of_model.prompt_tokens += one.prompt_tokens or 0
@@ -78,34 +81,42 @@ def figures(found: Sequence[Surveyed]) -> dict[str, object]:
         reason = one.finish_reason or "unknown"
         of_model.finish_reasons[reason] = of_model.finish_reasons.get(reason, 0) + 1
     n_completions = sum(each.n_completions for each in by_model.values())
+    n_unread = sum(map(len, unread.values()))
     torn = [each for each in found if each.torn_bytes and not is_live(each.path)]
     return {
         "completions": n_completions,
-        "superseded": sum(len(each.entries) for each in found) - n_completions,
+        "superseded": sum(len(each.entries) for each in found) - n_completions - n_unread,
         "segments": len(found),
         "segments_being_written": sum(is_live(each.path) for each in found),
         "bytes": sum(each.n_bytes for each in found),
         "torn_segments": {each.path.name: f"{each.torn_bytes} bytes" for each in torn},
         "damaged_segments": {each.path.name: list(each.damaged) for each in found if each.damaged},
+        **({"unreadable": n_unread, "unreadable_segments": unread} if n_unread else {}),
         "models": {name: asdict(each) for name, each in sorted(by_model.items())},
     }
 
 
 def _export(arguments: argparse.Namespace) -> int:
     found = survey(_folder(arguments))
+    unread: Counter[Path] = Counter()
+    exported = lines(completions(found, lambda path, _: unread.update([path])))
     if arguments.out is None:
-        _to_terminal(lines(completions(found)))
+        _to_terminal(exported)
     else:
         with _sink(arguments.out) as sink:
-            for line in lines(completions(found)):
+            for line in exported:
                 sink.write(line)
+    for path, n_records in unread.items():
+        print(
+            f"left out: {n_records} records of {path} that are no completions any more; runs ask again", file=sys.stderr
+        )
     return _told_damage(found)
 
 
 def lines(found: Iterable[Completion]) -> Iterator[bytes]:
     """Completions as lines of JSON, with their keys."""
     for one in found:
-        yield (json_text({name: getattr(one, name) for name in one.__slots__}) + "\n").encode()
+        yield (json_text({"key": one.key, **record_of(one)}) + "\n").encode()
 
 
 def _is_export(path: Path) -> bool:

@@ -6,7 +6,8 @@ segment whose writer lives is left alone, readers go on with the merged one); tw
 refused). The answer to every key stays the very record that it was: only neighbours in winning order are merged, and
 the new segment takes the place of the first.
 
-Dropped are records that lose against one in an earlier sealed segment, and torn lines, which nobody was told of.
+Dropped are records that lose against one in an earlier sealed segment, and torn lines, which nobody was told of. A
+record that cannot be read as a completion any more loses against any that can, and stays where there is none.
 Not covered: writers on another machine whose file system does not share locks.
 """
 
@@ -69,7 +70,7 @@ class Compacted:
     Attributes:
         n_before, n_after: segments.
         n_live: segments that were left alone because their writers live.
-        n_superseded: records that were dropped because an earlier one has their key.
+        n_superseded: records that were dropped because another one answers their key.
         torn_bytes: bytes of torn lines that were dropped.
         freed_bytes: by how much the segments are smaller.
     """
@@ -148,7 +149,7 @@ def _kept(sealed: Sequence[Surveyed]) -> dict[Path, Kept]:
     """Only sealed segments count: what a live one holds may not have reached the disk yet."""
     if not sealed:
         return {}
-    masks = winners([one.entries for one in sealed])
+    masks = winners(sealed)
     return {one.path: Kept(one, wins) for one, wins in zip(sealed, masks, strict=True)}
 
 

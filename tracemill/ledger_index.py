@@ -85,6 +85,21 @@ class KeyIndex:
                 self._fold()
         return True
 
+    def put(self, number: tuple[int, int], place: Place) -> None:
+        """Makes ``place`` the one of that key, whatever was known."""
+        self.forget([number])
+        self._recent[number] = place
+
+    def forget(self, numbers: Iterable[tuple[int, int]]) -> None:
+        """Takes keys out."""
+        at = []
+        for number in numbers:
+            self._recent.pop(number, None)
+            at.append(self._search(number, int(np.searchsorted(self._base["hi"], np.uint64(number[0])))))
+        gone = [place for place in at if place >= 0]
+        if gone:
+            self._base = {name: np.delete(column, gone) for name, column in self._base.items()}
+
     def find(self, keys: Iterable[str]) -> dict[str, Place]:
         """The places of those keys that are known; others are left out."""
         found: dict[str, Place] = {}

@@ -25,15 +25,17 @@ import numpy as np
 
 from tracemill.errors import LedgerError, StoreError
 from tracemill.ledger_objects import Held, held, piece_name
-from tracemill.ledger_segment import is_live, listing, read_index, read_line, scan, unreadable
+from tracemill.ledger_record import decode
+from tracemill.ledger_segment import all_entries, is_live, listing, read_line, scan, unreadable
 from tracemill.store_objects import ObjectFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from tracemill.ledger_place import Place
-    from tracemill.ledger_segment import Entries
 
 _STATE: Final = "mirror.json"
 _LOCK: Final = "mirror.lock"
@@ -154,17 +156,31 @@ class Mirror:
         """A segment that the store held and holds no more was merged elsewhere, or is lost there."""
         path = self.directory / name
         if path.exists() and not is_live(path):
-            others = [self._entries(other)["hi"] for other, _ in listing(self.directory) if other != name]
-            # Half of a key's 16 bytes: of 10^7 keys, one equals another by chance with probability 10^-5.
-            if np.isin(self._entries(name)["hi"], np.concatenate([*others, np.empty(0, np.uint64)])).all():
+            here = self._answered(name)
+            others = [self._answered(other, here) for other, _ in listing(self.directory) if other != name]
+            if np.isin(here, np.concatenate([*others, np.empty(0, np.uint64)])).all():
                 path.unlink()
                 path.with_suffix(".idx").unlink(missing_ok=True)
             else:
                 state.downloaded.discard(name)  # nobody else has it: it is uploaded again
 
-    def _entries(self, name: str) -> Entries:
-        entries, covered = read_index(self.directory / name)
-        return np.concatenate([entries, scan(self.directory / name, covered)[0]])
+    def _answered(self, name: str, among: NDArray[np.uint64] | None = None) -> NDArray[np.uint64]:
+        """The keys to which a segment holds a completion that can be read, by their first halves.
+
+        Half of a key's 16 bytes: of 10^7 keys, one equals another by chance with probability 10^-5.
+
+        Args:
+            name: of the segment.
+            among: only these are looked at.
+        """
+        path = self.directory / name
+        entries = all_entries(path)
+        if among is not None:
+            entries = entries[np.isin(entries["hi"], among)]
+        places = zip(entries["offset"].tolist(), entries["length"].tolist(), strict=True)
+        readable = [decode(read_line(path, offset, length)) is not None for offset, length in places]
+        answered: NDArray[np.uint64] = entries["hi"][np.array(readable, dtype=bool)]
+        return answered
 
     def _upload_sealed(self, name: str, size: int, remote: dict[str, Held]) -> None:
         """Uploads a segment of this machine whose writer is done or dead, whole; then its pieces can go."""

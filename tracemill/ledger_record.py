@@ -13,7 +13,7 @@ import json
 import re
 import zlib
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.errors import LedgerError
 from tracemill.schema import digest, json_text
@@ -31,12 +31,14 @@ class Completion:
 
     Attributes:
         key: see :func:`request_key`.
-        content: the message's content, as the server sent it.
+        content: the message's text, as the server sent it; "" where it sent none.
         reasoning: the reasoning where the server split it off, else None.
-        finish_reason: as the server said ("stop", "length", …).
+        finish_reason: as the server said ("stop", "length", …); None where it did not say that it was done.
         prompt_tokens: as the server counted them, or None where it does not.
         completion_tokens: as the server counted them, or None where it does not.
         model: the name under which the server answered.
+        refusal: the words in which the model refused, where the server keeps them apart from the content.
+        tool_calls: what the model called instead of answering, as JSON, or None.
     """
 
     key: str
@@ -46,9 +48,17 @@ class Completion:
     prompt_tokens: int | None
     completion_tokens: int | None
     model: str
+    refusal: str | None = None
+    tool_calls: str | None = None
 
 
-_FIELDS = tuple(field.name for field in fields(Completion) if field.name != "key")
+_COUNTS: Final = ("prompt_tokens", "completion_tokens")
+_TEXTS: Final = ("content", "model")
+_NULLABLE_TEXTS: Final = ("reasoning", "finish_reason", "refusal", "tool_calls")
+# Written only where the server said it: lines of other answers are those that earlier versions wrote and read.
+_RARE: Final = frozenset({"refusal", "tool_calls"})
+_FIELDS: Final = frozenset(field.name for field in fields(Completion)) - {"key"}
+_MOST_TOKENS: Final = 10**12  # a number beyond it counts nothing, and sums must fit 64 bits
 
 
 def request_key(
@@ -83,15 +93,36 @@ def checked_key(key: str) -> str:
     return key
 
 
+def count_of(value: object) -> int | None:
+    """A number of tokens, where ``value`` can only mean one: 5, 5.0 or "5"; None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= len(str(_MOST_TOKENS)):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_TOKENS:
+        return None
+    return int(value) if value == int(value) else None
+
+
+def record_of(completion: Completion) -> dict[str, Any]:
+    """The fields of a completion that are written down, but the key."""
+    said = {name: getattr(completion, name) for name in _FIELDS}
+    return {name: value for name, value in said.items() if value is not None or name not in _RARE}
+
+
 def encode(completion: Completion) -> bytes:
     """The line of ``completion``, line feed included.
 
     Raises:
-        LedgerError: its key is not a request key.
+        LedgerError: its key is not a request key, or it would not be read again as what it is.
     """
-    key = checked_key(completion.key).encode()
-    body = json_text({name: getattr(completion, name) for name in _FIELDS}).encode()
-    return guarded(key, body)
+    key, record = checked_key(completion.key), record_of(completion)
+    if _typed(key, record) != completion:
+        raise LedgerError(
+            "not a completion",
+            got=", ".join(f"{name}: {type(value).__name__}" for name, value in sorted(record.items())),
+            expected="texts, and numbers of tokens from 0 on",
+            remedy="this is a bug in tracemill: a reply was not read before it was to be recorded",
+        )
+    return guarded(key.encode(), json_text(record).encode())
 
 
 def guarded(key: bytes, body: bytes) -> bytes:
@@ -107,10 +138,31 @@ def sound_key(line: bytes) -> str | None:
     expected = b" %08x " % zlib.crc32(line[_CRC_END + 1 : -1], zlib.crc32(key))
     if line[_KEY_END : _CRC_END + 1] != expected:
         return None
-    return key.decode("ascii", "replace")
+    text = key.decode("ascii", "replace")
+    return text if _KEY.fullmatch(text) else None
 
 
 def decode(line: bytes) -> Completion | None:
-    """The completion on ``line``, or None unless the line is whole and its checksum right."""
+    """The completion on ``line``, or None: the line is torn or damaged (it has no ``sound_key``), or holds none.
+
+    The latter was written by a version that recorded replies as they came, and what came had other types. Nobody can
+    tell any more what it answers: whoever meets one goes on as if it was not there, and its key is asked again.
+    """
     key = sound_key(line)
-    return None if key is None else Completion(key=key, **json.loads(line[_CRC_END + 1 :]))
+    if key is None:
+        return None
+    try:
+        found = json.loads(line[_CRC_END + 1 :])
+    except (ValueError, RecursionError):
+        return None
+    return _typed(key, found)
+
+
+def _typed(key: str, found: object) -> Completion | None:
+    """The completion of these fields, if they are all there, no others, and each of its type."""
+    if not isinstance(found, dict) or not _FIELDS - _RARE <= found.keys() <= _FIELDS:
+        return None
+    is_text = all(isinstance(found[name], str) for name in _TEXTS)
+    if not is_text or not all(isinstance(found.get(name), str | None) for name in _NULLABLE_TEXTS):
+        return None
+    return Completion(key=key, **(found | {name: count_of(found[name]) for name in _COUNTS}))

@@ -245,6 +245,16 @@ def _fits(path: Path, entries: Entries, covered: int) -> bool:
     return offset + length == covered and key is not None and halves(key) == (int(last["hi"]), int(last["lo"]))
 
 
+def all_entries(path: Path) -> Entries:
+    """Every whole record of a segment: by its index as far as that reaches, and by scanning the rest.
+
+    Raises:
+        LedgerError: the file cannot be read, or a bad line has something after it.
+    """
+    entries, covered = read_index(path)
+    return np.concatenate([entries, scan(path, covered)[0]])
+
+
 def read_line(path: Path, offset: int, length: int) -> bytes:
     """``length`` bytes at ``offset``.
 
@@ -255,20 +265,22 @@ def read_line(path: Path, offset: int, length: int) -> bytes:
         return os.pread(file.fileno(), length, offset)
 
 
-def read_completions(path: Path, wanted: list[tuple[str, int, int]]) -> dict[str, Completion]:
-    """The completions at (key, offset, length) of one segment.
+def read_completions(path: Path, wanted: list[tuple[str, int, int]]) -> dict[str, Completion | None]:
+    """What stands at (key, offset, length) of one segment: None where it cannot be read as a completion any more.
 
     Raises:
         LedgerError: a record cannot be read, or is damaged.
     """
-    found: dict[str, Completion] = {}
+    found: dict[str, Completion | None] = {}
     try:
         with path.open("rb", buffering=0) as file:
             for key, offset, length in sorted(wanted, key=lambda item: item[1]):
-                completion = decode(os.pread(file.fileno(), length, offset))
-                if completion is None:
+                line = os.pread(file.fileno(), length, offset)
+                completion = decode(line)
+                recorded = completion.key if completion else sound_key(line)
+                if recorded is None:
                     raise corrupt(path, offset)
-                if completion.key == key:  # the index knows 16 bytes of it
+                if recorded == key:  # the index knows 16 bytes of it
                     found[key] = completion
     except OSError as error:
         raise unreadable(path, error) from error

@@ -13,10 +13,10 @@ import numpy as np
 
 from tracemill.errors import LedgerError
 from tracemill.ledger_record import decode, sound_key
-from tracemill.ledger_segment import ENTRY, corrupt, halves, listing, unreadable
+from tracemill.ledger_segment import ENTRY, corrupt, halves, listing, read_line, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -93,35 +93,65 @@ def look_through(path: Path) -> Surveyed:
     return Surveyed(path, np.array(places, dtype=ENTRY), len(data), tuple(damaged), len(data) - at)
 
 
-def winners(batches: Sequence[Entries]) -> list[NDArray[np.bool_]]:
-    """For each batch, in winning order, which of its entries are the first with their key."""
+def winners(found: Sequence[Surveyed]) -> list[NDArray[np.bool_]]:
+    """For each segment, in winning order, which of its records answer their keys.
+
+    That is the first with its key that can be read as a completion; where none can, the first.
+    """
+    batches = [segment.entries for segment in found]
     hi = np.concatenate([entries["hi"] for entries in batches])
     lo = np.concatenate([entries["lo"] for entries in batches])
     order = np.lexsort((lo, hi))  # stable: of equal keys the first stays first
     hi, lo = hi[order], lo[order]
     first = np.ones(len(order), dtype=bool)
     first[1:] = (hi[1:] != hi[:-1]) | (lo[1:] != lo[:-1])
+    ends = np.cumsum([len(entries) for entries in batches])
+    starts = np.flatnonzero(first)
+    sizes = np.diff(np.append(starts, len(order)))
+    for start, size in zip(starts[sizes > 1].tolist(), sizes[sizes > 1].tolist(), strict=True):
+        members = order[start : start + size].tolist()
+        chosen = next((place for place, record in enumerate(members) if _is_readable(found, ends, record)), 0)
+        first[start], first[start + chosen] = False, True
     wins = np.empty(len(order), dtype=bool)
     wins[order] = first
-    return np.split(wins, np.cumsum([len(entries) for entries in batches])[:-1])
+    return np.split(wins, ends[:-1])
 
 
-def completions(found: Sequence[Surveyed]) -> Iterator[Completion]:
-    """The completion of every key: the first record of each, in the order in which they stand.
+def _is_readable(found: Sequence[Surveyed], ends: NDArray[np.intp], record: int) -> bool:
+    """Whether a record, by its number over all segments, holds a completion."""
+    number = int(np.searchsorted(ends, record, side="right"))
+    segment = found[number]
+    entry = segment.entries[record - int(ends[number])]  # counted from the segment's end, which is all the same
+    try:
+        return decode(read_line(segment.path, int(entry["offset"]), int(entry["length"]))) is not None
+    except OSError as error:
+        raise unreadable(segment.path, error) from error
+
+
+def completions(found: Sequence[Surveyed], skip: Callable[[Path, int], None]) -> Iterator[Completion]:
+    """The completion of every key: the record that answers each, in the order in which they stand.
+
+    Args:
+        found: every segment of a ledger.
+        skip: told of every key whose records hold no completion any more: the first one's file and offset.
 
     Raises:
         LedgerError: a segment cannot be read any more.
     """
-    for segment, wins in zip(found, winners([segment.entries for segment in found]), strict=True):
+    for segment, wins in zip(found, winners(found), strict=True):
         if not wins.any():
             continue
         with _opened(segment.path) as file:
             for _, _, offset, length in segment.entries[wins].tolist():
                 file.seek(offset)
-                completion = decode(file.read(length))
-                if completion is None:
+                line = file.read(length)
+                completion = decode(line)
+                if completion is not None:
+                    yield completion
+                elif sound_key(line) is None:
                     raise corrupt(segment.path, offset)
-                yield completion
+                else:
+                    skip(segment.path, offset)
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -9,9 +9,10 @@ import numpy as np
 
 from tracemill.errors import LedgerError
 from tracemill.ledger_index import KeyIndex, Place
-from tracemill.ledger_segment import ENTRY, SegmentGoneError, listing, read_index, scan, write_index
+from tracemill.ledger_segment import ENTRY, SegmentGoneError, all_entries, listing, read_index, scan, write_index
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from tracemill.ledger_segment import Entries
@@ -74,6 +75,22 @@ class View:
             entries, segment.covered = scan(segment.path, segment.covered)
             for hi, lo, offset, length in entries.tolist():
                 self.index.offer((hi, lo), Place(number, offset, length))
+
+    def records(self, numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], list[Place]]:
+        """Every record of some keys, also those that lose, in winning order; looks through all segments.
+
+        Raises:
+            SegmentGoneError: a segment was removed meanwhile.
+            LedgerError: a segment cannot be read or is damaged.
+        """
+        found: dict[tuple[int, int], list[Place]] = {number: [] for number in numbers}
+        wanted = np.array([hi for hi, _ in numbers], np.uint64)
+        for name, place in sorted(self._numbers.items()):
+            entries = all_entries(self._directory / name)
+            for hi, lo, offset, length in entries[np.isin(entries["hi"], wanted)].tolist():
+                if (hi, lo) in found:
+                    found[hi, lo].append(Place(place, offset, length))
+        return found
 
     def _take(self, name: str, size: int) -> tuple[int, Entries]:
         """A segment's entries: from its index file as far as that reaches, and by scanning what it does not cover."""

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tracemill.chat_reply import mapping, model_in, usage_in
 from tracemill.errors import TeacherMisconfiguredError
 from tracemill.ledger import Completion
 from tracemill.schema import json_text
@@ -43,12 +44,11 @@ class LogprobDialect:
     def read(self, request: Request, raw: bytes) -> Completion | Trouble:
         """Sum and number of the log probabilities as JSON text, which is what the ledger keeps."""
         try:
-            payload = parsed(raw)
-            entries = payload["choices"][0].get("prompt_logprobs")
-            tokens = (payload.get("usage") or {}).get("prompt_tokens")
-            model = payload.get("model") or self.server.model
+            payload = mapping(parsed(raw), "the reply")
+            entries = mapping(payload["choices"][0], "the choice").get("prompt_logprobs")
+            tokens, model = usage_in(payload).prompt_tokens, model_in(payload, self.server.model)
             logprobs = None if entries is None else [_own(entry) for entry in entries if entry is not None]
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError, StopIteration, OverflowError) as error:
             return Trouble(f"the reply holds no log probabilities ({error!r}): {server_words(raw)}")
         if logprobs is None:
             raise TeacherMisconfiguredError(

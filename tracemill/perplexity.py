@@ -43,10 +43,12 @@ def perplexity_of(answer: Completion | Refusal) -> float | None:
     """The perplexity in a reply; None if there is none, as of a text beyond the model's context."""
     if isinstance(answer, Refusal):
         return None
-    found = json.loads(answer.content)
-    if found["n_tokens"] == 0:
+    try:
+        found = json.loads(answer.content)
+        total, n_tokens = float(found["sum_logprob"]), int(found["n_tokens"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return math.exp(min(_LARGEST_EXPONENT, -found["sum_logprob"] / found["n_tokens"]))
+    return math.exp(min(_LARGEST_EXPONENT, -total / n_tokens)) if n_tokens > 0 else None
 
 
 def perplexity_fault(answer: Completion | Refusal, settings: Perplexity) -> Fault | None:

@@ -65,7 +65,7 @@ def _attempt(problem: Problem, answer: str) -> Response:
     return Response(
         id=digest("gold", problem.id, answer),
         problem_id=problem.id,
-        origin=Origin.SOURCE,
+        origin=Origin.REFERENCE,
         model="reference",
         sample_index=0,
         think=None,

@@ -6,14 +6,13 @@ trace fits a small model. One unsafe piece makes a response unsafe.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Final
 
 from tracemill.ledger import request_key
 from tracemill.quality import Fault, published_turn
 from tracemill.teacher import Completion, Refusal, Request
-from tracemill.teacher_dialect import PoolingDialect
+from tracemill.teacher_dialect import PoolingDialect, outputs_in
 from tracemill.untrusted_text import blocks, conversation, defused
 
 if TYPE_CHECKING:
@@ -134,7 +133,10 @@ def classifier_fault(piece: str, answer: Completion | Refusal, settings: Classif
     """A piece whose score is above the threshold."""
     if isinstance(answer, Refusal):
         return Fault(NO_VERDICT, {"model": settings.named, "message": answer.message})
-    outputs = json.loads(answer.content)
+    outputs = outputs_in(answer.content, len(settings.attributes))
+    if outputs is None:
+        said = answer.content[:_SHOWN_CHARS]
+        return Fault(NO_VERDICT, {"model": settings.named, "said": said, "text": piece[:_SHOWN_CHARS]})
     score = sum(weight * output for weight, output in zip(settings.weights().values(), outputs, strict=True))
     if score <= settings.threshold:
         return None

@@ -30,10 +30,16 @@ class Category(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What a verifier found. Only CORRECT and INCORRECT say something about the answer."""
+    """What a verifier found. Only CORRECT and INCORRECT say something about the answer.
+
+    Of NO_ANSWER, REFUSED and UNFINISHED there is no answer to judge; see ``missing_answer``.
+    """
 
     CORRECT = "correct"
     INCORRECT = "incorrect"
+    NO_ANSWER = "no_answer"
+    REFUSED = "refused"
+    UNFINISHED = "unfinished"
     UNVERIFIABLE = "unverifiable"
     TIMEOUT = "timeout"
     SANDBOX_ERROR = "sandbox_error"
@@ -44,6 +50,7 @@ class Origin(StrEnum):
 
     SOURCE = "source"
     TEACHER = "teacher"
+    REFERENCE = "reference"  # nobody: it is made of the reference, to see whether that can be judged by
 
 
 CUT_OFF = "length"  # the finish_reason of a response that ended at max_tokens
@@ -106,8 +113,8 @@ def table_of(kind: type[R], rows: Iterable[R]) -> pa.Table:
 
 
 def rows_of(kind: type[R], table: pa.Table) -> Iterator[R]:
-    """The rows of ``table``, in order."""
-    names = kind.arrow.names
+    """The rows of ``table``, in order; columns that were added since it was written have their defaults."""
+    names = [name for name in kind.arrow.names if name in table.column_names]
     for record in table.select(names).to_pylist():
         yield kind.from_record(record)
 
@@ -189,7 +196,8 @@ class Response(Row):
         think: reasoning without its tags, or None when the response has no well-formed think part.
         answer: everything after the think part.
         fault: why the response does not follow the think template, or None (see ``prompts.split_think``).
-        finish_reason: as the server said ("stop", "length", …); None for source traces.
+        finish_reason: as the server said ("stop", "length", …); None for source traces, and where it did not say.
+        refusal: the model's words where the server says that it refused, else None.
     """
 
     id: str
@@ -203,6 +211,7 @@ class Response(Row):
     finish_reason: str | None
     prompt_tokens: int | None
     completion_tokens: int | None
+    refusal: str | None = None
 
     arrow: ClassVar[pa.Schema] = _schema(
         id=pa.string(),
@@ -216,6 +225,7 @@ class Response(Row):
         finish_reason=pa.string(),
         prompt_tokens=pa.int64(),
         completion_tokens=pa.int64(),
+        refusal=pa.large_string(),
     )
 
 

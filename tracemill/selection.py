@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from tracemill.recipe_select import Select
 
 # Of several failed responses, the outcome that says most about why the problem was lost.
-_TELLING = (Outcome.SANDBOX_ERROR, Outcome.UNVERIFIABLE, Outcome.TIMEOUT, Outcome.INCORRECT)
+_TELLING = (
+    Outcome.SANDBOX_ERROR,
+    Outcome.UNVERIFIABLE,
+    Outcome.TIMEOUT,
+    Outcome.REFUSED,
+    Outcome.UNFINISHED,
+    Outcome.NO_ANSWER,
+    Outcome.INCORRECT,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +249,7 @@ def _sample(
 def unsolved(problems: Iterable[Problem], verdicts: Iterable[Verdict]) -> list[Problem]:
     """The problems that another sample may still solve: no response is correct, and none is beyond judging.
 
+    Where a response is no answer the next may be one: such problems are asked again like those answered wrong.
     A problem whose responses cannot be verified at all (no verifier, no usable reference) gains nothing from more.
 
     Args:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
+from tracemill.chat_reply import mapping, model_in, usage_in
 from tracemill.errors import TeacherMisconfiguredError
 from tracemill.ledger import Completion
 from tracemill.recipe_server import ModelServer
@@ -100,12 +102,11 @@ class PoolingDialect:
     def read(self, request: Request, raw: bytes) -> Completion | Trouble:
         """The numbers as JSON text, which is what the ledger keeps."""
         try:
-            payload = parsed(raw)
+            payload = mapping(parsed(raw), "the reply")
             item = payload["data"][0]
             numbers = item["probs"] if self.endpoint == "classify" else item["data"]
-            tokens = (payload.get("usage") or {}).get("prompt_tokens")
-            model = payload.get("model") or self.server.model
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            tokens, model = usage_in(payload).prompt_tokens, model_in(payload, self.server.model)
+        except (ValueError, KeyError, IndexError, TypeError) as error:
             return Trouble(f"the reply holds no scores ({error!r}): {server_words(raw)}")
         if not self._fits(numbers):
             raise TeacherMisconfiguredError(
@@ -114,13 +115,34 @@ class PoolingDialect:
                 expected=f"{self.n_outputs} numbers",
                 remedy=f"name the model's outputs in {self.server.place}.attributes; serve it with --runner pooling",
             )
-        if not all(math.isfinite(number) for number in numbers):
+        if not all(number is not None and _is_finite(number) for number in numbers):
             return Trouble(f"the reply holds scores that are no numbers: {server_words(raw)}")
         return Completion(request.key, json_text(numbers), None, None, tokens, 0, model)
 
     def _fits(self, numbers: object) -> bool:
+        """Whether the shape is right; null is a number that the server could not compute."""
         return (
             isinstance(numbers, list)
             and len(numbers) == self.n_outputs
-            and all(isinstance(number, int | float) for number in numbers)
+            and all(isinstance(number, int | float | None) and not isinstance(number, bool) for number in numbers)
         )
+
+
+def outputs_in(content: str, n_outputs: int) -> list[float] | None:
+    """The numbers that the ledger keeps of a reply; None if they are not as many, or none.
+
+    A key does not say how many outputs the model has: a recipe that names others finds the answers of the first.
+    """
+    try:
+        numbers = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    fits = isinstance(numbers, list) and len(numbers) == n_outputs
+    return numbers if fits and all(type(number) in {int, float} for number in numbers) else None
+
+
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # an integer beyond every float
+        return False

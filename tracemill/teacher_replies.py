@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from tracemill.chat_reply import completion_from
 from tracemill.errors import TeacherMisconfiguredError
-from tracemill.ledger import Completion
+from tracemill.finish_reasons import Finish, finish_of
+from tracemill.ledger_record import count_of
 from tracemill.teacher_protocol import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tracemill.ledger import Completion
     from tracemill.recipe_server import ModelServer
     from tracemill.teacher_dialect import Dialect
     from tracemill.teacher_protocol import Request
@@ -28,6 +31,8 @@ _REFUSED = frozenset({400, 413, 422})
 _BUSY = frozenset({408, 409, 425, 429, 503})
 # Messages that cannot be rendered: refused, or a template that breaks down.
 _UNRENDERED = frozenset({400, 422, 500})
+# An error's own words for 400, where it names no status.
+_REFUSING = frozenset({"invalid_request_error", "badrequesterror", "invalid_request", "context_length_exceeded"})
 _WORDS = 500
 
 
@@ -67,7 +72,7 @@ def read_reply(
         TeacherMisconfiguredError: the server will answer no request like this (wrong key, model or path).
     """
     if status == 200:
-        return dialect.read(request, raw)
+        return error_within(request, raw) or dialect.read(request, raw)
     message = f"HTTP {status}: {server_words(raw)}"
     if status in _REFUSED:
         return Refusal(request.key, status, message)
@@ -82,27 +87,57 @@ def read_reply(
     )
 
 
+def error_within(request: Request, raw: bytes) -> Refusal | Trouble | None:
+    """What an error says that came with status 200, or None where there is none.
+
+    Gateways answer so when what is behind them fails: the body has an ``error`` beside the choices or instead of them,
+    or the choice has one (OpenRouter), or all of it is one (older vLLM). The server itself took the request, so that
+    what is not said of this request is trouble that may pass, never a wrong set-up.
+    """
+    if b'"error"' not in raw:  # in a text the quotes would be escaped
+        return None
+    try:
+        error = _error_in(parsed(raw))
+    except ValueError:
+        return None
+    if not error:
+        return None
+    status = _status_of(error)
+    message = f"HTTP 200 with error {status or 'of no number'}: {server_words(raw)}"
+    if status in _REFUSED:
+        return Refusal(request.key, status, message)
+    return Trouble(message, status, weight=int(status not in _BUSY))
+
+
+def _error_in(payload: object) -> object:
+    if not isinstance(payload, dict):
+        return None
+    if payload.get("object") == "error":
+        return payload
+    choices = payload.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    return payload.get("error") or (choice.get("error") if isinstance(choice, dict) else None)
+
+
+def _status_of(error: object) -> int:
+    """The HTTP status that an error names, or means; 0 for none."""
+    if not isinstance(error, dict):
+        return 0
+    for name in ("code", "status", "status_code"):
+        status = count_of(error.get(name))
+        if status is not None and 400 <= status <= 599:
+            return status
+    return 400 if {str(error.get(name)).lower() for name in ("code", "type")} & _REFUSING else 0
+
+
 def completion_of(request: Request, model: str, raw: bytes) -> Completion | Trouble:
     """The completion in a reply of the chat protocol."""
     try:
-        payload = parsed(raw)
-        choice = payload["choices"][0]
-        message = choice["message"]
-        usage = payload.get("usage") or {}
-        finish_reason = choice["finish_reason"]  # without one, nothing was finished
-        completion = Completion(
-            key=request.key,
-            content=message.get("content") or "",
-            reasoning=message.get("reasoning") or message.get("reasoning_content"),
-            finish_reason=finish_reason,
-            prompt_tokens=usage.get("prompt_tokens"),
-            completion_tokens=usage.get("completion_tokens"),
-            model=payload.get("model") or model,
-        )
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        return Trouble(f"the reply is no chat completion ({error!r}): {server_words(raw)}")
-    if finish_reason in {"abort", "error"}:  # vLLM's words for a generation that it gave up
-        return Trouble(f"the server broke the generation off: finish_reason {finish_reason}")
+        completion = completion_from(parsed(raw), request.key, model)
+    except (ValueError, RecursionError) as error:
+        return Trouble(f"the reply is no chat completion ({error}): {server_words(raw)}")
+    if finish_of(completion.finish_reason) is Finish.BROKEN_OFF:
+        return Trouble(f"the server broke the generation off: finish_reason {completion.finish_reason}")
     return completion
 
 
@@ -111,16 +146,20 @@ def parsed(raw: bytes) -> Any:
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:  # orjson refuses lone surrogates, which a model may well write
+        pass
+    try:
         return json.loads(raw)
+    except RecursionError as error:
+        raise ValueError("JSON that is nested too deep") from error
 
 
 def server_words(raw: bytes) -> str:
     """The error message in a body, in OpenAI's layout, vLLM's older one, or none."""
     try:
         payload = parsed(raw)
-        error = payload.get("error", payload)
+        error = _error_in(payload) or payload.get("error") or payload
         words = str(error["message"] if isinstance(error, dict) else error)
-    except (ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, AttributeError, RecursionError):
         words = raw.decode("utf-8", "replace")
     return words.strip()[:_WORDS] or "(empty body)"
 

@@ -11,7 +11,7 @@ continue, so they are in the ledger, and paid for once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tracemill.ledger import Completion, request_key
@@ -93,14 +93,12 @@ def joined(pieces: Sequence[Completion], rules: Truncation) -> Completion:
     last = pieces[-1]
     if len(pieces) == 1 or rules.policy == "resample":
         return last
-    return Completion(
-        key=last.key,
+    return replace(
+        last,
         content="".join(piece.content for piece in pieces),
         reasoning=None,
-        finish_reason=last.finish_reason,
         prompt_tokens=pieces[0].prompt_tokens,
         completion_tokens=_total(pieces),
-        model=last.model,
     )
 
 

@@ -15,17 +15,19 @@ JUDGE: Final = "judge-"  # compares with the reference answer
 SCORE: Final = "score-"  # knows no reference answer
 
 _CONCLUSIVE = (Outcome.CORRECT, Outcome.INCORRECT)
+# A rule's verdicts on which no model has a say.
+_STANDING = (Outcome.CORRECT, Outcome.NO_ANSWER, Outcome.REFUSED, Outcome.UNFINISHED)
 
 
 def settled(verdicts: Sequence[Verdict]) -> Verdict:
     """The verdict that counts, of all verdicts on one response; their order does not matter.
 
-    A rule's ``correct`` stands. Otherwise a judge that has come to a conclusion decides. Otherwise, where the rule can
-    say nothing, scores do: all of them have to be above their cuts. Otherwise the rule's verdict stands; above all, a
-    score never makes up for an answer that the rule has found wrong.
+    A rule's ``correct`` stands, and so does that there is no answer to judge. Otherwise a judge that has come to a
+    conclusion decides. Otherwise, where the rule can say nothing, scores do: all of them have to be above their cuts.
+    Otherwise the rule's verdict stands; above all, a score never makes up for an answer that the rule has found wrong.
     """
     rule = rule_of(verdicts)
-    if rule.outcome == Outcome.CORRECT:
+    if rule.outcome in _STANDING:
         return rule
     opinion = _agreed(verdicts, JUDGE)
     if opinion is None and rule.outcome == Outcome.UNVERIFIABLE:

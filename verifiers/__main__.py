@@ -1,7 +1,8 @@
 """``python -m verifiers``: rows in, verdicts out, one JSON object a line each; no Prefect.
 
 Contract: same order, one line out for every line in, each flushed as soon as it is known, bounded read-ahead, exit 0
-also when rows are bad.
+also when rows are bad. ``outcome`` is ``correct``, ``incorrect``, ``no_answer`` (the response is null or has nothing
+after its think part), ``unverifiable``, ``timeout`` or ``sandbox_error``.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections import deque
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, Self
 
+from tracemill import missing_answer
 from tracemill.errors import TracemillError, UnknownKindError
 from tracemill.recipe_verify import Verify
 from tracemill.schema import Category, Verdict
@@ -89,6 +90,9 @@ class Bench:
                 got=repr(attempt.category),
                 expected=f"one of {', '.join(sorted(self._verifiers))}",
             )
+        if attempt.missing is not None:
+            outcome, detail = attempt.missing
+            return Awaited(attempt, missing_answer.VERSION, Judgement(outcome, None, None, detail))
         try:
             begun = verifier.begin(attempt, self._means)
         except Exception as error:  # noqa: BLE001 - one row must not end a run; see _broken

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from tracemill.missing_answer import missing_answer
 from tracemill.schema import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
+    from tracemill.missing_answer import Missing
     from tracemill.schema import Problem, Response
     from verifiers.sandbox.protocol import Sandbox
     from verifiers.worker_pool import WorkerPool
@@ -24,6 +26,7 @@ class Attempt:
         id: the response's id.
         answer: what follows the think part; the think part is never judged.
         fault: why the response does not follow the think template (see ``tracemill.prompts.split_think``), or None.
+        missing: why there is no answer to judge, or None.
         tests: a test object of the verification contract, or None.
         constraints: ``[{"id", "kwargs"}]``, or None.
     """
@@ -38,6 +41,7 @@ class Attempt:
     constraints: list[dict[str, Any]] | None = None
     problem_id: str = ""
     fault: str | None = None
+    missing: Missing | None = None
 
 
 def attempt_of(problem: Problem, response: Response) -> Attempt:
@@ -53,6 +57,7 @@ def attempt_of(problem: Problem, response: Response) -> Attempt:
         constraints=problem.constraints,
         problem_id=problem.id,
         fault=response.fault,
+        missing=missing_answer(response),
     )
 
 

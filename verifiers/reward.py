@@ -5,12 +5,11 @@ Pure functions: what is asked and what the numbers mean. See ``teacher_dialect.P
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 
 from tracemill.ledger import request_key
 from tracemill.teacher import Request
-from tracemill.teacher_dialect import PoolingDialect
+from tracemill.teacher_dialect import PoolingDialect, outputs_in
 from tracemill.untrusted_text import defused
 from verifiers.scores import Marks
 
@@ -41,8 +40,10 @@ class RewardScorer:
         return Request(request_key(messages, asked.model, asked.revision, template, sampling, 0), messages, sampling)
 
     def marks(self, content: str) -> Marks | None:
-        """The model's outputs by name, and their weighted sum."""
+        """The model's outputs by name, and their weighted sum; None for outputs of a model that has others."""
         weights = self.server.weights()
-        numbers = json.loads(content)
+        numbers = outputs_in(content, len(weights))
+        if numbers is None:
+            return None
         attributes = dict(zip(weights, numbers, strict=True))
         return Marks(sum(weight * attributes[name] for name, weight in weights.items()), attributes)

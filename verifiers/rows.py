@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from tracemill.missing_answer import Missing, blank, is_blank
 from tracemill.prompts import split_think
 from tracemill.schema import Category, Outcome
 from verifiers.protocol import Attempt
@@ -35,7 +36,8 @@ def read_row(line: bytes) -> tuple[Any, Attempt | BadRow]:
     problem = _complaint(row)
     if problem is not None:
         return row_id, problem
-    split = split_think(row["response"])
+    split = split_think(row["response"] or "")
+    missing = Missing(Outcome.NO_ANSWER, blank(split.think)) if is_blank(split.answer, split.fault) else None
     return row_id, Attempt(
         id=row["id"],
         category=row["category"],
@@ -46,6 +48,7 @@ def read_row(line: bytes) -> tuple[Any, Attempt | BadRow]:
         tests=row.get("tests"),
         constraints=row.get("constraints"),
         fault=split.fault,
+        missing=missing,
     )
 
 
@@ -62,7 +65,7 @@ def _complaint(row: dict[str, Any]) -> BadRow | None:
     for name in ("id", "category", "response"):
         if name not in row:
             return _bad(f"{name} is missing", ", ".join(sorted(map(str, row))) or "no fields", "text")
-        if not isinstance(row[name], str):
+        if not isinstance(row[name], str) and not (name == "response" and row[name] is None):  # the model said nothing
             return _bad(f"{name} is of the wrong type", row[name], "text")
     if not isinstance(row.get("prompt", ""), str):
         return _bad("prompt is of the wrong type", row["prompt"], "text")
