@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from tracemill.errors import UnknownLayoutError
 from tracemill.schema import Dropped, Problem, json_text, problem_id
+from tracemill.sources.criteria import answer_text
 from tracemill.sources.draft import Draft, ExcludedRowError, MalformedRowError
 from tracemill.sources.layouts import LAYOUTS, required_columns
 from tracemill.sources.readers import RawRow, files_of, readings
@@ -127,10 +128,12 @@ def _check_selected(record: dict[str, Any], source: Source) -> None:
 
 
 def _problem(draft: Draft, row: RawRow, source: Source) -> Problem:
-    prompt = _text("prompt", draft.prompt)
+    if draft.prompt is not None and not isinstance(draft.prompt, str):
+        raise MalformedRowError("prompt_not_text", f"the prompt is {type(draft.prompt).__name__}: {draft.prompt!r:.200}")
+    prompt = _encodable("prompt", draft.prompt)
     if prompt is None or not prompt.strip():
         raise MalformedRowError("missing_prompt", f"the prompt is {draft.prompt!r}")
-    reference = _reference(draft.reference_answer)
+    reference = _encodable("reference_answer", answer_text(draft.reference_answer))
     if b"\\ud" in row.raw.lower():
         _refuse_surrogates(draft)
     category = str(draft.category or source.category)
@@ -151,33 +154,19 @@ def _problem(draft: Draft, row: RawRow, source: Source) -> Problem:
     )
 
 
-def _text(name: str, value: object) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise MalformedRowError(f"{name}_not_text", f"the {name} is {type(value).__name__}: {value!r:.200}")
+def _encodable(name: str, text: str | None) -> str | None:
+    """The text, which holds no half of a character."""
     try:
-        value.encode()
+        (text or "").encode()
     except UnicodeEncodeError as error:
         raise MalformedRowError("invalid_unicode", f"the {name} holds a lone surrogate: {error}") from error
-    return value
+    return text
 
 
 def _refuse_surrogates(draft: Draft) -> None:
     """Half a character, which JSON can say and Arrow cannot hold, is also refused outside prompt and reference."""
     for name in ("history", "tests", "constraints", "traces", "info"):
-        _text(name, json.dumps(getattr(draft, name), ensure_ascii=False))
-
-
-def _reference(value: object) -> str | None:
-    """Numbers are answers too (LIMO's and SVAMP's are read as numbers from JSON); 145.0 means 145."""
-    if isinstance(value, bool):
-        return str(value)
-    if isinstance(value, int | float):
-        whole = isinstance(value, float) and value.is_integer()
-        return str(int(value) if whole else value)
-    text = _text("reference_answer", value)
-    return text.strip() if text and text.strip() else None
+        _encodable(name, json.dumps(getattr(draft, name), ensure_ascii=False))
 
 
 def _dropped(row: RawRow, source: Source, error: MalformedRowError) -> Dropped:
