@@ -26,7 +26,7 @@ from flows.publication import publish
 from flows.run_context import RunContext
 from flows.semantic_duplicates import embed_survivors, merge_duplicates
 from flows.shard_dag import ShardHistory, Stages, curate_chain, distill_chain, labellings, prepare_chain, set_aside
-from flows.source_shards import read_sources, shard_labels
+from flows.source_shards import read_sources, refuse_lost_sources, shard_labels
 from flows.task_runners import own_tasks
 from flows.teacher_place import load_recipe_here
 from flows.unjudged import warn_of_unjudged
@@ -143,7 +143,9 @@ def curate(context: RunContext, collection: Collection) -> dict[str, ShardHistor
         (label, curate_chain(raw, sources[raw.source], context.recipe))
         for label, raw in zip(shard_labels(collection), collection.shards(), strict=True)
     ]
-    return context.phase("curate", "sign", chains)
+    curated = context.phase("curate", "sign", chains)
+    refuse_lost_sources(context, curated.values())
+    return curated
 
 
 def cluster_duplicates(

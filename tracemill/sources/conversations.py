@@ -1,8 +1,8 @@
 """Conversations of ``{from, value}`` or ``{role, content}`` turns: the last question, what came before, the reply.
 
-Every layout reads turns here, so that each understands the same names and refuses the same things. Content is text, or a
-list of text parts, which are joined as they stand. All else (null, numbers, images, calls of tools, a role that nobody
-knows) says something that a prompt in text would not say: the row is malformed, and its evidence shows the turn.
+Every layout reads turns here, so that each understands the same names and refuses the same things. Content is text,
+or a list of text parts, which are joined as they stand. All else (null, numbers, images, calls of tools, a role that
+nobody knows) says something that a prompt in text would not say: the row is malformed, and its evidence shows the turn.
 """
 
 from __future__ import annotations
@@ -146,7 +146,12 @@ def _part(part: object) -> str | None:
         return part
     if not isinstance(part, dict) or (part.get("type") or "text") not in _TEXT_PARTS:
         return None
-    others = {key for key, value in part.items() if value is not None} - {"type", "text", "annotations", "cache_control"}
+    others = {key for key, value in part.items() if value is not None} - {
+        "type",
+        "text",
+        "annotations",
+        "cache_control",
+    }
     text = part.get("text")
     return text if isinstance(text, str) and not others else None
 

@@ -72,9 +72,10 @@ def nemotron_rl(row: dict[str, Any], _source: Source) -> Draft:
 def _aligned(args: object) -> list[dict[str, Any]]:
     given = args if isinstance(args, dict) else {}
     names, kwargs = given.get("instruction_id_list"), parsed(given.get("instruction_kwargs"), "constraints")
-    aligned = isinstance(names, list) and isinstance(kwargs, list) and len(names) == len(kwargs) > 0
-    if not aligned or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or not isinstance(kwargs, list) or len(names) != len(kwargs) or not names:
         raise MalformedRowError("malformed_constraints", f"args is {args!r:.200}; expected: names, and kwargs of each")
+    if not all(isinstance(name, str) for name in names):
+        raise MalformedRowError("malformed_constraints", f"instruction_id_list is {names!r:.200}; expected: names")
     arguments = [parsed(each, "constraints") or {} for each in kwargs]
     if not all(isinstance(each, dict) for each in arguments):
         raise MalformedRowError("malformed_constraints", f"instruction_kwargs is {kwargs!r:.200}; expected: objects")

@@ -133,4 +133,7 @@ def _parsed(value: object) -> Any:
 
 
 def _malformed(got: object) -> MalformedRowError:
-    return MalformedRowError("malformed_tests", f"got {got!r:.200}; expected inputs and outputs, lists of one length, and a name or none in fn_name")
+    return MalformedRowError(
+        "malformed_tests",
+        f"got {got!r:.200}; expected inputs and outputs, lists of one length, and a name or none in fn_name",
+    )
