@@ -32,6 +32,7 @@ from tracemill.recipe_audit import Audit
 from tracemill.recipe_file import parse_section
 from tracemill.schema import digest, pretty_json
 from tracemill.sources.formats import FORMATS
+from tracemill.sources.readers import files_of
 from tracemill.store import Store
 
 PUBLICATION_VERSION = 2
@@ -97,7 +98,10 @@ def audit_recipe(dataset: str, hub: dict[str, str], overrides: list[str]) -> Aud
     if _is_hub_id(dataset):
         place = {"hub": dataset, **hub, "revision": _commit(dataset, hub.get("revision"))}
     source = {"name": name, "layout": "am", **place}
-    return parse_section(Audit, {"name": name, "sources": [source]}, overrides, origin=f"the audit of {dataset}")
+    audited = parse_section(Audit, {"name": name, "sources": [source]}, overrides, origin=f"the audit of {dataset}")
+    if "path" in place:
+        files_of(audited.sources[0], audited.data_dir)  # a folder without data is refused before anything runs
+    return audited
 
 
 def _commit(dataset: str, revision: str | None) -> str:
@@ -120,7 +124,8 @@ def _is_hub_id(dataset: str) -> bool:
         return False
     if has_magic(dataset) or dataset.endswith(_SUFFIXES) or not _HUB_ID.fullmatch(dataset):
         raise SourceError(
-            f"there is no file {Path(dataset).absolute()}",
+            f"there is no file {dataset}",
+            got=f"nothing at {Path(dataset).absolute()}",
             expected=f"a file of {', '.join(FORMATS)}; a folder or glob of some; or a Hub id such as org/name",
             remedy="correct the path",
         )

@@ -10,7 +10,8 @@ Where the next row begins behind a bad one, so that none is swallowed and no par
 - quotes are well-formed, and the fields too many or too few: behind that row, which may go over several lines;
 - a quote is not closed, or text follows a closing one. If the next quote below stands where a field ends, it closes
   this row. Otherwise the row ends on the line on which it has as many fields as the header (its first, as a rule), or
-  before a line that begins with a quote: what follows is read as rows of its own.
+  before a line that begins with a quote: what follows is read as rows of its own;
+- a line with too few fields has a quote that closes what none opens: so is the row above, whose end it is, a bad one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, cast
 
 from tracemill.errors import SourceError
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 MOST_CHARS: Final = 64 << 20  # Of a quoted field: a quote that has found no other by then is not closed.
 AHEAD_CHARS: Final = 1 << 20  # Of lines that are looked at for the quote that ends a broken row.
+_MOST_HELD: Final = 1000  # rows, until it is known how those below them begin
+_LOOKED_AT: Final = 8192  # bytes
 _QUOTES: Final = re.compile('""|"')
 _UNREADABLE: Final = re.compile("[\0\udc80-\udcff]")  # NUL, and bytes that are not UTF-8
 _OTHERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -92,7 +95,7 @@ def delimited_rows(
     """The rows below the header as column -> text, and the bad ones, in their order.
 
     Args:
-        stream: bytes in UTF-8, with or without a mark at their beginning.
+        stream: bytes in UTF-8, with or without a mark at their beginning; buffered.
         delimiter: between fields.
         name: of the file, for messages.
         source: name of the source, for messages.
@@ -101,21 +104,41 @@ def delimited_rows(
     Raises:
         SourceError: the header cannot be read, names a column twice, or has other delimiters.
     """
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    beginning = cast("io.BufferedReader", stream).peek(_LOOKED_AT)
+    # Old Macs ended lines so; beside other line ends a CR is text, which Python's writer does not quote.
+    newline = "\r" if b"\r" in beginning and b"\n" not in beginning else "\n"
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline=newline)
     try:
         lines = _Lines(text)
         first = _record(lines, delimiter, 1)
         if first is None:
             return
         header = _header(first, delimiter, name, source, notes)
+        held: list[tuple[_Record, str | None]] = []  # a good row, and the bad ones directly below it
         while (record := _record(lines, delimiter, len(header))) is not None:
             fault = record.fault or _misfit(record.fields, header) or _unreadable(record.lines)
-            if fault is None:
-                yield dict(zip(header, record.fields, strict=True))
-            else:
-                yield BadRow(_bytes(record.lines), record.line, fault)
+            if fault is None or len(held) > _MOST_HELD:
+                yield from (_row(*each, header) for each in held)
+                held = []
+            elif held and held[0][1] is None and _closes_above(record, delimiter, len(header)):
+                held[0] = held[0][0], f"a quote on line {record.line} closes a field of it that no quote opens"
+            held.append((record, fault))
+        yield from (_row(*each, header) for each in held)
     finally:
         text.detach()  # Whoever opened the stream closes it.
+
+
+def _row(record: _Record, fault: str | None, header: list[str]) -> dict[str, str] | BadRow:
+    if fault is None:
+        return dict(zip(header, record.fields, strict=True))
+    text = "".join(record.lines).rstrip("\r\n").encode("utf-8", "surrogateescape")
+    return BadRow(text, record.line, fault)
+
+
+def _closes_above(record: _Record, delimiter: str, n_fields: int) -> bool:
+    """Whether a bad row is the end of one above: too few fields, and a quote that closes what it has not opened."""
+    line = record.lines[0]
+    return not record.is_open and line.count(delimiter) + 1 < n_fields and _ends_a_field(line, delimiter)
 
 
 def _record(lines: _Lines, delimiter: str, n_fields: int) -> _Record | None:
@@ -127,7 +150,8 @@ def _record(lines: _Lines, delimiter: str, n_fields: int) -> _Record | None:
         return None
     record = _Record(lines.number, [line])
     _read_line(record, line, delimiter)
-    record.is_open = record.parts is not None or (record.is_open and line.count('"') % 2 == 1)
+    is_odd = line.count('"') % 2 == 1 or line.startswith('""') or f'{delimiter}""' in line
+    record.is_open = record.parts is not None or (record.is_open and is_odd)
     n_chars = len(line)
     while record.parts is not None:
         following = lines.take() if n_chars < MOST_CHARS else None
@@ -147,7 +171,7 @@ def _record(lines: _Lines, delimiter: str, n_fields: int) -> _Record | None:
 
 def _read_line(record: _Record, line: str, delimiter: str) -> None:
     """Reads one more line of a record: its fields, the field that goes on below, or its fault."""
-    end = len(line.rstrip("\r\n"))
+    end = len(line.removesuffix("\n").removesuffix("\r"))
     at = 0
     while record.fault is None:
         if record.parts is None and not line.startswith('"', at, end):
@@ -263,10 +287,6 @@ def _header(record: _Record, delimiter: str, name: str, source: str, notes: list
     if not all(names):
         notes.append(f"{name}: a column has no name in the header; no layout reads it")
     return names
-
-
-def _bytes(lines: list[str]) -> bytes:
-    return "".join(lines).rstrip("\r\n").encode("utf-8", "surrogateescape")
 
 
 def _shown(text: str) -> str:
