@@ -81,7 +81,7 @@ def asked(content: object, role: object = "user", keys: tuple[str, str] = ("role
     ids=str,
 )
 def test_turns_without_text_are_a_reason(layout: str, bad: Any) -> None:
-    """A turn that is not text of a known role drops the row in every layout, wherever it stands, with the turn in sight."""
+    """A turn that is not text of a known role drops the row in every layout, wherever it stands, and is shown."""
     turns = [asked("Hi"), asked("Hello", "assistant"), bad, asked("What is 2+2?"), asked("4", "assistant")]
     kept, dropped = read(layout, row_of(layout, turns))
     assert kept == []
@@ -128,7 +128,11 @@ def test_am_replies_are_text() -> None:
         ("open_orca", {"question": "Why?", "system_prompt": 7}, "column_not_text"),
         ("apps", {"question": ["Add."], "starter_code": "def f():", "input_output": None}, "column_not_text"),
         ("apps", {"question": None, "starter_code": "def f():", "input_output": None}, "missing_prompt"),
-        ("open_thoughts_metadata", {"problem": 7, "deepseek_reasoning": "", "deepseek_solution": ""}, "column_not_text"),
+        (
+            "open_thoughts_metadata",
+            {"problem": 7, "deepseek_reasoning": "", "deepseek_solution": ""},
+            "column_not_text",
+        ),
         ("livecodebench", {"question_content": {"a": 1}, "public_test_cases": None}, "column_not_text"),
         ("livecodebench", {"question_content": None, "public_test_cases": None, "starter_code": "x"}, "missing_prompt"),
         ("math", {"problem": "2+2?", "solution": [r"\boxed{4}"]}, "column_not_text"),
@@ -136,7 +140,11 @@ def test_am_replies_are_text() -> None:
         ("humaneval", {"prompt": "def f():", "test": None, "entry_point": "f"}, "malformed_tests"),
         ("humaneval", {"prompt": "def f():", "test": ["x"], "entry_point": "f"}, "column_not_text"),
         ("kodcode", {"question": "Add.", "test": "x", "test_info": [{"function_name": 7}]}, "malformed_test_info"),
-        ("apps", {"question": "Add.", "input_output": '{"inputs": [1], "outputs": [1], "fn_name": 7}'}, "malformed_tests"),
+        (
+            "apps",
+            {"question": "Add.", "input_output": {"inputs": [1], "outputs": [1], "fn_name": 7}},
+            "malformed_tests",
+        ),
         (
             "nemotron_rl",
             {"input": [asked("Write.")], "args": {"instruction_id_list": [None], "instruction_kwargs": [{}]}},

@@ -213,7 +213,7 @@ def test_an_empty_source_that_is_meant(name: str, content: bytes, tmp_path: Path
 
 
 def test_a_named_column_that_no_row_has(tmp_path: Path) -> None:
-    """A column of the recipe that is nowhere in the source stops the run, with the nearest; one row that has it is enough."""
+    """A column of the recipe that is nowhere in the source stops the run, with the nearest; one row with it will do."""
     source = Source(name="s", path="a.jsonl", columns={"prompt": "question", "reference_answer": "anwser"})
     put(tmp_path, "a.jsonl", LINES)
     with pytest.raises(SourceError, match=r"(?s)no row has the column of reference_answer.*did you mean answer\?"):
@@ -336,7 +336,7 @@ def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_its_data_files(tmp_path: Path) -> None:
-    """A folder is read in the order of its paths, whatever its formats; hidden files and those about the data are not."""
+    """A folder is read in the order of its paths, whatever its formats, without what is hidden or about the data."""
     for name in ("b/2.jsonl", "a.csv", "b/1.jsonl.gz", "c.parquet"):
         put(tmp_path / "d", name, READ[f"a.{name.partition('.')[2]}"])
     for name in ("README.md", "_SUCCESS", ".cache/x.jsonl", "__pycache__/x.jsonl", "dataset_info.json", "state.json"):
