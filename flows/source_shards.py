@@ -92,7 +92,7 @@ def refuse_lost_sources(context: RunContext[Any], histories: Iterable[ShardHisto
     for source in context.recipe.sources:
         total = found.get(source.name, Collected())
         tables = dropped.get(source.name, [])[:1] if total.rows and not total.kept else []
-        examples = [row.raw for table in tables for row in rows_of(Dropped, context.store.read_table(table)) if row.raw]
+        examples = [row for table in tables for row in rows_of(Dropped, context.store.read_table(table))]
         refuse_lost(source, total, examples[:EXAMPLES])
         told = much_lost(source, total)
         if told:

@@ -41,6 +41,12 @@ def parquet(rows: list[dict[str, Any]]) -> bytes:
     return sink.getvalue()
 
 
+def parquet_twice() -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["question", "question"]), sink)
+    return sink.getvalue()
+
+
 def buffered(content: bytes) -> io.BufferedReader:
     return io.BufferedReader(io.BytesIO(content))  # type: ignore[arg-type]
 
@@ -64,7 +70,7 @@ def read(source: Source, folder: Path) -> tuple[list[Problem], list[Dropped]]:
         kept, dropped = kept + good, dropped + bad
         reasons = Counter(row.reason for row in bad)
         total += Collected(table.num_rows, len(good), reasons, facts["malformed"], frozenset(facts["columns"]))
-    refuse_lost(source, total, [row.raw for row in dropped if row.raw][:3])
+    refuse_lost(source, total, dropped[:3])
     return kept, dropped
 
 
@@ -189,7 +195,8 @@ REFUSED: list[tuple[str, bytes, str]] = [
     ("twice-padded.csv", b"question,answer, answer\nWhat?,1,2\n", "twice: answer"),
     ("latin.csv", "question,r\xe9ponse\nWhat?,1\n".encode("latin-1"), "not UTF-8"),
     ("nulls.jsonl", b'{"question": null, "answer": "1"}\n' * 3, "3 missing_prompt.*allow_empty"),
-    ("commas.csv", b"question,answer\nWhat is 1,000 + 1?,1001\nWhat is 2,000 + 1?,2001\n", "2 malformed_row"),
+    ("commas.csv", b"question,answer\nWhat is 1,000?,1\nWhat is 2,000?,2\n", "2 malformed_row.*line 2: 3 fields"),
+    ("twice.parquet", parquet_twice(), "twice: question"),
 ]  # fmt: skip
 
 

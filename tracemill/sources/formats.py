@@ -240,11 +240,19 @@ def _parquet(stream: IO[bytes]) -> Iterator[bytes]:
     import pyarrow.parquet as pq
 
     try:
-        for batch in pq.ParquetFile(stream).iter_batches(batch_size=PARQUET_BATCH):
+        file = pq.ParquetFile(stream)
+        _refuse_twice(file.schema_arrow.names)
+        for batch in file.iter_batches(batch_size=PARQUET_BATCH):
             for record in batch.to_pylist():
                 yield as_json(record)
     except (pa.ArrowException, NotImplementedError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def _refuse_twice(names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"columns that stand there twice: {', '.join(twice)}")
 
 
 def _arrow(stream: IO[bytes]) -> Iterator[bytes]:
@@ -257,6 +265,7 @@ def _arrow(stream: IO[bytes]) -> Iterator[bytes]:
     stream.seek(0)
     try:
         with pa.ipc.open_stream(stream) as batches:
+            _refuse_twice(batches.schema.names)
             for batch in batches:
                 for record in batch.to_pylist():
                     yield as_json(record)

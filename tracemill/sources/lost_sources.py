@@ -17,12 +17,15 @@ from tracemill.sources.readers import files_of
 
 if TYPE_CHECKING:
     from tracemill.recipe_source import Source
+    from tracemill.schema import Dropped
 
 EXAMPLES: Final = 3  # rows whose text tells what a file looks like
 MALFORMED: Final = "malformed"  # keys of a shard's facts
 COLUMNS: Final = "columns"
 _MUCH: Final = 0.5  # of a source's rows: more that cannot be read are told
 _SHOWN: Final = 20
+_SHOWN_CHARS: Final = 80
+_NO_JSON: Final = ("malformed_json", "not_an_object")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +83,13 @@ def refuse_empty(source: Source, data_dir: str, n_rows: int) -> None:
     )
 
 
-def refuse_lost(source: Source, found: Collected, examples: Sequence[str]) -> None:
+def refuse_lost(source: Source, found: Collected, examples: Sequence[Dropped]) -> None:
     """Refuses a source none of whose rows became a problem, or that names a column which no row has.
 
     Args:
         source: as the recipe has it.
         found: of all its rows.
-        examples: beginnings of rows that were dropped.
+        examples: rows that were dropped; looked at where none was kept.
 
     Raises:
         SourceError: with reasons, what the file looks like, and the remedy.
@@ -106,14 +109,17 @@ def refuse_lost(source: Source, found: Collected, examples: Sequence[str]) -> No
     )
 
 
-def _all_dropped(source: Source, found: Collected, examples: Sequence[str]) -> SourceError:
+def _all_dropped(source: Source, found: Collected, examples: Sequence[Dropped]) -> SourceError:
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in found.dropped.most_common())
-    first = f"; the first begins with {examples[0][: _SHOWN * 4]!r}" if examples else ""
-    looks = described([text.encode("utf-8", "backslashreplace") for text in examples])
-    hint = looks or "correct its file, or sources[].layout, columns and only"
+    first = "".join(
+        f"; row {row.row} of {row.evidence.get('file')}: {row.evidence.get('error')}" for row in examples[:1]
+    )
+    begins = "".join(f": {row.raw[:_SHOWN_CHARS]!r}" for row in examples[:1] if row.raw)
+    no_json = [row.raw.encode("utf-8", "backslashreplace") for row in examples if row.raw and row.reason in _NO_JSON]
+    hint = described(no_json) or "correct its file, or sources[].layout, columns and only"
     return SourceError(
         f"source {source.name}: none of its {found.rows:,} rows can be used",
-        got=f"{reasons}{first}",
+        got=f"{reasons}{first}{begins}",
         expected=f"rows of layout {source.layout}",
         remedy=f"{hint}; if nothing is to come from it, say allow_empty: true there",
     )
