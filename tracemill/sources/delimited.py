@@ -173,6 +173,9 @@ def _read_line(record: _Record, line: str, delimiter: str) -> None:
     """Reads one more line of a record: its fields, the field that goes on below, or its fault."""
     end = len(line.removesuffix("\n").removesuffix("\r"))
     at = 0
+    if record.parts is None and '"' not in line:
+        record.fields = line[:end].split(delimiter)
+        return
     while record.fault is None:
         if record.parts is None and not line.startswith('"', at, end):
             stop = line.find(delimiter, at, end) if delimiter in line else -1
@@ -249,7 +252,8 @@ def _ends_a_field(line: str, delimiter: str) -> bool:
 
 def _misfit(fields: list[str], header: list[str]) -> str | None:
     if len(fields) != len(header):
-        return f"{len(fields)} fields, and the header has {len(header)}: is a field with a delimiter not quoted?"
+        hint = ": is a field with a delimiter not quoted?" if len(fields) > len(header) else ""
+        return f"{len(fields)} of the header's {len(header)} fields{hint}"
     # pandas writes its index first, under no name; elsewhere a value that no column names is one too many.
     nameless = [value for column, value in zip(header[1:], fields[1:], strict=True) if not column and value.strip()]
     return f"a value in a column without a name: {_shown(nameless[0])}" if nameless else None
