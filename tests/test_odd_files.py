@@ -195,7 +195,7 @@ REFUSED: list[tuple[str, bytes, str]] = [
     ("twice-padded.csv", b"question,answer, answer\nWhat?,1,2\n", "twice: answer"),
     ("latin.csv", "question,r\xe9ponse\nWhat?,1\n".encode("latin-1"), "not UTF-8"),
     ("nulls.jsonl", b'{"question": null, "answer": "1"}\n' * 3, "3 missing_prompt.*allow_empty"),
-    ("commas.csv", b"question,answer\nWhat is 1,000?,1\nWhat is 2,000?,2\n", "2 malformed_row.*line 2: 3 of the header"),
+    ("commas.csv", b"question,answer\nWhat, 1?,1\nWhat, 2?,2\n", "2 malformed_row.*line 2: 3 of the header"),
     ("twice.parquet", parquet_twice(), "twice: question"),
 ]  # fmt: skip
 
