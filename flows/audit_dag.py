@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flows.shard_dag import ShardHistory, set_aside
-from flows.source_shards import read_sources, shard_labels
+from flows.source_shards import read_sources, refuse_lost_sources, shard_labels
 from tasks.audit import audit_shard
 from tasks.curate import collect_shard
 from tasks.stage import NoSettings
@@ -85,6 +85,7 @@ def audit(
         for label, raw in zip(shard_labels(collection), raws, strict=True)
     }
     histories = list(context.phase(name, "audit", work, after=[raw.shard for raw in raws]).values())
+    refuse_lost_sources(context, histories)
     audited = [history.current for history in histories]
     dropped = [shard for history in histories for shard in history.outputs("dropped")]
     tally = Tally(counted)

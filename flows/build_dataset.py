@@ -27,7 +27,7 @@ from flows.publication import output_of, publish
 from flows.run_context import RunContext
 from flows.semantic_duplicates import embed_survivors, merge_duplicates
 from flows.shard_dag import ShardHistory, Stages, curate_one, distill_one, labellings, prepare_one, set_aside
-from flows.source_shards import read_sources, shard_labels
+from flows.source_shards import read_sources, refuse_lost_sources, shard_labels
 from flows.task_runners import own_tasks
 from flows.teacher_place import load_recipe_here
 from flows.unjudged import warn_of_unjudged
@@ -154,7 +154,9 @@ def curate(context: RunContext, collection: Collection) -> dict[str, ShardHistor
         label: partial(curate_one, raw=raw, source=sources[raw.source], recipe=context.recipe)
         for label, raw in zip(shard_labels(collection), raws, strict=True)
     }
-    return context.phase("curate", "sign", work, after=[raw.shard for raw in raws])
+    curated = context.phase("curate", "sign", work, after=[raw.shard for raw in raws])
+    refuse_lost_sources(context, curated.values())
+    return curated
 
 
 def cluster_duplicates(

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from flows.run_context import RunContext
+from flows.shard_dag import ShardHistory
 from tasks.read import Snapshot, raw_shards, snapshot_source
 from tracemill.collection import Collection, RawShard, load_collection
-from tracemill.manifest import Manifest
+from tracemill.manifest import Manifest, Shard
 from tracemill.recipe_source import Source
+from tracemill.schema import Dropped, rows_of
 from tracemill.sources.collect import fingerprint
+from tracemill.sources.lost_sources import COLUMNS, EXAMPLES, MALFORMED, Collected, much_lost, refuse_empty, refuse_lost
 
 
 def read_sources(context: RunContext[Any], limit: int | None = None) -> Collection:
@@ -22,7 +27,7 @@ def read_sources(context: RunContext[Any], limit: int | None = None) -> Collecti
         limit: at most so many rows of each source, from its beginning.
 
     Raises:
-        SourceError: a source cannot be read.
+        SourceError: a source cannot be read, or has no rows.
     """
     recipe = context.recipe
     before = load_collection(context.store, recipe.name)
@@ -30,6 +35,9 @@ def read_sources(context: RunContext[Any], limit: int | None = None) -> Collecti
     snapshots: dict[str, str] = {}
     for source in recipe.sources:
         manifest, state = _read_source(context, source, before, limit)
+        for note in manifest.facts.get("notes", []):
+            context.logger.warning("source %s: %s", source.name, note)
+        refuse_empty(source, recipe.data_dir, manifest.rows_in)
         present += raw_shards(source, manifest)
         snapshots[state] = manifest.key
     collection = before.grown(present, snapshots)
@@ -63,6 +71,42 @@ def _read_source(
         return standing, state
     plan = plan.model_copy(update={"published": before.chunk_lengths(source.name)})
     return context.single(snapshot_source, plan, {}, source.name), state
+
+
+def refuse_lost_sources(context: RunContext[Any], histories: Iterable[ShardHistory]) -> None:
+    """Stops the run where nothing is left of a source, or a column that it names is in no row.
+
+    Args:
+        context: of the run.
+        histories: of all shards; the first step of each is the one that collects.
+
+    Raises:
+        SourceError: see :func:`tracemill.sources.lost_sources.refuse_lost`.
+    """
+    found: dict[str, Collected] = {}
+    dropped: dict[str, list[Shard]] = {}
+    for history in histories:
+        first = history.manifests[0]
+        found[history.source] = found.get(history.source, Collected()) + _collected(first)
+        dropped.setdefault(history.source, []).append(first.outputs["dropped"])
+    for source in context.recipe.sources:
+        total = found.get(source.name, Collected())
+        tables = dropped.get(source.name, [])[:1] if total.rows and not total.kept else []
+        examples = [row for table in tables for row in rows_of(Dropped, context.store.read_table(table))]
+        refuse_lost(source, total, examples[:EXAMPLES])
+        told = much_lost(source, total)
+        if told:
+            context.logger.warning(told)
+
+
+def _collected(manifest: Manifest) -> Collected:
+    return Collected(
+        rows=manifest.rows_in,
+        kept=manifest.rows_kept,
+        dropped=Counter({reason.partition("/")[2]: count for reason, count in manifest.dropped.items()}),
+        malformed=manifest.facts.get(MALFORMED, 0),
+        columns=frozenset(manifest.facts.get(COLUMNS, [])),
+    )
 
 
 def shard_labels(collection: Collection) -> list[str]:

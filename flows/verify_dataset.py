@@ -31,11 +31,13 @@ from tracemill.pins import is_commit
 from tracemill.recipe_audit import Audit
 from tracemill.recipe_file import parse_section
 from tracemill.schema import digest, pretty_json
+from tracemill.sources.formats import FORMATS
+from tracemill.sources.readers import files_of
 from tracemill.store import Store
 
 PUBLICATION_VERSION = 3
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-_SUFFIXES = (".jsonl", ".jsonl.zst", ".parquet", ".csv", ".json", ".zst", ".gz")
+_SUFFIXES = tuple(sorted(FORMATS, key=len, reverse=True))
 
 
 @flow(
@@ -53,7 +55,7 @@ def verify_dataset(
     """Audits a published dataset.
 
     Args:
-        dataset: A file, a glob of files, or a Hub id such as org/name.
+        dataset: A file, a folder or glob of files, or a Hub id such as org/name.
         hub: Of a Hub dataset: which commit, split and configuration.
         limit: At most so many rows, from the beginning; 0: all.
         overrides: Settings as section.key=value, one an item, such as verify.workers=8.
@@ -83,7 +85,7 @@ def audit_recipe(dataset: str, hub: dict[str, str], overrides: list[str]) -> Aud
     """The recipe of an audit.
 
     Args:
-        dataset: a file, a glob of files, or a Hub id.
+        dataset: a file, a folder or glob of files, or a Hub id.
         hub: revision, split and config of a Hub dataset.
         overrides: ``section.key=value`` settings.
 
@@ -96,7 +98,10 @@ def audit_recipe(dataset: str, hub: dict[str, str], overrides: list[str]) -> Aud
     if _is_hub_id(dataset):
         place = {"hub": dataset, **hub, "revision": _commit(dataset, hub.get("revision"))}
     source = {"name": name, "layout": "am", **place}
-    return parse_section(Audit, {"name": name, "sources": [source]}, overrides, origin=f"the audit of {dataset}")
+    audited = parse_section(Audit, {"name": name, "sources": [source]}, overrides, origin=f"the audit of {dataset}")
+    if "path" in place:
+        files_of(audited.sources[0], audited.data_dir)  # a folder without data is refused before anything runs
+    return audited
 
 
 def _commit(dataset: str, revision: str | None) -> str:
@@ -115,16 +120,13 @@ def _is_hub_id(dataset: str) -> bool:
     Raises:
         SourceError: it looks like a file, and there is none.
     """
-    if Path(dataset).is_dir():
-        raise SourceError(
-            f"{dataset} is a folder", expected="a file or a glob", remedy=f"name its files, as in '{dataset}/*.parquet'"
-        )
-    if glob(dataset, recursive=True):  # noqa: PTH207 - the pattern may be absolute
+    if Path(dataset).exists() or glob(dataset, recursive=True):  # noqa: PTH207 - the pattern may be absolute
         return False
     if has_magic(dataset) or dataset.endswith(_SUFFIXES) or not _HUB_ID.fullmatch(dataset):
         raise SourceError(
             f"there is no file {dataset}",
-            expected="a .jsonl, .jsonl.zst or .parquet file, a glob that matches some, or a Hub id such as org/name",
+            got=f"nothing at {Path(dataset).absolute()}",
+            expected=f"a file of {', '.join(FORMATS)}; a folder or glob of some; or a Hub id such as org/name",
             remedy="correct the path",
         )
     return True
@@ -165,7 +167,7 @@ def told(run: AuditRun, seconds: float) -> str:
 def main() -> int:
     """Runs the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m flows.verify_dataset", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("dataset", metavar="INPUT", help=".jsonl, .jsonl.zst or .parquet file, quoted glob, or Hub id")
+    parser.add_argument("dataset", metavar="INPUT", help="file, folder, quoted glob, or Hub id")
     parser.add_argument("--out", metavar="DIR", help="directory of the finished run (default: runs/audit-<name>)")
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N rows")
     parser.add_argument("--store", metavar="DIR", help="where finished shards are kept (default: .tracemill/store)")

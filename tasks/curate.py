@@ -10,15 +10,15 @@ from tasks.stage import Produced, Work, split, stage
 from tracemill.near_duplicates import Earlier, deduplicate, sign
 from tracemill.recipe_section import Section
 from tracemill.schema import Dropped, Problem, dropped_problem, table_of
-from tracemill.sources.collect import collect
+from tracemill.sources.collect import collected
 
 
-@stage("collect", version=5, rows="raw", drops=True)
+@stage("collect", version=6, rows="raw", drops=True)
 def collect_shard(work: Work) -> Produced:
     """Raw rows -> problems, by the adapter of the source's layout."""
     raw = work.table("raw")
-    kept, dropped = collect(raw, work.section)
-    return split(raw.num_rows, kept, Problem, dropped)
+    kept, dropped, facts = collected(raw, work.section)
+    return split(raw.num_rows, kept, Problem, dropped, **facts)
 
 
 @stage("sign", version=3, rows="problems")

@@ -36,12 +36,13 @@ def snapshot_source(work: Work) -> Produced:
     """A source as raw shards, read once in constant memory; they are stored as they are read."""
     plan: Snapshot = work.section
     shards, files = {}, {}
-    tables = raw_tables(plan.source, plan.data_dir, plan.shard_rows, plan.published, plan.limit)
+    notes: list[str] = []
+    tables = raw_tables(plan.source, plan.data_dir, plan.shard_rows, plan.published, plan.limit, notes)
     for number, table in enumerate(tables):
         name = f"raw-{number:05d}"
         shards[name], files[name] = work.store.write_table(table), table["file"][0].as_py()
     n_rows = sum(shard.rows for shard in shards.values())
-    return Produced(shards, n_rows, n_rows, facts={"files": files})
+    return Produced(shards, n_rows, n_rows, facts={"files": files, "notes": notes})
 
 
 def raw_shards(source: Source, manifest: Manifest) -> list[RawShard]:

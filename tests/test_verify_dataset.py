@@ -177,7 +177,7 @@ def other_format(folder: Path) -> Path:
     [
         (lambda folder: folder / "nowhere.jsonl", r"there is no file .*nowhere\.jsonl"),
         (lambda _: "data/*.jsonl", r"there is no file data/\*\.jsonl"),
-        (lambda folder: folder, r"is a folder"),
+        (lambda folder: folder, r"holds no data file"),
         (lambda _: "org/set", r"--revision"),
         (truncated, r"(?s)cut\.jsonl\.zst.*truncated"),
         (other_layout, r"(?s)not laid out as am.*answer, question"),

@@ -56,6 +56,12 @@ def _rows(benchmark: Benchmark, data_dir: str) -> Iterator[RawRow]:
 
 
 def _record(benchmark: Benchmark, row: RawRow) -> Any:
+    if row.fault is not None:
+        raise SourceError(
+            f"benchmark {benchmark.name}: line {row.line} of {row.file} is not well-formed",
+            got=row.fault,
+            remedy="mend the file: a benchmark must be read whole, or contamination goes unnoticed",
+        )
     try:
         return json.loads(row.raw)
     except ValueError as error:

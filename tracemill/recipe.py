@@ -107,7 +107,8 @@ class Recipe(Section):
     description: str = Field(default="", description="A sentence for the card and the report.")
     data_dir: str = Field(
         default=".",
-        description="Folder that paths of sources and benchmarks are relative to.",
+        description="Folder that paths of sources, benchmarks and label.tokenizer are relative to. Is it relative "
+        "itself, it is looked for beside the recipe, then where the command runs.",
         json_schema_extra={"operational": True},
     )
     sources: tuple[Source, ...] = Field(min_length=1, description="In order of priority for duplicates.")

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from tracemill.errors import RecipeError
 from tracemill.pins import refuse_unpinned
 from tracemill.recipe import Recipe
+from tracemill.recipe_paths import with_paths_beside
 from tracemill.recipe_section import Section
 
 Kind = TypeVar("Kind", bound=Section)
@@ -34,7 +35,7 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None, *, pinned:
         raise RecipeError(f"cannot read recipe {path}", got=str(error), remedy="name an existing YAML file") from error
     except yaml.YAMLError as error:
         raise RecipeError(f"recipe {path} is not YAML", got=str(error), expected="a mapping of sections") from error
-    recipe = parse_recipe(raw, overrides or [], origin=str(path))
+    recipe = with_paths_beside(parse_recipe(raw, overrides or [], origin=str(path)), path, overrides or [])
     if pinned:
         refuse_unpinned(recipe, str(path))
     return recipe

@@ -41,7 +41,8 @@ class Source(Section):
     )
     path: str | None = Field(
         default=None,
-        description="File or glob (JSONL, JSON, CSV, also .zst and .gz; Parquet), relative to data_dir.",
+        description="File, folder or glob (JSONL, JSON, CSV, TSV, also .zst, .gz, .bz2, .xz; Parquet, Arrow), "
+        "relative to data_dir.",
         json_schema_extra={"operational": True},
     )
     hub: str | None = Field(default=None, description="Hub dataset id, instead of path.")
@@ -63,6 +64,11 @@ class Source(Section):
     only: dict[str, tuple[str | bool | int | float | None, ...]] = Field(
         default_factory=dict,
         description="Column -> values: rows with another value there are dropped as not_selected.",
+    )
+    allow_empty: bool = Field(
+        default=False,
+        description="Go on without it where it has no rows, or none that can be used; otherwise that stops the run.",
+        json_schema_extra={"operational": True},
     )
     category: Category = Field(default=Category.MATH, description="What its rows are judged as, unless a row says.")
     licence: str = Field(default="unknown", description="SPDX id where there is one.")

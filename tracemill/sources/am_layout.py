@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.schema import Category
 from tracemill.sources.choices import is_choice
+from tracemill.sources.conversations import as_turns, exchange_in, turns_of
 from tracemill.sources.criteria import TEST_KINDS
-from tracemill.sources.draft import Draft, MalformedRowError
+from tracemill.sources.draft import Draft
 from tracemill.sources.trace_encodings import GEMINI_THINKING, R1, UNKNOWN_MODEL, tagged_trace
 
 if TYPE_CHECKING:
@@ -21,28 +22,27 @@ _NOT_R1: Final = {"data_ablation_full59K": GEMINI_THINKING, "limo": UNKNOWN_MODE
 
 def am(row: dict[str, Any], source: Source) -> Draft:
     """``info`` keys may be absent or null, and turns may be several: the last user turn is the prompt."""
-    turns = row["messages"]
-    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
-        raise MalformedRowError("malformed_messages", f"messages is {type(turns).__name__}, not a list of turns")
-    asked = [position for position, turn in enumerate(turns) if turn.get("role") == "user"]
-    if not asked:
-        raise MalformedRowError("missing_prompt", "no turn of role user")
-    last = asked[-1]
-    info = _info(turns[last])
-    prompt, reference, tests = turns[last].get("content"), info.get("reference_answer"), _tests(info.get("test_case"))
+    messages = as_turns(row["messages"])
+    turns = turns_of(messages, "messages")
+    exchange = exchange_in(turns)
+    infos = [_info(turn) for turn in messages]
+    info = infos[exchange.place]
+    reference, tests = info.get("reference_answer"), _tests(info.get("test_case"))
+    replies = [place for place in range(exchange.place + 1, len(turns)) if turns[place]["role"] == "assistant"]
     return Draft(
-        prompt=prompt,
+        prompt=exchange.prompt,
         reference_answer=reference,
-        category=_category(prompt, reference, tests, source),
-        history=[{"role": str(turn.get("role")), "content": str(turn.get("content"))} for turn in turns[:last]],
+        category=_category(exchange.prompt, reference, tests, source),
+        history=exchange.history,
         tests=tests,
-        traces=[_trace(turn) for turn in turns[last + 1 :] if turn.get("role") == "assistant"],
+        traces=[_trace(turns[place]["content"], infos[place].get("source")) for place in replies],
         info={"upstream_source": info.get("source")},
     )
 
 
 def _info(turn: dict[str, Any]) -> dict[str, Any]:
-    info = turn.get("info")
+    """An object, or JSON text of one."""
+    info = _unquoted(turn.get("info"))
     return info if isinstance(info, dict) else {}
 
 
@@ -61,9 +61,8 @@ def _category(prompt: object, reference: object, tests: object, source: Source) 
     return source.category
 
 
-def _trace(turn: dict[str, Any]) -> dict[str, Any]:
-    source = _info(turn).get("source")
-    return tagged_trace(_NOT_R1.get(str(source), R1), str(turn.get("content") or ""), source=source)
+def _trace(content: str, source: object) -> dict[str, Any]:
+    return tagged_trace(_NOT_R1.get(str(source), R1), content, source=source)
 
 
 def _tests(case: object) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.schema import Category
 from tracemill.sources.conversations import Exchange, exchange_of
-from tracemill.sources.criteria import parsed, said
+from tracemill.sources.criteria import parsed, said, text_in
 from tracemill.sources.draft import Draft, LayoutAdapter, MalformedRowError
 
 if TYPE_CHECKING:
@@ -52,13 +52,12 @@ def infinity_instruct(row: dict[str, Any], _source: Source) -> Draft:
 
 def open_orca(row: dict[str, Any], _source: Source) -> Draft:
     """The system prompt asks for a style ("as if to a child") and so belongs to the question. FLAN holds test sets."""
-    system, upstream_id = row.get("system_prompt"), row.get("id")
+    system, upstream_id = text_in(row, "system_prompt"), row.get("id")
     part = _FLAN_PART.match(upstream_id) if isinstance(upstream_id, str) else None
-    has_system = isinstance(system, str) and system.strip() != ""
     return Draft(
         prompt=row.get("question"),
         category=Category.OTHER,
-        history=[{"role": "system", "content": str(system)}] if has_system else [],
+        history=[{"role": "system", "content": system}] if system and system.strip() else [],
         info=said(row, upstream_id="id") | ({"flan_part": part.group()} if part else {}),
     )
 

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.schema import Category
-from tracemill.sources.criteria import solved
+from tracemill.sources.criteria import solved, text_in
 from tracemill.sources.draft import Draft, MalformedRowError
 from tracemill.sources.limits import limits_of
 
@@ -33,7 +33,7 @@ def mbpp(row: dict[str, Any], _source: Source) -> Draft:
         prompt=f"You are an expert Python programmer, and here is your task: {text} "
         f"Your code should pass these tests:\n\n{tests}\n",
         category=Category.CODE,
-        tests={"kind": "assert", "setup": row.get("test_setup_code") or "", "asserts": [*shown, *hidden]},
+        tests={"kind": "assert", "setup": text_in(row, "test_setup_code") or "", "asserts": [*shown, *hidden]},
         info=solved(row.get("code")) | {"upstream_id": row.get("task_id")},
     )
 
@@ -48,11 +48,14 @@ def _asserts(row: dict[str, Any], name: str) -> list[str]:
 def humaneval(row: dict[str, Any], _source: Source) -> Draft:
     """The prompt is the head of a function and is kept as it is; the solution's text continues it."""
     prompt, solution = row.get("prompt"), row.get("canonical_solution")
+    code, entry_point = text_in(row, "test"), text_in(row, "entry_point")
+    if not code or not entry_point:
+        raise MalformedRowError("malformed_tests", f"test is {code!r:.100}, entry_point is {entry_point!r:.100}")
     whole = prompt + solution if isinstance(prompt, str) and isinstance(solution, str) else None
     return Draft(
         prompt=prompt,
         category=Category.CODE,
-        tests={"kind": "script", "entry_point": row.get("entry_point"), "code": row.get("test")},
+        tests={"kind": "script", "entry_point": entry_point, "code": code},
         info=solved(whole) | {"upstream_id": row.get("task_id")},
     )
 
@@ -63,7 +66,7 @@ def code_contests(row: dict[str, Any], _source: Source) -> Draft:
     unique = {(case["stdin"], case["stdout"]): case for case in cases}
     tests: dict[str, Any] = {"kind": "stdio", "language": "python", "cases": list(unique.values())}
     return Draft(
-        prompt=row.get("description", row.get("content")),
+        prompt=next((row[name] for name in ("description", "content") if row.get(name) is not None), None),
         category=Category.CODE,
         tests=None if _uses_files(row) else tests | limits_of(row.get("time_limit"), row.get("memory_limit_bytes")),
         info=solved(_python_solution(row.get("solutions"))) | {"upstream_id": row.get("name", row.get("id"))},

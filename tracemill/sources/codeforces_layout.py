@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.schema import Category
 from tracemill.sources.conversations import turns_of
-from tracemill.sources.criteria import parsed, said
+from tracemill.sources.criteria import parsed, said, text_in
 from tracemill.sources.draft import Draft, ExcludedRowError, LayoutAdapter, MalformedRowError
 from tracemill.sources.limits import limits_of
 from tracemill.sources.trace_encodings import R1, tagged_trace
@@ -58,8 +58,7 @@ def _statement(row: dict[str, Any], examples: list[dict[str, str]], language: st
 
 
 def _text(row: dict[str, Any], column: str) -> str:
-    value = row.get(column)
-    return value.strip() if isinstance(value, str) else ""
+    return (text_in(row, column) or "").strip()
 
 
 def _examples(value: object) -> list[dict[str, str]]:
@@ -69,7 +68,7 @@ def _examples(value: object) -> list[dict[str, str]]:
     streams = [{"stdin": case.get("input"), "stdout": case.get("output")} for case in cases]
     if not all(isinstance(text, str) for stream in streams for text in stream.values()):
         raise MalformedRowError("malformed_tests", "an input or output of examples is no text")
-    return [{"stdin": str(each["stdin"]), "stdout": str(each["stdout"])} for each in streams]
+    return [{name: str(text) for name, text in stream.items()} for stream in streams]
 
 
 def _language(config: str | None, generation: object) -> str:

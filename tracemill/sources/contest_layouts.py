@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tracemill.schema import Category
 from tracemill.sources.boilerplate import without_suffix
 from tracemill.sources.conversations import exchange_of
-from tracemill.sources.criteria import parsed, reference_of, said, solved
+from tracemill.sources.criteria import parsed, reference_of, said, solved, text_in
 from tracemill.sources.draft import Draft, ExcludedRowError, LayoutAdapter, MalformedRowError
 from tracemill.sources.io_tests import io_tests, naming_entry_point
 from tracemill.sources.limits import limits_of
@@ -20,10 +20,11 @@ def apps(row: dict[str, Any], _source: Source) -> Draft:
     """APPS and TACO. Call-based rows come with the head of their function, which belongs to the prompt."""
     tests = io_tests(row.get("input_output"))
     _refuse_display_tests(tests, row.get("url"), row.get("source"))
-    parts = [text for text in (row.get("question"), row.get("starter_code")) if isinstance(text, str) and text.strip()]
+    question, starter = text_in(row, "question"), text_in(row, "starter_code")
+    parts = [text for text in (question, starter) if text and text.strip()]
     solutions = parsed(row.get("solutions"), "solutions") or []
     return Draft(
-        prompt=naming_entry_point("\n\n".join(parts), tests) if row.get("question") else row.get("question"),
+        prompt=naming_entry_point("\n\n".join(parts), tests) if question and question.strip() else None,
         category=Category.CODE,
         tests=tests | limits_of(row.get("time_limit"), row.get("memory_limit")) if tests else None,
         info=said(row, "difficulty", "url", upstream_id="problem_id", upstream_source="source")
@@ -88,7 +89,7 @@ def _typed_tests(info: object) -> dict[str, Any] | None:
     language = str(info.get("language") or "python").lower()
     if language not in ("python", "python3"):
         raise ExcludedRowError("not_python", f"the tests are for {language}")
-    kinds = {(str(case.get("type")), case.get("fn_name") or None) for case in cases}
+    kinds = {(str(case.get("type")), text_in(case, "fn_name") or None) for case in cases}
     if len(kinds) > 1 or any(kind == "stdin_stdout" and name for kind, name in kinds):
         raise MalformedRowError("mixed_tests", f"tests of several kinds in one task: {sorted(map(str, kinds))}")
     inputs, outputs = [case.get("input") for case in cases], [case.get("output") for case in cases]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, Final
 
 from tracemill.schema import Category
+from tracemill.sources.conversations import turns_of
 from tracemill.sources.draft import MalformedRowError
 
 TEST_KINDS: Final = ("stdio", "call", "assert", "script")
 _FENCE: Final = re.compile(r"\A\s*```\w*[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
+_EXACT: Final = 1 << 53  # From here on floats leave out whole numbers: their digits are not what was written.
 NO_REFERENCE: Final = frozenset({"", "proof", "notfound", "not found"})
 
 
@@ -56,18 +59,12 @@ def history_of(value: object) -> list[dict[str, str]]:
     """The turns before the prompt, oldest first.
 
     Raises:
-        MalformedRowError: it is no list of turns with role and content.
+        MalformedRowError: ``malformed_history``; see :func:`tracemill.sources.conversations.turns_of`.
     """
     turns = parsed(value, "history")
     if turns is None:
         return []
-    if not isinstance(turns, list) or not all(_is_turn(turn) for turn in turns):
-        raise _malformed("history", turns, 'a list of {"role": text, "content": text}')
-    return [{"role": turn["role"], "content": turn["content"]} for turn in turns]
-
-
-def _is_turn(turn: object) -> bool:
-    return isinstance(turn, dict) and isinstance(turn.get("role"), str) and isinstance(turn.get("content"), str)
+    return turns_of(turns, "history") if turns != [] else []
 
 
 def category_of(value: object, *, named: bool) -> Category | None:
@@ -92,6 +89,43 @@ def reference_of(value: object) -> object:
     if isinstance(value, str) and value.strip().lower() in NO_REFERENCE:
         return None
     return value
+
+
+def answer_text(value: object) -> str | None:
+    """An answer as text, or None where there is none: null, blank, or NaN, which is how pandas writes null.
+
+    Numbers are answers too (LIMO's and SVAMP's are read as numbers from JSON); 145.0 means 145.
+
+    Raises:
+        MalformedRowError: ``reference_answer_not_text``: a list, an object, or infinity.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return str(int(value))
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return str(value)
+    if not isinstance(value, str):
+        raise _not_text("reference_answer", "reference_answer", value)
+    return value.strip() or None
+
+
+def text_in(row: dict[str, Any], column: str) -> str | None:
+    """The text of a column, or None where it is null or not there; a row never says by a number what text should say.
+
+    Raises:
+        MalformedRowError: ``column_not_text``: there is something else.
+    """
+    value = row.get(column)
+    if value is not None and not isinstance(value, str):
+        raise _not_text("column", f"column {column}", value)
+    return value
+
+
+def _not_text(kind: str, name: str, value: object) -> MalformedRowError:
+    return MalformedRowError(f"{kind}_not_text", f"{name} is {type(value).__name__}: {value!r:.200}; expected: text")
 
 
 def said(row: dict[str, Any], *columns: str, **renamed: str) -> dict[str, Any]:

@@ -1,64 +1,101 @@
 """File formats: the rows in a stream of bytes, one by one and in constant memory, as JSON text that nobody has parsed.
 
-Covered: JSON lines, one JSON array and CSV, also compressed (zstd with a window up to 2^31, gzip); Parquet and Arrow
-by their own schema. Arrow never infers types, and a stream that ends too early is an error, not the end.
+Covered: JSON lines, one JSON array, CSV and TSV, also compressed (zstd with a window up to 2^31, gzip, bzip2, xz);
+Parquet and Arrow by their own schema. Arrow never infers types; a stream that ends too early is an error, not the end.
 """
 
 from __future__ import annotations
 
+import base64
 import codecs
-import csv
-import gzip
 import io
 import json
 import re
-from typing import IO, TYPE_CHECKING, Any, Final, cast
-
-import zstandard
+from typing import IO, TYPE_CHECKING, Final, cast
 
 from tracemill.errors import SourceError
+from tracemill.sources.delimited import BadRow, delimited_rows
+from tracemill.sources.file_looks import LOOKED_AT, refuse_other_content
+from tracemill.sources.packing import BROKEN, CHUNK, PACKINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-CHUNK = 1 << 20  # bytes
-ZSTD_MAX_WINDOW = 1 << 31  # The reference dataset's files need it; libzstd refuses more than 2^27 unless told.
-PIECE = 1 << 12  # Compressed bytes at once: what they decompress to is held, thousands of times as much if rows repeat.
 PARQUET_BATCH = 100  # Rows. Those of CodeContests hold megabytes of tests each.
 _ARROW_END: Final = b"\xff\xff\xff\xff\0\0\0\0"  # pyarrow takes a stream without it for one that is over.
-DAMAGED: Final = (OSError, ValueError, EOFError, csv.Error, zstandard.ZstdError)  # What reading bad bytes raises.
+DAMAGED: Final = BROKEN  # What reading bad bytes raises.
+_TEXT_KINDS: Final = (".jsonl", ".ndjson", ".json", ".csv", ".tsv")
+FORMATS: Final = (*_TEXT_KINDS, ".parquet", ".arrow", *(kind + pack for kind in _TEXT_KINDS for pack in PACKINGS))
+_ARCHIVES: Final = (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar")
 
 
-def raw_rows(name: str, stream: IO[bytes], source: str) -> Iterator[bytes]:
-    """The rows of a file, each as JSON text in whatever bytes the file had.
+def raw_rows(
+    name: str, stream: IO[bytes], source: str, notes: list[str] | None = None, *, place: str = ""
+) -> Iterator[bytes | BadRow]:
+    """The rows of a file: JSON text in whatever bytes the file had, or the row as it stands if it is not well-formed.
 
     Args:
         name: of the file; its suffix says the format.
-        stream: its bytes; seekable for Parquet.
+        stream: its bytes, buffered; seekable for Parquet.
         source: name of the source, for messages.
+        notes: what is worth telling of the file is added to it.
+        place: where the file is, for messages; its name unless given.
 
     Raises:
-        SourceError: the format is not known.
-        DAMAGED: while iterating: the bytes are not of that format, or end too early.
+        SourceError: the format is not known, or the file is plainly of another one.
+        DAMAGED: here or while iterating: the bytes are not of that format, or end too early.
     """
-    read = next((read for suffix, read in FORMATS.items() if name.lower().endswith(suffix)), None)
-    if read is None:
-        raise SourceError(
-            f"source {source}: the format of {name} is not known",
-            got=name.rpartition("/")[2].partition(".")[2] or "no suffix",
-            expected=f"one of {', '.join(FORMATS)}",
-            remedy="convert the file, or name another",
-        )
-    return read(stream)
+    suffix, place = format_of(name), place or name
+    if suffix is None:
+        raise _unknown_format(name, place, source)
+    packing = next((pack for pack in PACKINGS if suffix.endswith(pack)), "")
+    kind = suffix.removesuffix(packing)
+    refuse_other_content(place, name, _beginning(stream), kind, packing, source)
+    if packing:
+        stream = PACKINGS[packing](stream)
+        refuse_other_content(place, name, _beginning(stream), kind, "", source)
+    if kind in _DELIMITERS:
+        rows = delimited_rows(stream, _DELIMITERS[kind], place, source, notes if notes is not None else [])
+        return (row if isinstance(row, BadRow) else as_json(row) for row in rows)
+    return _READERS[kind](stream)
+
+
+def format_of(name: str) -> str | None:
+    """The suffix of a file that says its format, with that of its compression; None: it is not known."""
+    return next((suffix for suffix in sorted(FORMATS, key=len, reverse=True) if name.lower().endswith(suffix)), None)
+
+
+def _beginning(stream: IO[bytes]) -> bytes:
+    return cast("io.BufferedReader", stream).peek(LOOKED_AT)[:LOOKED_AT]
+
+
+def _unknown_format(name: str, place: str, source: str) -> SourceError:
+    is_archive = name.lower().endswith(_ARCHIVES)
+    return SourceError(
+        f"source {source}: the format of {place} is not known",
+        got=name.rpartition("/")[2].partition(".")[2] or "no suffix",
+        expected=f"one of {', '.join(FORMATS)}",
+        remedy="unpack the archive, and name the files in it" if is_archive else "convert the file, or name another",
+    )
 
 
 def as_json(record: object) -> bytes:
-    """JSON text of a record; what JSON cannot say (dates, bytes) becomes text, lone surrogates are escaped."""
-    text = json.dumps(record, ensure_ascii=False, default=str)
+    """JSON text of a record; what JSON cannot say (dates, decimals) becomes text, lone surrogates are escaped."""
+    text = json.dumps(record, ensure_ascii=False, default=_said)
     try:
         return text.encode()
     except UnicodeEncodeError:
-        return json.dumps(record, default=str).encode()
+        return json.dumps(record, default=_said).encode()
+
+
+def _said(value: object) -> object:
+    """Bytes are their text, as files that were written by Spark have it; those of an image are an object, no text."""
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"bytes": base64.b64encode(value).decode()}
 
 
 def _lines(stream: IO[bytes]) -> Iterator[bytes]:
@@ -106,11 +143,13 @@ def _array(stream: IO[bytes]) -> Iterator[bytes]:
     text = _Text(stream)
     text.take(r"\ufeff?[ \t\r\n]*\[[ \t\r\n]*")
     if text.has("]"):
+        text.end()
         return
     while True:
         yield text.element().encode("utf-8", "surrogateescape")
         if not text.has(","):
             text.take(r"\]")
+            text.end()
             return
 
 
@@ -139,6 +178,12 @@ class _Text:
         self._at += len(mark)
         self._skip_space()
         return True
+
+    def end(self) -> None:
+        """Makes sure that nothing follows: a second array behind the first would be lost."""
+        self._skip_space()
+        if self._at < len(self._text):
+            raise self._error(f"the array is over, and {self._text[self._at : self._at + 40]!r} follows")
 
     def element(self) -> str:
         """The value that begins here, as it is written."""
@@ -190,22 +235,24 @@ class _Text:
         return ValueError(f"character {self._used + (self._at if place is None else place)}: {what}")
 
 
-def _csv(stream: IO[bytes]) -> Iterator[bytes]:
-    csv.field_size_limit((1 << 31) - 1)  # The default, 128 KiB, is less than one long problem.
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-    try:
-        for record in csv.DictReader(text, restkey="(beyond the header)"):
-            yield as_json(record)
-    finally:
-        text.detach()  # Whoever opened the stream closes it.
-
-
 def _parquet(stream: IO[bytes]) -> Iterator[bytes]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    for batch in pq.ParquetFile(stream).iter_batches(batch_size=PARQUET_BATCH):
-        for record in batch.to_pylist():
-            yield as_json(record)
+    try:
+        file = pq.ParquetFile(stream)
+        _refuse_twice(file.schema_arrow.names)
+        for batch in file.iter_batches(batch_size=PARQUET_BATCH):
+            for record in batch.to_pylist():
+                yield as_json(record)
+    except (pa.ArrowException, NotImplementedError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def _refuse_twice(names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"columns that stand there twice: {', '.join(twice)}")
 
 
 def _arrow(stream: IO[bytes]) -> Iterator[bytes]:
@@ -216,68 +263,21 @@ def _arrow(stream: IO[bytes]) -> Iterator[bytes]:
     if stream.read() != _ARROW_END:
         raise ValueError("the Arrow stream is truncated")
     stream.seek(0)
-    with pa.ipc.open_stream(stream) as batches:
-        for batch in batches:
-            for record in batch.to_pylist():
-                yield as_json(record)
+    try:
+        with pa.ipc.open_stream(stream) as batches:
+            _refuse_twice(batches.schema.names)
+            for batch in batches:
+                for record in batch.to_pylist():
+                    yield as_json(record)
+    except (pa.ArrowException, NotImplementedError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
-def _unzstd(stream: IO[bytes]) -> IO[bytes]:
-    return io.BufferedReader(_ZstdFile(stream), CHUNK)
-
-
-def _ungzip(stream: IO[bytes]) -> IO[bytes]:
-    return cast("IO[bytes]", gzip.GzipFile(fileobj=stream, mode="rb"))
-
-
-class _ZstdFile(io.RawIOBase):
-    """Decompressed bytes of concatenated zstd frames; a frame that ends too early is an error, not the end."""
-
-    def __init__(self, source: IO[bytes]) -> None:
-        self._source = source
-        self._new_frame: Callable[[], Any] = zstandard.ZstdDecompressor(max_window_size=ZSTD_MAX_WINDOW).decompressobj
-        self._frame: Any = None
-        self._compressed = b""
-        self._ready = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._ready:
-            compressed = self._compressed or self._source.read(PIECE)
-            if not compressed:
-                if self._frame is not None:
-                    raise ValueError("the zstd stream is truncated")
-                return 0
-            self._frame = self._frame or self._new_frame()
-            self._ready, self._compressed = memoryview(self._frame.decompress(compressed)), b""
-            if self._frame.eof:
-                self._compressed, self._frame = self._frame.unused_data, None
-        taken = self._ready[: len(buffer)]
-        self._ready = self._ready[len(taken) :]
-        buffer[: len(taken)] = taken
-        return len(taken)
-
-
-_PLAIN: Final[dict[str, Callable[[IO[bytes]], Iterator[bytes]]]] = {
+_DELIMITERS: Final = {".csv": ",", ".tsv": "\t"}
+_READERS: Final[dict[str, Callable[[IO[bytes]], Iterator[bytes]]]] = {
     ".jsonl": _lines,
+    ".ndjson": _lines,
     ".json": _json,
-    ".csv": _csv,
     ".parquet": _parquet,
     ".arrow": _arrow,
-}
-_COMPRESSED: Final[dict[str, Callable[[IO[bytes]], IO[bytes]]]] = {".zst": _unzstd, ".gz": _ungzip}
-
-
-def _compressed(
-    unpack: Callable[[IO[bytes]], IO[bytes]], read: Callable[[IO[bytes]], Iterator[bytes]]
-) -> Callable[[IO[bytes]], Iterator[bytes]]:
-    return lambda stream: read(unpack(stream))
-
-
-FORMATS: Final[dict[str, Callable[[IO[bytes]], Iterator[bytes]]]] = _PLAIN | {
-    kind + suffix: _compressed(unpack, _PLAIN[kind])
-    for kind in (".jsonl", ".json", ".csv")
-    for suffix, unpack in _COMPRESSED.items()
 }

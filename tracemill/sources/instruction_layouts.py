@@ -74,10 +74,12 @@ def _aligned(args: object) -> list[dict[str, Any]]:
     names, kwargs = given.get("instruction_id_list"), parsed(given.get("instruction_kwargs"), "constraints")
     if not isinstance(names, list) or not isinstance(kwargs, list) or len(names) != len(kwargs) or not names:
         raise MalformedRowError("malformed_constraints", f"args is {args!r:.200}; expected: names, and kwargs of each")
+    if not all(isinstance(name, str) for name in names):
+        raise MalformedRowError("malformed_constraints", f"instruction_id_list is {names!r:.200}; expected: names")
     arguments = [parsed(each, "constraints") or {} for each in kwargs]
     if not all(isinstance(each, dict) for each in arguments):
         raise MalformedRowError("malformed_constraints", f"instruction_kwargs is {kwargs!r:.200}; expected: objects")
-    return [constraint(str(name), each) for name, each in zip(names, arguments, strict=True)]
+    return [constraint(name, each) for name, each in zip(names, arguments, strict=True)]
 
 
 def rlvr_ifeval(row: dict[str, Any], _source: Source) -> Draft:

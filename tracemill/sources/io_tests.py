@@ -32,7 +32,9 @@ def io_tests(value: object) -> dict[str, Any] | None:
         raise _malformed(tests)
     if not inputs:
         return None
-    return _calls(str(entry_point), inputs, outputs) if entry_point else _streams(inputs, outputs)
+    if entry_point and not isinstance(entry_point, str):
+        raise _malformed(tests)
+    return _calls(entry_point, inputs, outputs) if entry_point else _streams(inputs, outputs)
 
 
 def naming_entry_point(prompt: str, tests: dict[str, Any] | None) -> str:
@@ -131,4 +133,7 @@ def _parsed(value: object) -> Any:
 
 
 def _malformed(got: object) -> MalformedRowError:
-    return MalformedRowError("malformed_tests", f"got {got!r:.200}; expected inputs and outputs, lists of one length")
+    return MalformedRowError(
+        "malformed_tests",
+        f"got {got!r:.200}; expected inputs and outputs, lists of one length, and a name or none in fn_name",
+    )

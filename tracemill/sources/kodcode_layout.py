@@ -45,12 +45,17 @@ def _functions(row: dict[str, Any]) -> list[tuple[str, str]]:
     """Name and declaration of what the tests call: usually one function, sometimes several, none for classes."""
     info = parsed(row.get("test_info"), "test_info")
     entries = [info] if isinstance(info, dict) else info or []
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+    if not isinstance(entries, list) or not all(_is_function(entry) for entry in entries):
         raise MalformedRowError("malformed_test_info", f"test_info is {info!r:.200}; expected: a list of functions")
-    named = [(str(entry["function_name"]), str(entry.get("function_declaration") or "")) for entry in entries
+    named = [(entry["function_name"], entry.get("function_declaration") or "") for entry in entries
              if entry.get("function_name")]  # fmt: skip
     first_revision = row.get("test_entry_point")
     return named or ([(first_revision, "")] if isinstance(first_revision, str) and first_revision else [])
+
+
+def _is_function(entry: object) -> bool:
+    said = [entry.get("function_name"), entry.get("function_declaration")] if isinstance(entry, dict) else [entry]
+    return isinstance(entry, dict) and all(text is None or isinstance(text, str) for text in said)
 
 
 def _prompt(question: object, functions: list[tuple[str, str]]) -> object:

@@ -16,7 +16,7 @@ from tracemill.sources.code_layouts import CONTEST_TESTS, code_contests, humanev
 from tracemill.sources.codeforces_layout import CODEFORCES_LAYOUTS
 from tracemill.sources.codeio_layouts import CODEIO_LAYOUTS
 from tracemill.sources.contest_layouts import CONTEST_LAYOUTS
-from tracemill.sources.criteria import category_of, constraint, constraints_of, history_of, tests_of
+from tracemill.sources.criteria import category_of, constraint, constraints_of, history_of, tests_of, text_in
 from tracemill.sources.draft import Draft, LayoutAdapter, MalformedRowError
 from tracemill.sources.instruction_layouts import INSTRUCTION_LAYOUTS
 from tracemill.sources.kodcode_layout import KODCODE_LAYOUTS
@@ -64,7 +64,7 @@ def _plain(row: dict[str, Any], source: Source) -> Draft:
 def _column(row: dict[str, Any], source: Source, field_name: PlainField, aliases: tuple[str, ...] = ()) -> object:
     named = source.columns.get(field_name)
     names = (named,) if named is not None else aliases or (field_name,)
-    return next((row[name] for name in names if name in row), None)
+    return next((row[name] for name in names if row.get(name) is not None), None)
 
 
 def _gsm8k(row: dict[str, Any], _source: Source) -> Draft:
@@ -78,8 +78,8 @@ def _gsm8k(row: dict[str, Any], _source: Source) -> Draft:
 
 def _math(row: dict[str, Any], _source: Source) -> Draft:
     """MATH: the reference is the last balanced box of the solution."""
-    solution = row.get("solution")
-    reference = last_boxed(solution) if isinstance(solution, str) else None
+    solution = text_in(row, "solution")
+    reference = last_boxed(solution) if solution else None
     info = {name: row[name] for name in ("level", "type", "unique_id") if row.get(name) is not None}
     return Draft(prompt=row.get("problem"), reference_answer=reference, info=info)
 

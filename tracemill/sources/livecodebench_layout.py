@@ -13,7 +13,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.schema import Category
-from tracemill.sources.criteria import parsed, said
+from tracemill.sources.criteria import parsed, said, text_in
 from tracemill.sources.draft import Draft, LayoutAdapter, MalformedRowError
 from tracemill.sources.io_tests import io_tests
 
@@ -27,10 +27,11 @@ _MOST_BYTES: Final = 1 << 30  # The largest of the benchmark's are below 200 MB.
 
 def livecodebench(row: dict[str, Any], _source: Source) -> Draft:
     """A problem with its public and private tests; where a function is asked for, its head is part of the prompt."""
-    parts = [text for text in (row.get("question_content"), row.get("starter_code")) if text]
+    question, starter = text_in(row, "question_content"), text_in(row, "starter_code")
+    parts = [text for text in (question, starter) if text]
     cases = _cases(row.get("public_test_cases")) + _cases(row.get("private_test_cases"))
     return Draft(
-        prompt="\n\n".join(map(str, parts)) or None,
+        prompt="\n\n".join(parts) if question else None,
         category=Category.CODE,
         tests=_tests(cases, parsed(row.get("metadata"), "metadata")),
         info=said(row, "platform", "difficulty", "contest_date", "contest_id", upstream_id="question_id")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tracemill.schema import Category
 from tracemill.sources.choices import is_choice, is_letter
 from tracemill.sources.conversations import exchange_of
-from tracemill.sources.criteria import reference_of, said
+from tracemill.sources.criteria import reference_of, said, text_in
 from tracemill.sources.draft import Draft, ExcludedRowError, LayoutAdapter, MalformedRowError
 from tracemill.sources.trace_encodings import R1, tagged_trace
 from tracemill.text import last_boxed
@@ -100,8 +100,8 @@ def metamath(row: dict[str, Any], _source: Source) -> Draft:
 
 def omni_math(row: dict[str, Any], _source: Source) -> Draft:
     """Omni-MATH: an answer column, or the last box of the solution where it is blank."""
-    solution, answer = row.get("solution"), reference_of(row.get("answer"))
-    if answer is None and isinstance(solution, str):
+    solution, answer = text_in(row, "solution"), reference_of(row.get("answer"))
+    if answer is None and solution:
         answer = last_boxed(solution)
     info = said(row, "domain", "difficulty", upstream_source="source")
     return Draft(prompt=row.get("problem"), reference_answer=answer, info=info)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tracemill.schema import Category
 from tracemill.sources.boilerplate import without_prefix
 from tracemill.sources.choices import is_choice
-from tracemill.sources.conversations import exchange_of, turns_of
-from tracemill.sources.criteria import reference_of, said
+from tracemill.sources.conversations import as_turns, exchange_of, turns_of
+from tracemill.sources.criteria import reference_of, said, text_in
 from tracemill.sources.draft import Draft, ExcludedRowError, LayoutAdapter
 from tracemill.sources.io_tests import io_tests, naming_entry_point
 from tracemill.sources.licences import licence_of
@@ -69,10 +69,11 @@ def dolphin(row: dict[str, Any], _source: Source, *, model: str | None) -> Draft
         _source: of the row.
         model: whose reasoning it is, where the row does not say; None: nobody's.
     """
-    called = _tool_call(row["messages"], row.get("answer"))
+    messages = as_turns(row["messages"])
+    called = _tool_call(messages, row.get("answer"))
     if called:
         raise ExcludedRowError("tool_call", f"a turn holds {called}")
-    exchange = exchange_of(row["messages"])
+    exchange = exchange_of(messages)
     by = model_named(row["model"]) if row.get("model") and model else model
     trace = parted_trace(by, row.get("reasoning"), row.get("answer")) if by else None
     return Draft(
@@ -86,7 +87,7 @@ def dolphin(row: dict[str, Any], _source: Source, *, model: str | None) -> Draft
 
 def _tool_call(messages: object, answer: object) -> str | None:
     """The first mark of a tool in turns of any role, or in the answer."""
-    turns = messages if isinstance(messages, list) else [messages]  # text: JSON of turns
+    turns = messages if isinstance(messages, list) else [messages]
     texts = [answer, *(turn.get("content") if isinstance(turn, dict) else turn for turn in turns)]
     called = next((found for text in texts if isinstance(text, str) and (found := _TOOLS.search(text))), None)
     return called.group() if called else None
@@ -102,10 +103,10 @@ def thoughts(row: dict[str, Any], _source: Source) -> Draft:
 
 def open_thoughts_metadata(row: dict[str, Any], _source: Source) -> Draft:
     """OpenThoughts (metadata): programs bring tests, mathematics a worked solution with the answer in a box."""
-    problem, domain = row.get("problem"), str(row.get("domain") or "").lower()
+    problem, domain = text_in(row, "problem"), str(row.get("domain") or "").lower()
     tests = io_tests(row.get("test_cases"))
-    parts = [problem, row.get("starter_code")] if problem else []
-    prompt = "\n".join(text for text in parts if isinstance(text, str) and text.strip())
+    parts = [problem, text_in(row, "starter_code")] if problem and problem.strip() else []
+    prompt = "\n".join(text for text in parts if text and text.strip())
     truth = reference_of(row.get("ground_truth_solution"))
     reference = last_boxed(truth) if domain == "math" and isinstance(truth, str) else truth
     category = {"math": Category.MATH, "code": Category.CODE}.get(domain) or _category_by(prompt, reference)

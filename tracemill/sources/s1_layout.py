@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.schema import Category
 from tracemill.sources.choices import is_choice
-from tracemill.sources.criteria import reference_of, said
+from tracemill.sources.criteria import answer_text, reference_of, said
 from tracemill.sources.draft import Draft, LayoutAdapter
 from tracemill.sources.trace_encodings import GEMINI_THINKING, R1, parted_trace
 from tracemill.text import last_boxed
@@ -49,7 +49,7 @@ def s1(row: dict[str, Any], _source: Source) -> Draft:
 
 def _answer(solution: object) -> tuple[str | None, str | None]:
     """The answer in a solution, or None; and the solution where it is text."""
-    text = reference_of(solution)
+    text = reference_of(answer_text(solution))
     if not isinstance(text, str):
         return None, None
     if lettered := _LETTERED.search(text):
