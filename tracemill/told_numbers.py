@@ -1,0 +1,256 @@
+r"""Numbers as a text tells them: in digits and words, as fractions, per cents, multiples and dozens, with their units.
+
+"half", 1/2, ½, 0.5 and "50 %" are one number told in five ways, and so are "2 hours" and "120 minutes", "$1.50" and "150
+cents", "two dozen" and 24. Who says a question in other words often tells its numbers in another way too. So a number
+has *forms*: the values that it may be told as.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Final
+
+from tracemill.normal_form import NUMBER_WORDS, number_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_FRACTION_COMMAND: Final = re.compile(r"\\[dtc]?frac\s*(?:\{([^{}]+)\}|(\d))\s*(?:\{([^{}]+)\}|(\d))")
+_THOUSANDS_MARK: Final = re.compile(r"(?<=\d)(?:\{,\}|\\,|\\!|,)(?=\d{3}(?!\d))")
+_BEFORE_VULGAR: Final = re.compile(r"(?<=\d)(?=[¼-¾⅐-⅞])")
+_TOKEN: Final = re.compile(r"\d+(?:\.\d+)?|\.\d+|[^\W\d_]+|[$€£¢%/.,;:?!]")
+_MULTIPLES: Final = {
+    **dict.fromkeys(("twice", "double", "doubles", "doubled", "doubling", "twofold"), 2),
+    **dict.fromkeys(("thrice", "triple", "triples", "tripled", "tripling", "treble", "trebled", "threefold"), 3),
+    **dict.fromkeys(("quadruple", "quadruples", "quadrupled", "fourfold"), 4),
+    **dict.fromkeys(("quintuple", "quintupled", "fivefold"), 5),
+    "tenfold": 10,
+}
+_HALVES: Final = frozenset(("half", "halves", "halve", "halved", "halving"))
+_PARTS: Final = {
+    name: number
+    for number, names in enumerate(
+        "third quarter fifth sixth seventh eighth ninth tenth eleventh twelfth".split(), start=3
+    )
+    for name in (names, f"{names}s")
+} | {"fourth": 4, "fourths": 4, "hundredth": 100, "hundredths": 100}
+_PAIRS: Final = frozenset(("couple", "pair", "pairs", "both", "either", "twin", "twins"))
+# Nouns that count as so many of another unit; "two decades" are 20 years.
+_COLLECTIVES: Final = {"fortnight": 14, "dozen": 12, "dozens": 12, "decade": 10, "decades": 10, "century": 100}
+_ARTICLES: Final = frozenset(("a", "an", "one", "1"))
+_SCALES: Final = {"k": 1000, "thousand": 1000, "million": 10**6, "billion": 10**9}
+# What one unit is in others, up and down.
+_UNITS: Final[Mapping[str, tuple[Fraction, ...]]] = {
+    name: tuple(map(Fraction, factors.split()))
+    for names, factors in {
+        "second seconds sec secs": "1/60",
+        "minute minutes min mins": "60 1/60",
+        "hour hours hr hrs h": "60 1/24",
+        "day days": "24 1/7",
+        "week weeks": "7",
+        "fortnight": "2",
+        "month months": "4 30 1/12",
+        "year years": "12 52 365",
+        "dollar dollars buck bucks usd euro euros pound pounds lb lbs": "100 16 1/2000",
+        "cent cents penny pennies": "1/100",
+        "nickel nickels": "5",
+        "dime dimes": "10",
+        "foot feet ft": "12 1/3",
+        "inch inches in": "1/12",
+        "yard yards yd": "3 36",
+        "mile miles mi": "5280 1760",
+        "ounce ounces oz": "1/16 1/8",
+        "ton tons": "2000 1000",
+        "gallon gallons": "4 16 8",
+        "quart quarts": "1/4 2 4",
+        "pint pints": "1/8 1/2 2",
+        "cup cups": "1/16 8",
+        "kilogram kilograms kg kilometer kilometers kilometre kilometres km liter liters litre litres l": "1000",
+        "kilowatt kilowatts": "1000",
+        "gram grams g milliliter milliliters ml watt watts": "1/1000",
+        "meter meters metre metres m": "100 1/1000",
+        "centimeter centimeters centimetre centimetres cm": "10 1/100",
+        "millimeter millimeters mm": "1/10",
+    }.items()
+    for name in names.split()
+}
+# Words of time that imply how many of the smaller unit they have: "7 days" for "a week", "in 12 months" for "yearly".
+_IMPLY: Final = {
+    "minute": "minute",
+    "hour": "hour",
+    "hourly": "hour",
+    "day": "day",
+    "daily": "day",
+    "week": "week",
+    "weekly": "week",
+    "month": "month",
+    "monthly": "month",
+    "year": "year",
+    "yearly": "year",
+    "annual": "year",
+    "annually": "year",
+}
+_SAY_NUMBERS: Final = frozenset({*_MULTIPLES, *_HALVES, *_PARTS, *_PAIRS, *_COLLECTIVES, *_IMPLY, *NUMBER_WORDS})
+_MONEY: Final = frozenset("$€£")
+_LONGEST: Final = 30  # digits; longer ones are data, not numbers that are said
+
+
+# A value, and what it is a value of: "" alone, "part" of a whole, "times" as much.
+Form = tuple[str, Fraction]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A number of a text.
+
+    Attributes:
+        value: as told: 1/2 for "half", 50 for "50 %", 2 for "2 hours", 24 for "two dozen".
+        forms: all that it may be told as: 1/2 and 50; 2 and 120. A part or a multiple is marked as one, since "half as
+            many" is "twice as many" seen from the other side and "40 % off" leaves 60 %, but half of something has
+            nothing to do with 2 hours.
+        is_weak: it is often told by no number at all ("both", "one", "the 2nd", the 7 days of "a week"): where it
+            stands it explains a number of the other text, and where it does not stand nothing is missing.
+    """
+
+    value: Fraction
+    forms: frozenset[Form]
+    is_weak: bool = False
+
+
+def told_numbers(text: str) -> list[Told]:
+    """The numbers of a text, in order.
+
+    >>> [str(told.value) for told in told_numbers("Half of the two dozen cost $1.50, or 25% more, in thirty-one weeks")]
+    ['1/2', '24', '3/2', '25', '31']
+    """
+    tokens = _tokens(text)
+    found: list[Told] = []
+    place = 0
+    while place < len(tokens):
+        if tokens[place].isalpha() and tokens[place] not in _SAY_NUMBERS:
+            place += 1
+            continue
+        told, place = _told_at(tokens, place)
+        if told is not None:
+            found.append(told)
+    return found
+
+
+def _tokens(text: str) -> list[str]:
+    """Words, numbers in digits, and the signs that say what a number is."""
+    if "&" in text:
+        text = html.unescape(text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", _BEFORE_VULGAR.sub(" ", text)).replace("\u2044", "/")
+    if "\\" in text:
+        text = _FRACTION_COMMAND.sub(r" \1\2/\3\4 ", text)
+    return [token[:_LONGEST] for token in _TOKEN.findall(_THOUSANDS_MARK.sub("", text.casefold()))]
+
+
+def _told_at(tokens: list[str], place: int) -> tuple[Told | None, int]:
+    """The number that begins at a token, None where none does; and where the text goes on."""
+    token = tokens[place]
+    if token in _MULTIPLES:
+        return _multiple(Fraction(_MULTIPLES[token])), place + 1
+    if token in _PAIRS:
+        return _told(Fraction(2), [], is_weak=True), place + 1
+    if token in _IMPLY:
+        return _told(Fraction(1), _UNITS[_IMPLY[token]], is_weak=True), place + 1
+    if token in _COLLECTIVES:
+        return _told(Fraction(_COLLECTIVES[token]), _UNITS.get(token, ())), place + 1
+    if token in _HALVES:
+        return _part(tokens, Fraction(1, 2), place + 1)
+    if token in ("quarter", "quarters") or (token in _PARTS and place and tokens[place - 1] in _ARTICLES):
+        return _part(tokens, Fraction(1, _PARTS[token]), place + 1)
+    value, after = _number(tokens, place)
+    return (None, after) if value is None else _counted(tokens, value, place, after)
+
+
+def _number(tokens: list[str], place: int) -> tuple[Fraction | None, int]:
+    """A number in digits or words, with its scale."""
+    token = tokens[place]
+    following = tokens[place + 1] if place + 1 < len(tokens) else ""
+    if token[-1].isdigit() and following in _SCALES:
+        return Fraction(token) * _SCALES[following], place + 2
+    if token[-1].isdigit() and following != "hundred":
+        return Fraction(token), place + 1
+    value, after = number_at(tokens, place)
+    if value is None:
+        return None, after
+    if value % 100 == 0 and tokens[after : after + 1] == ["and"]:  # two hundred and fifty thousand
+        thousands, end = number_at(tokens, after + 1) if after + 1 < len(tokens) else (None, after)
+        if thousands and thousands % 1000 == 0 and thousands < 100_000:
+            return Fraction(value * 1000 + thousands), end
+    return Fraction(value), after
+
+
+def _counted(tokens: list[str], value: Fraction, begun: int, after: int) -> tuple[Told, int]:
+    """A number with what follows it: the rest of a fraction, a per cent, a unit."""
+    rest = [*tokens[after : after + 3], "", "", ""]
+    if rest[0] == "/" and rest[1].isdecimal() and int(rest[1]):
+        return _part(tokens, value / int(rest[1]), after + 2)
+    if rest[0] in _PARTS and (value == 1 or rest[0].endswith("s")):
+        return _part(tokens, value / _PARTS[rest[0]], after + 1)
+    if rest[0] in _COLLECTIVES:
+        return _told(value * _COLLECTIVES[rest[0]], [value]), after + 1
+    if rest[0] in ("st", "nd", "rd", "th"):
+        return _told(value, [], is_weak=True), after + 1
+    if rest[0] in ("times", "fold", "x") and rest[1] not in ("a", "per", "each", "every"):
+        return _multiple(value), after + 1
+    mixed, end = _mixed(tokens, after)
+    if mixed:
+        return _with_unit(tokens, value + mixed, [value], end)
+    if rest[0] in ("%", "percent") or rest[:2] == ["per", "cent"]:
+        return _per_cent(value), after + 1
+    if begun and tokens[begun - 1] in _MONEY:
+        return _told(value, [value * 100]), after
+    return _with_unit(tokens, value, [], after)
+
+
+def _mixed(tokens: list[str], after: int) -> tuple[Fraction | None, int]:
+    """The half of "two and a half", or of "2 1/2"; and where the text goes on."""
+    rest = [*tokens[after : after + 3], "", "", ""]
+    if rest[:2] == ["and", "a"] and (rest[2] in _HALVES or rest[2] in _PARTS):
+        return Fraction(1, _PARTS.get(rest[2], 2)), after + 3
+    if rest[0].isdecimal() and rest[1] == "/" and rest[2].isdecimal() and 0 < int(rest[0]) < int(rest[2]):
+        return Fraction(int(rest[0]), int(rest[2])), after + 3
+    return None, after
+
+
+def _multiple(value: Fraction) -> Told:
+    return _told(value, [], ("times", value), is_weak=value == 1)
+
+
+def _per_cent(value: Fraction) -> Told:
+    share = value / 100
+    marked = (("part", share), ("part", 1 - share), ("times", share), ("times", 1 + share))
+    return _told(value, [share], *marked)
+
+
+def _part(tokens: list[str], part: Fraction, after: int) -> tuple[Told, int]:
+    """A fraction: also as per cent, as the multiple that it is the other way round, and in the unit that follows."""
+    place = after
+    while place < len(tokens) and tokens[place] in ("of", "a", "an"):
+        place += 1
+    unit = tokens[place] if place < len(tokens) else ""
+    marked = [("part", part), ("part", 1 - part), ("times", part), *([("times", 1 / part)] if part else [])]
+    if unit in _COLLECTIVES:
+        return _told(part * _COLLECTIVES[unit], [part], *marked), place + 1
+    return _told(part, [100 * part, *(part * factor for factor in _UNITS.get(unit, ()))], *marked), after
+
+
+def _with_unit(tokens: list[str], value: Fraction, also: list[Fraction], after: int) -> tuple[Told, int]:
+    """A number, and what it is in other units than the one that follows."""
+    unit = tokens[after] if after < len(tokens) else ""
+    in_units = [value * factor for factor in _UNITS.get(unit, ())]
+    as_part = [("part", value), ("part", 1 - value)] if 0 < value < 1 else []
+    also = [*also, *in_units, *([value * 100] if as_part else [])]
+    return _told(value, also, *as_part, is_weak=value == 1), after
+
+
+def _told(value: Fraction, also: Iterable[Fraction], *marked: Form, is_weak: bool = False) -> Told:
+    return Told(value, frozenset([("", value), *(("", other) for other in also), *marked]), is_weak)
