@@ -1,7 +1,7 @@
 """Overlap of prompts with benchmark items in meaning: cosines of the vectors that a model gives to both.
 
 For paraphrases and translations, which share no words. A model finds problems alike that differ in their numbers only
-(docs/duplicates.md), so the cosine is corrected by the numbers that both tell, however they tell them
+(docs/duplicates.md), so the cosine is corrected by the numbers and formulas of both, however they tell them
 (``tracemill/likeness.py``), unless the recipe says otherwise. Only the prompt has a vector, not the turns before it; one
 that the model cannot take whole has none.
 """
@@ -19,8 +19,7 @@ from tracemill.contamination import Finding, Overlap, Prompt, shortened
 from tracemill.contamination_index import ItemText
 from tracemill.decontamination import Decontaminated, grey_table, without
 from tracemill.embedding import stored_vectors
-from tracemill.likeness import MOST_GAINED, likeness
-from tracemill.told_numbers import told_numbers
+from tracemill.likeness import MOST_GAINED, Question, likeness
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tracemill.recipe_decontaminate import Meaning
-    from tracemill.told_numbers import Told
 
     Vectors = NDArray[np.float32]
 
@@ -87,8 +85,8 @@ def _above(cosines: NDArray[np.float32], least: float) -> list[tuple[int, float]
 def _finding(prompt: Prompt, near: Sequence[tuple[ItemText, float]], rules: Meaning) -> Finding | None:
     """The item that the prompt is most like, if it is grey at least; of equals the one with the higher cosine."""
     if rules.same_numbers:
-        told = told_numbers(prompt.text)
-        near = [(item, likeness(cosine, _told_by_item(item.text), told)) for item, cosine in near]
+        question = Question(prompt.text)
+        near = [(item, likeness(cosine, _question_of_item(item.text), question)) for item, cosine in near]
     item, score = max(near, key=lambda pair: pair[1])
     if score < min(rules.min_grey, rules.min_similarity):
         return None
@@ -97,6 +95,6 @@ def _finding(prompt: Prompt, near: Sequence[tuple[ItemText, float]], rules: Mean
 
 
 @functools.lru_cache(maxsize=1 << 15)
-def _told_by_item(text: str) -> tuple[Told, ...]:
-    """Parsed once a process, not once a shard."""
-    return tuple(told_numbers(text))
+def _question_of_item(text: str) -> Question:
+    """Read once a process, not once a shard."""
+    return Question(text)

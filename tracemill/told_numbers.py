@@ -38,6 +38,7 @@ _PARTS: Final = {
     )
     for name in (names, f"{names}s")
 } | {"fourth": 4, "fourths": 4, "hundredth": 100, "hundredths": 100}
+_ORDINALS: Final = {"first": 1, "second": 2}  # the others are parts as well
 _PAIRS: Final = frozenset(("couple", "pair", "pairs", "both", "either", "twin", "twins"))
 # Nouns that count as so many of another unit; "two decades" are 20 years.
 _COLLECTIVES: Final = {"fortnight": 14, "dozen": 12, "dozens": 12, "decade": 10, "decades": 10, "century": 100}
@@ -94,7 +95,7 @@ _IMPLY: Final = {
     "annual": "year",
     "annually": "year",
 }
-_SAY_NUMBERS: Final = frozenset({*_MULTIPLES, *_HALVES, *_PARTS, *_PAIRS, *_COLLECTIVES, *_IMPLY, *NUMBER_WORDS})
+_SAY_NUMBERS: Final = frozenset({*_MULTIPLES, *_HALVES, *_PARTS, *_ORDINALS, *_PAIRS, *_COLLECTIVES, *_IMPLY, *NUMBER_WORDS})
 _MONEY: Final = frozenset("$€£")
 _LONGEST: Final = 30  # digits; longer ones are data, not numbers that are said
 
@@ -166,6 +167,8 @@ def _told_at(tokens: list[str], place: int) -> tuple[Told | None, int]:
         return _part(tokens, Fraction(1, 2), place + 1)
     if token in ("quarter", "quarters") or (token in _PARTS and place and tokens[place - 1] in _ARTICLES):
         return _part(tokens, Fraction(1, _PARTS[token]), place + 1)
+    if token in _PARTS or token in _ORDINALS:
+        return _told(Fraction(_PARTS.get(token, 0) or _ORDINALS[token]), [], is_weak=True), place + 1
     value, after = _number(tokens, place)
     return (None, after) if value is None else _counted(tokens, value, place, after)
 
@@ -190,7 +193,7 @@ def _number(tokens: list[str], place: int) -> tuple[Fraction | None, int]:
 
 def _counted(tokens: list[str], value: Fraction, begun: int, after: int) -> tuple[Told, int]:
     """A number with what follows it: the rest of a fraction, a per cent, a unit."""
-    rest = [*tokens[after : after + 3], "", "", ""]
+    rest = [*tokens[after : after + 3], "", "", ""][:3]
     if rest[0] == "/" and rest[1].isdecimal() and int(rest[1]):
         return _part(tokens, value / int(rest[1]), after + 2)
     if rest[0] in _PARTS and (value == 1 or rest[0].endswith("s")):
@@ -201,6 +204,10 @@ def _counted(tokens: list[str], value: Fraction, begun: int, after: int) -> tupl
         return _told(value, [], is_weak=True), after + 1
     if rest[0] in ("times", "fold", "x") and rest[1] not in ("a", "per", "each", "every"):
         return _multiple(value), after + 1
+    if rest[:2] == [":", "00"]:  # the hour of 16:00, which is also 4 p.m.
+        return _told(value, [value % 12]), after + 2
+    if rest[0] == "pm" or rest == ["p", ".", "m"]:
+        return _told(value, [value + 12]), after + 1
     mixed, end = _mixed(tokens, after)
     if mixed:
         return _with_unit(tokens, value + mixed, [value], end)
@@ -213,7 +220,7 @@ def _counted(tokens: list[str], value: Fraction, begun: int, after: int) -> tupl
 
 def _mixed(tokens: list[str], after: int) -> tuple[Fraction | None, int]:
     """The half of "two and a half", or of "2 1/2"; and where the text goes on."""
-    rest = [*tokens[after : after + 3], "", "", ""]
+    rest = [*tokens[after : after + 3], "", "", ""][:3]
     if rest[:2] == ["and", "a"] and (rest[2] in _HALVES or rest[2] in _PARTS):
         return Fraction(1, _PARTS.get(rest[2], 2)), after + 3
     if rest[0].isdecimal() and rest[1] == "/" and rest[2].isdecimal() and 0 < int(rest[0]) < int(rest[2]):
