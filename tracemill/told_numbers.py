@@ -1,8 +1,8 @@
 r"""Numbers as a text tells them: in digits and words, as fractions, per cents, multiples and dozens, with their units.
 
-"half", 1/2, ½, 0.5 and "50 %" are one number told in five ways, and so are "2 hours" and "120 minutes", "$1.50" and "150
-cents", "two dozen" and 24. Who says a question in other words often tells its numbers in another way too. So a number
-has *forms*: the values that it may be told as.
+"half", 1/2, ½, 0.5 and "50 %" are one number told in five ways, and so are "2 hours" and "120 minutes", "$1.50" and
+"150 cents", "two dozen" and 24. Who says a question in other words often tells its numbers in another way too. So a
+number has *forms*: all that it may be told as.
 """
 
 from __future__ import annotations
@@ -32,12 +32,20 @@ _MULTIPLES: Final = {
 }
 _HALVES: Final = frozenset(("half", "halves", "halve", "halved", "halving"))
 _PARTS: Final = {
-    name: number
-    for number, names in enumerate(
-        "third quarter fifth sixth seventh eighth ninth tenth eleventh twelfth".split(), start=3
-    )
-    for name in (names, f"{names}s")
-} | {"fourth": 4, "fourths": 4, "hundredth": 100, "hundredths": 100}
+    "third": 3,
+    "quarter": 4,
+    "fourth": 4,
+    "fifth": 5,
+    "sixth": 6,
+    "seventh": 7,
+    "eighth": 8,
+    "ninth": 9,
+    "tenth": 10,
+    "eleventh": 11,
+    "twelfth": 12,
+    "hundredth": 100,
+}
+_PLURAL_PARTS: Final = {f"{name}s": number for name, number in _PARTS.items()}
 _ORDINALS: Final = {"first": 1, "second": 2}  # the others are parts as well
 _PAIRS: Final = frozenset(("couple", "pair", "pairs", "both", "either", "twin", "twins"))
 # Nouns that count as so many of another unit; "two decades" are 20 years.
@@ -95,8 +103,8 @@ _IMPLY: Final = {
     "annual": "year",
     "annually": "year",
 }
-_SAY_NUMBERS: Final = frozenset({*_MULTIPLES, *_HALVES, *_PARTS, *_ORDINALS, *_PAIRS, *_COLLECTIVES, *_IMPLY, *NUMBER_WORDS})
 _MONEY: Final = frozenset("$€£")
+_PM: Final = ("p", ".", "m")
 _LONGEST: Final = 30  # digits; longer ones are data, not numbers that are said
 
 
@@ -122,17 +130,36 @@ class Told:
     is_weak: bool = False
 
 
+def _told(value: Fraction, also: Iterable[Fraction] = (), *marked: Form, is_weak: bool = False) -> Told:
+    return Told(value, frozenset([("", value), *(("", other) for other in also), *marked]), is_weak)
+
+
+def _multiple(value: Fraction) -> Told:
+    return _told(value, (), ("times", value), is_weak=value == 1)
+
+
+# Words that are numbers by themselves, wherever they stand.
+_BY_THEMSELVES: Final = {
+    **{word: _multiple(Fraction(value)) for word, value in _MULTIPLES.items()},
+    **{word: _told(Fraction(2), is_weak=True) for word in _PAIRS},
+    **{word: _told(Fraction(value), _UNITS.get(word, ())) for word, value in _COLLECTIVES.items()},
+    **{word: _told(Fraction(1), _UNITS[unit], is_weak=True) for word, unit in _IMPLY.items()},
+    **{word: _told(Fraction(value), is_weak=True) for word, value in (_PARTS | _ORDINALS).items() if word != "quarter"},
+}
+_MAY_BEGIN: Final = frozenset({*_BY_THEMSELVES, *_HALVES, "quarter", "quarters", *NUMBER_WORDS})
+
+
 def told_numbers(text: str) -> list[Told]:
     """The numbers of a text, in order.
 
-    >>> [str(told.value) for told in told_numbers("Half of the two dozen cost $1.50, or 25% more, in thirty-one weeks")]
+    >>> [str(told.value) for told in told_numbers("Half of the two dozen cost $1.50, or 25% more, for thirty-one men")]
     ['1/2', '24', '3/2', '25', '31']
     """
     tokens = _tokens(text)
     found: list[Told] = []
     place = 0
     while place < len(tokens):
-        if tokens[place].isalpha() and tokens[place] not in _SAY_NUMBERS:
+        if tokens[place].isalpha() and tokens[place] not in _MAY_BEGIN:
             place += 1
             continue
         told, place = _told_at(tokens, place)
@@ -152,90 +179,101 @@ def _tokens(text: str) -> list[str]:
     return [token[:_LONGEST] for token in _TOKEN.findall(_THOUSANDS_MARK.sub("", text.casefold()))]
 
 
+def _after(tokens: list[str], place: int) -> tuple[str, str, str]:
+    """Three tokens from a place on; "" behind the last."""
+    first, second, third = [*tokens[place : place + 3], "", "", ""][:3]
+    return first, second, third
+
+
 def _told_at(tokens: list[str], place: int) -> tuple[Told | None, int]:
     """The number that begins at a token, None where none does; and where the text goes on."""
     token = tokens[place]
-    if token in _MULTIPLES:
-        return _multiple(Fraction(_MULTIPLES[token])), place + 1
-    if token in _PAIRS:
-        return _told(Fraction(2), [], is_weak=True), place + 1
-    if token in _IMPLY:
-        return _told(Fraction(1), _UNITS[_IMPLY[token]], is_weak=True), place + 1
-    if token in _COLLECTIVES:
-        return _told(Fraction(_COLLECTIVES[token]), _UNITS.get(token, ())), place + 1
     if token in _HALVES:
         return _part(tokens, Fraction(1, 2), place + 1)
     if token in ("quarter", "quarters") or (token in _PARTS and place and tokens[place - 1] in _ARTICLES):
-        return _part(tokens, Fraction(1, _PARTS[token]), place + 1)
-    if token in _PARTS or token in _ORDINALS:
-        return _told(Fraction(_PARTS.get(token, 0) or _ORDINALS[token]), [], is_weak=True), place + 1
+        return _part(tokens, Fraction(1, _PARTS.get(token, 4)), place + 1)
+    if token in _BY_THEMSELVES:
+        return _BY_THEMSELVES[token], place + 1
     value, after = _number(tokens, place)
     return (None, after) if value is None else _counted(tokens, value, place, after)
 
 
 def _number(tokens: list[str], place: int) -> tuple[Fraction | None, int]:
     """A number in digits or words, with its scale."""
-    token = tokens[place]
-    following = tokens[place + 1] if place + 1 < len(tokens) else ""
-    if token[-1].isdigit() and following in _SCALES:
-        return Fraction(token) * _SCALES[following], place + 2
-    if token[-1].isdigit() and following != "hundred":
-        return Fraction(token), place + 1
+    if place >= len(tokens):
+        return None, place
+    following, then, _ = _after(tokens, place + 1)
+    if tokens[place][-1].isdigit() and following != "hundred":
+        scaled = following in _SCALES or (following == "m" and place > 0 and tokens[place - 1] in _MONEY)
+        return Fraction(tokens[place]) * (_SCALES.get(following, 10**6) if scaled else 1), place + 1 + scaled
     value, after = number_at(tokens, place)
     if value is None:
         return None, after
-    if value % 100 == 0 and tokens[after : after + 1] == ["and"]:  # two hundred and fifty thousand
-        thousands, end = number_at(tokens, after + 1) if after + 1 < len(tokens) else (None, after)
+    joint, then, _ = _after(tokens, after)
+    if joint == "and" and then and value % 100 == 0:  # two hundred and fifty thousand
+        thousands, end = number_at(tokens, after + 1)
         if thousands and thousands % 1000 == 0 and thousands < 100_000:
             return Fraction(value * 1000 + thousands), end
     return Fraction(value), after
 
 
 def _counted(tokens: list[str], value: Fraction, begun: int, after: int) -> tuple[Told, int]:
-    """A number with what follows it: the rest of a fraction, a per cent, a unit."""
-    rest = [*tokens[after : after + 3], "", "", ""][:3]
-    if rest[0] == "/" and rest[1].isdecimal() and int(rest[1]):
-        return _part(tokens, value / int(rest[1]), after + 2)
-    if rest[0] in _PARTS and (value == 1 or rest[0].endswith("s")):
-        return _part(tokens, value / _PARTS[rest[0]], after + 1)
-    if rest[0] in _COLLECTIVES:
-        return _told(value * _COLLECTIVES[rest[0]], [value]), after + 1
-    if rest[0] in ("st", "nd", "rd", "th"):
-        return _told(value, [], is_weak=True), after + 1
-    if rest[0] in ("times", "fold", "x") and rest[1] not in ("a", "per", "each", "every"):
+    """A number with what follows it."""
+    return (
+        _fraction(tokens, value, after)
+        or _marked(tokens, value, after)
+        or _mixed(tokens, value, after)
+        or _measured(tokens, value, after, is_money=begun > 0 and tokens[begun - 1] in _MONEY)
+    )
+
+
+def _fraction(tokens: list[str], value: Fraction, after: int) -> tuple[Told, int] | None:
+    """A number that goes on as a fraction: 3/4, three quarters, one in four."""
+    first, second, _ = _after(tokens, after)
+    if first == "/" and second.isdecimal() and int(second):
+        return _part(tokens, value / int(second), after + 2)
+    named = _PLURAL_PARTS.get(first) or (_PARTS.get(first) if value == 1 else None)
+    if named:
+        return _part(tokens, value / named, after + 1)
+    if value == 1 and (first == "in" or (first, second) == ("out", "of")):
+        whole, end = _number(tokens, after + (1 if first == "in" else 2))
+        return _part(tokens, 1 / whole, end) if whole else None
+    return None
+
+
+def _marked(tokens: list[str], value: Fraction, after: int) -> tuple[Told, int] | None:
+    """A number with a word or sign behind it that says what it is: dozens, 20th, times, per cent, the hour of a day."""
+    first, second, third = _after(tokens, after)
+    if first in _COLLECTIVES:
+        return _told(value * _COLLECTIVES[first], [value]), after + 1
+    if first in ("st", "nd", "rd", "th"):
+        return _told(value, is_weak=True), after + 1
+    if first in ("times", "fold", "x") and second not in ("a", "per", "each", "every"):
         return _multiple(value), after + 1
-    if rest[:2] == [":", "00"]:  # the hour of 16:00, which is also 4 p.m.
+    if first in ("%", "percent") or (first, second) == ("per", "cent"):
+        share = value / 100
+        marks = (("part", share), ("part", 1 - share), ("times", share), ("times", 1 + share))
+        return _told(value, [share], *marks), after + 1
+    if (first, second) == (":", "00"):
         return _told(value, [value % 12]), after + 2
-    if rest[0] == "pm" or rest == ["p", ".", "m"]:
-        return _told(value, [value + 12]), after + 1
-    mixed, end = _mixed(tokens, after)
-    if mixed:
-        return _with_unit(tokens, value + mixed, [value], end)
-    if rest[0] in ("%", "percent") or rest[:2] == ["per", "cent"]:
-        return _per_cent(value), after + 1
-    if begun and tokens[begun - 1] in _MONEY:
-        return _told(value, [value * 100]), after
-    return _with_unit(tokens, value, [], after)
+    return (_told(value, [value + 12]), after + 1) if first == "pm" or (first, second, third) == _PM else None
 
 
-def _mixed(tokens: list[str], after: int) -> tuple[Fraction | None, int]:
-    """The half of "two and a half", or of "2 1/2"; and where the text goes on."""
-    rest = [*tokens[after : after + 3], "", "", ""][:3]
-    if rest[:2] == ["and", "a"] and (rest[2] in _HALVES or rest[2] in _PARTS):
-        return Fraction(1, _PARTS.get(rest[2], 2)), after + 3
-    if rest[0].isdecimal() and rest[1] == "/" and rest[2].isdecimal() and 0 < int(rest[0]) < int(rest[2]):
-        return Fraction(int(rest[0]), int(rest[2])), after + 3
-    return None, after
-
-
-def _multiple(value: Fraction) -> Told:
-    return _told(value, [], ("times", value), is_weak=value == 1)
-
-
-def _per_cent(value: Fraction) -> Told:
-    share = value / 100
-    marked = (("part", share), ("part", 1 - share), ("times", share), ("times", 1 + share))
-    return _told(value, [share], *marked)
+def _mixed(tokens: list[str], value: Fraction, after: int) -> tuple[Told, int] | None:
+    """Two and a half, or 2 1/2."""
+    first, second, third = _after(tokens, after)
+    rest = None
+    if (first, second) == ("and", "a") and (third in _HALVES or third in _PARTS):
+        rest = Fraction(1, _PARTS.get(third, 2))
+    elif first.isdecimal() and second == "/" and third.isdecimal() and 0 < int(first) < int(third):
+        rest = Fraction(int(first), int(third))
+    if rest is None:
+        return None
+    unit = _after(tokens, after + 3)[0]
+    if unit in _COLLECTIVES:
+        return _told((value + rest) * _COLLECTIVES[unit], [value + rest]), after + 4
+    told, end = _measured(tokens, value + rest, after + 3)
+    return Told(told.value, told.forms | {("", value)}, told.is_weak), end
 
 
 def _part(tokens: list[str], part: Fraction, after: int) -> tuple[Told, int]:
@@ -243,21 +281,17 @@ def _part(tokens: list[str], part: Fraction, after: int) -> tuple[Told, int]:
     place = after
     while place < len(tokens) and tokens[place] in ("of", "a", "an"):
         place += 1
-    unit = tokens[place] if place < len(tokens) else ""
-    marked = [("part", part), ("part", 1 - part), ("times", part), *([("times", 1 / part)] if part else [])]
+    unit = _after(tokens, place)[0]
+    marks = [("part", part), ("part", 1 - part), ("times", part), *([("times", 1 / part)] if part else [])]
     if unit in _COLLECTIVES:
-        return _told(part * _COLLECTIVES[unit], [part], *marked), place + 1
-    return _told(part, [100 * part, *(part * factor for factor in _UNITS.get(unit, ()))], *marked), after
+        return _told(part * _COLLECTIVES[unit], [part], *marks), place + 1
+    return _told(part, [100 * part, *(part * factor for factor in _UNITS.get(unit, ()))], *marks), after
 
 
-def _with_unit(tokens: list[str], value: Fraction, also: list[Fraction], after: int) -> tuple[Told, int]:
-    """A number, and what it is in other units than the one that follows."""
-    unit = tokens[after] if after < len(tokens) else ""
-    in_units = [value * factor for factor in _UNITS.get(unit, ())]
-    as_part = [("part", value), ("part", 1 - value)] if 0 < value < 1 else []
-    also = [*also, *in_units, *([value * 100] if as_part else [])]
-    return _told(value, also, *as_part, is_weak=value == 1), after
-
-
-def _told(value: Fraction, also: Iterable[Fraction], *marked: Form, is_weak: bool = False) -> Told:
-    return Told(value, frozenset([("", value), *(("", other) for other in also), *marked]), is_weak)
+def _measured(tokens: list[str], value: Fraction, after: int, *, is_money: bool = False) -> tuple[Told, int]:
+    """A number, and what it is in other units than the one that it has."""
+    units = [Fraction(100)] if is_money else _UNITS.get(_after(tokens, after)[0], ())
+    is_part = 0 < value < 1
+    marks = [("part", value), ("part", 1 - value)] if is_part else []
+    also = [value * factor for factor in units] + [value * 100] * is_part
+    return _told(value, also, *marks, is_weak=value == 1 and not is_money), after
