@@ -41,7 +41,9 @@ _BY_ADDED: Final = 0.05
 # Formulas, so that of MATH no more goes against MATH-500 than with the guard alone that there was before.
 _BY_SAME_FORMULAS: Final = 0.05
 _BY_SIGN: Final = 0.03
-_BY_NUMERAL: Final = 0.06
+_BY_NUMERAL: Final = 0.06  # and by the name of a function
+_FUNCTION_NAMES: Final = "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log ln exp sqrt"
+_FUNCTIONS: Final = frozenset(_FUNCTION_NAMES.split())
 MOST_GAINED: Final = max(_FIRST_BITS * _BY_FIRST_BIT + _MOST_BITS * _BY_BIT, _BY_SAME_FORMULAS)
 # A command, a power, an equation, or something between dollars that is no amount.
 _FORMULA: Final = re.compile(r"\\[a-zA-Z(\[]|\^|\$(?=\S)(?!\.?\d[\d,.]*(?:[\s/)k-]|$))[^$\n]*\$|[a-z]\s*=|=\s*[a-z]")
@@ -118,8 +120,8 @@ def likeness(cosine: float, item: Question, prompt: Question) -> float:
 
 def _by_formulas(item: Question, prompt: Question) -> tuple[float, float]:
     others = (item.signs - prompt.signs) + (prompt.signs - item.signs)
-    n_numerals = sum(count for sign, count in others.items() if sign[0].isdigit())
-    return _BY_SAME_FORMULAS, _BY_NUMERAL * n_numerals + _BY_SIGN * (others.total() - n_numerals)
+    n_plain = sum(count for sign, count in others.items() if sign[0].isdigit() or sign in _FUNCTIONS)
+    return _BY_SAME_FORMULAS, _BY_NUMERAL * n_plain + _BY_SIGN * (others.total() - n_plain)
 
 
 def _by_numbers(item: Question, prompt: Question) -> tuple[float, float]:
