@@ -91,7 +91,7 @@ def embed_benchmarks(work: Work) -> Produced:
     return Produced({"embeddings": vectors}, items.num_rows, items.num_rows)
 
 
-@stage("decontaminate_by_meaning", version=1, rows="problems", drops=True)
+@stage("decontaminate_by_meaning", version=2, rows="problems", drops=True)
 def decontaminate_by_meaning_shard(work: Work) -> Produced:
     """Problems that are like no item of a benchmark by their vectors."""
     problems = work.table("problems")

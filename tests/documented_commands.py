@@ -167,6 +167,11 @@ TYPED = (
     ),
     Typed("python -m tracemill pin RECIPE", ("python -m tracemill pin {recipe}",)),
     Typed(
+        "python -m tracemill doctor [RECIPE]",
+        ("python -m tracemill doctor", "python -m tracemill doctor recipes/demo.yaml"),
+        shows="rephrased items",
+    ),
+    Typed(
         "python -m demo.make_sources", ("python -m demo.make_sources",), shows="sources/drill.csv", small="--out made"
     ),
     Typed("python -m benchmarks.traces", ("python -m benchmarks.traces",), small="--rows 8 --shards 2"),
@@ -201,6 +206,7 @@ TYPED = (
         small="--help",
     ),
     Typed("python -m benchmarks.decontamination DATA", ("python -m benchmarks.decontamination x",), small="--help"),
+    Typed("python -m benchmarks.rephrased DATA", ("python -m benchmarks.rephrased x",), small="--help"),
     Typed("python -m benchmarks.label_prompts FOLDER", ("python -m benchmarks.label_prompts x",), small="--help"),
 )
 

@@ -55,16 +55,29 @@ def test_what_means_an_item_is_found() -> None:
 
 
 def test_other_numbers_have_another_meaning() -> None:
-    """A model does not see numbers; the guard does, unless the recipe says otherwise."""
+    """A model does not see numbers, so they count beside the cosine, unless the recipe says otherwise."""
     other = TURNED.replace("23", "24")
     assert not by_meaning(other).dropped
-    assert not by_meaning(other).grey.num_rows
     assert by_meaning(other, rules=RULES.model_copy(update={"same_numbers": False})).dropped
+
+
+def test_one_other_number_is_grey_and_all_others_are_not() -> None:
+    """One number in place of another may be the item told otherwise, which a judge can say; all of them are not."""
+    rules = RULES.model_copy(update={"min_grey": 0.8})
+    assert by_meaning(TURNED.replace("23", "24"), rules=rules).grey.num_rows == 1
+    others = TURNED.replace("23", "24").replace("14", "15").replace("nine", "seven")
+    assert not by_meaning(others, rules=rules).grey.num_rows
+
+
+def test_numbers_may_be_told_otherwise() -> None:
+    """The item's numbers count in words, as dozens, and as what they amount to in another unit."""
+    told = TURNED.replace("23", "twenty-three").replace("14", "a dozen and two more, 14")
+    assert by_meaning(told, rules=RULES.model_copy(update={"min_similarity": 0.85})).dropped
 
 
 def test_what_is_less_alike_is_grey() -> None:
     """Below the threshold a row stays, and is listed for the judge."""
-    found = by_meaning(NETS + " They also sing old songs and drink tea with rum.")
+    found = by_meaning(NETS + " They also sing 7 old songs and 11 new ones, and drink tea with rum.")
     assert not found.dropped
     assert [(row["item"], row["method"]) for row in found.grey.to_pylist()] == [("nets", "embeddings")]
 

@@ -1,4 +1,4 @@
-"""Commands on recipes, runs, the ledger: ``why``, ``report``, ``diff``, ``push``, ``pin``, ``sources``, ``ledger``."""
+"""Commands on recipes, runs, the ledger: ``why``, ``report``, ``diff``, ``push``, ``pin``, ``doctor``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 import sys
 from pathlib import Path
 
+from tracemill.doctor import examined, is_ready
+from tracemill.doctor import render as render_checks
 from tracemill.errors import TracemillError
 from tracemill.fetched_run import run_folder
 from tracemill.ledger_commands import DEFAULT as LEDGER
@@ -33,6 +35,7 @@ def main() -> int:
     _add_versions(commands.add_parser("versions", help="the publications that stand in a run's directory"))
     _add_push(commands.add_parser("push", help="the dataset of a finished run, to the Hub; shows it unless --really"))
     _add_pin(commands.add_parser("pin", help="fix the Hub datasets of a recipe to their present commits"))
+    _add_doctor(commands.add_parser("doctor", help="whether this machine, and a recipe, are ready for a run"))
     _add_sources(commands.add_parser("sources", help="the data sets that a recipe can name by one word"))
     add_ledger_commands(commands.add_parser("ledger", help="what has been paid for: stats, export, compact"))
     arguments = parser.parse_args()
@@ -127,6 +130,17 @@ def _pin(arguments: argparse.Namespace) -> int:
     pins = pin(arguments.recipe, update=arguments.update, dry_run=arguments.dry_run)
     print(render(pins, dry_run=arguments.dry_run))
     return int(any(each.error is not None for each in pins))
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", nargs="?", type=Path, help="YAML file; also what it asks for")
+    parser.set_defaults(run_command=_doctor)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    checks = examined(arguments.recipe, Path())
+    print(render_checks(checks))
+    return int(not is_ready(checks))
 
 
 def _add_sources(parser: argparse.ArgumentParser) -> None:

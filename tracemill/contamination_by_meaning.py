@@ -1,22 +1,25 @@
 """Overlap of prompts with benchmark items in meaning: cosines of the vectors that a model gives to both.
 
 For paraphrases and translations, which share no words. A model finds problems alike that differ in their numbers only
-(docs/duplicates.md), so here too a prompt without the item's numbers is another problem, unless the recipe says
-otherwise. Only the prompt has a vector, not the turns before it; one that the model cannot take whole has none.
+(docs/duplicates.md), so the cosine is corrected by the numbers and formulas of both, however they tell them
+(``tracemill/likeness.py``), unless the recipe says otherwise. Only the prompt has a vector, not the turns before it; a
+prompt that the model cannot take whole has none.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tracemill.contamination import Finding, Overlap, Prompt, shortened, telling
+from tracemill.contamination import Finding, Overlap, Prompt, shortened
 from tracemill.contamination_index import ItemText
 from tracemill.decontamination import Decontaminated, grey_table, without
 from tracemill.embedding import stored_vectors
+from tracemill.likeness import MOST_GAINED, Question, likeness
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     Vectors = NDArray[np.float32]
 
 METHOD: Final = "embeddings"
-_LIKEST: Final = 5  # items a prompt: the likest may have other numbers, the next not
+_LIKEST: Final = 5  # items a prompt, by cosine: the first may have other numbers, the next not
 
 
 def items_as_problems(items: pa.Table) -> pa.Table:
@@ -47,13 +50,14 @@ def decontaminate_by_meaning(
         vectors: ``embedding.embeddings`` of at least these rows.
         items: benchmark texts, columns of ``contamination_index.ITEMS``.
         item_vectors: ``embedding.embeddings`` of :func:`items_as_problems`.
-        rules: thresholds and the guard.
+        rules: thresholds, and whether numbers count.
     """
     texts = [ItemText(**record) for record in items.to_pylist()]
     prompts: list[str] = problems["prompt"].to_pylist()
     places = pc.index_in(problems["id"].cast(pa.string()), value_set=vectors["id"].combine_chunks())
     of_prompts = stored_vectors(vectors.take(places)).astype(np.float32)
-    likest = _likest(of_prompts, stored_vectors(item_vectors).astype(np.float32), rules.min_grey)
+    least = min(rules.min_grey, rules.min_similarity) - (MOST_GAINED if rules.same_numbers else 0)
+    likest = _likest(of_prompts, stored_vectors(item_vectors).astype(np.float32), least)
     findings = [
         _finding(Prompt(prompt), [(texts[item], cosine) for item, cosine in near], rules) if near else None
         for prompt, near in zip(prompts, likest, strict=True)
@@ -79,11 +83,18 @@ def _above(cosines: NDArray[np.float32], least: float) -> list[tuple[int, float]
 
 
 def _finding(prompt: Prompt, near: Sequence[tuple[ItemText, float]], rules: Meaning) -> Finding | None:
-    """The likest item whose numbers the prompt has."""
-    for item, cosine in near:
-        of_item, of_prompt = telling(item.numbers), telling(prompt.numbers)
-        if rules.same_numbers and any(of_prompt.get(number, 0) < count for number, count in of_item.items()):
-            continue
-        overlap = Overlap(item.benchmark, item.item, METHOD, cosine, shortened(prompt.words))
-        return Finding(overlap, cosine >= rules.min_similarity, item.text)
-    return None
+    """The item that the prompt is most like, if it is grey at least; of equals the one with the higher cosine."""
+    if rules.same_numbers:
+        question = Question(prompt.text)
+        near = [(item, likeness(cosine, _question_of_item(item.text), question)) for item, cosine in near]
+    item, score = max(near, key=lambda pair: pair[1])
+    if score < min(rules.min_grey, rules.min_similarity):
+        return None
+    overlap = Overlap(item.benchmark, item.item, METHOD, score, shortened(prompt.words))
+    return Finding(overlap, score >= rules.min_similarity, item.text)
+
+
+@functools.lru_cache(maxsize=1 << 15)
+def _question_of_item(text: str) -> Question:
+    """Read once a process, not once a shard."""
+    return Question(text)

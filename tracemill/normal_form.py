@@ -111,7 +111,7 @@ _SMALL: Final = {word: value for value, word in enumerate(_UNITS.split())}
 _TEN: Final = {word: 10 * value for value, word in enumerate(_TENS.split(), 2)}
 _HUNDRED: Final = "hundred"
 _SCALE: Final = {"thousand": 1000, "million": 1_000_000, "billion": 1_000_000_000}
-_NUMBER_WORDS: Final = frozenset({*_SMALL, *_TEN, *_SCALE, _HUNDRED})
+NUMBER_WORDS: Final = frozenset({*_SMALL, *_TEN, *_SCALE, _HUNDRED})
 _ORDINAL: Final = dict(zip(_ORDINALS.split(), _ORDINALS_IN_DIGITS.split(), strict=True))
 
 
@@ -157,21 +157,21 @@ def _plain(found: re.Match[str]) -> str:
 
 def _with_digits(tokens: list[str]) -> list[str]:
     """Numbers in words as digits, thousands without commas."""
-    if _NUMBER_WORDS.isdisjoint(tokens):
+    if NUMBER_WORDS.isdisjoint(tokens):
         return [_ORDINAL.get(token, token.replace(",", "")) for token in tokens if token not in _BREAKS]
     found: list[str] = []
     place = 0
     while place < len(tokens):
         token, value, after = tokens[place], None, place + 1
-        if token in _NUMBER_WORDS or token[0].isdigit():
-            value, after = _number_at(tokens, place)
+        if token in NUMBER_WORDS or token[0].isdigit():
+            value, after = number_at(tokens, place)
         if token not in _BREAKS:
             found.append(_ORDINAL.get(token, token.replace(",", "")) if value is None else str(value))
         place = after
     return found
 
 
-def _number_at(tokens: list[str], begun: int) -> tuple[int | None, int]:
+def number_at(tokens: list[str], begun: int) -> tuple[int | None, int]:
     """Value of the number phrase that begins here, None where none does; and where the text goes on."""
     total, current, place = 0, _digits_before_a_scale(tokens, begun), begun
     place += current is not None

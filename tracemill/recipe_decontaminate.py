@@ -93,13 +93,13 @@ class Overlap(Section):
     fuzzy: Fuzzy | None = Field(default=Fuzzy(), description="null: not used.")
     same_numbers: bool = Field(
         default=True,
-        description="A prompt without the item's numbers is another problem. false: such variants are dropped too.",
+        description="A prompt with other numbers is another problem. false: such variants are dropped too.",
     )
     grey: Grey = Grey()
 
 
 class Meaning(Section):
-    """What overlap in meaning is, without the model."""
+    """What overlap in meaning is, without the model: similarities as in :class:`Embeddings`."""
 
     min_similarity: Similar
     min_grey: Similar
@@ -111,8 +111,12 @@ class Embeddings(Embedding):
 
     place: ClassVar[str] = "decontaminate.embeddings"
 
-    min_similarity: Similar = Field(default=0.9, description="Cosine; DD section 2.2: bge-m3, more than 0.9.")
-    min_grey: Similar = Field(default=0.8, description="From here on it is for the judge to say.")
+    min_similarity: Similar = Field(
+        default=0.9,
+        description="Cosine, corrected by the numbers and formulas of both texts (tracemill/likeness.py); with "
+        "same_numbers: false the cosine itself (DD section 2.2: bge-m3, more than 0.9).",
+    )
+    min_grey: Similar = Field(default=0.8, description="From here on, on the same scale, it is for the judge to say.")
 
     def embedding(self) -> Embedding:
         """The part that vectors depend on; equal to that of deduplicate.semantic, nothing is embedded twice."""
