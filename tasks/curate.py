@@ -13,7 +13,7 @@ from tracemill.schema import Dropped, Problem, dropped_problem, table_of
 from tracemill.sources.collect import collect
 
 
-@stage("collect", version=5, rows="raw", drops=True)
+@stage("collect", version=6, rows="raw", drops=True)
 def collect_shard(work: Work) -> Produced:
     """Raw rows -> problems, by the adapter of the source's layout."""
     raw = work.table("raw")

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from tasks.stage import Produced, Work, stage
-from tasks.verify import unjudgeable
+from tasks.verify import is_for_models, unjudgeable
 from tracemill.asking_order import asking_order, expected
 from tracemill.ledger import Completion, shared_ledger
 from tracemill.prompts import split_think
@@ -64,11 +64,13 @@ class DistillRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("distill", version=2, rows="problems")
+@stage("distill", version=3, rows="problems")
 def distill_shard(work: Work) -> Produced:
     """Asks the teacher about every problem that no response has solved yet, and that can be judged."""
     plan: DistillRound = work.section
-    pending = unsolved(work.rows(Problem, "problems"), work.all_rows(Verdict, "verdicts"))
+    problems = work.rows(Problem, "problems")
+    for_models = {problem.id for problem in problems if is_for_models(problem, plan.models)}
+    pending = unsolved(problems, work.all_rows(Verdict, "verdicts"), for_models)
     hopeless = unjudgeable(pending, plan.verify, plan.models)
     asked = [
         (problem, plan.first_sample + k)

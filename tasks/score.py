@@ -43,13 +43,13 @@ class ScoreRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("reward", version=1, rows="problems")
+@stage("reward", version=2, rows="problems")
 def reward_shard(work: Work) -> Produced:
     """Verdicts by reward model; rows are the responses that no rule can judge."""
     return _scored(work)
 
 
-@stage("rubric", version=1, rows="problems")
+@stage("rubric", version=2, rows="problems")
 def rubric_shard(work: Work) -> Produced:
     """Verdicts by rubric; rows are the responses that no rule can judge."""
     return _scored(work)
@@ -92,7 +92,7 @@ class Calibration(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("calibrate", version=2)
+@stage("calibrate", version=3)
 def calibrate(work: Work) -> Produced:
     """The cut of a score, from the first answers to the calibration problems; rows are answers. See tracemill/cuts.py.
 
