@@ -23,6 +23,7 @@ from tracemill.recipe_verify import Verify
 from tracemill.schema import Origin, Problem, Response, Verdict, digest, table_of
 from tracemill.selection import source_traces, unsolved
 from tracemill.teacher import Refusal, Request, build_request, shared_teacher
+from tracemill.template_faults import fault_evidence
 from tracemill.truncation import Wholes
 
 # Problems that the teacher was not asked about, or refused: why.
@@ -35,7 +36,7 @@ class Reuse(Section):
     models: tuple[str, ...]
 
 
-@stage("reuse", version=2, rows="problems")
+@stage("reuse", version=3, rows="problems")
 def reuse_traces_shard(work: Work) -> Produced:
     """The traces of a shard's problems as responses: those of the models that the recipe names."""
     problems = work.rows(Problem, "problems")
@@ -158,6 +159,7 @@ def response_of(problem: Problem, sample_index: int, completion: Completion) -> 
         finish_reason=completion.finish_reason,
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
+        fault_evidence=fault_evidence(completion.content, completion.reasoning, split.fault),
     )
 
 

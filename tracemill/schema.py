@@ -104,7 +104,7 @@ class Row:
     def from_record(cls, record: Mapping[str, Any]) -> Self:
         """The inverse of :meth:`as_record`; columns that have a default may be missing."""
         values = dict(record)
-        for name in cls.json_fields:
+        for name in cls.json_fields & values.keys():
             values[name] = None if values[name] is None else json.loads(values[name])
         return cls(**values)
 
@@ -203,6 +203,8 @@ class Response(Row):
         answer: everything after the think part.
         fault: why the response does not follow the think template, or None (see ``prompts.split_think``).
         finish_reason: as the server said ("stop", "length", …); None for source traces.
+        fault_evidence: what shows the fault, see ``template_faults.fault_evidence``; None of responses without one, and
+            of those from before it was noted.
     """
 
     id: str
@@ -216,7 +218,9 @@ class Response(Row):
     finish_reason: str | None
     prompt_tokens: int | None
     completion_tokens: int | None
+    fault_evidence: dict[str, Any] | None = None
 
+    json_fields: ClassVar[frozenset[str]] = frozenset({"fault_evidence"})
     arrow: ClassVar[pa.Schema] = _schema(
         id=pa.string(),
         problem_id=pa.string(),
@@ -229,6 +233,7 @@ class Response(Row):
         finish_reason=pa.string(),
         prompt_tokens=pa.int64(),
         completion_tokens=pa.int64(),
+        fault_evidence=pa.large_string(),
     )
 
 

@@ -301,6 +301,7 @@ def source_traces(problem: Problem, models: Container[str] | None = None) -> lis
             finish_reason=None,
             prompt_tokens=None,
             completion_tokens=None,
+            fault_evidence=trace.get("fault_evidence"),
         )
         for index, trace in enumerate(problem.traces)
         if models is None or trace["model"] in models
