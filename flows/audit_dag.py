@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tasks.stage import Stage
     from tracemill.collection import RawShard
     from tracemill.manifest import Shard
+    from tracemill.recipe_section import Section
     from tracemill.recipe_source import Source
     from tracemill.recipe_verify import Verify
 
@@ -60,14 +61,19 @@ class AuditedShards:
 
 
 def audit(
-    context: RunContext[Any], name: str, responses: Stage, counted: Counted, limit: int | None = None
+    context: RunContext[Any],
+    name: str,
+    responses: tuple[Stage, Section],
+    counted: Counted,
+    limit: int | None = None,
 ) -> AuditedShards:
     """Judges every row of the sources, shard by shard, and counts what was found.
 
     Args:
         context: of the run.
         name: of the phase, for people.
-        responses: the stage that says which responses are judged: those that came along, or gold attempts.
+        responses: the stage that says which responses are judged (those that came along, or gold attempts), and its
+            section.
         counted: how rows are counted.
         limit: at most so many rows of each source.
 
@@ -92,7 +98,9 @@ def audit(
     return AuditedShards(audited, dropped, tally.summary(n_rows))
 
 
-def audit_chain(raw: RawShard, source: Source, responses: Stage, settings: Verify) -> Chain[ShardHistory]:
+def audit_chain(
+    raw: RawShard, source: Source, responses: tuple[Stage, Section], settings: Verify
+) -> Chain[ShardHistory]:
     """Raw rows to audited rows.
 
     Args:
@@ -103,7 +111,7 @@ def audit_chain(raw: RawShard, source: Source, responses: Stage, settings: Verif
     """
     collected = yield Step(collect_shard, source, {"raw": raw.shard})
     history = ShardHistory(raw.source, (collected,), collected.outputs["kept"])
-    answered = yield Step(responses, NoSettings(), {"problems": history.current})
+    answered = yield Step(*responses, {"problems": history.current})
     history = history.then(answered)
     inputs = {"problems": history.current, "responses": answered.outputs["responses"]}
     verified = yield Step(verify_shard, settings, inputs)

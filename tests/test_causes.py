@@ -8,9 +8,10 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from samples import problem, response
+from samples import problem
 from test_code_tests import ECHO, FakeSession
 
+from tasks.verify import is_for_models, unjudgeable
 from tracemill.ledger import Completion
 from tracemill.recipe_judge import Judge, ModelJudged, Rubric
 from tracemill.recipe_verify import CodeTests, Verify
@@ -18,7 +19,6 @@ from tracemill.references import status_of
 from tracemill.schema import Cause, Outcome, Verdict, rows_of, table_of
 from tracemill.selection import unsolved
 from tracemill.teacher import Refusal
-from tasks.verify import is_for_models, unjudgeable
 from verifiers import Attempt, Bench, verify
 from verifiers.code_results import CaseResult, Code
 from verifiers.code_tests import Judged, conclude
@@ -152,7 +152,7 @@ def test_limits_of_a_verifier_are_its_own(category: str, result: object, outcome
     """A worker that ran out of time or memory is the verifier's fault, not the answer's."""
     given = attempt(category, "?", r"\boxed{\sqrt{2x}}", r"\sqrt{8}", constraints=GERMAN)
     with Bench(Verify(workers=1), sandbox=NoSandbox("none")) as bench:
-        bench._means = Means(StubPool(result), NoSandbox("none"))  # type: ignore[arg-type]  # noqa: SLF001
+        bench._means = Means(StubPool(result), NoSandbox("none"))  # type: ignore[arg-type]
         [found] = verify([given], bench)
     assert (found.outcome, found.cause) == (outcome, Cause.VERIFIER)
 
@@ -259,7 +259,7 @@ def said(outcome: Outcome, cause: Cause | None, name: str = "0") -> Verdict:
     ],
 )
 def test_only_the_reference_closes_a_problem(outcome: Outcome, cause: Cause | None, again: bool) -> None:
-    """An unreadable response, and a limit of ours, are asked again like a wrong answer; an unusable reference is not."""
+    """An unreadable response and a limit of ours are asked again like a wrong answer; an unusable reference is not."""
     assert unsolved([PROBLEM], [said(outcome, cause)]) == ([PROBLEM] if again else [])
     both = [said(outcome, cause), said(Outcome.CORRECT, None, "1")]
     assert unsolved([PROBLEM], both) == []

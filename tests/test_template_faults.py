@@ -66,9 +66,9 @@ def test_every_fault_has_evidence(content: str) -> None:
         assert content[shown["at"] :].startswith(shown["tag"])
 
 
-def dropped(given: Response) -> dict[str, object]:
-    measures = measure_responses([given], {given.problem_id: "?"}, Quality().repetition)[0]
-    found = fault_of(Examined(given, "?", measures), Quality())
+def dropped(told: Response) -> dict[str, object]:
+    measures = measure_responses([told], {told.problem_id: "?"}, Quality().repetition)[0]
+    found = fault_of(Examined(told, "?", measures), Quality())
     assert found is not None
     assert found.reason == "nested_think"
     return found.evidence
@@ -79,8 +79,8 @@ def test_a_dropped_response_shows_its_second_tag() -> None:
     text = f"<think>{LONG}<think>more</think>\n\nIt is 8."
     asked = problem("?", traces=[tagged_trace("r1", text)])
     taught = response_of(asked, 0, Completion("k", text, None, "stop", 1, 1, "m"))
-    for given in (taught, *source_traces(asked)):
-        stored = next(iter(rows_of(Response, table_of(Response, [given]))))
+    for one in (taught, *source_traces(asked)):
+        stored = next(iter(rows_of(Response, table_of(Response, [one]))))
         shown = dropped(stored)
         assert (shown["tag"], shown["at"]) == ("<think>", 7 + len(LONG))
     split = response_of(asked, 0, Completion("k", "It is 8.", f"{LONG}<think> more", "stop", 1, 1, "m"))
@@ -92,7 +92,7 @@ def test_a_dropped_response_shows_its_second_tag() -> None:
 
 def test_responses_from_before_are_read() -> None:
     """A table of responses without the column is read, and its evidence is what there is."""
-    given = response_of(problem("?"), 0, Completion("k", "<think>a</think>b</think>A", None, "stop", 1, 1, "m"))
-    [old] = rows_of(Response, table_of(Response, [given]).drop_columns(["fault_evidence"]))
+    told = response_of(problem("?"), 0, Completion("k", "<think>a</think>b</think>A", None, "stop", 1, 1, "m"))
+    [old] = rows_of(Response, table_of(Response, [told]).drop_columns(["fault_evidence"]))
     assert old.fault_evidence is None
     assert dropped(old)["ends"] == "A"

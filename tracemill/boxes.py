@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 BOX: Final = r"\\(?:boxed|fbox|box)(?![a-zA-Z])"  # not \boxplus, \boxdot, \fboxsep
 _OPENING: Final = re.compile(BOX + r"[ \t]*\n?[ \t]*(?P<brace>\s*\{)?")
 EMPTY_BOX: Final = re.compile(BOX + r"\s*\{\s*\}")  # a mention ("put it in \boxed{}"), no answer
-_BETWEEN_BOXES: Final = re.compile(r"(?:[\s,;$.]|\\[,;:!() \[\]]|\\q?quad\b|\b(?:and|or)\b|\\text\s*\{\s*(?:and|or|,)\s*\})*")
+_BETWEEN_BOXES: Final = re.compile(
+    r"(?:[\s,;$.]|\\[,;:!() \[\]]|\\q?quad\b|\b(?:and|or)\b|\\text\s*\{\s*(?:and|or|,)\s*\})*"
+)
 
 # An argument without braces ends where its formula does, or at white space behind which no formula goes on.
 _BEGINS: Final = re.compile(r"[0-9A-Za-z(\[.+\-−√π∞½¼¾]|\\[a-zA-Z{]")

@@ -6,7 +6,7 @@ import itertools
 import re
 import unicodedata
 
-from tracemill.boxes import last_boxed as last_boxed  # solutions are texts too
+from tracemill.boxes import last_boxed as last_boxed  # noqa: PLC0414 - solutions are texts: readers look for it here
 from tracemill.schema import digest, normalise_prompt
 
 # Letters and digits of any script; CJK has no spaces, so each ideograph, kana or hangul syllable is a word of its own.

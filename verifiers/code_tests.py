@@ -99,8 +99,9 @@ def run_tests(session: Session, program: str, tests: Tests, settings: CodeTests)
 def conclude(judged: Judged | SandboxFailure, program: str, settings: CodeTests) -> Judgement:
     """The verdict on a program: its pass rate against the mark.
 
-    A test that is itself at fault (IE), or that we could not run as it needs to be, makes the whole unverifiable, and tests that could not be run any more make it a
-    time-out, unless enough others have failed to decide: neither says that the program is right.
+    A test that is itself at fault (IE), or that we could not run as it needs to be, makes the whole unverifiable, and
+    tests that could not be run any more make it a time-out, unless enough others have failed to decide: neither says
+    that the program is right.
     """
     if isinstance(judged, SandboxFailure):
         return Judgement(Outcome.SANDBOX_ERROR, None, program, judged.reason)

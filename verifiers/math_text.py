@@ -10,7 +10,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from tracemill.boxes import last_box as last_box  # what it finds is what is tidied and read here
+from tracemill.boxes import last_box as last_box  # noqa: PLC0414 - what it finds is what is read here
 
 _UNICODE = str.maketrans(
     {
