@@ -78,9 +78,7 @@ def checked(dataset: str, rows: Sequence[Mapping[str, Any]], layout: Layout) -> 
     """
     columns = {str(name) for row in rows for name in row}
     if layout.name == "plain":
-        found = (
-            layout.columns if "response" in layout.columns else {**layout.columns, **_plain_columns(dataset, columns)}
-        )
+        found = _plain_columns(dataset, columns, layout.columns)
         lacking = [column for column in found.values() if column not in columns]
         if lacking:
             raise _not_plain(dataset, columns, f"no column {', '.join(sorted(lacking))}")
@@ -90,7 +88,7 @@ def checked(dataset: str, rows: Sequence[Mapping[str, Any]], layout: Layout) -> 
             f"rows of layout {layout.name} are questions: there is no response to judge",
             got=f"columns {', '.join(sorted(columns))}",
             expected=f"a layout with responses: {', '.join(WITH_RESPONSES)}; or plain with --column response=NAME",
-            remedy="name one of them with --layout; python -m flows.check_references judges the references of questions",
+            remedy="name one with --layout; the references of questions are for python -m flows.check_references",
         )
     if not any(_fits(layout.name, set(map(str, row))) for row in rows):
         wanted = "; ".join(" or ".join(names) for names in LAYOUTS[layout.name].required)
@@ -104,9 +102,9 @@ def checked(dataset: str, rows: Sequence[Mapping[str, Any]], layout: Layout) -> 
 
 
 _REMEDY: Final = (
-    f"name another layout with --layout: {', '.join(WITH_RESPONSES)}; or say what its columns are, as in --layout plain "
-    "--column prompt=question --column response=output --column reference_answer=answer (one conversation may be both "
-    "prompt and response)"
+    f"name another layout with --layout: {', '.join(WITH_RESPONSES)}; or say what its columns are, as in --layout plain"
+    " --column prompt=question --column response=output --column reference_answer=answer (one conversation may be both"
+    " prompt and response)"
 )
 
 
@@ -131,18 +129,20 @@ def _has_info(row: Mapping[str, Any]) -> bool:
 
 
 def _plain(dataset: str, columns: set[str]) -> Layout:
-    found = _plain_columns(dataset, columns)
+    found = _plain_columns(dataset, columns, {})
     unread = sorted(columns & set(_CRITERIA) - set(_READ_BY_PLAIN))
     if unread and not columns & set(_READ_BY_PLAIN):
         raise _not_plain(dataset, columns, f"{', '.join(unread)}, which nobody named as the reference")
     return Layout("plain", found)
 
 
-def _plain_columns(dataset: str, columns: set[str]) -> dict[str, str]:
-    """Question and response of plain rows, where exactly one column may be each."""
-    found = {}
+def _plain_columns(dataset: str, columns: set[str], named: Mapping[str, str]) -> dict[str, str]:
+    """The columns that are named; question and response also where they are not, and exactly one column may be each."""
+    found = dict(named)
     for field, names in (("prompt", PROMPT_COLUMNS), ("response", RESPONSE_COLUMNS)):
         there = [name for name in names if name in columns]
+        if field in named:
+            continue
         if len(there) != 1:
             what = f"{' and '.join(there)}, which may all be the {field}" if there else f"no column for the {field}"
             raise _not_plain(dataset, columns, what)
