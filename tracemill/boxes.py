@@ -6,6 +6,7 @@ library only: worker processes import it.
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -36,6 +37,7 @@ _WANTS_MORE: Final = re.compile(
 )
 _COMMAND: Final = re.compile(r"\\(?:text(?:bf|rm)?|math(?:rm|bf))\s*\{[^{}]*\}|\\[a-zA-Z]+")
 _PROSE: Final = re.compile(r"[^\W\d_]{3,}|\b(?:as|is|at|it|in|or|on|to|so|by|an|we|if|of)\b")
+_MOST_BOXES: Final = 50  # of a text of unclosed ones each would be read to the end
 _MOST_CHARS: Final = 400  # of an argument without braces
 
 
@@ -56,7 +58,8 @@ def last_box(text: str) -> Box | None:
 
 def last_boxed(text: str) -> str | None:
     r"""Content of the last box of a solution that is closed and not empty, or None."""
-    return next((box.content for box in _from_the_last(text) if box.content), None)
+    last_ones = itertools.islice(_from_the_last(text), _MOST_BOXES)
+    return next((box.content for box in last_ones if box.content), None)
 
 
 def unboxed(reference: str) -> str:
@@ -125,7 +128,7 @@ def _bare_argument(text: str, start: int) -> str:
     TeX itself takes one token, of ``\boxed 3/4`` the 3. Nobody means that, and a 3 would be a wrong reading: it is read
     as far as the formula goes.
     """
-    if not _BEGINS.match(text, start):
+    if not _BEGINS.match(text, start) or _OPENING.match(text, start):  # a box in the box is read for itself
         return ""
     place, depth = start, 0
     while place < len(text) and (depth or not _ENDS.match(text, place)):
