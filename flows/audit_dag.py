@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tasks.stage import Stage
     from tracemill.collection import RawShard
     from tracemill.manifest import Shard
+    from tracemill.recipe_section import Section
     from tracemill.recipe_source import Source
     from tracemill.recipe_verify import Verify
 
@@ -61,14 +62,19 @@ class AuditedShards:
 
 
 def audit(
-    context: RunContext[Any], name: str, responses: Stage, counted: Counted, limit: int | None = None
+    context: RunContext[Any],
+    name: str,
+    responses: tuple[Stage, Section],
+    counted: Counted,
+    limit: int | None = None,
 ) -> AuditedShards:
     """Judges every row of the sources, shard by shard, and counts what was found.
 
     Args:
         context: of the run.
         name: of the phase, for people.
-        responses: the stage that says which responses are judged: those that came along, or gold attempts.
+        responses: the stage that says which responses are judged (those that came along, or gold attempts), and its
+            section.
         counted: how rows are counted.
         limit: at most so many rows of each source.
 
@@ -97,7 +103,9 @@ def audit(
     return AuditedShards(audited, dropped, tally.summary(n_rows))
 
 
-def audit_one(step: Step, raw: RawShard, source: Source, responses: Stage, settings: Verify) -> ShardHistory:
+def audit_one(
+    step: Step, raw: RawShard, source: Source, responses: tuple[Stage, Section], settings: Verify
+) -> ShardHistory:
     """Raw rows to audited rows.
 
     Args:
@@ -109,7 +117,7 @@ def audit_one(step: Step, raw: RawShard, source: Source, responses: Stage, setti
     """
     collected = step(collect_shard, source, {"raw": raw.shard})
     history = ShardHistory(raw.source, (collected,), collected.outputs["kept"])
-    answered = step(responses, NoSettings(), {"problems": history.current})
+    answered = step(*responses, {"problems": history.current})
     history = history.then(answered)
     inputs = {"problems": history.current, "responses": answered.outputs["responses"]}
     verified = step(verify_shard, settings, inputs)

@@ -17,6 +17,7 @@ from flows.forms import Overrides, RecipePath, Text
 from flows.run_context import RunContext
 from flows.task_runners import own_tasks
 from tasks.audit import gold_shard
+from tasks.stage import NoSettings
 from tracemill.audit_publication import REFERENCES, ReferencePublication
 from tracemill.audit_report import render, report
 from tracemill.recipe_file import load_recipe
@@ -45,7 +46,7 @@ def check_references(recipe: RecipePath, overrides: Overrides = (), out: Text = 
     context = RunContext(loaded, Store(loaded.run.store), get_run_logger())
     out = out or f"runs/references-{loaded.name}"
     context.prepare(out, REFERENCES)
-    found = audit(context, "check", gold_shard, CHECKED)
+    found = audit(context, "check", (gold_shard, NoSettings()), CHECKED)
     summary = {"recipe": loaded.name, **found.summary}
     texts = {
         "summary.json": pretty_json(summary),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
@@ -18,6 +18,7 @@ from pydantic_core import CoreSchema
 from tracemill.recipe import Recipe
 from tracemill.recipe_audit import Audit
 from tracemill.recipe_section import Section
+from tracemill.recipe_source import PlainField
 
 RECIPES = Path(__file__).parent.parent / "recipes"
 
@@ -48,9 +49,16 @@ def _settings_of(kind: type[Section]) -> dict[str, Any]:
     return {"type": "array", "items": one}
 
 
+def _fields_of_plain_rows() -> dict[str, Any]:
+    """Schema of a list of ``field=column``."""
+    fields = "|".join(f" *{name}" for name in get_args(PlainField))
+    return {"type": "array", "items": {"type": "string", "title": "field=column", "pattern": f"^({fields}) *=.+"}}
+
+
 RecipePath = Annotated[str, ShippedOrOther()]
 Overrides = Annotated[Sequence[str] | None, WithJsonSchema(_settings_of(Recipe))]
 AuditOverrides = Annotated[Sequence[str] | None, WithJsonSchema(_settings_of(Audit))]
+Columns = Annotated[Sequence[str] | None, WithJsonSchema(_fields_of_plain_rows())]
 Limit = Annotated[int | None, Field(ge=0), WithJsonSchema({"type": "integer", "minimum": 0})]
 Text = Annotated[str | None, WithJsonSchema({"type": "string"})]
 

@@ -1,7 +1,7 @@
-"""Audits a published dataset in the reference dataset's row layout: ``python -m flows.verify_dataset INPUT``.
+"""Audits a published dataset: ``python -m flows.verify_dataset INPUT [--layout NAME]``.
 
-A verdict on every row's response, by the verifiers that build datasets; nothing is generated. Finished shards are found
-when the command is run again, however it ended.
+A verdict on every response of every row, by the verifiers that build datasets; nothing is generated. Finished shards
+are found when the command is run again, however it ended.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Mapping
 from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,15 @@ from prefect import flow, get_run_logger
 
 from flows.artifacts import audit_artifact
 from flows.audit_dag import AuditRun, audit
+from flows.audited_layout import PLAIN_FIELDS, laid_out
 from flows.command_line import add_overrides, how_to_look, run_command, shown_place, work_done
-from flows.forms import NOWHERE, AuditOverrides, HubPlace, Limit, OnTheHub, Text
+from flows.forms import NOWHERE, AuditOverrides, Columns, HubPlace, Limit, OnTheHub, Text
 from flows.run_context import RunContext
 from flows.task_runners import own_tasks
-from tasks.audit import traces_shard
+from tasks.audit import Given, traces_shard
 from tracemill.audit_publication import AUDIT, AuditPublication
 from tracemill.audit_report import render, report
-from tracemill.audit_tally import VERDICTS
+from tracemill.audit_tally import VERDICTS, nothing_judged
 from tracemill.errors import SourceError
 from tracemill.pin_recipe import commit_of
 from tracemill.pins import is_commit
@@ -32,10 +34,12 @@ from tracemill.recipe_audit import Audit
 from tracemill.recipe_file import parse_section
 from tracemill.schema import digest, pretty_json
 from tracemill.sources.formats import FORMATS
+from tracemill.sources.layouts import LAYOUTS
 from tracemill.sources.readers import files_of
 from tracemill.store import Store
 
 PUBLICATION_VERSION = 3
+NOTHING_JUDGED = 3  # exit status of an audit that could tell of no response whether it is right
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _SUFFIXES = tuple(sorted(FORMATS, key=len, reverse=True))
 
@@ -51,6 +55,8 @@ def verify_dataset(
     limit: Limit = 0,
     overrides: AuditOverrides = (),
     out: Text = "",
+    layout: Text = "",
+    columns: Columns = (),
 ) -> AuditRun:
     """Audits a published dataset.
 
@@ -60,16 +66,21 @@ def verify_dataset(
         limit: At most so many rows, from the beginning; 0: all.
         overrides: Settings as section.key=value, one an item, such as verify.workers=8.
         out: Directory of the finished run; runs/audit-<name> if empty.
+        layout: How the rows are laid out, as in docs/sources.md; empty: found out by their columns.
+        columns: Of layout plain, field=column, one an item, such as response=output.
     """
     recipe = audit_recipe(dataset, hub.given() if hub else {}, list(overrides or ()))
+    recipe = laid_out(recipe, layout or "", list(columns or ()), limit or None)
     context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
     out = out or f"runs/audit-{recipe.name}"
     context.prepare(out, AUDIT)
     limit = limit or None
-    found = audit(context, "verify", traces_shard, VERDICTS, limit)
+    given = Given(last_only=recipe.sources[0].layout == "am")
+    found = audit(context, "verify", (traces_shard, given), VERDICTS, limit)
     rows = "All rows" if limit is None else f"The first {limit:,} rows"
     revision = {"revision": recipe.sources[0].revision} if recipe.sources[0].hub else {}
-    summary = {"input": dataset, **revision, "limit": limit, **found.summary}
+    laid = {"layout": recipe.sources[0].layout, "columns": dict(recipe.sources[0].columns)}
+    summary = {"input": dataset, **revision, **laid, "limit": limit, **found.summary}
     texts = {
         "summary.json": pretty_json(summary),
         "report.html": report(f"Audit of {recipe.name}", f"{rows} of {dataset}.", summary, VERDICTS),
@@ -155,7 +166,8 @@ def told(run: AuditRun, seconds: float) -> str:
             render(run.summary, VERDICTS),
             "",
             work_done(run.n_executed, run.n_cached, seconds),
-            f"verdicts  {where}/verdicts         (one row for each row of the input)",
+            f"layout    {_told_layout(run.summary)}",
+            f"verdicts  {where}/verdicts         (one row for each response of the input)",
             f"dropped   {where}/dropped          (rows that could not be read, or bring no response)",
             f"summary   {where}/summary.json     (by source, category and reason)",
             f"report    {where}/report.html",
@@ -164,11 +176,31 @@ def told(run: AuditRun, seconds: float) -> str:
     )
 
 
+def _told_layout(summary: Mapping[str, Any]) -> str:
+    columns = ", ".join(f"{field} in {column}" for field, column in summary["columns"].items())
+    n_rows = summary["input_rows"]
+    return f"{summary['layout']}{f' ({columns})' if columns else ''}; {n_rows:,} rows of the input"
+
+
 def main() -> int:
     """Runs the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m flows.verify_dataset", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("dataset", metavar="INPUT", help="file, folder, quoted glob, or Hub id")
     parser.add_argument("--out", metavar="DIR", help="directory of the finished run (default: runs/audit-<name>)")
+    parser.add_argument(
+        "--layout",
+        metavar="NAME",
+        default="",
+        help=f"of the rows, if it is not plain by their columns: {', '.join(LAYOUTS)}",
+    )
+    parser.add_argument(
+        "--column",
+        dest="columns",
+        action="append",
+        default=[],
+        metavar="FIELD=NAME",
+        help=f"of layout plain: where a field stands, as in response=output; fields: {', '.join(PLAIN_FIELDS)}",
+    )
     parser.add_argument("--limit", type=_positive, metavar="N", help="only the first N rows")
     parser.add_argument("--store", metavar="DIR", help="where finished shards are kept (default: .tracemill/store)")
     for name, what in (
@@ -181,12 +213,20 @@ def main() -> int:
     options = parser.parse_args()
     overrides = options.overrides + ([f"run.store={options.store}"] if options.store else [])
     hub = HubPlace(revision=options.revision, split=options.split, config=options.config)
-    return run_command(
-        "verify_dataset",
-        lambda: verify_dataset(options.dataset, hub, options.limit, overrides, options.out),
-        told,
-        lambda: audit_recipe(options.dataset, hub.model_dump(exclude_none=True), overrides),
-    )
+    found: list[AuditRun] = []
+
+    def work() -> AuditRun:
+        found.append(
+            verify_dataset(options.dataset, hub, options.limit, overrides, options.out, options.layout, options.columns)
+        )
+        return found[0]
+
+    def check() -> None:
+        recipe = audit_recipe(options.dataset, hub.model_dump(exclude_none=True), overrides)
+        laid_out(recipe, options.layout, options.columns, options.limit)
+
+    status = run_command("verify_dataset", work, told, check)
+    return NOTHING_JUDGED if found and status == 0 and nothing_judged(found[0].summary) else status
 
 
 def _positive(text: str) -> int:

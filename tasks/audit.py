@@ -5,15 +5,26 @@ from __future__ import annotations
 import dataclasses
 
 from tasks.stage import Produced, Work, split, stage
-from tracemill.audit import AuditedRow, audited, last_traces
+from tracemill.audit import AuditedRow, audited, row_responses
+from tracemill.recipe_section import Section
 from tracemill.references import gold_attempts
 from tracemill.schema import Dropped, Problem, Response, Verdict, table_of
 
 
-@stage("traces", version=1, rows="problems", drops=True)
+class Given(Section):
+    """Which responses of a row are judged.
+
+    Attributes:
+        last_only: the last one, as they are turns of one conversation.
+    """
+
+    last_only: bool = False
+
+
+@stage("traces", version=2, rows="problems", drops=True)
 def traces_shard(work: Work) -> Produced:
-    """The rows that bring a response, and the responses."""
-    return _with_responses(*last_traces(work.rows(Problem, "problems")))
+    """The rows that bring responses, and the responses."""
+    return _with_responses(*row_responses(work.rows(Problem, "problems"), last_only=work.section.last_only))
 
 
 @stage("gold", version=2, rows="problems", drops=True)
@@ -27,9 +38,9 @@ def _with_responses(kept: list[Problem], dropped: list[Dropped], responses: list
     return dataclasses.replace(found, outputs={**found.outputs, "responses": table_of(Response, responses)})
 
 
-@stage("audit", version=2, rows="problems", drops=True)
+@stage("audit", version=3, rows="problems", drops=True)
 def audit_shard(work: Work) -> Produced:
-    """Every row of a shard with its verdict."""
+    """Every response of a shard's rows with its verdict; rows are responses."""
     verdicts = {verdict.response_id: verdict for verdict in work.rows(Verdict, "verdicts")}
     responses = {response.id: response for response in work.rows(Response, "responses")}
     rows = audited(work.rows(Problem, "problems"), responses, verdicts)

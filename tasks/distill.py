@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from tasks.stage import Produced, Work, stage
-from tasks.verify import unjudgeable
+from tasks.verify import is_for_models, unjudgeable
 from tracemill.asking_order import asking_order, expected
 from tracemill.ledger import Completion, shared_ledger
 from tracemill.prompts import split_think
@@ -23,6 +23,7 @@ from tracemill.recipe_verify import Verify
 from tracemill.schema import Origin, Problem, Response, Verdict, digest, table_of
 from tracemill.selection import source_traces, unsolved
 from tracemill.teacher import Refusal, Request, build_request, shared_teacher
+from tracemill.template_faults import fault_evidence
 from tracemill.truncation import Wholes
 
 # Problems that the teacher was not asked about, or refused: why.
@@ -35,7 +36,7 @@ class Reuse(Section):
     models: tuple[str, ...]
 
 
-@stage("reuse", version=2, rows="problems")
+@stage("reuse", version=3, rows="problems")
 def reuse_traces_shard(work: Work) -> Produced:
     """The traces of a shard's problems as responses: those of the models that the recipe names."""
     problems = work.rows(Problem, "problems")
@@ -64,11 +65,13 @@ class DistillRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("distill", version=2, rows="problems")
+@stage("distill", version=3, rows="problems")
 def distill_shard(work: Work) -> Produced:
     """Asks the teacher about every problem that no response has solved yet, and that can be judged."""
     plan: DistillRound = work.section
-    pending = unsolved(work.rows(Problem, "problems"), work.all_rows(Verdict, "verdicts"))
+    problems = work.rows(Problem, "problems")
+    for_models = {problem.id for problem in problems if is_for_models(problem, plan.models)}
+    pending = unsolved(problems, work.all_rows(Verdict, "verdicts"), for_models)
     hopeless = unjudgeable(pending, plan.verify, plan.models)
     asked = [
         (problem, plan.first_sample + k)
@@ -157,6 +160,7 @@ def response_of(problem: Problem, sample_index: int, completion: Completion) -> 
         prompt_tokens=completion.prompt_tokens,
         completion_tokens=completion.completion_tokens,
         refusal=completion.refusal,
+        fault_evidence=fault_evidence(completion.content, completion.reasoning, split.fault),
     )
 
 

@@ -16,7 +16,7 @@ from tracemill.trace_record import Judged, Pair, Rejected, pairs, rejected_trace
 from tracemill.verdicts import settled_by_response
 
 
-@stage("select", version=2, rows="problems", drops=True)
+@stage("select", version=3, rows="problems", drops=True)
 def select_shard(work: Work) -> Produced:
     """One passing response per problem; every other problem is dropped where it was lost."""
     problems = work.rows(Problem, "problems")

@@ -30,7 +30,7 @@ class QualityPlan(Section):
     counting: Measure = Measure()
 
 
-@stage("quality", version=3, rows="problems")
+@stage("quality", version=4, rows="problems")
 def quality_shard(work: Work) -> Produced:
     """Measures every response, and filters by the form of it; rows are responses."""
     responses = work.all_rows(Response, "responses")

@@ -43,13 +43,13 @@ class ScoreRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("reward", version=1, rows="problems")
+@stage("reward", version=2, rows="problems")
 def reward_shard(work: Work) -> Produced:
     """Verdicts by reward model; rows are the responses that no rule can judge."""
     return _scored(work)
 
 
-@stage("rubric", version=1, rows="problems")
+@stage("rubric", version=2, rows="problems")
 def rubric_shard(work: Work) -> Produced:
     """Verdicts by rubric; rows are the responses that no rule can judge."""
     return _scored(work)

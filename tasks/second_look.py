@@ -22,7 +22,7 @@ class JudgeRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("judge", version=1, rows="problems")
+@stage("judge", version=2, rows="problems")
 def judge_shard(work: Work) -> Produced:
     """The judge's own verdict on every response that it shall look at; rows are responses that it was asked about."""
     plan: JudgeRound = work.section

@@ -11,14 +11,15 @@ from tasks.stage import Produced, Work, stage
 from tracemill import missing_answer
 from tracemill.recipe_judge import ModelJudged
 from tracemill.recipe_verify import Verify
-from tracemill.schema import Outcome, Problem, Response, Verdict, digest, rows_of, table_of
+from tracemill.schema import Cause, Outcome, Problem, Response, Verdict, digest, rows_of, table_of
 from verifiers import Attempt, Bench, attempt_of, verifier_versions, verify
 from verifiers.answer_words import why_missing
 
 # Fact of a shard: responses that the sandbox failed to judge, by reason.
 UNJUDGED = "unjudged"
 
-VERSION = digest("verify", sorted(verifier_versions().items()), missing_answer.VERSION)[:16]
+_LAYOUT = 2  # of a verdict: 2 names the cause
+VERSION = digest("verify", _LAYOUT, sorted(verifier_versions().items()), missing_answer.VERSION)[:16]
 
 
 @functools.lru_cache(maxsize=2)
@@ -39,7 +40,11 @@ def verify_shard(work: Work) -> Produced:
     settled |= {verdict.response_id: verdict for verdict in found}
     verdicts = [settled[response.id] for response in responses]
     unjudged = Counter(verdict.detail for verdict in verdicts if verdict.outcome == Outcome.SANDBOX_ERROR)
-    facts = {"outcomes": dict(Counter(verdict.outcome for verdict in verdicts)), UNJUDGED: dict(unjudged)}
+    facts = {
+        "outcomes": dict(Counter(verdict.outcome for verdict in verdicts)),
+        "causes": dict(Counter(f"{verdict.outcome} by {verdict.cause}" for verdict in verdicts if verdict.cause)),
+        UNJUDGED: dict(unjudged),
+    }
     table = table_of(Verdict, verdicts)
     return Produced({"verdicts": table}, len(responses), table.num_rows, facts=facts, provisional=bool(unjudged))
 
@@ -62,18 +67,20 @@ def verdicts_on(problems: Iterable[Problem], responses: Iterable[Response], sett
 def unjudgeable(problems: Iterable[Problem], settings: Verify, models: ModelJudged) -> dict[str, str]:
     """Problems on which no answer could be judged (no verifier, no usable reference), and why: not worth paying for.
 
-    Found by judging an empty answer: it is ``incorrect`` wherever a rule can judge an answer at all.
+    Found by judging an empty answer: it is ``incorrect`` wherever a rule can judge an answer at all. A verifier that
+    fails at it says nothing of the others.
     """
-    listed = [problem for problem in problems if not _is_for_models(problem, models)]
+    listed = [problem for problem in problems if not is_for_models(problem, models)]
     verdicts = verify((_empty_answer(problem) for problem in listed), _bench(settings))
     return {
         problem.id: verdict.detail
         for problem, verdict in zip(listed, verdicts, strict=True)
-        if verdict.outcome == Outcome.UNVERIFIABLE
+        if verdict.outcome == Outcome.UNVERIFIABLE and verdict.cause == Cause.REFERENCE
     }
 
 
-def _is_for_models(problem: Problem, models: ModelJudged) -> bool:
+def is_for_models(problem: Problem, models: ModelJudged) -> bool:
+    """Whether a model of the recipe can judge answers to a problem where no rule can."""
     return problem.category in models.scored or (
         problem.category in models.compared and why_missing(problem.reference_answer) is None
     )

@@ -90,8 +90,14 @@ TYPED = (
         shows=r"alpha(?s:.*)100\.0 %",
     ),
     Typed(
-        "python -m flows.verify_dataset INPUT [--out DIR] [--limit N] [--store DIR] [--set section.key=value]…",
-        ("python -m flows.verify_dataset {audited} --out runs/again --limit 2 --store stored --set verify.workers=1",),
+        "python -m flows.verify_dataset INPUT [--out DIR] [--limit N] [--store DIR] "
+        "[--layout NAME] [--column FIELD=NAME]… [--set section.key=value]…",
+        (
+            (
+                "python -m flows.verify_dataset {audited} --out runs/again --limit 2 --store stored --layout am "
+                "--set verify.workers=1"
+            ),
+        ),
         shows=r"all +2",
     ),
     Typed(

@@ -31,15 +31,16 @@ def encoded(**changes: Any) -> bytes:
 
 
 def test_a_row_gives_exactly_the_fields_of_the_contract() -> None:
-    """A good row gives its id, outcome, score, verifier, extracted answer and detail, and nothing else."""
+    """A good row gives its id, outcome, score, verifier, extracted answer, detail and cause, and nothing else."""
     assert run([encoded()], "--sandbox", "docker", "--wall-s", "5", "--memory-mb", "512") == [
         {
             "id": "x1",
             "outcome": "correct",
             "score": 1.0,
-            "verifier": "math@3",
+            "verifier": "math@4",
             "extracted": "2",
             "detail": "the same text",
+            "cause": None,
         }
     ]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import zstandard
-from audited_set import PLANTED, UNREADABLE, right, write, write_as, wrong
+from audited_set import PLANTED, UNREADABLE, am_row, right, thought, write, write_as, wrong
 from chat_server import ChatServer
 from hub_server import COMMIT, ID, Hub, point_at, serving
 from killed_run import end, kill, launch
@@ -260,3 +260,68 @@ def test_hub_datasets_are_pinned() -> None:
     assert recipe.name == "org-some_set"
     with pytest.raises(SourceError, match="revision"):
         audit_recipe("org/some_set", {}, [])
+
+
+def boxed(answer: object) -> str:
+    return f"<think>\nadd\n</think>\n\nIt is \\boxed{{{answer}}}."
+
+
+def openr1_row(number: int, *answers: object) -> dict[str, Any]:
+    """A row of OpenR1-Math-220k: the chosen generation stands in messages, too, and the answer in a column."""
+    problem = f"What is {number} plus {number}?"
+    chosen = [{"role": "user", "content": problem}]
+    chosen += [{"role": "assistant", "content": boxed(answer)} for answer in answers[:1]]
+    return {
+        "problem": problem, "solution": "Add them.", "answer": str(2 * number), "problem_type": "Algebra",
+        "question_type": "math-word-problem", "source": "cn_k12", "uuid": f"u{number}",
+        "generations": [boxed(answer) for answer in answers],
+        "correctness_math_verify": [None] * len(answers), "messages": chosen,
+    }  # fmt: skip
+
+
+def test_every_generation_of_a_row_is_judged(tmp_path: Path) -> None:
+    """OpenR1-Math's rows are known by their columns, and each generation has its verdict beside its row's answer."""
+    rows = [openr1_row(n, 2 * n, 2 * n + 1) for n in range(10)] + [
+        openr1_row(50),
+        openr1_row(51, 102, r"102\text{ or is that wrong?}"),
+    ]
+    found = audit(write(tmp_path, rows), tmp_path).summary
+    assert (found["layout"], found["input_rows"], found["rows"]) == ("openr1_math", 12, 23)
+    assert [found[name] for name in ("correct", "incorrect", "unverifiable", "no_response")] == [11, 10, 1, 1]
+    assert found["causes"] == {"reference": 0, "response": 1, "verifier": 0}
+    verdicts = table(tmp_path / "out", "verdicts").to_pylist()
+    assert [(row["row"], row["response_index"], row["outcome"]) for row in verdicts[:3]] == [
+        (0, 0, "correct"), (0, 1, "incorrect"), (1, 0, "correct"),
+    ]  # fmt: skip
+    assert {row["model"] for row in verdicts} == {"deepseek-r1"}
+    assert [row["cause"] for row in verdicts if row["outcome"] == "unverifiable"] == ["response"]
+    assert found["pass_rates"][5] == 10
+    assert found["repeated"] == {}
+
+
+def test_a_set_of_which_nothing_could_be_judged_does_not_end_in_silence(tmp_path: Path) -> None:
+    """Where every reference is of no use the command says so, publishes what it found, and ends with status 3."""
+    path = write(tmp_path, [am_row(n, thought(2 * n), None) for n in range(3)])
+    assert launch_in(tmp_path, [str(path), "--out", str(tmp_path / "out"), "--store", str(tmp_path / "s")]).wait() == 3
+    log = (tmp_path / "build.log").read_text()
+    assert "NOT ONE RESPONSE WAS JUDGED right or wrong (3 unverifiable)" in log
+    assert "of 3 rows nothing is said: by the reference 3" in log
+    assert table(tmp_path / "out", "verdicts").num_rows == 3
+
+
+def test_a_set_that_mostly_has_no_references_says_so(tmp_path: Path) -> None:
+    """More than half without anything to be judged by is said, whatever became of the others."""
+    rows = [am_row(n, thought(2 * n), None) for n in range(3)]
+    advice = audit(write(tmp_path, [*rows, right(9)]), tmp_path).summary["advice"]
+    assert [line.split(":")[0] for line in advice] == ["3 of 4 rows have nothing that answers can be judged by"]
+    assert audit(write(tmp_path, [*rows, *map(right, range(20, 24))]), tmp_path).summary["advice"] == []
+
+
+def test_a_published_dataset_is_audited_as_it_is(tmp_path: Path) -> None:
+    """The Parquet files of a build, in their own layout, pass their own audit."""
+    with ChatServer() as teacher:
+        built = SmallRun(tmp_path / "built", teacher.url)
+        built.build()
+    found = audit(f"{built.out}/dataset/*.parquet", tmp_path).summary
+    assert found["layout"] == "tracemill"
+    assert found["correct"] == found["rows"] == table(built.out, "dataset").num_rows > 40

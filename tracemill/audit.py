@@ -35,11 +35,14 @@ class AuditedRow(Row):
         source: name of the input, or of the recipe's source.
         upstream_source: where the row says that it is from; the source where it says nothing.
         file, row: where it stands: row of the file from 0, blank lines not counted.
+        cause: of an unverifiable or a timeout: reference, response or verifier.
         reason: what kind of detail it is: the detail without numbers, quotations and what is special to the row.
         reference_answer: what was expected; None where tests or constraints judge.
         prompt: its beginning.
         fault: why the response does not follow the think template, or None.
         n_tokens: of the response, think and answer, estimated.
+        response_index: which of the row's responses it is, from 0.
+        model: who wrote the response, as far as the row or its layout says.
     """
 
     id: str
@@ -60,6 +63,9 @@ class AuditedRow(Row):
     prompt: str
     response_id: str
     provenance: str | None
+    cause: str | None = None
+    response_index: int = 0
+    model: str | None = None
 
     arrow: ClassVar[pa.Schema] = pa.schema(
         [
@@ -81,23 +87,31 @@ class AuditedRow(Row):
             ("prompt", pa.large_string()),
             ("response_id", pa.string()),
             ("provenance", pa.string()),
+            ("cause", pa.string()),
+            ("response_index", pa.int32()),
+            ("model", pa.string()),
         ]
     )
 
 
-def last_traces(problems: Iterable[Problem]) -> tuple[list[Problem], list[Dropped], list[Response]]:
-    """Splits rows into those that bring a response and those that do not; and the responses.
+def row_responses(
+    problems: Iterable[Problem], *, last_only: bool
+) -> tuple[list[Problem], list[Dropped], list[Response]]:
+    """Splits rows into those that bring responses and those that do not; and the responses.
 
-    Only the last turn of the assistant is a row's response, as it is what a reader would train on.
+    Args:
+        problems: of one shard.
+        last_only: the responses of a row are turns that follow each other, of which the last is what a reader would
+            train on; otherwise they are several answers to one question, and each is judged.
     """
     kept: list[Problem] = []
     dropped: list[Dropped] = []
     responses: list[Response] = []
     for problem in problems:
-        traces = source_traces(problem)
+        traces = source_traces(problem)[-1:] if last_only else source_traces(problem)
         if traces:
-            kept.append(with_response(problem, traces[-1]))
-            responses.append(traces[-1])
+            kept.append(with_response(problem, *traces))
+            responses += traces
         else:
             dropped.append(without_response(problem, NO_RESPONSE))
     return kept, dropped, responses
@@ -113,26 +127,29 @@ def without_response(problem: Problem, reason: str) -> Dropped:
     return dropped_problem(problem, STAGE, reason, evidence)
 
 
-def with_response(problem: Problem, response: Response) -> Problem:
-    """The row, naming its response: a dataset has many responses to one problem, each in a row of its own."""
-    return dataclasses.replace(problem, info=problem.info | {"response_id": response.id})
+def with_response(problem: Problem, *responses: Response) -> Problem:
+    """The row, naming its responses: a dataset has many to one problem, in one row or each in a row of its own."""
+    return dataclasses.replace(problem, info=problem.info | {"response_ids": [response.id for response in responses]})
 
 
 def audited(
     problems: Iterable[Problem], responses: Mapping[str, Response], verdicts: Mapping[str, Verdict]
 ) -> list[AuditedRow]:
-    """Every row with its verdict.
+    """Every response of every row with its verdict.
 
     Args:
-        problems: of one shard, each naming its response.
+        problems: of one shard, each naming its responses.
         responses: by id.
         verdicts: by response id.
     """
-    named = [(problem, problem.info["response_id"]) for problem in problems]
-    return [_audited(problem, responses[name], verdicts[name]) for problem, name in named]
+    return [
+        _audited(problem, responses[name], verdicts[name], index)
+        for problem in problems
+        for index, name in enumerate(problem.info["response_ids"])
+    ]
 
 
-def _audited(problem: Problem, response: Response, verdict: Verdict) -> AuditedRow:
+def _audited(problem: Problem, response: Response, verdict: Verdict, index: int) -> AuditedRow:
     return AuditedRow(
         id=problem.id,
         source=problem.source,
@@ -152,6 +169,9 @@ def _audited(problem: Problem, response: Response, verdict: Verdict) -> AuditedR
         prompt=problem.prompt[:_HEAD_CHARS],
         response_id=response.id,
         provenance=verdict.provenance,
+        cause=verdict.cause,
+        response_index=index,
+        model=response.model,
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 16  # hex digits of an id: two of 1.4M problems share them once in 10^7 audits
 _JUDGED: Final = (str(Outcome.CORRECT), str(Outcome.INCORRECT))
-_COLUMNS: Final = ("upstream_source", "outcome")
+_COLUMNS: Final = ("upstream_source", "outcome", "response_index")
 
 
 class Figures:
@@ -54,7 +54,11 @@ def _pass_rates(rows: pa.Table) -> list[int]:
 
 
 def _repeated(rows: pa.Table) -> dict[str, dict[str, int]]:
-    """By source: rows whose problem stands in another row too, with the same response there or with others only."""
+    """By source: rows whose problem stands in another row too, with the same response there or with others only.
+
+    Of a row with several responses the first one counts.
+    """
+    rows = rows.filter(pc.equal(rows["response_index"], 0))
     asked, said = _times(rows["id"]) > 1, _times(pc.binary_join_element_wise(rows["id"], rows["response_id"], "")) > 1
     sources = rows["upstream_source"].to_pylist()
     counts: dict[str, Counter[str]] = {}

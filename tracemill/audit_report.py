@@ -125,4 +125,8 @@ def render(summary: Mapping[str, Any], counted: Counted) -> str:
         for status, found in summary["reasons"].items()
         for reason, n_rows in list(found.items())[:5]
     ]
+    found = {cause: n_rows for cause, n_rows in summary["causes"].items() if n_rows}
+    if found:
+        told = ", ".join(f"by the {cause} {n_rows:,}" for cause, n_rows in found.items())
+        reasons.append(f"  of {sum(found.values()):,} rows nothing is said: {told}")
     return "\n".join([*lines, *([""] if reasons else []), *reasons, *(f"\n{line}" for line in summary["advice"])])

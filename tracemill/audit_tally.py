@@ -6,12 +6,12 @@ import heapq
 import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tracemill.audit import NO_RESPONSE
 from tracemill.audit_figures import Figures
 from tracemill.errors import ConservationError
-from tracemill.schema import Outcome
+from tracemill.schema import Cause, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +24,7 @@ _MOST_GROUPS: Final = 200  # AM has about 30 sources; a set whose rows each name
 _MOST_REASONS: Final = 20
 _OTHERS: Final = "(others)"
 _SHOWN_CHARS: Final = 300
+_REMEDY: Final = "name their layout with --layout (docs/auditing.md)"
 _SHOWN: Final = (
     "upstream_source",
     "file",
@@ -65,6 +66,16 @@ VERDICTS: Final = Counted(
 )
 
 
+class Key(NamedTuple):
+    """What responses, and rows without any, are counted by."""
+
+    source: str
+    category: str
+    status: str
+    reason: str
+    cause: str
+
+
 class Tally:
     """Counts of every row of an input; add the tables of all its shards, in any order.
 
@@ -74,7 +85,8 @@ class Tally:
 
     def __init__(self, counted: Counted) -> None:
         self._how = counted
-        self._counts: Counter[tuple[str, str, str, str]] = Counter()  # source, category, status, reason
+        self._counts: Counter[Key] = Counter()
+        self._n_input_rows = 0
         self._unjudged: Counter[str] = Counter()
         self._examples: list[dict[str, Any]] = []
         self._figures = Figures()
@@ -86,7 +98,9 @@ class Tally:
         records = audited.to_pylist()
         statuses = [self._how.status_of(record) for record in records]
         for record, status in zip(records, statuses, strict=True):
-            self._counts[record[self._how.group], record["category"], status, record["reason"]] += 1
+            of = Key(record[self._how.group], record["category"], status, record["reason"], record["cause"] or "")
+            self._counts[of] += 1
+            self._n_input_rows += record["response_index"] == 0
             if record["outcome"] == Outcome.SANDBOX_ERROR:
                 self._unjudged[record["detail"]] += 1
         shown = [record for record, status in zip(records, statuses, strict=True) if status == self._how.share[2]]
@@ -103,7 +117,9 @@ class Tally:
             known = record["reason"] in self._how.statuses
             source = evidence.get(self._how.group) or record["source"]
             status = record["reason"] if known else UNREADABLE
-            self._counts[source, evidence.get("category", "(none)"), status, "" if known else record["reason"]] += 1
+            reason = "" if known else record["reason"]
+            self._counts[Key(source, evidence.get("category", "(none)"), status, reason, "")] += 1
+            self._n_input_rows += 1
 
     def summary(self, rows_in: int) -> dict[str, Any]:
         """Everything that was found, as JSON values.
@@ -114,13 +130,14 @@ class Tally:
         Raises:
             ConservationError: a row of the input is not counted, or counted twice.
         """
-        if rows_in != self._counts.total():
+        if rows_in != self._n_input_rows:
             raise ConservationError(
                 "the audit does not account for every row",
-                got=f"{rows_in} rows in, {self._counts.total()} counted",
+                got=f"{rows_in} rows in, {self._n_input_rows} counted",
                 remedy="this is a bug in tracemill; nothing was published",
             )
         return {
+            "input_rows": self._n_input_rows,
             **self._group(self._counts),
             "by_source": self._groups(0),
             "by_category": self._groups(1),
@@ -135,19 +152,21 @@ class Tally:
         for key, n_rows in self._counts.items():
             rows[key[position]] += n_rows
         names = sorted(rows, key=lambda name: (-rows[name], name))[:_MOST_GROUPS]
-        parts: dict[str, Counter[tuple[str, str, str, str]]] = {name: Counter() for name in names}
+        parts: dict[str, Counter[Key]] = {name: Counter() for name in names}
         for key, n_rows in self._counts.items():
             parts.setdefault(key[position] if key[position] in parts else _OTHERS, Counter())[key] += n_rows
         return {name: self._group(part) for name, part in parts.items()}
 
-    def _group(self, counts: Counter[tuple[str, str, str, str]]) -> dict[str, Any]:
-        """Rows by status, the share, and why the rows are in their statuses."""
+    def _group(self, counts: Counter[Key]) -> dict[str, Any]:
+        """Rows by status, the share, why the rows are in their statuses, and whose fault it is that none was told."""
         statuses: Counter[str] = Counter()
         reasons: dict[str, Counter[str]] = {}
-        for (_, _, status, reason), n_rows in counts.items():
-            statuses[status] += n_rows
-            if reason:
-                reasons.setdefault(status, Counter())[reason] += n_rows
+        causes: Counter[str] = Counter()
+        for of, n_rows in counts.items():
+            statuses[of.status] += n_rows
+            causes[of.cause] += n_rows
+            if of.reason:
+                reasons.setdefault(of.status, Counter())[of.reason] += n_rows
         share, fine, wrong = self._how.share
         n_decided = statuses[fine] + statuses[wrong]
         order = (*self._how.statuses, UNREADABLE)
@@ -155,15 +174,44 @@ class Tally:
             "rows": counts.total(),
             **{str(status): statuses[status] for status in order},
             share: round(statuses[fine] / n_decided, 6) if n_decided else None,
+            "causes": {str(cause): causes[cause] for cause in Cause},
             "reasons": {str(s): _most(reasons[s]) for s in order if s in reasons and s != fine},
         }
 
     def _advice(self) -> list[str]:
+        advice = _of_the_references(self._group(self._counts), self._how)
         if not self._unjudged:
-            return []
+            return advice
         detail, _ = min(self._unjudged.items(), key=lambda item: (-item[1], item[0]))
         n_rows = f"{self._unjudged.total():,} rows were not judged because the sandbox failed"
-        return [f"{n_rows}: {detail}. Mend that and run the same command again: what was judged keeps its verdict"]
+        return [
+            *advice,
+            f"{n_rows}: {detail}. Mend that and run the same command again: what was judged keeps its verdict",
+        ]
+
+
+def _of_the_references(group: Mapping[str, Any], how: Counted) -> list[str]:
+    """What to say of a set that mostly, or wholly, could not be judged: it must not pass for one that was."""
+    if not how.measured or not group["rows"]:
+        return []
+    if nothing_judged(group):
+        found = ", ".join(f"{group[status]:,} {status}".replace("_", " ") for status in how.statuses if group[status])
+        what = f"NOT ONE RESPONSE WAS JUDGED right or wrong ({found or 'no row could be read'})"
+        return [f"{what}. If the rows have references or tests in columns of their own, {_REMEDY}"]
+    n_unusable = group["causes"][Cause.REFERENCE]
+    if 2 * n_unusable <= group["rows"]:
+        return []
+    what = f"{n_unusable:,} of {group['rows']:,} rows have nothing that answers can be judged by"
+    return [f"{what}: see the reasons of unverifiable. If their references stand in a column of their own, {_REMEDY}"]
+
+
+def nothing_judged(summary: Mapping[str, Any]) -> bool:
+    """Whether there were rows, and of none it could be told whether its response is right.
+
+    Not so where the sandbox failed: what to do about that is said, and the next run judges.
+    """
+    decided = summary[Outcome.CORRECT] + summary[Outcome.INCORRECT] + summary[Outcome.SANDBOX_ERROR]
+    return bool(summary["rows"]) and not decided
 
 
 def _most(reasons: Counter[str]) -> dict[str, int]:

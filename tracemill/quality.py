@@ -9,6 +9,7 @@ import pyarrow as pa
 from tracemill.languages import UNDETERMINED
 from tracemill.prompts import EMPTY_ANSWER, split_think
 from tracemill.schema import CUT_OFF, json_text
+from tracemill.template_faults import fault_evidence
 from tracemill.trace_phrases import leak_in, refusal_in
 
 if TYPE_CHECKING:
@@ -77,12 +78,16 @@ def _off_template(examined: Examined, rules: Quality) -> Fault | None:
     if not rules.require_think:
         return None
     response = examined.response
-    again = split_think(published_turn(response.think or "", response.answer))
+    turn = published_turn(response.think or "", response.answer)
+    again = split_think(turn)
     fault = response.fault or again.fault
     if fault is None:
         return None
+    if response.fault is None:  # seen only in the turn that would be published
+        return Fault(fault, {"of": "the published turn", **(fault_evidence(turn, None, fault) or {})})
     text = response.think if response.think is not None else response.answer
-    return Fault(fault, {"starts": text[:_SHOWN_CHARS], "ends": response.answer[-_SHOWN_CHARS:]})
+    shown = response.fault_evidence or {"ends": response.answer[-_SHOWN_CHARS:]}
+    return Fault(fault, {"starts": text[:_SHOWN_CHARS], **shown})
 
 
 def _without_answer(examined: Examined, _: Quality) -> Fault | None:

@@ -13,7 +13,7 @@ from tracemill.sources.catalogue import CATALOGUE, datasets_at
 from tracemill.sources.layouts import LAYOUTS
 
 PlainField = Literal[
-    "prompt", "reference_answer", "tests", "constraints", "category", "history", "reference_solution", "id"
+    "prompt", "reference_answer", "tests", "constraints", "category", "history", "reference_solution", "id", "response"
 ]
 _STATED = ("licence", "non_commercial")  # what a recipe may not say otherwise than the catalogue
 _PLACE = ("hub", "config", "split", "files")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.audit import with_response, without_response
 from tracemill.audit_tally import Counted
-from tracemill.schema import Category, Dropped, Origin, Outcome, Problem, Response, digest
+from tracemill.schema import Category, Cause, Dropped, Origin, Outcome, Problem, Response, digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -82,8 +82,11 @@ def status_of(row: Mapping[str, Any]) -> str:
 
     Args:
         row: record of an :class:`tracemill.audit.AuditedRow` whose response was a gold attempt.
+
+    A verifier that broke says nothing of either; one that is too slow for a gold answer is so for every other.
     """
-    if row["outcome"] == Outcome.SANDBOX_ERROR or row["verifier"].startswith(_NO_VERIFIER):
+    broke = row["outcome"] == Outcome.UNVERIFIABLE and row.get("cause") == Cause.VERIFIER
+    if broke or row["outcome"] == Outcome.SANDBOX_ERROR or row["verifier"].startswith(_NO_VERIFIER):
         return NOT_CHECKED
     if row["category"] == Category.INSTRUCTION:
         return GOOD if row["outcome"] in {Outcome.CORRECT, Outcome.INCORRECT} else BAD

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -43,6 +43,18 @@ class Outcome(StrEnum):
     UNVERIFIABLE = "unverifiable"
     TIMEOUT = "timeout"
     SANDBOX_ERROR = "sandbox_error"
+
+
+class Cause(StrEnum):
+    """Whose fault it is that nothing is said about an answer. Only REFERENCE closes a problem: see ``unsolved``.
+
+    REFERENCE: what the problem is judged by (reference answer, tests, constraints) cannot be used; nor could it for any
+    other response. RESPONSE: this one cannot be read, or compared for certain; another may. VERIFIER: a limit of ours.
+    """
+
+    REFERENCE = "reference"
+    RESPONSE = "response"
+    VERIFIER = "verifier"
 
 
 class Origin(StrEnum):
@@ -97,9 +109,9 @@ class Row:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """The inverse of :meth:`as_record`."""
+        """The inverse of :meth:`as_record`; columns that have a default may be missing."""
         values = dict(record)
-        for name in cls.json_fields:
+        for name in cls.json_fields & values.keys():
             values[name] = None if values[name] is None else json.loads(values[name])
         return cls(**values)
 
@@ -113,8 +125,9 @@ def table_of(kind: type[R], rows: Iterable[R]) -> pa.Table:
 
 
 def rows_of(kind: type[R], table: pa.Table) -> Iterator[R]:
-    """The rows of ``table``, in order; columns that were added since it was written have their defaults."""
-    names = [name for name in kind.arrow.names if name in table.column_names]
+    """The rows of ``table``, in order; a table from before a column was added has that column's default."""
+    later = {column.name for column in fields(kind) if column.default is not MISSING}  # type: ignore[arg-type]
+    names = [name for name in kind.arrow.names if name in table.column_names or name not in later]
     for record in table.select(names).to_pylist():
         yield kind.from_record(record)
 
@@ -198,6 +211,8 @@ class Response(Row):
         fault: why the response does not follow the think template, or None (see ``prompts.split_think``).
         finish_reason: as the server said ("stop", "length", …); None for source traces, and where it did not say.
         refusal: the model's words where the server says that it refused, else None.
+        fault_evidence: what shows the fault, see ``template_faults.fault_evidence``; None of responses without one, and
+            of those from before it was noted.
     """
 
     id: str
@@ -212,7 +227,9 @@ class Response(Row):
     prompt_tokens: int | None
     completion_tokens: int | None
     refusal: str | None = None
+    fault_evidence: dict[str, Any] | None = None
 
+    json_fields: ClassVar[frozenset[str]] = frozenset({"fault_evidence"})
     arrow: ClassVar[pa.Schema] = _schema(
         id=pa.string(),
         problem_id=pa.string(),
@@ -226,6 +243,7 @@ class Response(Row):
         prompt_tokens=pa.int64(),
         completion_tokens=pa.int64(),
         refusal=pa.large_string(),
+        fault_evidence=pa.large_string(),
     )
 
 
@@ -239,6 +257,8 @@ class Verdict(Row):
         extracted: the answer that was read from the response, as text.
         detail: why, for people.
         provenance: what judged beside the verifier's own code (a sandbox image's digest, a judge model), or None.
+        cause: of an ``unverifiable`` or a ``timeout``, one of :class:`Cause`; None of other outcomes, and of verdicts
+            from before causes were told apart.
     """
 
     response_id: str
@@ -249,6 +269,7 @@ class Verdict(Row):
     extracted: str | None
     detail: str
     provenance: str | None = None
+    cause: str | None = None
 
     arrow: ClassVar[pa.Schema] = _schema(
         response_id=pa.string(),
@@ -259,6 +280,7 @@ class Verdict(Row):
         extracted=pa.large_string(),
         detail=pa.large_string(),
         provenance=pa.string(),
+        cause=pa.string(),
     )
 
 

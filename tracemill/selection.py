@@ -12,7 +12,19 @@ import pyarrow as pa
 from tracemill.difficulty import Measured, measured
 from tracemill.labels import labels_of
 from tracemill.quality import published_turn
-from tracemill.schema import CUT_OFF, Dropped, Origin, Outcome, Problem, Response, Row, Verdict, digest, dropped_problem
+from tracemill.schema import (
+    CUT_OFF,
+    Cause,
+    Dropped,
+    Origin,
+    Outcome,
+    Problem,
+    Response,
+    Row,
+    Verdict,
+    digest,
+    dropped_problem,
+)
 from tracemill.trace_record import content_digest
 from tracemill.verdicts import settled_by_response
 
@@ -201,7 +213,11 @@ def _lost(
 def _judged(given: list[Response], verdicts: Mapping[str, Verdict]) -> list[dict[str, Any]]:
     """The verdicts in short; in full they stand in verdicts/."""
     chosen = [verdicts[response.id] for response in given[:4]]
-    return [{"outcome": v.outcome, "extracted": (v.extracted or "")[:200], "detail": v.detail[:300]} for v in chosen]
+    return [
+        {"outcome": v.outcome, "extracted": (v.extracted or "")[:200], "detail": v.detail[:300]}
+        | ({"cause": v.cause} if v.cause else {})
+        for v in chosen
+    ]
 
 
 def _sample(
@@ -246,21 +262,32 @@ def _sample(
     )
 
 
-def unsolved(problems: Iterable[Problem], verdicts: Iterable[Verdict]) -> list[Problem]:
-    """The problems that another sample may still solve: no response is correct, and none is beyond judging.
+def unsolved(
+    problems: Iterable[Problem], verdicts: Iterable[Verdict], for_models: Container[str] = frozenset()
+) -> list[Problem]:
+    """The problems that another sample may still solve.
 
-    Where a response is no answer the next may be one: such problems are asked again like those answered wrong.
-    A problem whose responses cannot be verified at all (no verifier, no usable reference) gains nothing from more.
+    Closed are those with a correct response, those whose sandbox failed (the next run judges the same response), and
+    those that an ``unverifiable`` calls beyond judging: by its reference, or by a cause that an old verdict does not
+    name. A response that cannot be read, one that is no answer, and a limit of our verifiers, are asked again like a
+    wrong answer.
 
     Args:
         problems: of one shard.
         verdicts: all verdicts on all responses to them.
+        for_models: ids of problems that models can judge where rules cannot: no rule's verdict closes them.
     """
-    outcomes: dict[str, set[str]] = defaultdict(set)
-    for verdict in settled_by_response(verdicts).values():
-        outcomes[verdict.problem_id].add(verdict.outcome)
-    closed = {Outcome.CORRECT, Outcome.UNVERIFIABLE, Outcome.SANDBOX_ERROR}
-    return [problem for problem in problems if not outcomes[problem.id] & closed]
+    solved_or_closed = {
+        verdict.problem_id
+        for verdict in settled_by_response(verdicts).values()
+        if verdict.outcome in {Outcome.CORRECT, Outcome.SANDBOX_ERROR}
+        or (_is_beyond_judging(verdict) and verdict.problem_id not in for_models)
+    }
+    return [problem for problem in problems if problem.id not in solved_or_closed]
+
+
+def _is_beyond_judging(verdict: Verdict) -> bool:
+    return verdict.outcome == Outcome.UNVERIFIABLE and verdict.cause in {Cause.REFERENCE, None}
 
 
 def source_traces(problem: Problem, models: Container[str] | None = None) -> list[Response]:
@@ -283,6 +310,7 @@ def source_traces(problem: Problem, models: Container[str] | None = None) -> lis
             finish_reason=None,
             prompt_tokens=None,
             completion_tokens=None,
+            fault_evidence=trace.get("fault_evidence"),
         )
         for index, trace in enumerate(problem.traces)
         if models is None or trace["model"] in models

@@ -6,11 +6,11 @@ import itertools
 import re
 import unicodedata
 
+from tracemill.boxes import last_boxed as last_boxed  # noqa: PLC0414 - solutions are texts: readers look for it here
 from tracemill.schema import digest, normalise_prompt
 
 # Letters and digits of any script; CJK has no spaces, so each ideograph, kana or hangul syllable is a word of its own.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
-_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 
 
 def words(text: str) -> list[str]:
@@ -38,15 +38,3 @@ def exact_text(prompt: str) -> str:
 def exact_key(prompt: str) -> str:
     """Digest of :func:`exact_text`."""
     return digest("exact", exact_text(prompt))
-
-
-def last_boxed(text: str) -> str | None:
-    r"""Content of the last balanced ``\boxed{…}`` or ``\fbox{…}``, or None."""
-    for start in reversed([match.end() for match in _BOXED.finditer(text)]):
-        depth = 1
-        for position in range(start, len(text)):
-            if text[position] in "{}" and text[position - 1] != "\\":
-                depth += 1 if text[position] == "{" else -1
-            if depth == 0:
-                return text[start:position].strip()
-    return None

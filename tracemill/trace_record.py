@@ -71,7 +71,8 @@ class Judged(NamedTuple):
         if response.id in self.published:
             return None
         verdict = self.verdicts[response.id]
-        shown = {"fault": self.faults[response.id].evidence} if response.id in self.faults else {}
+        shown: dict[str, Any] = {"cause": verdict.cause} if verdict.cause else {}
+        shown |= {"fault": self.faults[response.id].evidence} if response.id in self.faults else {}
         return json_text({"verifier": verdict.verifier, "detail": verdict.detail, **shown})
 
 

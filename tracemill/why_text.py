@@ -108,7 +108,7 @@ def _passed(stage: str, row: Record, by_place: Mapping[str, list[Record]]) -> st
 _LABELS: Final = ("category", "category_label", "difficulty", "quality", "language", "n_prompt_tokens")
 _COMPARED: Final = ("relation", "id", "source", "row", "method", "score", "prompt")
 _GREY: Final = ("benchmark", "item", "method", "score", "overlap", "item_text")
-_VERDICTS: Final = ("response_id", "verifier", "outcome", "score", "extracted", "detail")
+_VERDICTS: Final = ("response_id", "verifier", "outcome", "cause", "score", "extracted", "detail")
 _REQUESTS: Final = (
     "response_id",
     "from",

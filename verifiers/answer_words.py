@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tracemill.boxes import last_box, unboxed
 from verifiers.math_text import tidy
 
 # What data sets write where there is no answer (NuminaMath: proof, notfound), and what None and NaN become as text.
@@ -51,8 +52,8 @@ def why_missing(reference: str | None) -> str | None:
     """Why there is no reference answer at all, or None if there is one, be it prose."""
     if reference is None:
         return "the reference is missing"
-    text = reference.strip()
-    return f"the reference is no answer: {text!r}" if text.strip(".$ ").lower() in _NO_ANSWER else None
+    text = unboxed(reference).strip()
+    return f"the reference is no answer: {reference.strip()!r}" if text.strip(".$ ").lower() in _NO_ANSWER else None
 
 
 def why_no_answer(reference: str | None) -> str | None:
@@ -60,7 +61,10 @@ def why_no_answer(reference: str | None) -> str | None:
     missing = why_missing(reference)
     if missing is not None or reference is None:
         return missing
-    text = reference.strip()
+    box = last_box(reference)
+    if box is not None and box.content is None:
+        return "the reference's box is never closed"
+    text = unboxed(reference).strip()
     if len(text) > MAX_CHARS:
         return f"the reference is longer than {MAX_CHARS} characters"
     if _SENTENCE_END.search(text):
@@ -72,8 +76,8 @@ def why_no_answer(reference: str | None) -> str | None:
 
 
 def core(reference: str) -> str:
-    """The reference without "The answer is" or GSM8K's "####"."""
-    return _LEAD_IN.sub("", reference.strip())
+    r"""The answer in a reference: without its ``\boxed{}``, "The answer is", or GSM8K's "####"."""
+    return _LEAD_IN.sub("", unboxed(reference).strip())
 
 
 def split_unit(text: str) -> tuple[str, str | None]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from tracemill.boxes import EMPTY_BOX
 from tracemill.prompts import UNCLOSED_THINK
 from verifiers.answer_words import why_missing
 from verifiers.choice_options import Named, Options, named, options_of
 from verifiers.math_text import last_box
-from verifiers.protocol import Judgement, correct, incorrect, unverifiable
+from verifiers.protocol import Judgement, correct, incorrect, unreadable, unusable
 
 if TYPE_CHECKING:
     from verifiers.protocol import Attempt, Means
@@ -31,7 +32,6 @@ _STATEMENT: Final = re.compile(
 _SENTENCE_END: Final = re.compile(
     r"(?<=[\w)\]*}$\"'])[.。!](?:\s|$)|;\s|,\s+(?:because|since|as|so|which)\b|\s+(?:because|since)\s"
 )
-_EMPTY_BOX: Final = re.compile(r"\\(?:boxed|fbox)\s*\{\s*\}")  # a mention, no answer
 _EITHER: Final = re.compile(r"\b[A-J]\)?\s+or\s+\(?[A-J]\b")
 _LINES: Final = re.compile(r"\n\s*")
 
@@ -39,20 +39,20 @@ _LINES: Final = re.compile(r"\n\s*")
 class ChoiceVerifier:
     """See the module. Reads the prompt's options, the reference and the answer part."""
 
-    version: Final = "choice@2"
+    version: Final = "choice@3"
 
     def begin(self, attempt: Attempt, means: Means) -> Judgement:  # noqa: ARG002 - the Verifier contract
         """Decides at once."""
         reference = attempt.reference_answer
         missing = why_missing(reference)
         if missing is not None or reference is None:
-            return unverifiable(None, missing or "the reference is missing")
+            return unusable(missing or "the reference is missing")
         options = options_of(attempt.prompt)
         gold = named(reference, options)
         if gold is None:
-            return unverifiable(None, f"the reference is neither a letter nor an option nor short: {reference[:120]!r}")
+            return unusable(f"the reference is neither a letter nor an option nor short: {reference[:120]!r}")
         if gold.letters and options and not gold.letters <= options.keys():
-            return unverifiable(None, f"the prompt has no option {', '.join(sorted(gold.letters - options.keys()))}")
+            return unusable(f"the prompt has no option {', '.join(sorted(gold.letters - options.keys()))}")
         if attempt.fault == UNCLOSED_THINK:
             return incorrect(None, "the response ends inside its think part")
         return _judge(attempt.answer[-_MAX_CHARS:], gold, options)
@@ -64,12 +64,12 @@ def _judge(answer: str, gold: Named, options: Options) -> Judgement:
         return incorrect(None, NO_ANSWER)
     extracted = statements[-1]
     if any(_EITHER.search(statement) for statement in statements):
-        return unverifiable(extracted, f"the answer names one or the other: {extracted!r}")
+        return unreadable(extracted, f"the answer names one or the other: {extracted!r}")
     read = {found for statement in statements if (found := named(statement, options)) is not None}
     if not read:
-        return unverifiable(extracted, f"the answer cannot be read as a choice: {extracted[:120]!r}")
+        return unreadable(extracted, f"the answer cannot be read as a choice: {extracted[:120]!r}")
     if len(read) > 1:
-        return unverifiable(extracted, f"the answer is stated in different ways: {_shown(read)}")
+        return unreadable(extracted, f"the answer is stated in different ways: {_shown(read)}")
     return _compare(read.pop(), gold, options, extracted)
 
 
@@ -78,9 +78,11 @@ def _compare(found: Named, gold: Named, options: Options, extracted: str) -> Jud
         if found == gold:
             return correct(extracted, "the same letter" if gold.letters else "the same answer")
         return incorrect(extracted, f"expected {_shown([gold])}, got {_shown([found])}")
+    if options and found.letters:  # whoever names an option is never understood beside such a reference
+        return unusable(f"a letter and a text that is no option: {_shown([gold, found])}", extracted)
     if options:  # a text that is no option's, beside letters: another answer, or another wording of one
-        return unverifiable(extracted, f"a letter and a text that is no option: {_shown([gold, found])}")
-    return unverifiable(extracted, f"a letter and a text, and the prompt lists no options: {_shown([gold, found])}")
+        return unreadable(extracted, f"a letter and a text that is no option: {_shown([gold, found])}")
+    return unreadable(extracted, f"a letter and a text, and the prompt lists no options: {_shown([gold, found])}")
 
 
 def _statements(answer: str) -> list[str]:
@@ -88,7 +90,7 @@ def _statements(answer: str) -> list[str]:
     box = last_box(answer)
     if box is not None:
         return [box.content] if box.content else []
-    answer = _EMPTY_BOX.sub("", answer)
+    answer = EMPTY_BOX.sub("", answer)
     stated = [
         _SENTENCE_END.split(match.group("en"))[0].strip() if match.group("en") else match.group("zh")
         for match in _STATEMENT.finditer(answer)

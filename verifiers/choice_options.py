@@ -86,7 +86,7 @@ def named(text: str, options: Options) -> Named | None:
 
     None where it is long, names an option's text that stands under two letters, or one's label beside another's text.
     """
-    text = core(_plain(text))
+    text = _plain(core(_plain(text)))
     several = _letters(text, options)
     if several:
         return Named(several, "")

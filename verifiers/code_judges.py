@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tracemill.schema import Cause
 from verifiers.code_results import CaseResult, Code, fault_of
 from verifiers.output_comparison import why_different
 from verifiers.sandbox.inside.values import Malformed, encode
@@ -74,7 +75,8 @@ def judge_script(session: Session, case: Case, limits: Limits, settings: CodeTes
         and any(report.get("used_objects") for report in talk.reports)
         and _needs_one_process(session, plan, limits)
     ):
-        return [CaseResult(Code.IE, "the tests pass in the program's own process alone, which proves nothing")]
+        why = "the tests pass in the program's own process alone, which proves nothing"
+        return [CaseResult(Code.IE, why, cause=Cause.VERIFIER)]
     return results
 
 
@@ -84,13 +86,15 @@ def read_reports(program: Run, tester: Run, reports: list[dict[str, Any]], limit
     results = [_reported(report) for report in reports if "test" in report]
     invalid = next((report["invalid"] for report in reports if "invalid" in report), None)
     if invalid is not None:
-        return [CaseResult(Code.IE, f"the tests are at fault: {invalid}", wall_s)]
+        return [CaseResult(Code.IE, f"the tests are at fault: {invalid}", wall_s, Cause.REFERENCE)]
     fault = _fault_before_end(program, limits)
     ended = any(report.get("end") for report in reports)
     if fault is not None:
         return [*results, fault]
     if not ended:
-        return [*results, CaseResult(Code.IE, f"the tests did not end: {_end_of(tester)}", wall_s)]
+        stopped = tester.stopped in ("cpu", "wall", "output") or tester.out_of_memory  # by limits of ours
+        cause = Cause.VERIFIER if stopped else Cause.REFERENCE
+        return [*results, CaseResult(Code.IE, f"the tests did not end: {_end_of(tester)}", wall_s, cause)]
     return results or [CaseResult(Code.RE, f"the program could not be tested: {_end_of(program)}", wall_s)]
 
 

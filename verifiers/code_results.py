@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from tracemill.schema import Cause
+
 if TYPE_CHECKING:
     from verifiers.sandbox.protocol import Limits, Run
 
@@ -27,11 +29,12 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One test's code and why, for people; and how long it took."""
+    """One test's code and why, for people; how long it took; of an IE, whose fault it is."""
 
     code: Code
     detail: str = ""
     wall_s: float = 0.0
+    cause: Cause | None = None
 
 
 _SHOWN_CHARS: Final = 300

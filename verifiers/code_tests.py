@@ -11,12 +11,12 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracemill.prompts import UNCLOSED_THINK
-from tracemill.schema import Outcome
+from tracemill.schema import Cause, Outcome
 from verifiers.code_cases import InvalidTests, Tests, read_tests
 from verifiers.code_judges import JUDGES
 from verifiers.code_results import CaseResult, Code
 from verifiers.program_text import program_in
-from verifiers.protocol import Judgement, Pending, incorrect, unverifiable
+from verifiers.protocol import Judgement, Pending, incorrect, too_slow, unusable
 from verifiers.sandbox.protocol import Limits, SandboxFailure
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class CodeVerifier:
         try:
             tests = read_tests(attempt.tests)
         except InvalidTests as error:
-            return unverifiable(None, f"IE: {error}")
+            return unusable(f"IE: {error}")
         if attempt.fault == UNCLOSED_THINK:
             return incorrect(None, "the response ends inside its think part")
         program = program_in(attempt.answer, tests.language, tests.entry_point)
@@ -99,8 +99,9 @@ def run_tests(session: Session, program: str, tests: Tests, settings: CodeTests)
 def conclude(judged: Judged | SandboxFailure, program: str, settings: CodeTests) -> Judgement:
     """The verdict on a program: its pass rate against the mark.
 
-    A test that is itself at fault (IE) makes the whole unverifiable, and tests that could not be run any more make it a
-    time-out, unless enough others have failed to decide: neither says that the program is right.
+    A test that is itself at fault (IE), or that we could not run as it needs to be, makes the whole unverifiable, and
+    tests that could not be run any more make it a time-out, unless enough others have failed to decide: neither says
+    that the program is right.
     """
     if isinstance(judged, SandboxFailure):
         return Judgement(Outcome.SANDBOX_ERROR, None, program, judged.reason)
@@ -112,9 +113,11 @@ def conclude(judged: Judged | SandboxFailure, program: str, settings: CodeTests)
     ):
         return Judgement(Outcome.INCORRECT, codes[Code.AC] / total, program, detail, judged.provenance)
     if codes[Code.IE]:
-        return Judgement(Outcome.UNVERIFIABLE, None, program, detail, judged.provenance)
+        at_fault = any(result.cause == Cause.REFERENCE for result in judged.results)
+        cause = Cause.REFERENCE if at_fault else Cause.VERIFIER
+        return Judgement(Outcome.UNVERIFIABLE, None, program, detail, judged.provenance, cause)
     if codes[Code.NOT_RUN]:
-        return Judgement(Outcome.TIMEOUT, None, program, detail, judged.provenance)
+        return too_slow(program, detail)._replace(provenance=judged.provenance)
     return Judgement(Outcome.CORRECT, codes[Code.AC] / total, program, detail, judged.provenance)
 
 

@@ -14,7 +14,7 @@ from verifiers.choice_answer import ChoiceVerifier
 from verifiers.code_tests import CodeVerifier
 from verifiers.instructions.verifier import InstructionVerifier
 from verifiers.math_answer import MathVerifier
-from verifiers.protocol import Judgement, Means, Pending, unverifiable
+from verifiers.protocol import Judgement, Means, Pending, unjudged, unusable
 from verifiers.sandbox.docker_sandbox import DockerSandbox
 from verifiers.worker_main import describe
 from verifiers.worker_pool import WorkerPool
@@ -37,8 +37,8 @@ class NoVerifier:
         self._category = category
 
     def begin(self, attempt: Attempt, means: Means) -> Judgement:  # noqa: ARG002 - the Verifier contract
-        """Unverifiable, whatever it is."""
-        return unverifiable(None, f"no verifier for {self._category}")
+        """Unverifiable, whatever it is; no other answer would be judged either."""
+        return unusable(f"no verifier for {self._category}")
 
 
 def verifiers_for(settings: Verify) -> dict[str, Verifier]:
@@ -132,7 +132,14 @@ class Awaited:
         except Exception as error:  # noqa: BLE001 - as above
             found = _broken(error)
         return Verdict(
-            *self._ids, found.outcome, found.score, self._version, found.extracted, found.detail, found.provenance
+            *self._ids,
+            outcome=found.outcome,
+            score=found.score,
+            verifier=self._version,
+            extracted=found.extracted,
+            detail=found.detail,
+            provenance=found.provenance,
+            cause=found.cause,
         )
 
     def cancel(self) -> None:
@@ -149,7 +156,7 @@ def _broken(error: Exception) -> Judgement:
     """
     if isinstance(error, TracemillError):
         raise error
-    return unverifiable(None, f"the verifier broke, which is a fault of its own: {describe(error)}")
+    return unjudged(None, f"the verifier broke, which is a fault of its own: {describe(error)}")
 
 
 def verify(attempts: Iterable[Attempt], bench: Bench) -> Iterator[Verdict]:

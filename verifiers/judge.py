@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tracemill.ledger import Completion, request_key
-from tracemill.schema import Outcome, Verdict
+from tracemill.schema import Cause, Outcome, Verdict
 from tracemill.teacher import Refusal, Request
 from tracemill.untrusted_text import blocks, conversation, ending
 from tracemill.verdicts import JUDGE
@@ -95,6 +95,7 @@ def equivalence_verdict(rule: Verdict, answer: Completion | Refusal, settings: J
         extracted=rule.extracted,
         detail=detail,
         provenance=settings.named,
+        cause=Cause.VERIFIER if outcome == Outcome.UNVERIFIABLE else None,
     )
 
 

@@ -14,7 +14,6 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.prompts import UNCLOSED_THINK
-from tracemill.schema import Outcome
 from verifiers.answer_words import (
     MAX_CHARS,
     choice_of,
@@ -29,7 +28,7 @@ from verifiers.answer_words import (
 )
 from verifiers.math_doubts import why_doubtful
 from verifiers.math_text import last_box, read_number, tidy
-from verifiers.protocol import Judgement, Pending, correct, incorrect, unverifiable
+from verifiers.protocol import Judgement, Pending, correct, incorrect, too_slow, unjudged, unreadable, unusable
 from verifiers.worker_pool import TimedOut, Value
 
 if TYPE_CHECKING:
@@ -46,14 +45,14 @@ _FLOAT_DIGITS = 15  # beyond them math-verify's floats and exact decimals part
 class MathVerifier:
     """See the module. Reads the reference answer and the answer part, nothing else."""
 
-    version: Final = "math@3"
+    version: Final = "math@4"
 
     def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
         """Decides at once or asks a worker."""
         reference = attempt.reference_answer
         settled = decide(attempt.answer, reference, attempt.fault)
         if settled is not None or reference is None:
-            return settled or unverifiable(None, "the reference is missing")
+            return settled or unusable("the reference is missing")
         box = last_box(attempt.answer)
         content = box.content if box else None
         answer = "" if box else attempt.answer[-_SEARCHED_CHARS:]
@@ -70,7 +69,7 @@ def judge(answer: str, reference: str | None) -> Judgement:
     """
     settled = decide(answer, reference)
     if settled is not None or reference is None:
-        return settled or unverifiable(None, "the reference is missing")
+        return settled or unusable("the reference is missing")
     from verifiers.math_symbolic import compare  # see that module
 
     box = last_box(answer)
@@ -82,7 +81,7 @@ def decide(answer: str, reference: str | None, fault: str | None = None) -> Judg
     """What can be said without computer algebra, or None."""
     reason = why_no_answer(reference)
     if reason is not None or reference is None:
-        return unverifiable(None, reason or "the reference is missing")
+        return unusable(reason or "the reference is missing")
     if fault == UNCLOSED_THINK:
         return incorrect(None, "the response ends inside its think part")
     box = last_box(answer)
@@ -95,13 +94,13 @@ def _decide_box(reference: str, content: str | None) -> Judgement | None:
     if content is None:
         return incorrect(None, f"{NO_ANSWER}: its last box is never closed")
     if len(content) > MAX_CHARS:
-        return unverifiable(None, f"the boxed answer is longer than {MAX_CHARS} characters")
+        return unreadable(None, f"the boxed answer is longer than {MAX_CHARS} characters")
     gold, target = tidy(core(reference)), tidy(content)
     if not target:
         return incorrect(content, NO_ANSWER)
     money = currency_of(core(reference)), currency_of(content)
     if None not in money and money[0] != money[1]:
-        return unverifiable(content, f"the currencies differ: {money[0]} and {money[1]}")
+        return unreadable(content, f"the currencies differ: {money[0]} and {money[1]}")
     if gold == target or written_alike(gold) == written_alike(target) != "":
         return correct(content, "the same text")
     return (
@@ -114,7 +113,7 @@ def _decide_box(reference: str, content: str | None) -> Judgement | None:
 
 def _doubt(gold: str, target: str, box: str) -> Judgement | None:
     reason = why_doubtful(gold, target)
-    return unverifiable(box, f"{reason}: {gold} and {target}") if reason else None
+    return unreadable(box, f"{reason}: {gold} and {target}") if reason else None
 
 
 def _decide_words(gold: str, target: str, box: str) -> Judgement | None:
@@ -125,9 +124,9 @@ def _decide_words(gold: str, target: str, box: str) -> Judgement | None:
     if gold_words == target_words:
         return correct(box, "the same words")
     if target_words is None or " " in gold_words + target_words:
-        return unverifiable(box, f"the reference is words, and these are others: {gold} and {target}")
+        return unreadable(box, f"the reference is words, and these are others: {gold} and {target}")
     if sorted(gold_words) == sorted(target_words):
-        return unverifiable(box, f"the same letters in another order: {gold} and {target}")
+        return unreadable(box, f"the same letters in another order: {gold} and {target}")
     return _wrong(gold, target, box)
 
 
@@ -139,7 +138,7 @@ def _decide_choices(gold: str, target: str, box: str) -> Judgement | None:
     if gold_letter == target_letter:
         return correct(box, "the same letter")
     if split_choice(gold)[1] == split_choice(target)[1]:
-        return unverifiable(box, f"the same answer under another letter: {gold} and {target}")
+        return unreadable(box, f"the same answer under another letter: {gold} and {target}")
     return _wrong(gold, target, box)
 
 
@@ -147,7 +146,7 @@ def _decide_numbers(gold: str, target: str, box: str, money: tuple[str | None, s
     (gold, gold_unit), (target, target_unit) = (_split_measure(split_choice(text)[1]) for text in (gold, target))
     gold_unit, target_unit = gold_unit or money[0], target_unit or money[1]
     if gold_unit and target_unit and gold_unit != target_unit:
-        return unverifiable(box, f"the units differ: {gold} {gold_unit} and {target} {target_unit}")
+        return unreadable(box, f"the units differ: {gold} {gold_unit} and {target} {target_unit}")
     target = without_unit(target, gold_unit)
     a, b = (read_number(text) for text in _without_percent(gold, target))
     if a is None or b is None:
@@ -185,17 +184,18 @@ def _conclude(result: JobResult, reference: str, box: str | None) -> Judgement:
     """What the worker's finding, or its end, means."""
     if isinstance(result, TimedOut):
         detail = f"comparing with {reference!r} took more than {result.seconds:g} s"
-        return Judgement(Outcome.TIMEOUT, None, box, detail)
+        return too_slow(box, detail)
     if not isinstance(result, Value):
-        return unverifiable(box, f"the answer was not judged, the worker crashed: {result.reason}")
+        return unjudged(box, f"the answer was not judged, the worker crashed: {result.reason}")
     finding: dict[str, Any] = result.value
     extracted = box if box is not None else finding["extracted"]
     kind, note = finding["finding"], finding["note"]
     return {
         "equal": correct(extracted, "equal by computer algebra"),
         "different": incorrect(extracted, f"expected {reference}"),
-        "doubtful": unverifiable(extracted, note),
-        "unread_reference": unverifiable(extracted, f"the reference cannot be read as mathematics: {note}"),
-        "unread_answer": unverifiable(extracted, f"the answer cannot be read as mathematics: {note}"),
+        "doubtful": unreadable(extracted, note),
+        "exhausted": unjudged(extracted, note),
+        "unread_reference": unusable(f"the reference cannot be read as mathematics: {note}", extracted),
+        "unread_answer": unreadable(extracted, f"the answer cannot be read as mathematics: {note}"),
         "no_answer": incorrect(None, NO_ANSWER),
     }[kind]

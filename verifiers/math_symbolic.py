@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from latex2sympy2_extended.latex2sympy2 import NormalizationConfig
 from math_verify import ExprExtractionConfig, LatexExtractionConfig, grader
 from math_verify import parse as mv_parse
-from sympy import Basic, FiniteSet, I, Interval, MatrixBase, Union
+from sympy import Basic, FiniteSet, I, Interval, MatrixBase, Union, nan, zoo
 from sympy.core.evalf import EvalfMixin
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
@@ -50,8 +50,8 @@ def compare(reference: str, box: str | None, answer: str) -> dict[str, Any]:
         answer: the response's answer part; not looked at when there is a box.
 
     Returns:
-        ``{"finding", "extracted", "note"}``; finding is one of equal, different, doubtful, unread_reference,
-        unread_answer, no_answer. extracted is None with a box.
+        ``{"finding", "extracted", "note"}``; finding is one of equal, different, doubtful, exhausted,
+        unread_reference, unread_answer, no_answer. extracted is None with a box.
 
     Raises:
         MemoryError: also where math-verify would have swallowed it and said False.
@@ -83,15 +83,23 @@ def _judge(gold: list[Any], target: list[Any], extracted: str | None) -> dict[st
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - third-party code over arbitrary text; the kind is kept in the note
-        return _found("doubtful", extracted, f"the comparison failed with {type(error).__name__}")
+        return _failed(gold, target, extracted, f"the comparison failed with {type(error).__name__}")
     if equal:
         doubt = second_opinion.doubt(*equal)
         return _found("doubtful", extracted, doubt) if doubt else _found("equal", extracted, "")
     for swallowed in _exhausted:
         if isinstance(swallowed, MemoryError):
             raise swallowed
-        return _found("doubtful", extracted, "the comparison ran out of recursion depth")
+        return _found("exhausted", extracted, "the comparison ran out of recursion depth")
     return _found(*_by_solutions(_values(gold)[0], _values(target)[0], extracted))
+
+
+def _failed(gold: list[Any], target: list[Any], extracted: str | None, note: str) -> dict[str, Any]:
+    """Of a comparison that broke off: whether it did so for a side that is no number, as 1/0 is."""
+    for side, finding in ((gold, "unread_reference"), (target, "unread_answer")):
+        if _values(side)[0].has(nan, zoo):
+            return _found(finding, extracted, f"it is no number, and {note}")
+    return _found("exhausted", extracted, note)
 
 
 def _by_solutions(gold: Any, target: Any, extracted: str | None) -> tuple[str, str | None, str]:

@@ -1,4 +1,4 @@
-r"""Answers of mathematics as text: find the last \boxed{}, tidy LaTeX, read plain numbers, see what is no answer.
+"""Answers of mathematics as text: tidy LaTeX, read plain numbers. How a box is found: ``tracemill.boxes``.
 
 Standard library only, no mathematics beyond fractions: everything here is cheap enough to run outside the workers.
 """
@@ -10,8 +10,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*")
-_BARE = re.compile(r"\\?[\w.\-]+")  # what a box without braces holds
+from tracemill.boxes import last_box as last_box  # noqa: PLC0414 - what it finds is what is read here
 
 _UNICODE = str.maketrans(
     {
@@ -54,49 +53,6 @@ _WRAPPERS = (("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"))
 
 _SPACED = re.compile(r"-?\d{1,3}(?: \d{3})+(?:\.\d+)?")
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
-
-
-class Box(NamedTuple):
-    """A box's content, or None when its brace is never closed."""
-
-    content: str | None
-
-
-def last_box(text: str) -> Box | None:
-    r"""The last non-empty ``\boxed{}`` or ``\fbox{}``, with balanced braces; None when there is none.
-
-    An empty one ("put it in \boxed{}") is a mention, not an answer. An unclosed one is a truncated answer: earlier
-    boxes do not stand in for it.
-    """
-    for match in reversed(list(_BOX.finditer(text))):
-        if text[match.end() : match.end() + 1] != "{":
-            token = _BARE.match(text, match.end())
-            if token:
-                return Box(token.group())
-            continue
-        end = _closing_brace(text, match.end())
-        if end is None:
-            return Box(None)
-        content = text[match.end() + 1 : end].strip()
-        if content:
-            return Box(content)
-    return None
-
-
-def _closing_brace(text: str, start: int) -> int | None:
-    depth, escaped = 0, False
-    for i in range(start, len(text)):
-        if escaped:
-            escaped = False
-        elif text[i] == "\\":
-            escaped = True
-        elif text[i] == "{":
-            depth += 1
-        elif text[i] == "}":
-            depth -= 1
-            if depth == 0:
-                return i
-    return None
 
 
 @functools.lru_cache(maxsize=4096)  # a reference is tidied for each of its problem's responses, and to be screened

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tracemill.missing_answer import missing_answer
-from tracemill.schema import Outcome
+from tracemill.schema import Cause, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +69,7 @@ class Judgement(NamedTuple):
         extracted: the answer as it was read from the response, or None.
         detail: why, for people.
         provenance: what judged beside this code, as in the sandbox image's digest; None where nothing did.
+        cause: of an unverifiable or a timeout: whose fault it is.
     """
 
     outcome: Outcome
@@ -76,6 +77,7 @@ class Judgement(NamedTuple):
     extracted: str | None
     detail: str
     provenance: str | None = None
+    cause: Cause | None = None
 
 
 def correct(extracted: str | None, detail: str) -> Judgement:
@@ -88,9 +90,24 @@ def incorrect(extracted: str | None, detail: str) -> Judgement:
     return Judgement(Outcome.INCORRECT, 0.0, extracted, detail)
 
 
-def unverifiable(extracted: str | None, detail: str) -> Judgement:
-    """Nothing is said about the answer, right or wrong."""
-    return Judgement(Outcome.UNVERIFIABLE, None, extracted, detail)
+def unusable(detail: str, extracted: str | None = None) -> Judgement:
+    """No answer to this problem could be judged: its reference, tests or constraints cannot be used."""
+    return Judgement(Outcome.UNVERIFIABLE, None, extracted, detail, cause=Cause.REFERENCE)
+
+
+def unreadable(extracted: str | None, detail: str) -> Judgement:
+    """This answer cannot be read, or not be compared for certain; another one may."""
+    return Judgement(Outcome.UNVERIFIABLE, None, extracted, detail, cause=Cause.RESPONSE)
+
+
+def unjudged(extracted: str | None, detail: str) -> Judgement:
+    """A verifier of ours broke or came to its limits: nothing is said about answer or problem."""
+    return Judgement(Outcome.UNVERIFIABLE, None, extracted, detail, cause=Cause.VERIFIER)
+
+
+def too_slow(extracted: str | None, detail: str) -> Judgement:
+    """The time that judging may take was over."""
+    return Judgement(Outcome.TIMEOUT, None, extracted, detail, cause=Cause.VERIFIER)
 
 
 class Pending(NamedTuple):

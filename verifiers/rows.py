@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tracemill.missing_answer import Missing, blank, is_blank
 from tracemill.prompts import split_think
-from tracemill.schema import Category, Outcome
+from tracemill.schema import Category, Cause, Outcome
 from verifiers.protocol import Attempt
 
 if TYPE_CHECKING:
     from tracemill.schema import Verdict
 
+_NEEDED: Final = {"id": Cause.REFERENCE, "category": Cause.REFERENCE, "response": Cause.RESPONSE}
 _NULLABLE: Final = {"reference_answer": (str, "text"), "tests": (dict, "an object"), "constraints": (list, "a list")}
 _SHOWN_CHARS: Final = 120
 _CATEGORIES: Final = [str(category) for category in Category]
 
 
 class BadRow(NamedTuple):
-    """Why a line cannot be judged: what, got, expected."""
+    """Why a line cannot be judged: what, got, expected. The cause is the response where that alone is at fault."""
 
     detail: str
+    cause: Cause
 
 
 def read_row(line: bytes) -> tuple[Any, Attempt | BadRow]:
@@ -62,11 +64,11 @@ def _shown_id(row_id: Any) -> Any:
 
 
 def _complaint(row: dict[str, Any]) -> BadRow | None:
-    for name in ("id", "category", "response"):
+    for name, cause in _NEEDED.items():
         if name not in row:
-            return _bad(f"{name} is missing", ", ".join(sorted(map(str, row))) or "no fields", "text")
+            return _bad(f"{name} is missing", ", ".join(sorted(map(str, row))) or "no fields", "text", cause)
         if not isinstance(row[name], str) and not (name == "response" and row[name] is None):  # the model said nothing
-            return _bad(f"{name} is of the wrong type", row[name], "text")
+            return _bad(f"{name} is of the wrong type", row[name], "text", cause)
     if not isinstance(row.get("prompt", ""), str):
         return _bad("prompt is of the wrong type", row["prompt"], "text")
     if row["category"] not in _CATEGORIES:
@@ -77,9 +79,9 @@ def _complaint(row: dict[str, Any]) -> BadRow | None:
     return None
 
 
-def _bad(what: str, got: object, expected: str) -> BadRow:
+def _bad(what: str, got: object, expected: str, cause: Cause = Cause.REFERENCE) -> BadRow:
     shown = got if isinstance(got, str) else repr(got)
-    return BadRow(f"{what}; got: {shown[:_SHOWN_CHARS]}; expected: {expected}")
+    return BadRow(f"{what}; got: {shown[:_SHOWN_CHARS]}; expected: {expected}", cause)
 
 
 def verdict_line(row_id: object, verdict: Verdict) -> dict[str, Any]:
@@ -91,6 +93,7 @@ def verdict_line(row_id: object, verdict: Verdict) -> dict[str, Any]:
         "verifier": verdict.verifier,
         "extracted": verdict.extracted,
         "detail": verdict.detail,
+        "cause": verdict.cause,
     }
 
 
@@ -103,4 +106,5 @@ def refusal(row_id: object, row: BadRow) -> dict[str, Any]:
         "verifier": "none@1",
         "extracted": None,
         "detail": row.detail,
+        "cause": row.cause,
     }

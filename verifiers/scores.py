@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from tracemill.schema import Outcome, Verdict
+from tracemill.schema import Cause, Outcome, Verdict
 from tracemill.teacher import Completion, Refusal, Request
 from tracemill.verdicts import SCORE
 
@@ -76,6 +76,7 @@ def score_verdict(rule: Verdict, answer: Completion | Refusal | None, scorer: Sc
         extracted=None,
         detail=detail,
         provenance=scorer.server.named,
+        cause=Cause.VERIFIER if outcome == Outcome.UNVERIFIABLE else None,
     )
 
 

@@ -20,10 +20,12 @@ class Stripped(NamedTuple):
     category: Category | None
 
 
+_BOXES: Final = ("boxed", "box", "fbox")  # as copies of these sets write it
+
 # Sky-T1's, and so Bespoke's and OpenThoughts' (their generate_prompt); the code ones are glued on without a space.
 _GENERATE: Final = "Generate an executable Python function generated from the given prompt. "
 PREFIXES: Final[Mapping[str, Category]] = {
-    r"Return your final response within \boxed{}.": Category.MATH,
+    **{rf"Return your final response within \{box}{{}}.": Category.MATH for box in _BOXES},
     _GENERATE + "The function should take stdin as input and print the output. "
     "Simply call the function after the definition.": Category.CODE,
     _GENERATE + "Return the function body without invoking it at the final solution.": Category.CODE,
@@ -41,7 +43,7 @@ def without_prefix(prompt: str) -> Stripped:
 
 # Eurus-2-RL-Data's, which name the form of the answer; the code one ends in an example of a fence.
 _SUFFIXES: Final = (
-    re.compile(r"\s*Present the answer in LaTe?[xX] format: \\boxed\{Your answer\}\.?\s*\Z"),
+    re.compile(r"\s*Present the answer in LaTe?[xX] format: \\(?:boxed|box|fbox)\s*\{Your answer\}\.?\s*\Z"),
     re.compile(
         r"\s*Write Python code to solve the problem\. Present the code in\s*"
         r"```python\s.{0,40}?```\s*at the end\.?\s*\Z",

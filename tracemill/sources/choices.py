@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-# "B", "(B)", "B.", "\text{B}": a reference that names an option, if the prompt has options.
+from tracemill.boxes import unboxed
+
+# "B", "(B)", "B.", "\text{B}", "\boxed{B}": a reference that names an option, if the prompt has options.
 _LETTER: Final = re.compile(r"(?:\\text(?:bf)?\{)?\(?([A-E])\)?\.?\}?")
 _OPTION: Final = re.compile(r"(?:^|[\s({*$])([A-E])[.):：．、]", re.MULTILINE)
 
@@ -22,5 +24,5 @@ def is_letter(reference: object) -> bool:
 
 
 def _letter(reference: object) -> str | None:
-    found = _LETTER.fullmatch(reference.strip()) if isinstance(reference, str) else None
+    found = _LETTER.fullmatch(unboxed(reference).strip()) if isinstance(reference, str) else None
     return found.group(1) if found else None

@@ -85,5 +85,7 @@ def _last_reply(messages: object) -> str | None:
 
 
 CODEFORCES_LAYOUTS: Final[dict[str, LayoutAdapter]] = {
-    "codeforces_cots": LayoutAdapter(required=(("description",), ("examples",)), adapt=codeforces_cots),
+    "codeforces_cots": LayoutAdapter(
+        required=(("description",), ("examples",)), adapt=codeforces_cots, responses=("generation", "messages")
+    ),
 }

@@ -237,5 +237,6 @@ def _unknown_layout(source: Source, columns: set[str]) -> UnknownLayoutError:
         f"source {source.name} is not laid out as {source.layout}",
         got=f"columns {', '.join(sorted(columns))}",
         expected=f"columns {wanted}",
-        remedy=f"set its layout to one of {', '.join(LAYOUTS)}, or map its columns with sources[].columns",
+        remedy=f"set its layout (sources[].layout, or --layout of an audit) to one of {', '.join(LAYOUTS)}; or lay its "
+        "columns out plainly (sources[].columns, or --column of an audit)",
     )

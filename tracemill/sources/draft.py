@@ -47,7 +47,15 @@ class ExcludedRowError(MalformedRowError):
 
 @dataclass(frozen=True, slots=True)
 class LayoutAdapter:
-    """One layout: the columns it cannot do without (aliases of each), and how to read a row."""
+    """One layout.
+
+    Attributes:
+        required: the columns it cannot do without, aliases of each.
+        adapt: how to read a row.
+        responses: columns that responses stand in, or that only rows with responses have; an audit takes rows for this
+            layout's where one of them is there. Empty: its rows are questions.
+    """
 
     required: tuple[tuple[str, ...], ...]
     adapt: Callable[[dict[str, Any], Source], Draft]
+    responses: tuple[str, ...] = ()

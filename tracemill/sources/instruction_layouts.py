@@ -102,7 +102,9 @@ def rlvr_ifeval(row: dict[str, Any], _source: Source) -> Draft:
 
 
 INSTRUCTION_LAYOUTS: Final[dict[str, LayoutAdapter]] = {
-    "nemotron_sft": LayoutAdapter(required=(("input",), ("output",)), adapt=nemotron_sft),
+    "nemotron_sft": LayoutAdapter(
+        required=(("input",), ("output",)), adapt=nemotron_sft, responses=("generator", "reasoning")
+    ),
     "nemotron_rl": LayoutAdapter(required=(("input",), ("args",)), adapt=nemotron_rl),
     "rlvr_ifeval": LayoutAdapter(required=(("messages",), ("ground_truth",)), adapt=rlvr_ifeval),
 }

@@ -117,5 +117,7 @@ def _renamed(answer: str, solution: object, entry_point: str | None) -> str | No
 
 
 KODCODE_LAYOUTS: Final[dict[str, LayoutAdapter]] = {
-    "kodcode": LayoutAdapter(required=(("question",), ("test", "test_code")), adapt=kodcode),
+    "kodcode": LayoutAdapter(
+        required=(("question",), ("test", "test_code")), adapt=kodcode, responses=("conversations",)
+    ),
 }

@@ -16,6 +16,7 @@ from tracemill.sources.code_layouts import CONTEST_TESTS, code_contests, humanev
 from tracemill.sources.codeforces_layout import CODEFORCES_LAYOUTS
 from tracemill.sources.codeio_layouts import CODEIO_LAYOUTS
 from tracemill.sources.contest_layouts import CONTEST_LAYOUTS
+from tracemill.sources.conversations import exchange_of
 from tracemill.sources.criteria import category_of, constraint, constraints_of, history_of, tests_of, text_in
 from tracemill.sources.draft import Draft, LayoutAdapter, MalformedRowError
 from tracemill.sources.instruction_layouts import INSTRUCTION_LAYOUTS
@@ -24,7 +25,9 @@ from tracemill.sources.livecodebench_layout import LIVECODEBENCH_LAYOUTS
 from tracemill.sources.maths_layouts import MATHS_LAYOUTS
 from tracemill.sources.mixed_layouts import MIXED_LAYOUTS
 from tracemill.sources.opencoder_layout import OPENCODER_LAYOUTS
+from tracemill.sources.published_layout import PUBLISHED_LAYOUTS
 from tracemill.sources.s1_layout import S1_LAYOUTS
+from tracemill.sources.trace_encodings import model_named, tagged_trace
 from tracemill.text import last_boxed
 
 if TYPE_CHECKING:
@@ -50,15 +53,35 @@ def _plain(row: dict[str, Any], source: Source) -> Draft:
     guess = Category.CODE if tests else Category.INSTRUCTION if constraints else None
     solution, upstream_id = _column(row, source, "reference_solution"), _column(row, source, "id")
     info = {"reference_solution": solution, "upstream_id": upstream_id}
+    prompt, history = _column(row, source, "prompt", PROMPT_COLUMNS), history_of(_column(row, source, "history"))
+    if isinstance(prompt, list) and source.columns.get("prompt") == source.columns.get("response"):
+        exchange = exchange_of(prompt)  # question and response stand in one conversation
+        prompt, history = exchange.prompt, history + exchange.history
     return Draft(
-        prompt=_column(row, source, "prompt", PROMPT_COLUMNS),
+        prompt=prompt,
         reference_answer=_column(row, source, "reference_answer", REFERENCE_COLUMNS),
         category=category or guess,
-        history=history_of(_column(row, source, "history")),
+        history=history,
         tests=tests,
         constraints=constraints,
+        traces=_plain_traces(row, source),
         info={name: value for name, value in info.items() if isinstance(value, str | int) and value != ""},
     )
+
+
+def _plain_traces(row: dict[str, Any], source: Source) -> list[dict[str, Any]]:
+    """The responses in the column that is named for them: one text, a list of texts, or a conversation with a reply."""
+    column = source.columns.get("response")
+    value = None if column is None else row.get(column)
+    if value is None or value == "":
+        return []
+    listed = value if isinstance(value, list) else [value]
+    listed = [one["response"] if isinstance(one, dict) and "response" in one else one for one in listed]
+    texts = [exchange_of(value).reply] if listed and all(isinstance(turn, dict) for turn in listed) else listed
+    if not all(text is None or isinstance(text, str) for text in texts):
+        raise MalformedRowError("malformed_response", f"{column} is {value!r:.200}; expected: text, or a list of texts")
+    model = model_named(row.get("model"))
+    return [tagged_trace(model, text) for text in texts if text and text.strip()]
 
 
 def _column(row: dict[str, Any], source: Source, field_name: PlainField, aliases: tuple[str, ...] = ()) -> object:
@@ -118,7 +141,7 @@ LAYOUTS: dict[str, LayoutAdapter] = {
     "humaneval": LayoutAdapter(required=(("prompt",), ("test",), ("entry_point",)), adapt=humaneval),
     "code_contests": LayoutAdapter(required=(("description", "content"), CONTEST_TESTS), adapt=code_contests),
     "ifeval": LayoutAdapter(required=(("prompt",), ("instruction_id_list",)), adapt=_ifeval),
-    "am": LayoutAdapter(required=(("messages",),), adapt=am),
+    "am": LayoutAdapter(required=(("messages",),), adapt=am, responses=("messages",)),
     **MATHS_LAYOUTS,
     **ACECODE_LAYOUTS,
     **S1_LAYOUTS,
@@ -131,4 +154,5 @@ LAYOUTS: dict[str, LayoutAdapter] = {
     **LIVECODEBENCH_LAYOUTS,
     **CHAT_LAYOUTS,
     **INSTRUCTION_LAYOUTS,
+    **PUBLISHED_LAYOUTS,
 }

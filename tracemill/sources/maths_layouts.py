@@ -131,10 +131,18 @@ def big_math(row: dict[str, Any], _source: Source) -> Draft:
 
 MATHS_LAYOUTS: Final[dict[str, LayoutAdapter]] = {
     "numina": LayoutAdapter(required=(("problem",), ("answer",), ("question_type",)), adapt=numina),
-    "openr1_math": LayoutAdapter(required=(("problem",), ("answer",), ("generations", "messages")), adapt=openr1_math),
+    "openr1_math": LayoutAdapter(
+        required=(("problem",), ("answer",), ("generations", "messages")),
+        adapt=openr1_math,
+        responses=("generations", "messages"),
+    ),
     "metamath": LayoutAdapter(required=(("query",), ("response",), ("type",)), adapt=metamath),
     "omni_math": LayoutAdapter(required=(("problem",), ("answer",), ("domain",)), adapt=omni_math),
-    "deepmath": LayoutAdapter(required=(("question",), ("final_answer",)), adapt=deepmath),
+    "deepmath": LayoutAdapter(
+        required=(("question",), ("final_answer",)),
+        adapt=deepmath,
+        responses=("r1_solution_1", "r1_solution_2", "r1_solution_3"),
+    ),
     "big_math": LayoutAdapter(required=(("problem",), ("answer",), ("domain",)), adapt=big_math),
     "limo": LayoutAdapter(required=(("question",), ("answer",), ("solution",)), adapt=limo),
 }

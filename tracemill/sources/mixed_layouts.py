@@ -125,15 +125,21 @@ _DOLPHIN: Final = (("messages",), ("reasoning",), ("answer",))
 MIXED_LAYOUTS: Final[dict[str, LayoutAdapter]] = {
     "natural_reasoning": LayoutAdapter(required=(("question",), ("reference_answer",)), adapt=natural_reasoning),
     "general_thought": LayoutAdapter(
-        required=(("question",), ("reference_answer",), ("model_name",)), adapt=general_thought
+        required=(("question",), ("reference_answer",), ("model_name",)),
+        adapt=general_thought,
+        responses=("model_answer", "model_reasoning"),
     ),
-    "dolphin_deepseek": LayoutAdapter(required=_DOLPHIN, adapt=partial(dolphin, model=R1)),
-    "dolphin_flash": LayoutAdapter(required=_DOLPHIN, adapt=partial(dolphin, model=GEMINI_THINKING)),
+    "dolphin_deepseek": LayoutAdapter(required=_DOLPHIN, adapt=partial(dolphin, model=R1), responses=("reasoning",)),
+    "dolphin_flash": LayoutAdapter(
+        required=_DOLPHIN, adapt=partial(dolphin, model=GEMINI_THINKING), responses=("reasoning",)
+    ),
     "dolphin_nonreasoning": LayoutAdapter(
         required=(("messages",), ("score", "overall_quality")), adapt=partial(dolphin, model=None)
     ),
-    "thoughts": LayoutAdapter(required=(("conversations",),), adapt=thoughts),
+    "thoughts": LayoutAdapter(required=(("conversations",),), adapt=thoughts, responses=("conversations",)),
     "open_thoughts_metadata": LayoutAdapter(
-        required=(("problem",), ("deepseek_reasoning",), ("deepseek_solution",)), adapt=open_thoughts_metadata
+        required=(("problem",), ("deepseek_reasoning",), ("deepseek_solution",)),
+        adapt=open_thoughts_metadata,
+        responses=("deepseek_reasoning",),
     ),
 }

@@ -97,6 +97,8 @@ def _is_small(value: object) -> bool:
 
 S1_LAYOUTS: Final[dict[str, LayoutAdapter]] = {
     "s1": LayoutAdapter(
-        required=(("question",), ("solution",), tuple(reasoning for _, reasoning, _, _ in _TRACES)), adapt=s1
+        required=(("question",), ("solution",), tuple(reasoning for _, reasoning, _, _ in _TRACES)),
+        adapt=s1,
+        responses=tuple(reasoning for _, reasoning, _, _ in _TRACES),
     ),
 }

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from tracemill.prompts import split_think
+from tracemill.prompts import NO_THINK, UNCLOSED_THINK, split_think
 from tracemill.schema import json_text
+from tracemill.template_faults import fault_evidence
 
 R1: Final = "deepseek-r1"
 GEMINI_THINKING: Final = "gemini-2.0-flash-thinking"
@@ -50,15 +51,22 @@ def tagged_trace(model: str, text: object, **said: object) -> dict[str, Any]:
     think, answer = split.think, split.answer
     if _PADDED in whole:
         think, answer = think.strip("\r\n") if think is not None else None, answer.strip("\r\n")
-    return _trace(model, think, answer, split.fault, said)
+    return _trace(model, think, answer, split.fault, said | _shown(whole, None, split.fault))
 
 
 def parted_trace(model: str, think: object, answer: object, **said: object) -> dict[str, Any] | None:
     """A trace whose reasoning has a column of its own, or None where that is blank: an answer alone is no trace."""
     if not isinstance(think, str) or not think.strip():
         return None
-    split = split_think(answer if isinstance(answer, str) else "", think)
-    return _trace(model, split.think, split.answer, split.fault, said)
+    content = answer if isinstance(answer, str) else ""
+    split = split_think(content, think)
+    return _trace(model, split.think, split.answer, split.fault, said | _shown(content, think, split.fault))
+
+
+def _shown(content: str, think: str | None, fault: str | None) -> dict[str, object]:
+    """What shows a fault, unless it is that nothing was taken off the text, or that all of it is reasoning."""
+    lost = fault not in {None, NO_THINK, UNCLOSED_THINK}
+    return {"fault_evidence": fault_evidence(content, think, fault)} if lost else {}
 
 
 def _trace(model: str, think: str | None, answer: str, fault: str | None, said: dict[str, object]) -> dict[str, Any]:

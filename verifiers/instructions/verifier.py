@@ -8,7 +8,7 @@ from tracemill.prompts import UNCLOSED_THINK
 from tracemill.schema import Outcome
 from verifiers.instructions.constraints import why_unusable
 from verifiers.instructions.dialects import canonical
-from verifiers.protocol import Judgement, Pending, incorrect, unverifiable
+from verifiers.protocol import Judgement, Pending, incorrect, too_slow, unjudged, unreadable, unusable
 from verifiers.worker_pool import TimedOut, Value
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ class InstructionVerifier:
     def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
         """Refuses at once what cannot be judged, and hands the rest to a worker."""
         if not attempt.constraints:
-            return unverifiable(None, "the problem has no constraints")
+            return unusable("the problem has no constraints")
         malformed = [constraint for constraint in attempt.constraints if not _is_laid_out(constraint)]
         if malformed:
-            return unverifiable(None, f"a constraint is no object with id and kwargs; got: {malformed[0]!r:.120}")
+            return unusable(f"a constraint is no object with id and kwargs; got: {malformed[0]!r:.120}")
         constraints = [canonical(constraint) for constraint in attempt.constraints]
-        unusable = [why for name, arguments in constraints if (why := why_unusable(name, arguments))]
-        if unusable:
-            return unverifiable(None, "; ".join(unusable))
+        unknown = [why for name, arguments in constraints if (why := why_unusable(name, arguments))]
+        if unknown:
+            return unusable("; ".join(unknown))
         if attempt.fault == UNCLOSED_THINK:
             return incorrect(None, "the response ends inside its think part")
         if not attempt.answer.strip():
@@ -52,9 +52,9 @@ class InstructionVerifier:
 
     def _conclude(self, result: JobResult) -> Judgement:
         if isinstance(result, TimedOut):
-            return Judgement(Outcome.TIMEOUT, None, None, f"judging took more than {result.seconds:g} s")
+            return too_slow(None, f"judging took more than {result.seconds:g} s")
         if not isinstance(result, Value):
-            return unverifiable(None, f"the answer was not judged, the worker crashed: {result.reason}")
+            return unjudged(None, f"the answer was not judged, the worker crashed: {result.reason}")
         findings: list[dict[str, Any]] = result.value
         n_held = sum(finding["holds"] is True for finding in findings)
         n_open = sum(finding["holds"] is None for finding in findings)
@@ -63,7 +63,7 @@ class InstructionVerifier:
         if share >= mark:
             return Judgement(Outcome.CORRECT, share, None, detail)
         if (n_held + n_open) / len(findings) >= mark:
-            return unverifiable(None, detail)
+            return unreadable(None, detail)
         return Judgement(Outcome.INCORRECT, share, None, detail)
 
 
