@@ -20,7 +20,6 @@ def export_dataset(
     out_url: str,
     publication: Published,
     label: str,  # noqa: ARG001 - for the task run's name
-    *,
     may_empty: bool = True,
 ) -> dict[str, Any]:
     """Publishes unless the directory already holds exactly this; returns its manifest."""

@@ -54,7 +54,11 @@ def _plain(row: dict[str, Any], source: Source) -> Draft:
     solution, upstream_id = _column(row, source, "reference_solution"), _column(row, source, "id")
     info = {"reference_solution": solution, "upstream_id": upstream_id}
     prompt, history = _column(row, source, "prompt", PROMPT_COLUMNS), history_of(_column(row, source, "history"))
-    if isinstance(prompt, list) and source.columns.get("prompt") == source.columns.get("response"):
+    if (
+        isinstance(prompt, list)
+        and "response" in source.columns
+        and source.columns.get("prompt") == source.columns["response"]
+    ):
         exchange = exchange_of(prompt)  # question and response stand in one conversation
         prompt, history = exchange.prompt, history + exchange.history
     return Draft(
