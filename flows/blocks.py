@@ -110,6 +110,7 @@ class Phase(Generic[Result]):
         self.failures: list[Failure] = []
         self._blocks: Sequence[Block] = ()
         self._cause: BaseException | None = None
+        self._free = threading.Semaphore(window)
 
     def run(self, blocks: Sequence[Block], runner: Tasks, lineage: Lineage, after: Sequence[Node]) -> None:
         """Runs the blocks in their order; returns when no shard is under way any more.
@@ -138,6 +139,8 @@ class Phase(Generic[Result]):
                     within = copy_context()
                     opened.append(subflows.submit(within.run, self._open, block, shards, runner, lineage, after))
                     block.all_begun.wait()
+                    self._free.acquire()  # a block is opened for shards that can begin
+                    self._free.release()
                 for subflow in opened:
                     subflow.result()
             except BaseException as error:
@@ -177,6 +180,7 @@ class Phase(Generic[Result]):
 
     def _through(self, block: Block, label: str) -> None:
         """One shard, in a thread of the pool."""
+        self._free.acquire()
         skipped = self._is_doomed()
         block.begin(skipped=skipped)
         step = self._steps(label, self._go_on)
@@ -194,6 +198,7 @@ class Phase(Generic[Result]):
         finally:
             block.outputs += step.outputs
             block.end()
+            self._free.release()  # after its failure is known, so that a fatal one opens no further block
 
     def _outcome(self, block: Block) -> Exception | None:
         """What the subflow of a block ends with; None if well."""
@@ -212,6 +217,7 @@ class Phase(Generic[Result]):
     def _end(self, cause: BaseException) -> None:
         """Ends the subflows that are open; shards that are under way stop before their next step."""
         self._cause = self._cause or cause
+        self._free.release()
         for block in self._blocks:
             block.let_go()
 
