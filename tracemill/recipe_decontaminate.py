@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tracemill.known_benchmarks import KNOWN, Known, KnownName
 from tracemill.recipe_section import Fraction, Name, Positive, Section
@@ -136,6 +136,15 @@ class Decontaminate(Overlap):
     benchmarks: tuple[Benchmark, ...] = Field(default=(), description="The test sets; none: nothing is compared.")
     embeddings: Embeddings | None = Field(default=None, description="Off unless given.")
     judge: SameQuestion | None = Field(default=None, description="Off unless given.")
+
+    @field_validator("benchmarks")
+    @classmethod
+    def _unique_names(cls, benchmarks: tuple[Benchmark, ...]) -> tuple[Benchmark, ...]:
+        names = [benchmark.name for benchmark in benchmarks]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"benchmark names must be unique; twice: {', '.join(twice)}")
+        return benchmarks
 
     def overlap(self) -> Overlap:
         """What the comparison of texts depends on, without benchmarks and models."""

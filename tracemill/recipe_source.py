@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tracemill.recipe_section import Name, Section
 from tracemill.schema import Category
@@ -23,6 +23,11 @@ def _known_layout(name: str) -> str:
     if name not in LAYOUTS:
         raise ValueError(f"no such layout; {_nearest(name, LAYOUTS)}")
     return name
+
+
+def _folded(name: Any) -> Any:
+    """Names of layouts have no capitals and no dashes."""
+    return name.strip().lower().replace("-", "_") if isinstance(name, str) else name
 
 
 def _nearest(name: str, valid: Any) -> str:
@@ -54,7 +59,7 @@ class Source(Section):
         default=None,
         description="Hub commit, so that rows cannot move; python -m tracemill pin RECIPE fills it in.",
     )
-    layout: Annotated[str, AfterValidator(_known_layout)] = Field(
+    layout: Annotated[str, BeforeValidator(_folded), AfterValidator(_known_layout)] = Field(
         default="plain", description="How rows are laid out; see docs/sources.md."
     )
     columns: dict[PlainField, str] = Field(
