@@ -26,6 +26,7 @@ from tracemill.recipe import Recipe
 from tracemill.recipe_audit import Audit
 from tracemill.recipe_section import Section
 from tracemill.run_directory import Published, published
+from tracemill.secret_place import secrets_in
 from tracemill.store import Store
 from tracemill.teacher import tokens_received
 
@@ -74,7 +75,8 @@ class RunContext(Generic[Plan]):
         self.store.prepare()
         sweep_claims(self.store)
         self.store.identity  # noqa: B018 - made here, before many threads ask for it
-        check_cluster(self.recipe.run, self.store, self.logger)
+        variables = [found.name for found in secrets_in(self.recipe) if found.name]
+        check_cluster(self.recipe.run, self.store, self.logger, variables)
         Store(out).prepare()
         take_over(self.logger)
 

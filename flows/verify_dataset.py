@@ -13,14 +13,14 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 
 from flows.artifacts import audit_artifact
 from flows.audit_dag import AuditRun, audit
 from flows.command_line import add_overrides, how_to_look, run_command, shown_place, work_done
+from flows.flow_parameters import dataset_flow, refuse_secrets
 from flows.forms import NOWHERE, AuditOverrides, HubPlace, Limit, OnTheHub, Text
 from flows.run_context import RunContext
-from flows.task_runners import own_tasks
 from tasks.audit import traces_shard
 from tracemill.audit_publication import AuditPublication
 from tracemill.audit_report import render, report
@@ -38,11 +38,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _SUFFIXES = (".jsonl", ".jsonl.zst", ".parquet", ".csv", ".json", ".zst", ".gz")
 
 
-@flow(
-    name="verify-dataset",
-    flow_run_name="verify {dataset}",
-    task_runner=own_tasks(),
-)
+@dataset_flow("verify-dataset", "verify {dataset}")
 def verify_dataset(
     dataset: str,
     hub: OnTheHub = NOWHERE,
@@ -59,6 +55,7 @@ def verify_dataset(
         overrides: Settings as section.key=value, one an item, such as verify.workers=8.
         out: Directory of the finished run; runs/audit-<name> if empty.
     """
+    refuse_secrets({"dataset": dataset, "overrides": overrides, "out": out}, are_kept=True)
     recipe = audit_recipe(dataset, hub.given() if hub else {}, list(overrides or ()))
     context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
     out = out or f"runs/audit-{recipe.name}"

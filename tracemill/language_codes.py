@@ -94,7 +94,7 @@ def language_code(given: object) -> object:
     if text in {UNDETERMINED, "undetermined"}:
         return UNDETERMINED
     near = difflib.get_close_matches(text, _CODE_OF, n=1, cutoff=0.75)
-    hint = f"did you mean {_CODE_OF[near[0]]} ({near[0]})? " if near and len(text) > 3 else ""  # noqa: PLR2004 - a name
+    hint = f"did you mean {_CODE_OF[near[0]]} ({near[0]})? " if near and len(text) > 3 else ""
     raise ValueError(f"is no language that prompts are told apart by; {hint}there are {', '.join(CODES)}")
 
 

@@ -17,7 +17,7 @@ from tracemill.recipe_publish import Publish
 from tracemill.recipe_quality import Quality
 from tracemill.recipe_runner import Runner
 from tracemill.recipe_safety import Safety
-from tracemill.recipe_section import Fraction, Name, Positive, Seconds, Section
+from tracemill.recipe_section import AtOnce, Fraction, Name, Positive, Seconds, Section
 from tracemill.recipe_select import Select
 from tracemill.recipe_source import Source
 from tracemill.recipe_verify import Verify
@@ -66,7 +66,7 @@ class Run(Section):
         description="Where the ledger is on S3: what a lost machine may have been paid for in vain, at most.",
         json_schema_extra={"operational": True},
     )
-    workers: Positive = Field(
+    workers: AtOnce = Field(
         default=4, description="Shard tasks at once, over all subflows.", json_schema_extra={"operational": True}
     )
     runner: Runner = Field(

@@ -36,7 +36,7 @@ class Clean(Section):
     )
     languages: tuple[Language, ...] = Field(
         default=(),
-        description="Languages to keep, by ISO 639-1 code or name: [en, zh]. What cannot be told is kept; [] keeps all.",
+        description="Languages to keep, by code (ISO 639-1) or name: [en, zh]. What cannot be told stays; []: all.",
     )
     url: Categories = _rule("Dropped: there is a web address.")
     table: Categories = _rule("Dropped: there is a table.")

@@ -10,6 +10,7 @@ from tracemill.known_benchmarks import KNOWN, Known, KnownName
 from tracemill.recipe_section import Fraction, Name, Positive, Section
 from tracemill.recipe_semantic import Embedding, Similar
 from tracemill.recipe_server import ChatServer
+from tracemill.secret_place import Secret
 
 _DEFAULT: Final = Known(texts=(("problem", "question", "prompt"),))
 _PLACE: Final = ("hub", "config", "split", "files")
@@ -34,6 +35,11 @@ class Benchmark(Section):
     split: str = Field(default="test", description="Split of the Hub dataset.")
     files: str | None = Field(default=None, description="Glob of files in the Hub repository, instead of a split.")
     revision: str | None = Field(default=None, description="Hub commit; a run is refused without it.")
+    token: Secret = Field(
+        default=None,
+        description="Where the Hub's token is, as env:NAME; else as the Hub's client has it (HF_TOKEN, a login).",
+        json_schema_extra={"operational": True},
+    )
     text: str | None = Field(default=None, description="Column with the question: problem, question or prompt if none.")
     id: str | None = Field(default=None, description="Column with the item's own id; its row where there is none.")
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tracemill.recipe_section import Fraction, Positive, Section
+from tracemill.recipe_section import Fraction, Mebibytes, Positive, Section
 
 
 class FrequentStrings(Section):
@@ -19,7 +19,7 @@ class FrequentStrings(Section):
     covered: Fraction = Field(
         default=0.0, description="Up to this share of a response's tokens may stand in frequent strings; DD: none."
     )
-    sketch_mib: Positive = Field(
+    sketch_mib: Mebibytes = Field(
         default=1024,
         description="Most memory of the sketch, in MiB: enough for 1.4M responses of 4,000 tokens.",
         json_schema_extra={"operational": True},

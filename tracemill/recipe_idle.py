@@ -55,7 +55,7 @@ def _of_place(entry: Mapping[str, Any], path: Location) -> Iterator[Fault]:
     if entry.get("path") is not None:
         # A known dataset that is read from a file says by its revision which one the file is of.
         names = _OF_THE_HUB if entry.get("known") is None else tuple(set(_OF_THE_HUB) - {"revision"})
-        yield from _given(entry, tuple(sorted(names)), path, "is of a Hub dataset, and path names a file: leave one out")
+        yield from _given(entry, tuple(sorted(names)), path, "is of a Hub dataset, and path is a file")
     elif entry.get("files") is not None:
         yield from _given(entry, ("config", "split"), path, "means nothing beside files, which stand in its place")
 
@@ -79,13 +79,14 @@ def _of_grey(section: Mapping[str, Any]) -> Iterator[Fault]:
         low = _section(section, grey[0]).get(grey[1])
         high = _section(section, cut[0]).get(cut[1], usual)
         if isinstance(low, int | float) and isinstance(high, int | float) and low > high:
-            yield Fault(("decontaminate", *grey), low, f"should be at most {'.'.join(cut)}, {high}: above it all is dropped")
+            why = f"should be at most {'.'.join(cut)}, {high}: above it all is dropped"
+            yield Fault(("decontaminate", *grey), low, why)
 
 
 def _of_distill(raw: Mapping[str, Any]) -> Iterator[Fault]:
     truncation = _section(raw, "distill", "truncation")
-    if truncation.get("policy", "drop") != "resample":
-        why = "is of policy: resample; leave it out, or say the policy"
+    if truncation.get("policy", "drop") == "drop":
+        why = "is of policy: continue and policy: resample; say which, or leave it out"
         yield from _given(truncation, ("max_tokens",), ("distill", "truncation"), why)
     for name, n_gpus in _section(raw, "distill", "cost", "model_gpus").items():
         if not _section(raw, *str(name).split(".")):

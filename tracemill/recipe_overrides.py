@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import copy
+import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tracemill.errors import RecipeError
 from tracemill.recipe_yaml import parse_yaml
-from tracemill.secret_place import HIDDEN, is_secret_key, shown_override
+from tracemill.secret_place import HIDDEN, holds_password, is_secret_key, is_secret_place, shown_override
 
 Key = tuple[str | int, ...]
 
@@ -50,7 +51,7 @@ def overridden(raw: dict[str, Any], texts: list[str]) -> dict[str, Any]:
     Raises:
         RecipeError: a setting names no key, or one that an earlier setting names.
     """
-    copied: dict[str, Any] = copy.deepcopy(raw)
+    copied: dict[str, Any] = _copied(raw)
     given: dict[Key, str] = {}
     for text in texts:
         override = read_override(text)
@@ -65,6 +66,13 @@ def overridden(raw: dict[str, Any], texts: list[str]) -> dict[str, Any]:
             )
         given[key] = override.shown
     return copied
+
+
+def _copied(value: Any) -> Any:
+    """A deep copy in which what YAML's aliases share stands apart: a setting changes one place."""
+    if isinstance(value, dict):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _assign(node: Any, path: list[str], override: Override) -> Key:
@@ -94,3 +102,38 @@ def _index(node: list[Any], text: str, override: Override) -> int:
     raise RecipeError(
         "an override names no element", got=override.shown, expected=f"one of {[str(name) for name in names if name]}"
     )
+
+
+def literal_secret(text: str) -> str | None:
+    """The key of a setting that holds a secret itself, and not only says where it is; None where there is none."""
+    try:
+        override = read_override(text)
+    except RecipeError:
+        return _suspect(text)
+    return next(_literal(override.value, ".".join(override.path)), None)
+
+
+def _literal(value: Any, key: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if not (name == "env" and is_secret_key(_last_name(key))):
+                yield from _literal(item, f"{key}.{name}")
+            elif not is_secret_place(f"env:{item}"):
+                yield key
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _literal(item, f"{key}.{index}")
+    elif value is not None and (
+        holds_password(str(value)) or (is_secret_key(_last_name(key)) and not is_secret_place(str(value)))
+    ):
+        yield key
+
+
+def _last_name(key: str) -> str:
+    return next((part for part in reversed(key.split(".")) if not part.isdecimal()), "")
+
+
+def _suspect(text: str) -> str | None:
+    """A setting that cannot be read, and in which a secret may stand all the same."""
+    words = [word for word in re.findall(r"[\w.-]+", text) if is_secret_key(word.rpartition(".")[2])]
+    return words[0] if words else "of a URL" if holds_password(text) else None

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tracemill.recipe_section import Name, Section
 from tracemill.schema import Category
+from tracemill.secret_place import Secret
 from tracemill.sources.catalogue import CATALOGUE, datasets_at
 from tracemill.sources.layouts import LAYOUTS
 
@@ -58,6 +59,11 @@ class Source(Section):
     revision: str | None = Field(
         default=None,
         description="Hub commit, so that rows cannot move; python -m tracemill pin RECIPE fills it in.",
+    )
+    token: Secret = Field(
+        default=None,
+        description="Where the Hub's token is, as env:NAME; else as the Hub's client has it (HF_TOKEN, a login).",
+        json_schema_extra={"operational": True},
     )
     layout: Annotated[str, BeforeValidator(_folded), AfterValidator(_known_layout)] = Field(
         default="plain", description="How rows are laid out; see docs/sources.md."

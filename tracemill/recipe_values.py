@@ -7,7 +7,7 @@ docs/recipes.md has the table.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import math
 import re
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ _TWO_WAYS: Final = (
 _LARGEST: Final = 2**63 - 1  # what JSON readers and Parquet hold
 
 
-class Refused(ValueError):
+class UnclearError(ValueError):
     """A value that cannot be meant one way; says what was expected."""
 
 
@@ -102,15 +102,13 @@ class Understanding:
             return self._value(inner[0], [*metadata, *inner[1:]], value, location)
         if origin in {Union, UnionType}:
             return self._one_of(inner, metadata, value, location)
-        if origin is tuple:
-            return self._list(inner, value, location)
-        if origin is dict:
-            return self._mapping(inner, value, location)
+        if origin in {tuple, dict}:
+            return self._list(inner, value, location) if origin is tuple else self._mapping(inner, value, location)
         if isinstance(annotation, type) and issubclass(annotation, Section):
             return self._subsection(annotation, value, location)
         try:
             return scalar(annotation, metadata, value)
-        except Refused as refused:
+        except UnclearError as refused:
             self._refuse(location, value, str(refused))
             return value
 
@@ -211,7 +209,7 @@ def scalar(kind: Any, metadata: Any, value: Any) -> Any:
         value: what the recipe has; a text without quotes is :class:`tracemill.recipe_yaml.Plain`.
 
     Raises:
-        Refused: it could be meant another way. What is of a wrong type altogether stays as it is.
+        UnclearError: it could be meant another way. What is of a wrong type altogether stays as it is.
     """
     if get_origin(kind) is Literal:
         return _choice(get_args(kind), value)
@@ -245,7 +243,7 @@ def _boolean(value: Any) -> Any:
 
 def _number(value: Any, metadata: Any) -> Any:
     if isinstance(value, bool):
-        raise Refused("should be a number, and not true or false")
+        raise UnclearError("should be a number, and not true or false")
     if not isinstance(value, str):
         return value
     text = value.strip()
@@ -257,7 +255,7 @@ def _number(value: Any, metadata: Any) -> Any:
         return _share(found[1], metadata)
     for looks, why in _TWO_WAYS:
         if looks.fullmatch(text):
-            raise Refused(f"should be a plain number; {why}")
+            raise UnclearError(f"should be a plain number; {why}")
     if _NUMBER.fullmatch(text) and re.search("[0-9]", text):
         return float(text)
     return value
@@ -269,7 +267,7 @@ def _share(text: str, metadata: Any) -> float:
     try:
         return float(text) / 100 if most == {1} else float(text) if most == {100} else _no_share()
     except ValueError:
-        raise Refused("should be a plain number; per cent are for shares") from None
+        raise UnclearError("should be a plain number; per cent are for shares") from None
 
 
 def _no_share() -> float:
@@ -278,9 +276,9 @@ def _no_share() -> float:
 
 def _finite(number: Any) -> Any:
     if isinstance(number, float) and not math.isfinite(number):
-        raise Refused("should be a finite number")
+        raise UnclearError("should be a finite number")
     if isinstance(number, int) and not isinstance(number, bool) and abs(number) > _LARGEST:
-        raise Refused(f"should be at most {_LARGEST}")
+        raise UnclearError(f"should be at most {_LARGEST}")
     return number + 0.0 if isinstance(number, float) else number  # -0.0 is 0.0
 
 
@@ -291,12 +289,12 @@ def _whole(number: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return value.isoformat()
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, str) and holds_password(value):
-        raise Refused("a user or password in a URL is shown in logs: leave it to the environment (docs/recipes.md)")
+        raise UnclearError("a user or password in a URL is shown in logs: see docs/recipes.md")
     return str(value) if isinstance(value, str) else value
 
 

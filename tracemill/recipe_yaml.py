@@ -2,7 +2,7 @@
 
 YAML takes the last of two equal keys and forgets the first; it makes numbers, booleans and dates of texts by what they
 look like (``no``, ``010``, ``1:30``, ``2025-01-20``). Here keys that stand twice are refused with their lines, and a
-scalar without quotes stays text, of class :class:`Plain`, until :mod:`tracemill.recipe_values` knows what its key wants.
+scalar without quotes stays text, of class :class:`Plain`, until :mod:`tracemill.recipe_values` knows what is wanted.
 
 Error messages quote no line of the file: a key or a password may stand in it.
 """
@@ -155,6 +155,7 @@ def _twice(node: yaml.Node, path: str, above: tuple[int, ...]) -> Iterator[str]:
     """Every key that stands more than once in one mapping, at any depth; anchored parts are looked at where they stand.
 
     Args:
+        node: the mapping, or a list with mappings in it.
         path: of the node, dotted.
         above: ids of the nodes that hold this one.
     """
@@ -190,9 +191,10 @@ def _lines(first: int, second: int) -> str:
 def _key(node: yaml.Node) -> str:
     if isinstance(node, yaml.ScalarNode) and node.tag != _NULL_TAG:
         return str(node.value)
+    found = "nothing" if isinstance(node, yaml.ScalarNode) else "a list or a mapping"
     raise RecipeError(
         "a key of a recipe is no text",
-        got=f"{'nothing' if isinstance(node, yaml.ScalarNode) else f'a {node.id}'} on line {node.start_mark.line + 1}",
+        got=f"{found} on line {node.start_mark.line + 1}",
         expected="key: value",
         remedy="braces around a placeholder, as in {{name}}, make YAML take it for a key: put it in quotes",
     )

@@ -12,7 +12,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import BeforeValidator, SecretStr
@@ -24,6 +24,7 @@ _NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*"
 # As people write a variable elsewhere: env:NAME, env: NAME, ${NAME}, $NAME, ${env:NAME}.
 _IN_ENVIRONMENT: Final = re.compile(rf"(?:env: *|\$)({_NAME})|\$\{{(?:env:)?({_NAME})\}}", re.IGNORECASE)
 _PLACE: Final = re.compile(rf"env:({_NAME})")
+_BLOCK: Final = re.compile(r"secret:[a-z0-9-]+")
 _OTHER_PLACE: Final = re.compile(r"(env|secret|block|file|vault|keyring):.*|\$.*", re.IGNORECASE | re.DOTALL)
 _IN_URL: Final = re.compile(r"(?<=://)[^/\s?#@]*(?:@[^/\s?#@]*)*(?=@)")
 _BEFORE_AT: Final = re.compile(r"(?<=://)\S*(?=@)")
@@ -39,7 +40,7 @@ def _read(value: Any) -> Any:
     if isinstance(value, Mapping) and len(value) == 1 and "env" in value:
         value = f"env:{value['env']}"
     if not isinstance(value, str):
-        raise ValueError("should be text: env:NAME, or the secret in quotes")
+        raise ValueError("should be text: env:NAME, or the secret in quotes")  # noqa: TRY004 - pydantic's way
     text = value.strip()
     if not text:
         return None
@@ -57,6 +58,11 @@ Secret = Annotated[SecretStr | None, BeforeValidator(_read)]
 def _require_printable(text: str, what: str) -> None:
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(f"{what} holds blanks or characters that no HTTP header can carry")
+
+
+def is_secret_place(text: str) -> bool:
+    """Whether a text says where a secret is: ``env:NAME``, or ``secret:NAME`` for a block of Prefect's; or is empty."""
+    return not text.strip() or bool(_IN_ENVIRONMENT.fullmatch(text.strip()) or _BLOCK.fullmatch(text.strip()))
 
 
 def variable_of(secret: SecretStr | None) -> str | None:
@@ -99,17 +105,20 @@ def looked_up(name: str, key: str) -> str:
     return value
 
 
-class Found:
-    """A secret of a recipe."""
+class Found(NamedTuple):
+    """A secret of a recipe.
 
-    __slots__ = ("key", "name", "section")
+    Attributes:
+        key: where it stands, dotted.
+        name: of the environment variable that holds it; None for a literal one.
+    """
 
-    def __init__(self, key: str, name: str | None, section: str) -> None:
-        self.key, self.name, self.section = key, name, section
+    key: str
+    name: str | None
 
 
 def secrets_in(section: Section, path: str = "") -> Iterator[Found]:
-    """Every secret of a section and of those in it: its key, and the environment variable, or None for a literal one."""
+    """Every secret of a section and of those in it: its key, and the environment variable; None for a literal one."""
     for name in type(section).model_fields:
         value, key = getattr(section, name), f"{path}.{name}".lstrip(".")
         items = value if isinstance(value, tuple) else (value,)
@@ -118,9 +127,9 @@ def secrets_in(section: Section, path: str = "") -> Iterator[Found]:
             if isinstance(item, Section):
                 yield from secrets_in(item, inner)
             elif isinstance(item, SecretStr):
-                yield Found(inner, variable_of(item), path)
+                yield Found(inner, variable_of(item))
             elif isinstance(item, str) and (place := url_secret(item)):
-                yield Found(inner, place, path)
+                yield Found(inner, place)
 
 
 def refuse_unset(section: Section, path: str = "") -> None:
