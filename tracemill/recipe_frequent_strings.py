@@ -6,13 +6,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tracemill.recipe_section import Fraction, Mebibytes, Positive, Section
+from tracemill.recipe_section import Fraction, Mebibytes, Phrase, Section
 
 
 class FrequentStrings(Section):
     """Responses that hold a string which is too frequent are dropped: see tracemill/frequent_strings.py."""
 
-    tokens: Positive = Field(default=20, description="Length of a string (DD section 2.5).")
+    tokens: Phrase = Field(default=20, description="Length of a string (DD section 2.5).")
     times: Annotated[int, Field(gt=0, lt=255)] = Field(
         default=20, description="A string that was seen more often is frequent (DD section 2.5)."
     )

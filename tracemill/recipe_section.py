@@ -18,6 +18,7 @@ Positive = Annotated[int, Field(gt=0)]
 # Upper bounds beyond anything meant, and below what timers, resource limits and memory take.
 AtOnce = Annotated[int, Field(gt=0, le=1024)]  # threads, processes, containers
 Mebibytes = Annotated[int, Field(gt=0, le=2**20)]  # 1 TiB
+Phrase = Annotated[int, Field(gt=0, le=100_000)]  # tokens; its hashes are worked out in so many steps
 Seconds = Annotated[float, Field(gt=0, le=365 * 24 * 3600)]
 WallSeconds = Annotated[float, Field(gt=0, le=24 * 3600)]  # of one verification or program; poll takes 24 days
 Fraction = Annotated[float, Field(ge=0, le=1)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -59,7 +59,9 @@ class Verify(Section):
     """Verdicts on every response."""
 
     wall_s: WallSeconds = Field(default=10.0, description="Wall limit of one verification.")
-    memory_mb: Mebibytes = Field(default=1024, description="Address-space limit of a verifier process.")
+    memory_mb: Annotated[int, Field(ge=64, le=2**20)] = Field(
+        default=1024, description="Address-space limit of a verifier process."
+    )
     workers: AtOnce = Field(default=2, description="Verifier processes.", json_schema_extra={"operational": True})
     code: CodeTests = CodeTests()
     instructions: Instructions = Instructions()
