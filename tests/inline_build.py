@@ -70,5 +70,5 @@ def build_inline(recipe: Recipe, out: str, patched: pytest.MonkeyPatch) -> Built
         patched.setattr(module, "get_run_logger", lambda: logging.getLogger(__name__))
     patched.setattr(flows.publication, "funnel_artifact", lambda *_: None)
     patched.setattr(flows.cost_gate, "create_markdown_artifact", lambda *_, **__: None)
-    patched.setattr(flows.cost_gate, "estimate_cost", flows.cost_gate.estimate_cost.fn)
+    patched.setattr(flows.cost_gate, "estimate_cost", tasks.cost.estimate_cost.fn)
     return flows.build_dataset.build(recipe, out)

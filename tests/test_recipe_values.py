@@ -235,7 +235,8 @@ def test_addresses_of_servers(given: str, expected: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "code"), [("English", "en"), ("中文", "zh"), ("nb-NO", "no"), ("deu", "de"), ("und", "und"), ("EN_gb", "en")]
+    ("given", "code"),
+    [("English", "en"), ("中文", "zh"), ("nb-NO", "no"), ("deu", "de"), ("und", "und"), ("EN_gb", "en")],
 )
 def test_names_of_languages(given: str, code: str) -> None:
     """Names, three-letter codes and tags with a region are the two-letter code."""

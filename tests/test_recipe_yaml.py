@@ -107,7 +107,13 @@ def test_a_folder_is_no_recipe(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["api_key: [sk-planted", 'api_key: "sk-planted', "api_key: *sk-planted", "api_key: !sk-planted x", "a: sk-planted: b"],
+    [
+        "api_key: [sk-planted",
+        'api_key: "sk-planted',
+        "api_key: *sk-planted",
+        "api_key: !sk-planted x",
+        "a: sk-planted: b",
+    ],
 )
 def test_errors_quote_no_line(line: str, tmp_path: Path) -> None:
     """What is wrong with a line is told without the line, in which a secret may stand."""

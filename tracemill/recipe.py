@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, field_validator, model_validator
 
 from tracemill.ledger_place import CACHE, EVERY_S
@@ -90,7 +92,7 @@ class Run(Section):
         " shard); above it the task fails. 0: it fails on the first.",
         json_schema_extra={"operational": True},
     )
-    progress_every_s: Seconds = Field(
+    progress_every_s: Annotated[float, Field(ge=0.1, le=24 * 3600)] = Field(
         default=5.0, description="How often the log says how far a phase is.", json_schema_extra={"operational": True}
     )
 
