@@ -168,7 +168,7 @@ def together(section: str, bound: str, *, operational: bool) -> list[str]:
 def test_a_run_at_the_bounds_is_right(
     small: SmallRun, section: str, bound: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With all keys of a section at the least, or at the most, that they may be, no stage breaks off and no row is lost."""
+    """With all keys of a section at the least, or at the most, that they may be, nothing breaks off or is lost."""
     check(small, together(section, bound, operational=False), monkeypatch, tmp_path / "out")
 
 

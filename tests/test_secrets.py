@@ -116,7 +116,7 @@ def told(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) ->
 def test_a_key_is_used_and_found_nowhere(
     run: SmallRun, told: Any, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
 ) -> None:
-    """By its place, in the recipe's file, or in TEACHER_API_KEY: the teacher answers, and no trace of the key is left."""
+    """By its place, in the recipe's file, or in TEACHER_API_KEY: the teacher answers, and the key leaves no trace."""
     monkeypatch.setenv("PLANTED" if settings else "TEACHER_API_KEY", KEY)
     built = with_teacher(run, **settings).build()
     assert sum(row["rows"] for row in built.manifest["funnel"] if row["stage"] == "published") > 0
@@ -267,7 +267,7 @@ def test_a_refused_section_does_not_tell_its_key() -> None:
 
 
 def test_a_failed_task_keeps_the_place_of_a_key() -> None:
-    """The record of a failed task says where the key is, so that the task can be run alone; a literal key is left out."""
+    """The record of a failed task says where the key is, so that it can be run alone; a literal key is left out."""
     placed = Teacher.model_validate({"model": "m", "api_key": "env:PLANTED"})
     again = parse_section(Teacher, without_secrets(placed), origin="it")
     assert again == placed
