@@ -14,12 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 
 from flows import shard_dag
 from flows.command_line import dataset_command
 from flows.cost_gate import pass_cost_gate
 from flows.decontamination import Benchmarks, benchmarks_of, contamination_of, decontamination
+from flows.flow_parameters import dataset_flow
 from flows.forms import Overrides, RecipePath, Text
 from flows.frequent_strings import distill_and_select
 from flows.hub import push, refuse_unsendable
@@ -28,7 +29,6 @@ from flows.run_context import RunContext
 from flows.semantic_duplicates import embed_survivors, merge_duplicates
 from flows.shard_dag import ShardHistory, Stages, curate_one, distill_one, labellings, prepare_one, set_aside
 from flows.source_shards import read_sources, refuse_lost_sources, shard_labels
-from flows.task_runners import own_tasks
 from flows.teacher_place import load_recipe_here
 from flows.unjudged import warn_of_unjudged
 from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
@@ -62,11 +62,7 @@ class Built:
     note: str = ""
 
 
-@flow(
-    name="build-dataset",
-    flow_run_name="build {recipe}",
-    task_runner=own_tasks(),
-)
+@dataset_flow("build-dataset", "build {recipe}")
 def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "") -> Built:
     """Builds a verified dataset from a recipe.
 
@@ -75,7 +71,7 @@ def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "")
         overrides: Settings on top of it as section.key=value, one an item, such as distill.limit=100.
         out: Directory of the finished run; runs/<recipe name> if empty.
     """
-    loaded = load_recipe_here(recipe, list(overrides or ()))
+    loaded = load_recipe_here(recipe, list(overrides or ()), are_kept=True)
     return build(RunContext(loaded, Store(loaded.run.store), get_run_logger()), out)
 
 

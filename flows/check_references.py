@@ -8,32 +8,30 @@ from __future__ import annotations
 
 import sys
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 
 from flows.artifacts import audit_artifact
 from flows.audit_dag import AuditRun, audit
 from flows.command_line import how_to_look, recipe_options, run_command, shown_place, work_done
+from flows.flow_parameters import dataset_flow, refuse_secrets
 from flows.forms import Overrides, RecipePath, Text
 from flows.run_context import RunContext
-from flows.task_runners import own_tasks
 from tasks.audit import gold_shard
 from tasks.stage import NoSettings
 from tracemill.audit_publication import REFERENCES, ReferencePublication
 from tracemill.audit_report import render, report
+from tracemill.recipe import Recipe
 from tracemill.recipe_file import load_recipe
 from tracemill.references import CHECKED
 from tracemill.schema import digest, pretty_json
+from tracemill.secret_place import refuse_unset
 from tracemill.store import Store
 
 PUBLICATION_VERSION = 2
 _INTRO = "Every reference against its own verifier. A bad one can never be answered right, whatever a teacher is paid."
 
 
-@flow(
-    name="check-references",
-    flow_run_name="check {recipe}",
-    task_runner=own_tasks(),
-)
+@dataset_flow("check-references", "check {recipe}")
 def check_references(recipe: RecipePath, overrides: Overrides = (), out: Text = "") -> AuditRun:
     """Judges the gold answer of every source row.
 
@@ -42,7 +40,7 @@ def check_references(recipe: RecipePath, overrides: Overrides = (), out: Text = 
         overrides: Settings on top of it as section.key=value, one an item, such as distill.limit=100.
         out: Directory of the finished run; runs/references-<recipe name> if empty.
     """
-    loaded = load_recipe(recipe, list(overrides or ()))
+    loaded = checked_recipe(recipe, list(overrides or ()), are_kept=True)
     context = RunContext(loaded, Store(loaded.run.store), get_run_logger())
     out = out or f"runs/references-{loaded.name}"
     context.prepare(out, REFERENCES)
@@ -57,6 +55,19 @@ def check_references(recipe: RecipePath, overrides: Overrides = (), out: Text = 
     context.export(ReferencePublication(key, found.audited, found.dropped, texts, facts), found.audited, out)
     audit_artifact(context.artifacts, render(summary, CHECKED), context.tables, out)
     return AuditRun(out, summary, context.n_cached, context.n_executed)
+
+
+def checked_recipe(path: str, overrides: list[str], *, are_kept: bool = False) -> Recipe:
+    """The recipe; of its secrets only those of its sources are needed here.
+
+    Raises:
+        RecipeError: it is wrong, an override holds a secret, or a secret of a source is not where the recipe says.
+    """
+    refuse_secrets({"recipe": path, "overrides": overrides}, are_kept=are_kept)
+    recipe = load_recipe(path, overrides)
+    for number, source in enumerate(recipe.sources):
+        refuse_unset(source, f"sources.{number}")
+    return recipe
 
 
 def told(run: AuditRun, seconds: float) -> str:
@@ -84,7 +95,7 @@ def main() -> int:
         "check_references",
         lambda: check_references(options.recipe, options.overrides, options.out),
         told,
-        lambda: load_recipe(options.recipe, options.overrides),
+        lambda: checked_recipe(options.recipe, options.overrides),
     )
 
 

@@ -7,7 +7,7 @@ outlives the run: a cluster is its owner's.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from prefect.futures import PrefectFuture
@@ -31,8 +31,15 @@ class Cluster(Protocol):
         """Prefect's task runner for it."""
         ...
 
-    def sights(self, store_url: str, api_url: str) -> Mapping[str, Sight | BaseException]:
+    def sights(
+        self, store_url: str, api_url: str, variables: Sequence[str] = ()
+    ) -> Mapping[str, Sight | BaseException]:
         """What its workers see, or what broke when they looked, by a name of the worker (Dask) or machine (Ray).
+
+        Args:
+            store_url: of the run's store.
+            api_url: of Prefect's server.
+            variables: of the environment, which hold secrets of the recipe.
 
         Raises:
             RunnerError: the cluster does not answer, or has no workers.
@@ -61,14 +68,18 @@ class DaskCluster:
 
         return cast("Tasks", DaskTaskRunner(address=self._address))
 
-    def sights(self, store_url: str, api_url: str) -> Mapping[str, Sight | BaseException]:
+    def sights(
+        self, store_url: str, api_url: str, variables: Sequence[str] = ()
+    ) -> Mapping[str, Sight | BaseException]:
         """See :class:`Cluster`."""
         from distributed import Client
 
         try:
             with Client(self._address, timeout=_CONNECT_S, set_as_default=False) as client:
                 client.wait_for_workers(1, timeout=_WORKERS_S)
-                found: dict[str, Sight | BaseException] = client.run(look, store_url, api_url, on_error="return")
+                found: dict[str, Sight | BaseException] = client.run(
+                    look, store_url, api_url, variables, on_error="return"
+                )
                 return found | {"scheduler": _scheduler_sees(client, store_url, api_url)}
         except (OSError, ValueError, TimeoutError) as error:
             raise _away("Dask", self._address, error) from error
@@ -96,7 +107,9 @@ class RayCluster:
         self._connect()
         return cast("Tasks", RayTaskRunner(address=self._address))
 
-    def sights(self, store_url: str, api_url: str) -> Mapping[str, Sight | BaseException]:
+    def sights(
+        self, store_url: str, api_url: str, variables: Sequence[str] = ()
+    ) -> Mapping[str, Sight | BaseException]:
         """See :class:`Cluster`: one process of each machine that has cores to give."""
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -106,7 +119,7 @@ class RayCluster:
         asked = {
             f"{node['NodeManagerAddress']} ({node['NodeID'][:8]})": ray.remote(look)
             .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
-            .remote(store_url, api_url)
+            .remote(store_url, api_url, variables)
             for node in machines
         }
         if not asked:

@@ -21,9 +21,9 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from flows.teacher_place import load_recipe_here
 from tracemill.errors import TracemillError
 from tracemill.funnel import FUNNEL, render
-from tracemill.recipe_file import load_recipe
 
 if TYPE_CHECKING:
     from flows.build_dataset import Built
@@ -52,7 +52,7 @@ def dataset_command(flow: Callable[..., Any], name: str, about: str) -> int:
         name,
         lambda: flow(recipe=options.recipe, overrides=options.overrides, out=options.out),
         summary,
-        lambda: load_recipe(options.recipe, options.overrides),
+        lambda: load_recipe_here(options.recipe, options.overrides),
     )
 
 

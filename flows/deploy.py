@@ -11,12 +11,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.crashed_runs import DEFAULT_API_URL, WORK_POOL
+from flows.flow_parameters import refuse_secrets
 from flows.heartbeats import set_up_automation, usual_silence
 from tracemill.errors import ServerError, TracemillError
 
@@ -29,7 +31,9 @@ def deploy(api_url: str) -> None:
 
     Raises:
         ServerError: no server answers, or it refuses them.
+        RecipeError: a deployment's parameters hold a secret.
     """
+    refuse_kept_secrets()
     with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
         require_server(client, api_url)
         make_work_pool(client)
@@ -42,6 +46,17 @@ def deploy(api_url: str) -> None:
             got=f"exit status {done.returncode}; its own words stand above",
             remedy=f"mend {DEPLOYMENTS} and run again",
         )
+
+
+def refuse_kept_secrets(path: Path = ROOT / DEPLOYMENTS) -> None:
+    """Refuses deployments whose parameters, or those of their schedules, hold a secret: the server would keep it.
+
+    Raises:
+        RecipeError: naming it by its key.
+    """
+    for deployment in yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]:
+        for entry in (deployment, *(deployment.get("schedules") or ())):
+            refuse_secrets(entry.get("parameters") or {})
 
 
 def require_server(client: SyncPrefectClient, api_url: str) -> None:

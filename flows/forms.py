@@ -20,6 +20,13 @@ from tracemill.recipe_audit import Audit
 from tracemill.recipe_section import Section
 from tracemill.recipe_source import PlainField
 
+# Of a text: no key of a secret has one beside it, and no URL a password; env:NAME says where it is.
+_PLAIN = (
+    r"(?!.*([.{,]|^) *[\"']?(api[-_]?key|token|password)[\"']? *[:=]"
+    r"(?! *([\"']?(env:|secret:|[$])|[{] *env:|null|[~]|[\"' ]*$)))"
+    r"(?!.*://(?!env:)[^/ ]*@)"
+)
+_HINT = "Secrets as env:NAME, an environment variable of the worker: what is typed here is kept."
 RECIPES = Path(__file__).parent.parent / "recipes"
 
 
@@ -45,7 +52,8 @@ def _settings_of(kind: type[Section]) -> dict[str, Any]:
     The blanks before the names are where the UI can break the line.
     """
     sections = "|".join(f" *{name}" for name in kind.model_fields)
-    one = {"type": "string", "title": "section.key=value", "pattern": rf"^({sections})([.][\w.-]+)? *="}
+    pattern = rf"^{_PLAIN}({sections})([.][\w.-]+)? *="
+    one = {"type": "string", "title": "section.key=value", "pattern": pattern, "description": _HINT}
     return {"type": "array", "items": one}
 
 

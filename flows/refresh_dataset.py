@@ -12,17 +12,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from prefect import State, flow, get_run_logger
+from prefect import State, get_run_logger
 from prefect.states import Completed
 
 from flows.build_dataset import Built, build
 from flows.command_line import dataset_command
+from flows.flow_parameters import dataset_flow
 from flows.forms import Overrides, RecipePath, Text
 from flows.poison import is_mended
 from flows.publication import output_of
 from flows.run_context import RunContext
 from flows.source_shards import read_sources
-from flows.task_runners import own_tasks
 from flows.teacher_place import load_recipe_here
 from tracemill.collection import load_collection
 from tracemill.recipe import Recipe
@@ -32,11 +32,7 @@ from tracemill.store import Store
 from tracemill.versions import held
 
 
-@flow(
-    name="refresh-dataset",
-    flow_run_name="refresh {recipe}",
-    task_runner=own_tasks(),
-)
+@dataset_flow("refresh-dataset", "refresh {recipe}")
 def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "") -> State[Built]:
     """Adds what is new in the sources to a published dataset.
 
@@ -45,7 +41,7 @@ def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "
         overrides: Settings on top of it as section.key=value, one an item, such as distill.limit=100.
         out: Directory of the finished run; runs/<recipe name> if empty.
     """
-    loaded = load_recipe_here(recipe, list(overrides or ()))
+    loaded = load_recipe_here(recipe, list(overrides or ()), are_kept=True)
     out = out or f"runs/{loaded.name}"
     refuse_foreign(Store(out), output_of(loaded))  # before a lock is made there
     with _one_at_a_time(out):

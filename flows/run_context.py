@@ -29,6 +29,7 @@ from tracemill.recipe import Recipe
 from tracemill.recipe_audit import Audit
 from tracemill.recipe_section import Section
 from tracemill.run_directory import Output, Published, published, refuse_empty, refuse_foreign
+from tracemill.secret_place import secrets_in
 from tracemill.sources_inside import refuse_sources_inside
 from tracemill.store import Store
 from tracemill.teacher import tokens_received
@@ -92,7 +93,8 @@ class RunContext(Generic[Plan]):
         """Sees to what other processes have left, and to those that will do the tasks."""
         sweep_claims(self.store)
         self.store.identity  # noqa: B018 - made here, before many threads ask for it
-        check_cluster(self.recipe.run, self.store, self.logger)
+        variables = [found.name for found in secrets_in(self.recipe) if found.name]
+        check_cluster(self.recipe.run, self.store, self.logger, variables)
         take_over(self.logger)
 
     def single(self, stage: Stage, section: Section, inputs: dict[str, Shard], label: str) -> Manifest:

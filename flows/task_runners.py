@@ -57,8 +57,19 @@ def _absolute(place: str) -> str:
     return place if "://" in place else str(Path(place).absolute())
 
 
-def check_cluster(run: Run, store: Store, logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> None:
+def check_cluster(
+    run: Run,
+    store: Store,
+    logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
+    variables: Iterable[str] = (),
+) -> None:
     """Looks whether a cluster's workers can do the tasks of this run, before they get any.
+
+    Args:
+        run: says which cluster.
+        store: that they must see.
+        logger: told what they see.
+        variables: of the environment, which hold secrets that their tasks use.
 
     Raises:
         RunnerError: the cluster is away, or a worker has other code, or sees another store or no Prefect server.
@@ -73,13 +84,13 @@ def check_cluster(run: Run, store: Store, logger: logging.Logger | logging.Logge
             expected="a server that every worker reaches",
             remedy="make ui on a machine that they reach, then PREFECT_API_URL=http://host:4200/api",
         )
-    found = cluster(run.runner).sights(store.url, str(api_url))
+    found = cluster(run.runner).sights(store.url, str(api_url), sorted(set(variables)))
     faults = unfit(found, look(store.url, str(api_url)))
     if faults:
         raise RunnerError(
             f"{len(faults)} of {len(found)} workers of the {run.runner.kind} cluster cannot do this run's tasks",
             got="\n    ".join(faults[:5]),
-            expected="this checkout, the same versions, the same store and Prefect's server on every machine",
+            expected="this checkout, the same versions, store and server, and the recipe's secrets on every machine",
             remedy="start the workers in this checkout with its .venv, restart them after an update; docs/scaling.md",
         )
     logger.info("%s: %s", run.runner.kind, _told(found.values()))
@@ -108,6 +119,7 @@ def _differences(sight: Sight, own: Sight) -> list[str]:
         "another store": (sight.store, own.store),
     }
     found = [f"{what}: {theirs}, here {ours}" for what, (theirs, ours) in compared.items() if theirs != ours]
+    found += [f"environment variable {name} is not set" for name in sight.unset]
     return found + ([f"no Prefect server: {sight.server}"] if sight.server else [])
 
 

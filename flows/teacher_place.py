@@ -1,6 +1,6 @@
 """Where the teacher is, said by the environment: TEACHER_URL and TEACHER_API_KEY, for recipes that do not say it.
 
-A recipe is the same file on a laptop and in a container; and a key in a recipe, or in a form, would be kept by Prefect.
+A recipe is the same file on a laptop and in a container.
 """
 
 from __future__ import annotations
@@ -9,29 +9,63 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import SecretStr
-
+from flows.flow_parameters import refuse_secrets
+from tracemill.errors import RecipeError
 from tracemill.recipe import Recipe
-from tracemill.recipe_file import load_recipe
+from tracemill.recipe_file import load_recipe, parse_section
 from tracemill.recipe_server import Teacher
+from tracemill.secret_place import refuse_unset, secrets_in
 
 
-def load_recipe_here(path: str, overrides: list[str]) -> Recipe:
-    """A recipe, with what this process's environment says of its teacher; see :func:`load_recipe`."""
-    return placed(load_recipe(path, overrides), os.environ)
+def load_recipe_here(path: str, overrides: list[str], *, are_kept: bool = False) -> Recipe:
+    """A recipe, with what this process's environment says of its teacher; see :func:`load_recipe`.
+
+    Args:
+        path: of the recipe.
+        overrides: settings on top of it.
+        are_kept: path and overrides are in Prefect's database by now.
+
+    Raises:
+        RecipeError: the recipe is wrong, an override holds a secret, or a secret is not where the recipe says.
+    """
+    refuse_secrets({"recipe": path, "overrides": overrides}, are_kept=are_kept)
+    recipe = placed(load_recipe(path, overrides), os.environ)
+    refuse_unset(recipe)
+    if recipe.run.runner.is_cluster:
+        _refuse_literal(recipe)
+    return recipe
+
+
+def _refuse_literal(recipe: Recipe) -> None:
+    """A secret in a recipe's file would travel with every task, and lie about on a cluster."""
+    literal = [found.key for found in secrets_in(recipe) if found.name is None]
+    if literal:
+        raise RecipeError(
+            "the recipe holds secrets, which would be sent to the cluster with every task; nothing has run",
+            got=", ".join(literal),
+            expected="env:NAME, which each worker looks up for itself",
+            remedy="set NAME where the workers are started",
+        )
 
 
 def placed(recipe: Recipe, environment: Mapping[str, str]) -> Recipe:
-    """The recipe with TEACHER_URL (several: commas between) and TEACHER_API_KEY where it names none; empty is unset."""
+    """The recipe with TEACHER_URL (several: commas between) and TEACHER_API_KEY where it names none; empty is unset.
+
+    The key stays where it is: what the recipe gets is its place.
+
+    Raises:
+        RecipeError: TEACHER_URL is no URL of a server.
+    """
     teacher = recipe.distill.teacher
     said = {name: value for name, value in _said(environment).items() if name not in teacher.model_fields_set}
     if not said:
         return recipe
-    there = Teacher.model_validate({name: getattr(teacher, name) for name in teacher.model_fields_set} | said)
+    given = {name: getattr(teacher, name) for name in teacher.model_fields_set}
+    there = parse_section(Teacher, given | said, origin="the teacher, as TEACHER_URL and TEACHER_API_KEY have it,")
     return recipe.model_copy(update={"distill": recipe.distill.model_copy(update={"teacher": there})})
 
 
 def _said(environment: Mapping[str, str]) -> dict[str, Any]:
-    urls = tuple(url.strip().rstrip("/") for url in environment.get("TEACHER_URL", "").split(",") if url.strip())
-    key = environment.get("TEACHER_API_KEY", "")
-    return ({"base_urls": urls} if urls else {}) | ({"api_key": SecretStr(key)} if key else {})
+    urls = tuple(url.strip() for url in environment.get("TEACHER_URL", "").split(",") if url.strip())
+    key = environment.get("TEACHER_API_KEY", "").strip()
+    return ({"base_urls": urls} if urls else {}) | ({"api_key": "env:TEACHER_API_KEY"} if key else {})

@@ -14,15 +14,15 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 
 from flows.artifacts import audit_artifact
 from flows.audit_dag import AuditRun, audit
 from flows.audited_layout import PLAIN_FIELDS, laid_out
 from flows.command_line import add_overrides, how_to_look, run_command, shown_place, work_done
+from flows.flow_parameters import dataset_flow, refuse_secrets
 from flows.forms import NOWHERE, AuditOverrides, Columns, HubPlace, Limit, OnTheHub, Text
 from flows.run_context import RunContext
-from flows.task_runners import own_tasks
 from tasks.audit import Given, traces_shard
 from tracemill.audit_publication import AUDIT, AuditPublication
 from tracemill.audit_report import render, report
@@ -44,11 +44,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _SUFFIXES = tuple(sorted(FORMATS, key=len, reverse=True))
 
 
-@flow(
-    name="verify-dataset",
-    flow_run_name="verify {dataset}",
-    task_runner=own_tasks(),
-)
+@dataset_flow("verify-dataset", "verify {dataset}")
 def verify_dataset(
     dataset: str,
     hub: OnTheHub = NOWHERE,
@@ -69,6 +65,7 @@ def verify_dataset(
         layout: How the rows are laid out, as in docs/sources.md; empty: found out by their columns.
         columns: Of layout plain, field=column, one an item, such as response=output.
     """
+    refuse_secrets({"dataset": dataset, "overrides": overrides, "out": out}, are_kept=True)
     recipe = audit_recipe(dataset, hub.given() if hub else {}, list(overrides or ()))
     recipe = laid_out(recipe, layout or "", list(columns or ()), limit or None)
     context = RunContext(recipe, Store(recipe.run.store), get_run_logger())

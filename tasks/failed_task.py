@@ -18,6 +18,7 @@ from tracemill.manifest import Shard
 from tracemill.poison import place
 from tracemill.recipe_section import Section
 from tracemill.schema import Problem, Response
+from tracemill.secret_place import variable_of
 from tracemill.store import Store
 
 EXCERPT = 80  # characters of a row
@@ -66,9 +67,10 @@ def failure_path(stage: str, key: str) -> str:
 
 
 def without_secrets(value: Any) -> Any:
-    """A section as plain values; its secrets become None."""
+    """A section as plain values; its secrets become None, unless they only say where the secret is."""
     if isinstance(value, SecretStr):
-        return None
+        name = variable_of(value)
+        return None if name is None else f"env:{name}"
     if isinstance(value, Section):
         return {name: without_secrets(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, tuple | list):

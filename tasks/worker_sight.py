@@ -11,6 +11,7 @@ import hashlib
 import os
 import platform
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class Sight:
         code: digest of tracemill's source, as it was when this process first looked.
         store: identity of the store, or what is wrong with it.
         server: what is wrong with Prefect's server; empty where it answers.
+        unset: environment variables that the recipe names and this process does not have.
     """
 
     worker: str
@@ -42,16 +44,18 @@ class Sight:
     code: str
     store: str
     server: str
+    unset: tuple[str, ...] = ()
 
 
-def look(store_url: str, api_url: str) -> Sight:
-    """What this process sees of a store and of a Prefect server."""
+def look(store_url: str, api_url: str, variables: Sequence[str] = ()) -> Sight:
+    """What this process sees of a store, of a Prefect server, and of environment variables that should be set."""
     return Sight(
         worker=f"{socket.gethostname()}, process {os.getpid()}",
         versions=f"Python {platform.python_version()}, Prefect {prefect.__version__}",
         code=code_digest(),
         store=_identity(store_url),
         server=_server(api_url),
+        unset=tuple(name for name in variables if not os.environ.get(name)),
     )
 
 

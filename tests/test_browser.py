@@ -71,14 +71,14 @@ def test_retry_pays_nothing_twice(pages: Pages, tmp_path: Path) -> None:
     """A run whose teacher turns it away says so, and Retry goes on from what exists."""
     with ChatServer(wrong_percent=0, latency_s=0.2, api_key="first") as teacher:
         run = SmallRun(tmp_path / "run", teacher.url, rows=[question(n) for n in range(60)])
+        run.sections["distill"] = {"teacher": run.recipe()["distill"]["teacher"] | {"api_key": "first"}}
         run.write()
         pages.custom_run("build-dataset")
         pages.fill("Run Name", "turned away")
         pages.click("another file", "tab")
         pages.fill("recipe", str(run.recipe_path))
         pages.fill("out", str(run.out))
-        pages.set_override(0, "distill.teacher.api_key=first")
-        pages.set_override(1, "distill.max_rounds=1")
+        pages.set_override(0, "distill.max_rounds=1")
         pages.submit()
         pages.until("ten answers", lambda: teacher.completed >= 10, RUN_S)
         teacher.api_key = "second"

@@ -51,7 +51,7 @@ def test_rows_without_gold_say_why() -> None:
     rows = [problem("A?"), problem("B?", None), problem("C?", None, category="other"), problem("D?", category="code")]
     kept, dropped, attempts = gold_attempts(rows)
     assert [row.prompt for row in kept] == ["A?"]
-    assert kept[0].info["response_id"] == attempts[0].id
+    assert kept[0].info["response_ids"] == [attempts[0].id]
     assert [row.reason for row in dropped] == ["no_reference", "nothing_to_check", "no_reference"]
 
 

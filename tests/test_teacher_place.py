@@ -27,14 +27,17 @@ def teacher(environment: dict[str, str], **settings: Any) -> Teacher:
         ({"TEACHER_URL": "http://teacher:8000/v1/"}, {}, ("http://teacher:8000/v1",), None),
         ({"TEACHER_URL": "http://a/v1, http://b/v1"}, {}, ("http://a/v1", "http://b/v1"), None),
         ({"TEACHER_URL": "http://a/v1"}, {"base_urls": ["http://mine/v1"]}, ("http://mine/v1",), None),
-        ({"TEACHER_API_KEY": "k"}, {}, ("http://127.0.0.1:8000/v1",), "k"),
+        ({"TEACHER_API_KEY": "k"}, {}, ("http://127.0.0.1:8000/v1",), "env:TEACHER_API_KEY"),
         ({"TEACHER_API_KEY": "k"}, {"api_key": "mine"}, ("http://127.0.0.1:8000/v1",), "mine"),
     ],
 )
 def test_the_environment_speaks_where_the_recipe_is_silent(
     environment: dict[str, str], settings: dict[str, Any], urls: tuple[str, ...], key: str | None
 ) -> None:
-    """TEACHER_URL and TEACHER_API_KEY place the teacher of a recipe that names no place, and change no other recipe."""
+    """TEACHER_URL and TEACHER_API_KEY place the teacher of a recipe that names no place, and change no other recipe.
+
+    The key itself stays in the environment.
+    """
     found = teacher(environment, **settings)
     assert found.base_urls == urls
     assert (found.api_key.get_secret_value() if found.api_key else None) == key

@@ -45,16 +45,18 @@ def cluster(sketches: NDArray[np.uint32], distinct: Integers, threshold: float, 
     Args:
         sketches: MinHash values, one row a text.
         distinct: of each row, the first row with the same text; such rows are linked without a look at their values.
-        threshold: estimated Jaccard from which rows are linked.
+        threshold: estimated Jaccard from which rows are linked; 1: only rows with the same text.
         guard: keeps rows apart that words alone would merge.
     """
     n_rows = len(sketches)
     parents = distinct.astype(np.int64, copy=True)
     neighbours = distinct.astype(np.int64, copy=True)
+    if threshold >= 1:  # other texts can have the same values: the same shingles in another order
+        return Clusters(parents, neighbours)
     rows = np.flatnonzero(distinct == np.arange(n_rows))
     rows = rows[_has_words(sketches, rows)]
     bands, width = lsh_parameters(threshold, sketches.shape[1])
-    needed = math.ceil(threshold * sketches.shape[1] - 1e-9)
+    needed = _needed(threshold, sketches.shape[1])
     with ThreadPoolExecutor() as pool:
         for members, salt in passes(rows, guard):
             buckets = partial(_buckets, sketches, members, salt, width)
@@ -86,11 +88,24 @@ class Guard:
 
 
 def lsh_parameters(threshold: float, num_perm: int) -> tuple[int, int]:
-    """Bands and rows per band as datasketch chooses them: equal weight for false positives and false negatives."""
+    """Bands and rows per band as datasketch chooses them: equal weight for false positives and false negatives.
+
+    Where it knows no answer (near a threshold of 1 it wants a single band, which it refuses, as it does a single
+    value), there is one band more than values that may differ: of similar rows, one band at least agrees.
+    """
     from datasketch import MinHashLSH
 
-    index = MinHashLSH(threshold=threshold, num_perm=num_perm)
+    try:
+        index = MinHashLSH(threshold=threshold, num_perm=num_perm)
+    except ValueError:
+        bands = num_perm - _needed(threshold, num_perm) + 1
+        return bands, num_perm // bands
     return index.b, index.r
+
+
+def _needed(threshold: float, num_perm: int) -> int:
+    """How many values of similar rows agree, at least."""
+    return max(1, math.ceil(threshold * num_perm - 1e-9))
 
 
 def similarities(sketches: NDArray[np.uint32], left: Integers, right: Integers) -> NDArray[np.float64]:

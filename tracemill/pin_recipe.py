@@ -15,9 +15,12 @@ import yaml
 from tracemill.errors import RecipeError, SourceError
 from tracemill.pins import is_commit
 from tracemill.recipe_file import load_recipe
+from tracemill.sources.hub import hub_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from pydantic import SecretStr
 
     from tracemill.recipe import Recipe
 
@@ -35,6 +38,7 @@ class Pin:
         revision: as the recipe has it: a commit, a branch or tag, or None.
         commit: what was found, or None.
         error: why nothing was found, or None.
+        token: where the Hub's token is, if the recipe says so.
     """
 
     key: Key
@@ -43,6 +47,7 @@ class Pin:
     revision: str | None
     commit: str | None = None
     error: str | None = None
+    token: SecretStr | None = None
 
 
 def pin(path: str | Path, *, update: bool = False, dry_run: bool = False) -> list[Pin]:
@@ -68,11 +73,11 @@ def places(recipe: Recipe) -> Iterator[Pin]:
     """The Hub datasets that a recipe reads, in its order."""
     for index, source in enumerate(recipe.sources):
         if source.hub is not None:
-            yield Pin(("sources", index), source.name, source.hub, source.revision)
+            yield Pin(("sources", index), source.name, source.hub, source.revision, token=source.token)
     for index, benchmark in enumerate(recipe.decontaminate.benchmarks):
         if benchmark.hub is not None:
             key = ("decontaminate", "benchmarks", index)
-            yield Pin(key, benchmark.name, benchmark.hub, benchmark.revision)
+            yield Pin(key, benchmark.name, benchmark.hub, benchmark.revision, token=benchmark.token)
 
 
 def _kept(place: Pin) -> Pin:
@@ -82,21 +87,23 @@ def _kept(place: Pin) -> Pin:
 def _resolved(place: Pin) -> Pin:
     branch = None if is_commit(place.revision) else place.revision
     try:
-        return replace(place, commit=commit_of(place.hub, branch))
-    except SourceError as error:
-        return replace(place, error=error.got)
+        return replace(place, commit=commit_of(place.hub, branch, place.token))
+    except (SourceError, RecipeError) as error:
+        return replace(place, error=error.got or error.what)
 
 
-def commit_of(hub: str, revision: str | None) -> str:
+def commit_of(hub: str, revision: str | None, token: SecretStr | None = None) -> str:
     """The commit that a branch, tag or ``refs/pr/N`` of a Hub dataset is at now; None: its default branch.
 
     Raises:
         SourceError: the Hub cannot be reached, or has no such dataset or revision.
+        RecipeError: the token is not where the recipe says.
     """
     from huggingface_hub import HfApi
 
+    found = hub_token(token)
     try:
-        commit = HfApi().dataset_info(hub, revision=revision, timeout=60).sha
+        commit = HfApi(token=found).dataset_info(hub, revision=revision, timeout=60).sha
     except Exception as error:  # Of huggingface_hub and its HTTP client, whichever it is.
         lines = str(error).strip().splitlines() or [""]
         raise SourceError(f"cannot look up {hub}", got=f"{type(error).__name__}: {lines[0]:.200}") from error
@@ -146,14 +153,17 @@ def _expected(text: str, commits: Mapping[Key, str]) -> Any:
     for key, commit in commits.items():
         entry = data
         for step in key:
-            entry = entry[step]
+            entry = entry if isinstance(step, int) and isinstance(entry, dict) else entry[step]  # alone, without a list
         entry["revision"] = commit
     return data
 
 
 def _node(node: Any, key: Key) -> yaml.MappingNode:
     for step in key:
-        node = node.value[step] if isinstance(step, int) else next(v for k, v in node.value if k.value == step)
+        if isinstance(step, int):
+            node = node if isinstance(node, yaml.MappingNode) else node.value[step]
+        else:
+            node = next(value for name, value in node.value if name.value == step)
     assert isinstance(node, yaml.MappingNode)  # noqa: S101 - a valid recipe has mappings there
     return node
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, field_validator, model_validator
 
 from tracemill.ledger_place import CACHE, EVERY_S
@@ -17,7 +19,7 @@ from tracemill.recipe_publish import Publish
 from tracemill.recipe_quality import Quality
 from tracemill.recipe_runner import Runner
 from tracemill.recipe_safety import Safety
-from tracemill.recipe_section import Fraction, Name, Positive, Seconds, Section
+from tracemill.recipe_section import AtOnce, Fraction, Name, Positive, Seconds, Section
 from tracemill.recipe_select import Select
 from tracemill.recipe_source import Source
 from tracemill.recipe_verify import Verify
@@ -71,7 +73,7 @@ class Run(Section):
         description="Where the ledger is on S3: what a lost machine may have been paid for in vain, at most.",
         json_schema_extra={"operational": True},
     )
-    workers: Positive = Field(
+    workers: AtOnce = Field(
         default=4, description="Shard tasks at once, over all subflows.", json_schema_extra={"operational": True}
     )
     runner: Runner = Field(
@@ -95,7 +97,7 @@ class Run(Section):
         " shard); above it the task fails. 0: it fails on the first.",
         json_schema_extra={"operational": True},
     )
-    progress_every_s: Seconds = Field(
+    progress_every_s: Annotated[float, Field(ge=0.1, le=24 * 3600)] = Field(
         default=5.0, description="How often the log says how far a phase is.", json_schema_extra={"operational": True}
     )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from tracemill.language_codes import Language
 from tracemill.recipe_section import Fraction, Positive, Section
 from tracemill.schema import Category
 
@@ -33,9 +34,9 @@ class Clean(Section):
         description="Share of characters that are no control, private, unassigned or picture characters. "
         "DD's Unicode ratio, not published; ours.",
     )
-    languages: tuple[str, ...] = Field(
+    languages: tuple[Language, ...] = Field(
         default=(),
-        description="Languages to keep, as ISO 639-1 codes: [en, zh]. What cannot be told is kept; [] keeps all.",
+        description="Languages to keep, by code (ISO 639-1) or name: [en, zh]. What cannot be told stays; []: all.",
     )
     url: Categories = _rule("Dropped: there is a web address.")
     table: Categories = _rule("Dropped: there is a table.")
@@ -52,3 +53,8 @@ class Clean(Section):
     unusable_reference: Referenced = Field(
         default=(), description="Dropped: no verifier can check anything against the reference. Categories; [] is off."
     )
+
+    @field_validator("languages")
+    @classmethod
+    def _each_once(cls, languages: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(languages))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tracemill.known_benchmarks import KNOWN, Known, KnownName
 from tracemill.recipe_section import Fraction, Name, Positive, Section
 from tracemill.recipe_semantic import Embedding, Similar
 from tracemill.recipe_server import ChatServer
+from tracemill.secret_place import Secret
 
 _DEFAULT: Final = Known(texts=(("problem", "question", "prompt"),))
 _PLACE: Final = ("hub", "config", "split", "files")
@@ -34,6 +35,11 @@ class Benchmark(Section):
     split: str = Field(default="test", description="Split of the Hub dataset.")
     files: str | None = Field(default=None, description="Glob of files in the Hub repository, instead of a split.")
     revision: str | None = Field(default=None, description="Hub commit; a run is refused without it.")
+    token: Secret = Field(
+        default=None,
+        description="Where the Hub's token is, as env:NAME; else as the Hub's client has it (HF_TOKEN, a login).",
+        json_schema_extra={"operational": True},
+    )
     text: str | None = Field(default=None, description="Column with the question: problem, question or prompt if none.")
     id: str | None = Field(default=None, description="Column with the item's own id; its row where there is none.")
 
@@ -140,6 +146,15 @@ class Decontaminate(Overlap):
     benchmarks: tuple[Benchmark, ...] = Field(default=(), description="The test sets; none: nothing is compared.")
     embeddings: Embeddings | None = Field(default=None, description="Off unless given.")
     judge: SameQuestion | None = Field(default=None, description="Off unless given.")
+
+    @field_validator("benchmarks")
+    @classmethod
+    def _unique_names(cls, benchmarks: tuple[Benchmark, ...]) -> tuple[Benchmark, ...]:
+        names = [benchmark.name for benchmark in benchmarks]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"benchmark names must be unique; twice: {', '.join(twice)}")
+        return benchmarks
 
     def overlap(self) -> Overlap:
         """What the comparison of texts depends on, without benchmarks and models."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,8 @@ from tracemill.recipe_section import Positive, Section
 from tracemill.recipe_server import Teacher
 
 __all__ = ["Distill", "Teacher", "Truncation"]
+
+Often = Annotated[int, Field(gt=0, le=1000)]  # requests of one problem
 
 
 class Truncation(Section):
@@ -27,7 +29,7 @@ class Truncation(Section):
     max_tokens: Positive | None = Field(
         default=None, description="Of the new request; required by resample. To continue: distill.teacher.max_tokens."
     )
-    times: Positive = Field(default=1, description="A response is continued at most so often.")
+    times: Often = Field(default=1, description="A response is continued at most so often.")
 
     @model_validator(mode="after")
     def _sensible(self) -> Truncation:
@@ -48,8 +50,8 @@ class Distill(Section):
         min_length=1,
         description="Whose traces may stand for the teacher's; all others are as good as none. P1 reuses R1's.",
     )
-    samples_per_round: Positive = Field(default=1, description="Samples of each unsolved problem in a round.")
-    max_rounds: Positive = Field(default=1, description="Rounds of samples until one passes.")
+    samples_per_round: Often = Field(default=1, description="Samples of each unsolved problem in a round.")
+    max_rounds: Often = Field(default=1, description="Rounds of samples until one passes.")
     truncation: Truncation = Truncation()
     cost: Cost | None = Field(
         default=None,

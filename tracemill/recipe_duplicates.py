@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
-from tracemill.recipe_section import Fraction, Positive, Section
-from tracemill.recipe_semantic import Semantic
+from tracemill.recipe_section import Positive, Section
+from tracemill.recipe_semantic import Semantic, Similar
 
 
 class Signature(Section):
     """MinHash signatures; another threshold needs no new ones."""
 
     ngram: Positive = Field(default=5, description="Words per shingle.")
-    num_perm: Positive = Field(default=128, description="MinHash permutations; 128 is datasketch's default.")
-    seed: int = Field(default=1, description="Of the permutations.")
+    # Bands for 1,024 values are found in 1.5 s, for 4,096 in 9 s.
+    num_perm: Annotated[int, Field(gt=0, le=1024)] = Field(
+        default=128, description="MinHash permutations; 128 is datasketch's default."
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(default=1, description="Of the permutations.")
 
 
 class Deduplicate(Section):
     """Exact and MinHash near-duplicates over the whole batch, and by meaning what is left of it."""
 
     signature: Signature = Signature()
-    threshold: Fraction = Field(default=0.8, description="Estimated Jaccard from which two prompts are one.")
+    threshold: Similar = Field(
+        default=0.8, description="Estimated Jaccard from which two prompts are one; 1: only exact copies are."
+    )
     same_numbers: bool = Field(
         default=True,
         description="Merge maths prompts only if their numbers and operators agree: problems differ by them. "

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import yaml
 from pydantic import ValidationError
 
 from tracemill.errors import RecipeError
 from tracemill.pins import refuse_unpinned
 from tracemill.recipe import Recipe
+from tracemill.recipe_audit import Audit
+from tracemill.recipe_faults import explain
+from tracemill.recipe_idle import idle_keys
+from tracemill.recipe_overrides import overridden
 from tracemill.recipe_paths import with_paths_beside
 from tracemill.recipe_section import Section
+from tracemill.recipe_values import Understanding
+from tracemill.recipe_yaml import read_yaml
 
 Kind = TypeVar("Kind", bound=Section)
 
@@ -29,13 +33,8 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None, *, pinned:
     Raises:
         RecipeError: the file cannot be read, any key or value in it is wrong, or a Hub dataset has no commit.
     """
-    try:
-        raw = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot read recipe {path}", got=str(error), remedy="name an existing YAML file") from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"recipe {path} is not YAML", got=str(error), expected="a mapping of sections") from error
-    recipe = with_paths_beside(parse_recipe(raw, overrides or [], origin=str(path)), path, overrides or [])
+    parsed = parse_recipe(read_yaml(path), overrides or [], origin=str(path))
+    recipe = with_paths_beside(parsed, path, overrides or [])
     if pinned:
         refuse_unpinned(recipe, str(path))
     return recipe
@@ -59,83 +58,18 @@ def parse_section(kind: type[Kind], raw: object, overrides: list[str] | None = N
         RecipeError: naming every wrong key, its value, what was expected, and the nearest valid key.
     """
     if not isinstance(raw, dict):
-        raise RecipeError(f"{origin} is not a recipe", got=type(raw).__name__, expected="a mapping of sections")
-    for override in overrides or []:
-        raw = _overridden(raw, override)
+        got = "nothing: it is empty" if raw is None else "a list" if isinstance(raw, list) else type(raw).__name__
+        raise RecipeError(f"{origin} is not a recipe", got=got, expected="a mapping of sections")
+    understanding = Understanding()
+    understood = understanding.section(kind, overridden(raw, overrides or []))
+    if issubclass(kind, Recipe | Audit):  # a section alone, as a failed task keeps it, has all its keys
+        understanding.faults += idle_keys(understood)
+    found: list[object] = []
     try:
-        return kind.model_validate(raw)
-    except ValidationError as error:
-        raise RecipeError(f"{origin} is refused; nothing has run", got=_explain(kind, error)) from error
-
-
-def _overridden(raw: dict[str, Any], override: str) -> dict[str, Any]:
-    key, separator, text = override.partition("=")
-    if not separator or not key.strip():
-        raise RecipeError("an override is not understood", got=override, expected="section.key=value")
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"the value of override {key} is not YAML", got=text) from error
-    copied: dict[str, Any] = yaml.safe_load(yaml.safe_dump(raw))
-    _assign(copied, key.strip().split("."), value, override)
-    return copied
-
-
-def _assign(node: Any, path: list[str], value: object, override: str) -> None:
-    head, *rest = path
-    if isinstance(node, list):
-        index = _index(node, head, override)
-        if rest:
-            _assign(node[index], rest, value, override)
-        else:
-            node[index] = value
-    elif isinstance(node, dict):
-        if rest:
-            _assign(node.setdefault(head, {}), rest, value, override)
-        else:
-            node[head] = value
-    else:
-        raise RecipeError("an override goes below a plain value", got=override, expected="section.key=value")
-
-
-def _index(node: list[Any], text: str, override: str) -> int:
-    """List elements are named by position or, where they have one, by their name or the known one they take it from."""
-    names = [item.get("name", item.get("known")) if isinstance(item, dict) else None for item in node]
-    if text in names:
-        return names.index(text)
-    if text.isdigit() and int(text) < len(node):
-        return int(text)
-    raise RecipeError("an override names no element", got=override, expected=f"one of {[n for n in names if n]}")
-
-
-def _explain(kind: type[Section], error: ValidationError) -> str:
-    return "".join(f"\n    {_explain_one(kind, item)}" for item in error.errors())
-
-
-def _explain_one(kind: type[Section], item: Any) -> str:
-    key = ".".join(str(part) for part in item["loc"]) or "(the whole recipe)"
-    if item["type"] == "extra_forbidden":
-        valid = _valid_keys(kind, item["loc"][:-1])
-        near = difflib.get_close_matches(str(item["loc"][-1]), valid, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else f"valid keys: {', '.join(valid)}"
-        return f"{key}: unknown key; {hint}"
-    if item["type"] == "missing":
-        return f"{key}: required, and missing"
-    return f"{key}: got {item['input']!r}; {item['msg']}" if item["loc"] else f"{key}: {item['msg']}"
-
-
-def _valid_keys(kind: type[Section], location: tuple[int | str, ...]) -> list[str]:
-    """The keys of the section that ``location`` points at."""
-    section: Any = kind
-    for part in location:
-        if isinstance(part, int):
-            continue
-        section = _section_in(section.model_fields[part].annotation)
-    return list(section.model_fields)
-
-
-def _section_in(annotation: Any) -> Any:
-    """The Section class inside an annotation such as ``tuple[Source, ...]`` or ``Distill``."""
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return annotation
-    return next(_section_in(inner) for inner in annotation.__args__ if inner is not ...)
+        made = kind.model_validate(understood)
+    except ValidationError as error:  # not the cause of what is raised: it holds the values, and secrets among them
+        found = list(error.errors(include_url=False))
+    if not found and not understanding.faults:
+        return made
+    told = explain(kind, understanding.faults, found)
+    raise RecipeError(f"{origin} is refused; nothing has run", got=told)

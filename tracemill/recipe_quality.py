@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tracemill.recipe_section import Fraction, Positive, Section
+from tracemill.recipe_section import Fraction, Phrase, Positive, Section
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -48,7 +48,7 @@ class Repetition(Section):
         default=4, description="Only what stands so many times in a row is a run; twice or thrice is emphasis."
     )
     run_tokens: Positive | None = Field(default=300, description="Longer runs are a fault (P1, without a number).")
-    phrase_tokens: Positive = Field(default=20, description="Tokens of a phrase, for repeated_share.")
+    phrase_tokens: Phrase = Field(default=20, description="Tokens of a phrase, for repeated_share.")
     repeated_share: Fraction | None = Field(
         default=None, description="More of its tokens in phrases that were there before are a fault (AT, no number)."
     )

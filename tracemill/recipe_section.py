@@ -15,14 +15,19 @@ from tracemill.schema import digest
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 Positive = Annotated[int, Field(gt=0)]
-Seconds = Annotated[float, Field(gt=0)]
+# Upper bounds beyond anything meant, and below what timers, resource limits and memory take.
+AtOnce = Annotated[int, Field(gt=0, le=1024)]  # threads, processes, containers
+Mebibytes = Annotated[int, Field(gt=0, le=2**20)]  # 1 TiB
+Phrase = Annotated[int, Field(gt=0, le=100_000)]  # tokens; its hashes are worked out in so many steps
+Seconds = Annotated[float, Field(gt=0, le=365 * 24 * 3600)]
+WallSeconds = Annotated[float, Field(gt=0, le=24 * 3600)]  # of one verification or program; poll takes 24 days
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):
     """Base of everything in a recipe."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), hide_input_in_errors=True)
 
     def content(self) -> dict[str, Any]:
         """What results depend on: every field but the operational ones, as JSON values."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, field_validator, model_validator
 
 from tracemill.recipe_section import Positive, Seconds, Section
+from tracemill.secret_place import Secret, url_secret
+from tracemill.server_url import BaseUrl
 
 
 class ModelServer(Section):
@@ -20,15 +22,15 @@ class ModelServer(Section):
     place: ClassVar[str] = "server"
     role: ClassVar[str] = "server"
 
-    base_urls: tuple[str, ...] = Field(
+    base_urls: tuple[BaseUrl, ...] = Field(
         default=("http://127.0.0.1:8000/v1",),
         min_length=1,
         description="Servers of the same model; requests are spread over them.",
         json_schema_extra={"operational": True},
     )
-    api_key: SecretStr | None = Field(
+    api_key: Secret = Field(
         default=None,
-        description="Sent as bearer token; better not in the file, but by --set.",
+        description="Sent as bearer token: env:NAME, where the environment variable NAME holds it.",
         json_schema_extra={"operational": True},
     )
     model: str = Field(description="Name under which the server serves the model.")
@@ -44,6 +46,17 @@ class ModelServer(Section):
         description="How long no server may answer before the shard fails.",
         json_schema_extra={"operational": True},
     )
+
+    @field_validator("base_urls")
+    @classmethod
+    def _each_once(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(urls))
+
+    @model_validator(mode="after")
+    def _one_authorization(self) -> Self:
+        if self.api_key is not None and any(map(url_secret, self.base_urls)):
+            raise ValueError("needs one of api_key and env:NAME@ in base_urls: a request carries one authorization")
+        return self
 
     @property
     def answer_tokens(self) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from tracemill.recipe_section import Name, Section
 from tracemill.schema import Category
+from tracemill.secret_place import Secret
 from tracemill.sources.catalogue import CATALOGUE, datasets_at
 from tracemill.sources.layouts import LAYOUTS
 
@@ -23,6 +24,11 @@ def _known_layout(name: str) -> str:
     if name not in LAYOUTS:
         raise ValueError(f"no such layout; {_nearest(name, LAYOUTS)}")
     return name
+
+
+def _folded(name: Any) -> Any:
+    """Names of layouts have no capitals and no dashes."""
+    return name.strip().lower().replace("-", "_") if isinstance(name, str) else name
 
 
 def _nearest(name: str, valid: Any) -> str:
@@ -55,7 +61,12 @@ class Source(Section):
         default=None,
         description="Hub commit, so that rows cannot move; python -m tracemill pin RECIPE fills it in.",
     )
-    layout: Annotated[str, AfterValidator(_known_layout)] = Field(
+    token: Secret = Field(
+        default=None,
+        description="Where the Hub's token is, as env:NAME; else as the Hub's client has it (HF_TOKEN, a login).",
+        json_schema_extra={"operational": True},
+    )
+    layout: Annotated[str, BeforeValidator(_folded), AfterValidator(_known_layout)] = Field(
         default="plain", description="How rows are laid out; see docs/sources.md."
     )
     columns: dict[PlainField, str] = Field(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tracemill.recipe_section import Fraction, Positive, Seconds, Section
+from tracemill.recipe_section import AtOnce, Fraction, Mebibytes, Positive, Section, WallSeconds
 
 
 class Sandbox(Section):
@@ -20,7 +20,7 @@ class Sandbox(Section):
     image: str = Field(
         default="tracemill-sandbox", description="Made by make sandbox-image.", json_schema_extra={"operational": True}
     )
-    containers: Positive = Field(
+    containers: AtOnce = Field(
         default=2, description="Programs at once, per engine: one core each.", json_schema_extra={"operational": True}
     )
     runtime: str | None = Field(
@@ -34,10 +34,12 @@ class Sandbox(Section):
 class CodeTests(Section):
     """How programs are judged."""
 
-    time_limit_s: Seconds = Field(default=6.0, description="CPU seconds a test, where the row names none; wall is 3x.")
-    memory_limit_mb: Positive = Field(default=512, description="Where the row names none.")
-    budget_s: Seconds = Field(default=120.0, description="Wall seconds a program; tests beyond it are NOT_RUN.")
-    output_limit_mb: Positive = Field(default=16, description="Output of one test; DMOJ allows 24.")
+    time_limit_s: WallSeconds = Field(
+        default=6.0, description="CPU seconds a test, where the row names none; wall is 3x."
+    )
+    memory_limit_mb: Mebibytes = Field(default=512, description="Where the row names none.")
+    budget_s: WallSeconds = Field(default=120.0, description="Wall seconds a program; tests beyond it are NOT_RUN.")
+    output_limit_mb: Mebibytes = Field(default=16, description="Output of one test; DMOJ allows 24.")
     first_tests: Positive | None = Field(default=None, description="Only the first so many tests (DD runs 10).")
     stop_at_first_failure: bool = Field(default=False, description="Strict: no pass rate, and no test after a failure.")
     pass_mark: Fraction = Field(default=1.0, description="Share of tests that must pass (DD: above 0.99).")
@@ -56,9 +58,11 @@ class Instructions(Section):
 class Verify(Section):
     """Verdicts on every response."""
 
-    wall_s: Seconds = Field(default=10.0, description="Wall limit of one verification.")
-    memory_mb: Positive = Field(default=1024, description="Address-space limit of a verifier process.")
-    workers: Positive = Field(default=2, description="Verifier processes.", json_schema_extra={"operational": True})
+    wall_s: WallSeconds = Field(default=10.0, description="Wall limit of one verification.")
+    memory_mb: Annotated[int, Field(ge=64, le=2**20)] = Field(
+        default=1024, description="Address-space limit of a verifier process."
+    )
+    workers: AtOnce = Field(default=2, description="Verifier processes.", json_schema_extra={"operational": True})
     code: CodeTests = CodeTests()
     instructions: Instructions = Instructions()
     sandbox: Sandbox = Field(default=Sandbox(), json_schema_extra={"operational": True})

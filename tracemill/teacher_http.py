@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from tracemill.secret_place import opened, revealed, scrubbed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -75,9 +77,11 @@ class Wire:
         import aiohttp
 
         timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=self._connect_s)
+        place, headers = self._authorized(url)
         try:
-            async with self._open().request(method, url, data=body, timeout=timeout) as response:
-                return Reply(response.status, response.headers, await response.read())
+            async with self._open().request(method, place, data=body, timeout=timeout, headers=headers) as response:
+                raw = await response.read()
+                return Reply(response.status, response.headers, raw if response.ok else scrubbed(raw, headers))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             return Broken(Failure.NO_CONNECTION, f"{Failure.NO_CONNECTION}: {error}")
         except TimeoutError:
@@ -85,13 +89,23 @@ class Wire:
         except aiohttp.ClientError as error:
             return Broken(Failure.BROKE_OFF, f"{Failure.BROKE_OFF}: {error!r}")
 
+    def _authorized(self, url: str) -> tuple[str, dict[str, str]]:
+        """Where to send a request, and the header that lets it in: the secret is looked up here, and kept nowhere.
+
+        Raises:
+            RecipeError: the environment variable that holds it is not set.
+        """
+        place, headers = opened(url, f"{self._settings.place}.base_urls")
+        if self._settings.api_key is not None:
+            key = revealed(self._settings.api_key, f"{self._settings.place}.api_key")
+            headers = {"Authorization": f"Bearer {key}"}
+        return place, headers
+
     def _open(self) -> aiohttp.ClientSession:
         import aiohttp
 
         if self._session is None:
             headers = {"Content-Type": "application/json"}
-            if self._settings.api_key is not None:
-                headers["Authorization"] = f"Bearer {self._settings.api_key.get_secret_value()}"
             # Without a limit here: the workers are the limit, and probes must not wait for a free connection.
             connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S)
             self._session = aiohttp.ClientSession(connector=connector, headers=headers)

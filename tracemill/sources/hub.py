@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from tracemill.errors import SourceError
+from tracemill.errors import RecipeError, SourceError
+from tracemill.secret_place import revealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import IO
+
+    from pydantic import SecretStr
 
     from tracemill.recipe_source import Source
 
@@ -33,12 +36,14 @@ class HubFile:
         revision: full commit.
         path: in the repository.
         size: bytes.
+        token: where the one is that lets it be read; None: where the Hub's client looks.
     """
 
     repository: str
     revision: str
     path: str
     size: int
+    token: SecretStr | None = None
 
 
 def hub_files(source: Source) -> list[HubFile]:
@@ -49,9 +54,9 @@ def hub_files(source: Source) -> list[HubFile]:
     """
     try:
         revision, paths = _matched(source) if source.files else _of_split(source)
-        sizes = _sizes(str(source.hub), revision)
-        return [HubFile(str(source.hub), revision, path, sizes[path]) for path in paths]
-    except SourceError:
+        sizes = _sizes(source, revision)
+        return [HubFile(str(source.hub), revision, path, sizes[path], source.token) for path in paths]
+    except (SourceError, RecipeError):
         raise
     except Exception as error:  # Of datasets, huggingface_hub, their HTTP client, the card's YAML.
         raise SourceError(
@@ -67,7 +72,9 @@ def _of_split(source: Source) -> tuple[str, list[str]]:
     """Commit and paths of a split, as ``datasets`` finds them."""
     from datasets import load_dataset_builder
 
-    builder = load_dataset_builder(str(source.hub), source.config, revision=source.revision)
+    builder = load_dataset_builder(
+        str(source.hub), source.config, revision=source.revision, token=hub_token(source.token)
+    )
     splits: Mapping[str, list[str]] = builder.config.data_files or {}
     if source.split not in splits:
         raise SourceError(
@@ -98,8 +105,9 @@ def _matched(source: Source) -> tuple[str, list[str]]:
     """Commit and paths that the recipe's pattern matches, in their order."""
     from huggingface_hub import HfApi
 
-    revision = str(HfApi().dataset_info(str(source.hub), revision=source.revision).sha)
-    pattern, everything = str(source.files), _sizes(str(source.hub), revision)
+    api = HfApi(token=hub_token(source.token))
+    revision = str(api.dataset_info(str(source.hub), revision=source.revision).sha)
+    pattern, everything = str(source.files), _sizes(source, revision)
     paths = sorted(path for path in everything if PurePosixPath("/" + path).match("/" + pattern))
     if not paths:
         raise SourceError(
@@ -111,12 +119,22 @@ def _matched(source: Source) -> tuple[str, list[str]]:
     return revision, paths
 
 
-def _sizes(repository: str, revision: str) -> dict[str, int]:
+def _sizes(source: Source, revision: str) -> dict[str, int]:
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 
-    tree = HfApi().list_repo_tree(repository, recursive=True, revision=revision, repo_type="dataset")
+    api = HfApi(token=hub_token(source.token))
+    tree = api.list_repo_tree(str(source.hub), recursive=True, revision=revision, repo_type="dataset")
     return {entry.path: entry.size for entry in tree if isinstance(entry, RepoFile)}
+
+
+def hub_token(place: SecretStr | None) -> str | None:
+    """The token for the Hub; None where its client is to look for one itself.
+
+    Raises:
+        RecipeError: the environment variable that the recipe names is not set.
+    """
+    return None if place is None else revealed(place, "the token of a Hub dataset")
 
 
 def open_hub_file(file: HubFile) -> IO[bytes]:
@@ -135,7 +153,7 @@ class _RangedFile(io.RawIOBase):
         from huggingface_hub import hf_hub_url
 
         self._url = hf_hub_url(file.repository, file.path, repo_type="dataset", revision=file.revision)
-        self._size = file.size
+        self._size, self._token = file.size, file.token
         self._at = 0
         self._begin, self._held = 0, memoryview(b"")
 
@@ -166,7 +184,8 @@ class _RangedFile(io.RawIOBase):
         """Bytes from ``begin`` on, at least one, none beyond ``end``; what is missing then is asked for next."""
         from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_backoff
 
-        headers = {**build_hf_headers(), "Range": f"bytes={begin}-{end - 1}", "Accept-Encoding": "identity"}
+        wanted = {"Range": f"bytes={begin}-{end - 1}", "Accept-Encoding": "identity"}
+        headers = {**build_hf_headers(token=hub_token(self._token)), **wanted}
         try:
             response = http_backoff("GET", self._url, headers=headers, timeout=TIMEOUT_S, max_retries=RETRIES)
             hf_raise_for_status(response)
