@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from samples import problem
-from test_code_tests import ECHO, FakeSession
+from test_code_tests import ECHO, FINE, LIMITS, STOPPED, FakeSession
 
 from tasks.verify import is_for_models, unjudgeable
 from tracemill.ledger import Completion
@@ -20,6 +21,7 @@ from tracemill.schema import Cause, Outcome, Verdict, rows_of, table_of
 from tracemill.selection import unsolved
 from tracemill.teacher import Refusal
 from verifiers import Attempt, Bench, verify
+from verifiers.code_judges import read_reports
 from verifiers.code_results import CaseResult, Code
 from verifiers.code_tests import Judged, conclude
 from verifiers.judge import equivalence_verdict
@@ -27,7 +29,7 @@ from verifiers.math_answer import MathVerifier, judge
 from verifiers.protocol import Means
 from verifiers.rows import BadRow, read_row, refusal, verdict_line
 from verifiers.rubric import RubricScorer
-from verifiers.sandbox.protocol import NoSandbox
+from verifiers.sandbox.protocol import NoSandbox, Run
 from verifiers.scores import score_verdict
 from verifiers.worker_pool import Crashed, TimedOut
 
@@ -195,6 +197,22 @@ def test_the_cause_of_a_verdict_on_a_program(results: list[CaseResult], outcome:
     """Broken tests are the reference's fault, tests that we could not run to their end are ours."""
     found = conclude(Judged(results, "image"), "p", CodeTests())
     assert (found.outcome, found.cause) == (outcome, cause)
+
+
+@pytest.mark.parametrize(
+    ("tester", "reports", "cause"),
+    [
+        (FINE, [{"invalid": "no tests"}, {"end": True}], Cause.REFERENCE),
+        (FINE, [], Cause.REFERENCE),  # they broke off by themselves
+        (replace(FINE, stopped="wall"), [], Cause.VERIFIER),
+        (replace(FINE, stopped="cpu"), [], Cause.VERIFIER),
+        (replace(FINE, out_of_memory=True), [], Cause.VERIFIER),
+    ],
+)
+def test_why_tests_did_not_run(tester: Run, reports: list[dict[str, Any]], cause: Cause) -> None:
+    """Tests that are broken are at fault; tests that we stopped at a limit are not."""
+    [found] = read_reports(STOPPED, tester, reports, LIMITS)
+    assert (found.code, found.cause) == (Code.IE, cause)
 
 
 @pytest.mark.parametrize(
