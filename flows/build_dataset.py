@@ -206,7 +206,7 @@ def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str,
             verify=recipe.verify,
             ledger=context.ledger,
         )
-        found = context.single(calibrate, plan, inputs, scored.place).facts
+        found = context.single(calibrate, plan, inputs, scored.place, again=True).facts
         cuts[scored.place] = Cut(found["cut"], f"quantile {scored.quantile:g} of {found['n_scores']} scores")
         context.logger.info("%s: cut %s, %s", scored.place, *cuts[scored.place])
     return cuts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
@@ -25,6 +26,7 @@ from tracemill.manifest import Manifest, Shard
 from tracemill.recipe import Recipe
 from tracemill.recipe_audit import Audit
 from tracemill.recipe_section import Section
+from tracemill.refusals import Tally
 from tracemill.run_directory import Published, published
 from tracemill.store import Store
 from tracemill.teacher import tokens_received
@@ -46,6 +48,7 @@ class RunContext(Generic[Plan]):
         n_cached: tasks that were found finished.
         n_executed: tasks that had to be run.
         tables: artifacts with the tables of the phases so far.
+        refused: requests that servers have refused, by server.
     """
 
     recipe: Plan
@@ -54,6 +57,7 @@ class RunContext(Generic[Plan]):
     n_cached: int = 0
     n_executed: int = 0
     tables: Tables = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         if self.recipe.run.runner.is_cluster:
@@ -78,12 +82,29 @@ class RunContext(Generic[Plan]):
         Store(out).prepare()
         take_over(self.logger)
 
-    def single(self, stage: Stage, section: Section, inputs: dict[str, Shard], label: str) -> Manifest:
-        """Runs one task of the run itself, such as the duplicate clustering, and waits for it."""
+    def single(
+        self, stage: Stage, section: Section, inputs: dict[str, Shard], label: str, *, again: bool = False
+    ) -> Manifest:
+        """Runs one task of the run itself, such as the duplicate clustering, and waits for it.
+
+        Args:
+            stage: of the task.
+            section: of the stage.
+            inputs: handles by name.
+            label: for people.
+            again: whatever it asks of servers is asked again later in the run: its refusals are counted then.
+
+        Raises:
+            TeacherMisconfiguredError: a server has refused more than the recipe allows.
+        """
         key = stage.key(section, inputs)
         finished = self.store.find(stage.name, key) is not None
         self._count(cached=int(finished), executed=int(not finished))
-        return submit(Step(stage, section, inputs), self.store, key, label, finished=finished).result()
+        manifest = submit(Step(stage, section, inputs), self.store, key, label, finished=finished).result()
+        tally = Tally()
+        tally.add(manifest)
+        self._judge_refusals(tally, again=again)
+        return manifest
 
     def export(self, publication: Published, out: str) -> dict[str, Any]:
         """Publishes into ``out``, unless exactly this stands there; returns the publication's manifest."""
@@ -110,6 +131,7 @@ class RunContext(Generic[Plan]):
 
         Raises:
             ShardsFailedError: after everything that could be finished is finished.
+            TeacherMisconfiguredError: likewise, where a server has refused more than the recipe allows.
         """
         run = self.recipe.run
         progress = Progress(name, len(chains), last_stage)
@@ -128,7 +150,16 @@ class RunContext(Generic[Plan]):
         if running.failures:
             failures_artifact(name, running.failures)
             raise failed(name, running.failures, len(chains))
+        self._judge_refusals(progress.refusals)
         return {label: results[label] for label, _ in chains}
+
+    def _judge_refusals(self, tally: Tally, *, again: bool = False) -> None:
+        """Says what was refused, and ends the run where it was too much."""
+        if not again:
+            self.refused += tally.refused
+        for sentence in tally.told():
+            self.logger.warning("%s; the next run asks for them again, and for nothing else", sentence)
+        tally.require_few()
 
     def _count(self, *, cached: int, executed: int) -> None:
         self.n_cached += cached

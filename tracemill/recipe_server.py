@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
-from tracemill.recipe_section import Positive, Seconds, Section
+from tracemill.recipe_section import Fraction, Positive, Seconds, Section
 
 
 class ModelServer(Section):
@@ -42,6 +42,12 @@ class ModelServer(Section):
     give_up_after_s: Seconds = Field(
         default=600,
         description="How long no server may answer before the shard fails.",
+        json_schema_extra={"operational": True},
+    )
+    refused_share: Fraction = Field(
+        default=0.05,
+        description="Requests that are refused, or failed at again and again: the run does without, and the next asks"
+        " them again, up to this share of all (a few in a small run); above it the run fails. 0: on the first.",
         json_schema_extra={"operational": True},
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracemill.errors import TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.ledger import Completion
@@ -86,7 +86,7 @@ class Engine:
         await asyncio.gather(*self._stop(), return_exceptions=True)
         await self._wire.close()
 
-    def _stop(self) -> list[asyncio.Task[None]]:
+    def _stop(self) -> list[asyncio.Task[Any]]:
         self.checked = False
         self._queue.clear()
         workers = [worker for worker in self._workers if worker is not asyncio.current_task()]
@@ -258,6 +258,8 @@ class Engine:
     def _judge_refusal(self, refusal: Refusal) -> None:
         progress = self._desk.progress()
         if progress.n_refused + 1 < _ALL_REFUSED or self._desk.n_answered or progress.n_from_ledger:
+            return
+        if self._settings.refused_share == 1:
             return
         raise TeacherMisconfiguredError(
             f"the {self._settings.role} refused each of the first {_ALL_REFUSED} requests",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracemill.errors import TeacherUnavailableError
 from tracemill.ledger import Completion
@@ -50,7 +50,7 @@ class Watch:
         self._on_lost = on_lost
         self.pool = ServerPool(settings.base_urls)
         self._awake = asyncio.Event()
-        self._nurses: set[asyncio.Task[None]] = set()
+        self._nurses: set[asyncio.Task[Any]] = set()
         self._said_at = float("-inf")
         self._said = False
 
@@ -148,7 +148,7 @@ class Watch:
         if server.rests:
             return
         server.rests = True
-        task = asyncio.get_running_loop().create_task(self._nurse(server))
+        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(self._nurse(server))
         self._nurses.add(task)
         task.add_done_callback(self._nurses.discard)
 
@@ -218,7 +218,7 @@ class Watch:
             remedy=f"see to the servers and run again: {self._kept()} and will not be asked again",
         )
 
-    def stop(self) -> list[asyncio.Task[None]]:
+    def stop(self) -> list[asyncio.Task[Any]]:
         """Ends all probing and forgets what failed; the tasks that are ending."""
         nurses = [nurse for nurse in self._nurses if nurse is not asyncio.current_task()]
         for nurse in nurses:
