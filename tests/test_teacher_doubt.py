@@ -245,6 +245,21 @@ def test_an_empty_account_ends_the_wait_at_once(make: Any, status: int, body: st
         assert server.completed == 9
 
 
+def test_what_is_under_way_when_the_account_runs_dry_is_kept(make: Any) -> None:
+    """Answers that the provider is writing, and will charge for, are waited for: nothing is paid twice."""
+    requests = [asked(f"What is {n} + 1?") for n in range(20)]
+    with ChatServer(wrong_percent=0, latency_s=0.3) as server:
+        server.faults.extend([None] * 5)  # type: ignore[list-item]  # no fault: five are answered
+        server.always = Fault(402)
+        teacher = make(server, max_in_flight=8, request_timeout_s=5)
+        with pytest.raises(TeacherUnpaidError):
+            teacher.complete(requests)
+        assert server.completed == 5
+        server.always = None
+        assert all(isinstance(answer, Completion) for answer in teacher.complete(requests))
+        assert server.completed == 20
+
+
 def test_a_rate_limit_is_waited_for(make: Any) -> None:
     """An ordinary 429 is asked again until it is answered, however often it comes."""
     with ChatServer(wrong_percent=0) as server:

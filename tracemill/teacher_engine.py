@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from tracemill.errors import TeacherMisconfiguredError, TeacherUnavailableError
+from tracemill.errors import TeacherMisconfiguredError, TeacherUnavailableError, TeacherUnpaidError
 from tracemill.ledger import Completion
 from tracemill.teacher_credit import out_of_credit, unpaid
 from tracemill.teacher_http import Broken, Failure, Wire
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # So many refusals and not one answer: it is not the rows that are wrong, and none should be dropped for it.
 _ALL_REFUSED = 100
+# How often it is looked whether all that was under way has been answered.
+_LOOK_EVERY_S = 0.05
 # A request that timed out has cost request_timeout_s of a server: it is given up after two such.
 _TIMEOUT_WEIGHT = 4
 
@@ -52,6 +54,7 @@ class Engine:
         self._queue: deque[Job] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._n_attempts = 0
+        self._ending: asyncio.Task[None] | None = None
         self.checked = False
 
     async def check(self) -> None:
@@ -83,8 +86,22 @@ class Engine:
         """Stops all work, for those who still wait too, and closes the connections."""
         what = f"the {self._settings.role} was closed"
         self._desk.fail(TeacherUnavailableError(what, remedy="run again: what was had is kept"))
+        if self._ending is not None:
+            self._ending.cancel()
         await asyncio.gather(*self._stop(), return_exceptions=True)
         await self._wire.close()
+
+    def _end(self, error: Exception) -> None:
+        """Asks nothing more, and fails once all that is under way was answered: it is paid for."""
+        if self._ending is None:
+            self._ending = asyncio.get_running_loop().create_task(self._fail_at_last(error))
+
+    async def _fail_at_last(self, error: Exception) -> None:
+        self._queue.clear()
+        while any(server.starts for server in self.watch.pool.servers):
+            await asyncio.sleep(_LOOK_EVERY_S)
+        self._ending = None
+        self.fail(error)
 
     def _stop(self) -> list[asyncio.Task[Any]]:
         self.checked = False
@@ -106,6 +123,9 @@ class Engine:
             job.task = asyncio.current_task()
             try:
                 result = await self._answer(job)
+            except TeacherUnpaidError as error:
+                self._end(error)
+                return
             except Exception as error:  # noqa: BLE001 - whatever it is, the threads that wait must hear of it
                 self.fail(error)
                 return
@@ -118,6 +138,8 @@ class Engine:
         body = self._dialect.body(job.request)
         while True:
             server = await self.watch.server()
+            if self._ending is not None:
+                await asyncio.shield(self._ending)
             is_well = await self._is_well(server, job)
             outcome = await self._attempt(server, job, body)
             if isinstance(outcome, Completion):
