@@ -123,9 +123,7 @@ def prepare(
         embedded = embed_survivors(context, semantic.embedding(), curated, by_words)
         decisions = merge_duplicates(context, semantic, collection, curated, by_words, embedded)
     aside = {label: set_aside([manifest]) for label, manifest in embedded.items()}
-    comparisons = {
-        label: decontamination(context, benchmarks, history, by_words[label]) for label, history in curated.items()
-    }
+    comparisons = {label: decontamination(context, benchmarks, embedded.get(label)) for label in curated}
     return context.phase(
         "prepare",
         labelling[-1][0].name,

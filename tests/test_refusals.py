@@ -326,4 +326,4 @@ def test_a_request_that_breaks_the_server_costs_its_row_alone(tmp_path: Path) ->
         dropped = [row for row in table(run.out, "dropped").to_pylist() if row["reason"] == "refused_by_teacher"]
         assert [row["row"] for row in dropped] == [1]
         assert "EngineDeadError" in dropped[0]["evidence"]
-        assert funnel(built)["published/rows"] == 3
+        assert funnel(built)["published/rows"] == 4

@@ -77,7 +77,7 @@ def _posted(url: str, body: dict[str, Any]) -> tuple[int, bytes]:
 def test_a_prompt_beyond_the_context_is_refused_and_small_requests_are_answered(
     server: DemoServer, tmp_path: Path
 ) -> None:
-    """vLLM says 400 to it, every time in the same words; what is asked in doubt it answers, in the form of any."""
+    """It says 400, every time in the same words; what is asked in doubt it answers, in the form of any request."""
     asked = settings(server)
     requests = [build_request(problem(prompt), asked, 0) for prompt in ("What is 1 + 2? " * 5000, "What is 1 + 2?")]
     found = []
