@@ -73,10 +73,10 @@ class TimedRun(PlainRun[Recipe]):
         super().__init__(recipe, store, logging.getLogger("curation"))
         self.seconds: Counter[str] = Counter()
 
-    def single(self, stage: Stage, section: Any, inputs: Mapping[str, Shard], label: str = "") -> Manifest:
+    def step(self, stage: Stage, section: Any, inputs: Mapping[str, Shard]) -> Manifest:
         """One step."""
         began = time.perf_counter()
-        manifest = super().single(stage, section, inputs, label)
+        manifest = super().step(stage, section, inputs)
         self.seconds[stage.name] += time.perf_counter() - began
         return manifest
 

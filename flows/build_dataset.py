@@ -124,9 +124,7 @@ def prepare(
         embedded = embed_survivors(context, semantic.embedding(), curated, by_words)
         decisions = merge_duplicates(context, semantic, collection, curated, by_words, embedded)
     aside = {label: set_aside([manifest]) for label, manifest in embedded.items()}
-    comparisons = {
-        label: decontamination(context, benchmarks, history, by_words[label]) for label, history in curated.items()
-    }
+    comparisons = {label: decontamination(context, benchmarks, embedded.get(label)) for label in curated}
     work = {
         label: partial(
             prepare_one,
@@ -215,7 +213,7 @@ def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str,
             verify=recipe.verify,
             ledger=context.ledger,
         )
-        found = context.single(calibrate, plan, inputs, scored.place).facts
+        found = context.single(calibrate, plan, inputs, scored.place, again=True).facts
         cuts[scored.place] = Cut(found["cut"], f"quantile {scored.quantile:g} of {found['n_scores']} scores")
         context.logger.info("%s: cut %s, %s", scored.place, *cuts[scored.place])
     return cuts

@@ -24,6 +24,7 @@ from prefect.settings import (
 from flows.teacher_place import load_recipe_here
 from tracemill.errors import TracemillError
 from tracemill.funnel import FUNNEL, render
+from tracemill.refusals import REFUSED
 
 if TYPE_CHECKING:
     from flows.build_dataset import Built
@@ -146,6 +147,10 @@ def summary(built: Built, seconds: float) -> str:
             render(table),
             "",
             work_done(built.n_executed, built.n_cached, seconds),
+            *(
+                f"refused   {n:,} requests of {server}: the next run asks for them again"
+                for server, n in built.manifest.get(REFUSED, {}).items()
+            ),
             f"dataset   {where}/dataset          (Parquet; card in README.md)",
             f"          {where}/am.jsonl.zst     (the reference dataset's row layout)",
             f"dropped   {where}/dropped          (every dropped row: stage, reason, evidence)",

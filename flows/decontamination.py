@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flows.run_context import RunContext
-from flows.semantic_duplicates import embed_one
 from flows.shard_dag import ShardHistory, set_aside
 from tasks.decontaminate import (
     JudgeContamination,
@@ -24,7 +23,7 @@ from tracemill.contamination_report import BenchmarkReport, benchmark_reports
 
 if TYPE_CHECKING:
     from flows.steps import Step
-    from tracemill.manifest import Shard
+    from tracemill.manifest import Manifest, Shard
     from tracemill.recipe import Recipe
     from tracemill.recipe_decontaminate import Decontaminate, Embeddings
     from tracemill.recipe_semantic import Semantic
@@ -66,23 +65,20 @@ def benchmarks_of(context: RunContext[Recipe]) -> Benchmarks:
 
 
 def decontamination(
-    context: RunContext[Recipe], benchmarks: Benchmarks, curated: ShardHistory, by_words: Shard
+    context: RunContext[Recipe], benchmarks: Benchmarks, merged_by: Manifest | None
 ) -> Callable[[Step, ShardHistory], ShardHistory]:
     """What takes one shard's problems through all comparisons.
 
     Args:
         context: of the run.
         benchmarks: what to compare with.
-        curated: the shard before anything was dropped for other rows' sake.
-        by_words: MinHash's decisions about it: what deduplicate.semantic has embedded are the rows that they leave.
+        merged_by: the shard's vectors for deduplicate.semantic, of more rows than are left.
     """
     settings = context.recipe.decontaminate
     embedding = None
     if settings.embeddings is not None:
         semantic = context.recipe.deduplicate.semantic
-        embedding = partial(
-            _embedded, settings=settings.embeddings, semantic=semantic, curated=curated, by_words=by_words
-        )
+        embedding = partial(_embedded, settings=settings.embeddings, semantic=semantic, merged_by=merged_by)
     ledger = context.ledger if settings.judge else ""
     return partial(_compare_one, benchmarks=benchmarks, embedding=embedding, ledger=ledger, settings=settings)
 
@@ -109,12 +105,7 @@ def _compare_one(
 
 
 def _embedded(
-    step: Step,
-    problems: Shard,
-    settings: Embeddings,
-    semantic: Semantic | None,
-    curated: ShardHistory,
-    by_words: Shard,
+    step: Step, problems: Shard, settings: Embeddings, semantic: Semantic | None, merged_by: Manifest | None
 ) -> dict[str, Shard]:
     """The vectors of a shard's problems: those of the semantic duplicates where the model is the same.
 
@@ -122,9 +113,8 @@ def _embedded(
         inputs: the vectors, and the rows that are set aside here, since they could not be embedded.
     """
     model = settings.embedding()
-    if semantic is not None and semantic.embedding().digest() == model.digest():
-        embedded = embed_one(step, curated, by_words, model)
-        return {"embeddings": embedded.outputs["embeddings"]}  # what was set aside is dropped with the duplicates
+    if semantic is not None and merged_by is not None and semantic.embedding().digest() == model.digest():
+        return {"embeddings": merged_by.outputs["embeddings"]}  # what was set aside is dropped with the duplicates
     embedded = step(embed_shard, model, {"problems": problems})
     return {"embeddings": embedded.outputs["embeddings"], **set_aside([embedded])}
 

@@ -21,6 +21,7 @@ from flows.steps import Step
 from tasks.stage import Stage
 from tracemill.manifest import Manifest, Shard
 from tracemill.recipe_section import Section
+from tracemill.refusals import Tally
 from tracemill.store import Store
 
 Result = TypeVar("Result")
@@ -36,7 +37,23 @@ class PlainRun(RunContext[Plan]):
     def _look_around(self) -> None:
         """There are no other processes."""
 
-    def single(self, stage: Stage, section: Section, inputs: Mapping[str, Shard], label: str = "") -> Manifest:  # noqa: ARG002
+    def single(
+        self,
+        stage: Stage,
+        section: Section,
+        inputs: dict[str, Shard],
+        label: str,  # noqa: ARG002
+        *,
+        again: bool = False,
+    ) -> Manifest:
+        """One step of the run itself; see :meth:`RunContext.single`."""
+        manifest = self.step(stage, section, inputs)
+        tally = Tally()
+        tally.add(manifest)
+        self._judge_refusals(tally, again=again)
+        return manifest
+
+    def step(self, stage: Stage, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
         """One step, of the run itself or of a shard."""
         is_finished = stage.find(self.store, stage.key(section, inputs), self._poison_share) is not None
         self._count(cached=int(is_finished), executed=int(not is_finished))
@@ -57,13 +74,21 @@ class PlainRun(RunContext[Plan]):
         """Every shard, one after the other; see :meth:`RunContext.phase`."""
         results: dict[str, Result] = {}
         failures: list[Failure] = []
+        tally = Tally()
+
+        def step(stage: Stage, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
+            manifest = self.step(stage, section, inputs)
+            tally.add(manifest)
+            return manifest
+
         for label in start_order or work:
             try:
-                results[label] = work[label](self.single)
+                results[label] = work[label](step)
             except Exception as error:  # noqa: BLE001 - a stage may raise anything; the other shards go on
                 failures.append(Failure(label, name, error))
         if failures:
             raise failed(name, failures, len(work))
+        self._judge_refusals(tally)
         return {label: results[label] for label in work}
 
     @property

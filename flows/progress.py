@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from flows.progress_bar import ArtifactBar, Bar, artifact_key
 from tracemill.manifest import Manifest
 from tracemill.poison import POISON
+from tracemill.refusals import Tally
 
 
 @dataclass
@@ -28,6 +29,7 @@ class Progress:
         rows: "in" and "kept" by stage, in each stage's own unit.
         dropped: count by stage and "stage/reason".
         poisoned: manifests of the tasks that have set rows aside.
+        refusals: what servers were asked and have refused.
     """
 
     phase: str
@@ -42,6 +44,7 @@ class Progress:
     rows: dict[str, Counter[str]] = field(default_factory=dict)
     dropped: dict[str, Counter[str]] = field(default_factory=dict)
     poisoned: list[Manifest] = field(default_factory=list)
+    refusals: Tally = field(default_factory=Tally)
     n_failed: int = 0
     started_at: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -80,6 +83,7 @@ class Progress:
         self.finished[manifest.stage] += 1
         self.rows.setdefault(manifest.stage, Counter()).update({"in": manifest.rows_in, "kept": manifest.rows_kept})
         self.dropped.setdefault(manifest.stage, Counter()).update(manifest.dropped)
+        self.refusals.add(manifest)
         if POISON in manifest.facts:
             self.poisoned.append(manifest)
         if manifest.stage == self.last_stage:
@@ -100,6 +104,8 @@ class Progress:
             parts.append(f"ETA {_clock(elapsed / n_done * (self.n_chains - n_done))}")
         if self.n_cached:
             parts.append(f"{self.n_cached} tasks already done")
+        if n_refused := self.refusals.refused.total():
+            parts.append(f"{n_refused:,} refused")
         if self.n_failed:
             parts.append(f"{self.n_failed} FAILED")
         with self._lock:

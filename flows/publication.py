@@ -18,6 +18,7 @@ from tracemill.funnel import Funnel
 from tracemill.label_counts import LabelSummary, label_summary
 from tracemill.published_tally import PublishedTally
 from tracemill.recipe import Recipe
+from tracemill.refusals import REFUSED
 from tracemill.report import report
 from tracemill.run_directory import Output
 from tracemill.schema import digest, pretty_json
@@ -48,9 +49,15 @@ def publish(
     verdicts = [shard for history in shards for shard in history.outputs("verdicts")]
     beside = {name: [shard for history in shards for shard in history.outputs(name)] for name in _beside(recipe)}
     poison = poison_facts(manifest for history in shards for manifest in history.manifests)
+    # In the key, so that the manifest tells what the rows were made without, and what is mended is a new version.
+    refused = {REFUSED: dict(sorted(context.refused.items()))} if context.refused else {}
     handles = [[shard.sha256 for shard in group] for group in (selected, dropped, verdicts, *beside.values())]
     publication = Publication(
-        key=digest("export", EXPORT_VERSION, recipe.export.digest(), list(beside), handles, texts, *poison.values()),
+        key=digest(
+            *("export", EXPORT_VERSION, recipe.export.digest(), list(beside), handles, texts),
+            *poison.values(),
+            *refused.values(),
+        ),
         selected=selected,
         dropped=dropped,
         verdicts=verdicts,
@@ -59,7 +66,7 @@ def publish(
         texts=texts,
         beside=beside,
         keep=recipe.export.keep_versions,
-        facts=_facts(recipe, table, labels, cuts) | poison | ({"unjudged": unjudged} if unjudged else {}),
+        facts=_facts(recipe, table, labels, cuts) | poison | refused | ({"unjudged": unjudged} if unjudged else {}),
     )
     tables = [*selected, *dropped, *verdicts, *(shard for shards in beside.values() for shard in shards)]
     may_empty = tally.n_rows > 0 or recipe.export.allow_empty

@@ -26,6 +26,7 @@ from flows.source_shards import read_sources
 from flows.teacher_place import load_recipe_here
 from tracemill.collection import load_collection
 from tracemill.recipe import Recipe
+from tracemill.refusals import REFUSED, REFUSED_BY_TEACHER
 from tracemill.run_directory import published, refuse_foreign
 from tracemill.run_manifest import n_published
 from tracemill.store import Store
@@ -59,16 +60,27 @@ def _refresh(recipe: Recipe, out: str) -> Built:
         context.logger.info(note)
         return Built(out, standing, context.n_cached, context.n_executed, note)
     built = build(RunContext(recipe, context.store, context.logger), out)
+    if standing is not None and built.manifest["key"] == standing["key"]:
+        n_refused = sum(standing.get(REFUSED, {}).values())
+        refused = f"; {n_refused:,} requests were asked again, and refused again" if n_refused else ""
+        return dataclasses.replace(built, note=f"nothing new: {_named(standing, out)}, as before{refused}")
     before = f"before: {n_published(standing):,}" if standing is not None else "the first"
     return dataclasses.replace(built, note=f"{_named(built.manifest, out)} ({before})")
 
 
 def _is_up_to_date(context: RunContext, standing: dict[str, Any]) -> bool:
     """Whether another build would find the same rows, and nothing that was left for later."""
-    if standing.get("recipe_digest") != context.recipe.digest() or is_mended(standing) or "unjudged" in standing:
+    if standing.get("recipe_digest") != context.recipe.digest() or is_mended(standing):
+        return False
+    if "unjudged" in standing or _has_refusals(standing):
         return False
     before = load_collection(context.store, context.recipe.name)
     return set(read_sources(context).shards()) == set(before.shards())
+
+
+def _has_refusals(standing: dict[str, Any]) -> bool:
+    """Whether rows were published without answers that servers have refused, also by code that did not count them."""
+    return REFUSED in standing or any(row["reason"] == REFUSED_BY_TEACHER for row in standing.get("funnel", ()))
 
 
 def _named(manifest: dict[str, Any], out: str) -> str:

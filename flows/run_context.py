@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
@@ -28,6 +29,7 @@ from tracemill.manifest import Manifest, Shard
 from tracemill.recipe import Recipe
 from tracemill.recipe_audit import Audit
 from tracemill.recipe_section import Section
+from tracemill.refusals import Tally
 from tracemill.run_directory import Output, Published, published, refuse_empty, refuse_foreign
 from tracemill.secret_place import secrets_in
 from tracemill.sources_inside import refuse_sources_inside
@@ -51,6 +53,7 @@ class RunContext(Generic[Plan]):
         tables: artifacts with the tables of the phases so far.
         lineage: what has made which table, for the edges of the DAG.
         exported: the task run that has published, once it has.
+        refused: requests that servers have refused, by server.
     """
 
     recipe: Plan
@@ -62,6 +65,7 @@ class RunContext(Generic[Plan]):
     tables: Tables = field(default_factory=dict)
     lineage: Lineage = field(default_factory=Lineage)
     exported: list[Node] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         if self.recipe.run.runner.is_cluster:
@@ -97,8 +101,21 @@ class RunContext(Generic[Plan]):
         check_cluster(self.recipe.run, self.store, self.logger, variables)
         take_over(self.logger)
 
-    def single(self, stage: Stage, section: Section, inputs: dict[str, Shard], label: str) -> Manifest:
-        """Runs one task of the run itself, such as the duplicate clustering, and waits for it."""
+    def single(
+        self, stage: Stage, section: Section, inputs: dict[str, Shard], label: str, *, again: bool = False
+    ) -> Manifest:
+        """Runs one task of the run itself, such as the duplicate clustering, and waits for it.
+
+        Args:
+            stage: of the task.
+            section: of the stage.
+            inputs: handles by name.
+            label: for people.
+            again: whatever it asks of servers is asked again later in the run: its refusals are counted then.
+
+        Raises:
+            TeacherMisconfiguredError: a server has refused more than the recipe allows.
+        """
         key = stage.key(section, inputs)
         is_finished = self.store.find(stage.name, key) is not None
         self._count(cached=int(is_finished), executed=int(not is_finished))
@@ -107,6 +124,9 @@ class RunContext(Generic[Plan]):
         manifest = future.result()
         self.lineage.add_task("", manifest, future.task_run_id)
         self.lineage.add_node(manifest.outputs.values(), finished(future.task_run_id))
+        tally = Tally()
+        tally.add(manifest)
+        self._judge_refusals(tally, again=again)
         return manifest
 
     def run_task(self, task: Task[..., Value], *arguments: Any, after: Iterable[Shard] = ()) -> Value:
@@ -163,6 +183,7 @@ class RunContext(Generic[Plan]):
 
         Raises:
             ShardsFailedError: after everything that could be finished is finished.
+            TeacherMisconfiguredError: likewise, where a server has refused more than the recipe allows.
         """
         run = self.recipe.run
         progress = Progress(name, len(work), last_stage)
@@ -182,7 +203,16 @@ class RunContext(Generic[Plan]):
         if phase.failures:
             failures_artifact(self.artifacts, name, phase.failures)
             raise failed(name, phase.failures, len(work))
+        self._judge_refusals(progress.refusals)
         return {label: phase.results[label] for label in work}
+
+    def _judge_refusals(self, tally: Tally, *, again: bool = False) -> None:
+        """Says what was refused, and ends the run where it was too much."""
+        if not again:
+            self.refused += tally.refused
+        for sentence in tally.told():
+            self.logger.warning("%s; the next run asks for them again, and for nothing else", sentence)
+        tally.require_few()
 
     def _count(self, *, cached: int, executed: int) -> None:
         self.n_cached += cached

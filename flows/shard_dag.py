@@ -32,6 +32,7 @@ from tasks.stage import NoSettings, Stage
 from tasks.verify import verify_shard
 from tracemill.recipe_judge import ModelJudged
 from tracemill.recipe_section import Section
+from tracemill.refusals import REFUSED
 from tracemill.schema import Outcome, digest
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ def distill_one(
             verify=recipe.verify,
             ledger=ledger,
         )
-        asked = step(distill_shard, plan, {"problems": problems} | rounds.inputs("verdicts", SET_ASIDE))
+        inputs = {"problems": problems} | rounds.inputs("verdicts", SET_ASIDE) | rounds.refused()
+        asked = step(distill_shard, plan, inputs)
         rounds = rounds.judge(step, asked)
         if asked.rows_in == 0:
             break
@@ -197,6 +199,10 @@ class Rounds:
             inputs = inputs | {f"verdicts-{number:03d}": verified.outputs["verdicts"]}
             rounds = replace(rounds, manifests=(*rounds.manifests, verified))
         return rounds
+
+    def refused(self) -> dict[str, Shard]:
+        """What the teacher has refused in these rounds, as inputs of the next one; nothing where it has not."""
+        return numbered([found for found in self.manifests if REFUSED in found.facts], "unasked")
 
     def inputs(self, *names: str) -> dict[str, Shard]:
         """The rounds' tables of these names, as numbered inputs."""

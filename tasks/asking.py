@@ -1,38 +1,86 @@
-"""Asking the models that judge: through the ledger, like the teacher."""
+"""Asking models from within a task, through the ledger; what is refused is recorded, and the next run asks again."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 
+from tasks.stage import Produced, Work
 from tracemill.errors import TeacherUnavailableError
-from tracemill.ledger import Completion
+from tracemill.ledger import Completion, shared_ledger
 from tracemill.recipe_server import ModelServer
+from tracemill.refusals import ASKED, REFUSALS, REFUSED, as_before, named, refusals_in, refusals_table, refused_facts
 from tracemill.teacher import Refusal, Request, shared_teacher
 from tracemill.teacher_dialect import Dialect
+
+
+class Asking:
+    """What one task asks, and who was refused.
+
+    Args:
+        work: of the task; it knows what was refused when the task was last done.
+        ledger: where answers are.
+    """
+
+    def __init__(self, work: Work, ledger: str = "") -> None:
+        table = work.before.get(REFUSALS)
+        self._before = refusals_in(work.store.read_table(table)) if table is not None else {}
+        self._ledger = ledger
+        self._asked: Counter[str] = Counter()
+        self._refused: dict[str, list[Refusal]] = {}
+        self._facts: dict[str, dict[str, object]] = {}
+
+    def ask(
+        self, requests: Sequence[Request], server: ModelServer, dialect: Dialect | None = None
+    ) -> list[Completion | Refusal]:
+        """What came of each request.
+
+        Raises:
+            TeacherUnavailableError: no server answers: a failure of the infrastructure says nothing about an answer, so
+                the shard is tried again. What was answered is kept.
+        """
+        try:
+            found = ask(requests, server, self._ledger, dialect)
+        except TeacherUnavailableError:
+            # Nobody is needed for what was refused the last time: it stays so, until somebody is there to be asked.
+            given = shared_ledger(self._ledger).get_many(request.key for request in requests)
+            known: dict[str, Completion | Refusal] = {**self._before, **given}
+            if any(request.key not in known for request in requests):
+                raise
+            found = [known[request.key] for request in requests]
+        refused = [answer for answer in found if isinstance(answer, Refusal)]
+        self.note(server, len(requests), refused)
+        return [as_before(answer, self._before) if isinstance(answer, Refusal) else answer for answer in found]
+
+    def note(self, server: ModelServer, n_requests: int, refused: Sequence[Refusal]) -> None:
+        """Takes down how many requests a server was asked, and which it has refused."""
+        name = named(server)
+        self._asked[name] += n_requests
+        if refused:
+            told = self._refused.setdefault(name, [])
+            told += [as_before(answer, self._before) for answer in refused]
+            self._facts[name] = refused_facts(server, told)
+
+    def told(self, produced: Produced) -> Produced:
+        """A task's outcome with what was refused: then it is provisional, and the next run does it again."""
+        facts = produced.facts | {ASKED: dict(self._asked)}
+        if not self._refused:
+            return dataclasses.replace(produced, facts=facts)
+        return dataclasses.replace(
+            produced,
+            outputs={**produced.outputs, REFUSALS: refusals_table(self._refused)},
+            facts=facts | {REFUSED: self._facts},
+            provisional=True,
+        )
 
 
 def ask(
     requests: Sequence[Request], server: ModelServer, ledger: str, dialect: Dialect | None = None
 ) -> list[Completion | Refusal]:
-    """What came of each request; only a server's own no is a refusal, as to a text longer than its context.
+    """What came of each request, for work of which nothing is recorded.
 
     Raises:
-        TeacherUnavailableError: no server answers, or one failed at the same request again and again: a failure of the
-            infrastructure says nothing about an answer, so the shard is tried again. What was answered is kept.
+        TeacherUnavailableError: no server answers. What was answered is kept.
     """
-    if not requests:
-        return []
-    return heard(shared_teacher(server, ledger, dialect).complete(requests), server)
-
-
-def heard(answers: list[Completion | Refusal], server: ModelServer) -> list[Completion | Refusal]:
-    """The answers, if the server has answered or refused every request; see :func:`ask`."""
-    for answer in answers:
-        if isinstance(answer, Refusal) and not answer.is_for_good:
-            raise TeacherUnavailableError(
-                f"the {server.role} fails at a request that it should be able to answer",
-                got=answer.message,
-                expected="an answer, or a refusal (HTTP 4xx)",
-                remedy=f"see the server's log; {server.place}.request_timeout_s may be too short; then run again",
-            )
-    return answers
+    return shared_teacher(server, ledger, dialect).complete(requests) if requests else []

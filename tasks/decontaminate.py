@@ -10,14 +10,15 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
-from tasks.asking import ask
+from tasks.asking import Asking
+from tasks.semantic import embedded
 from tasks.stage import Produced, Work, stage
 from tracemill.benchmark_items import items_of, source_of
 from tracemill.contamination_by_meaning import decontaminate_by_meaning, items_as_problems
 from tracemill.contamination_index import ITEMS, BenchmarkIndex
 from tracemill.contamination_report import JUDGED, shard_facts
 from tracemill.decontamination import GREY, Decontaminated, asked_texts, decontaminate, without
-from tracemill.embedding import embeddings, shared_embedder
+from tracemill.embedding import shared_embedder
 from tracemill.manifest import Shard
 from tracemill.recipe_decontaminate import Benchmark, SameQuestion
 from tracemill.recipe_section import Section
@@ -86,9 +87,7 @@ def produced(rows_in: int, found: Decontaminated) -> Produced:
 @stage("embed_benchmarks", version=1)
 def embed_benchmarks(work: Work) -> Produced:
     """One vector for each text of a benchmark item; rows are texts."""
-    items = items_as_problems(work.table("items"))
-    vectors = embeddings(items, shared_embedder(work.section))
-    return Produced({"embeddings": vectors}, items.num_rows, items.num_rows)
+    return embedded(work, items_as_problems(work.table("items")), shared_embedder(work.section))
 
 
 @stage("decontaminate_by_meaning", version=2, rows="problems", drops=True)
@@ -107,7 +106,7 @@ class JudgeContamination(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("judge_contamination", version=1, rows="problems", drops=True)
+@stage("judge_contamination", version=2, rows="problems", drops=True)
 def judge_contamination_shard(work: Work) -> Produced:
     """Problems that the judge does not call a benchmark's; those that are not grey are not asked about."""
     plan: JudgeContamination = work.section
@@ -117,10 +116,11 @@ def judge_contamination_shard(work: Work) -> Produced:
     pairs = worst_pairs(pair for pair in grey if pair["id"] in set(ids))
     asked = dict(zip(ids, asked_texts(problems), strict=True))
     requests = [same_question_request(asked[name], pair["item_text"], plan.judge) for name, pair in pairs.items()]
-    words = [word_of(answer) for answer in ask(requests, plan.judge, plan.ledger)]
+    asking = Asking(work, plan.ledger)
+    words = [word_of(answer) for answer in asking.ask(requests, plan.judge)]
     overlaps = {
         name: overlap_by_word(pair, word, plan.judge) for (name, pair), word in zip(pairs.items(), words, strict=True)
     }
     kept, dropped = without(problems, [overlaps.get(name) for name in ids])
     found = produced(problems.num_rows, Decontaminated(kept, dropped, GREY.empty_table()))
-    return replace(found, facts=found.facts | {JUDGED: words_by_benchmark(pairs.values(), words)})
+    return asking.told(replace(found, facts=found.facts | {JUDGED: words_by_benchmark(pairs.values(), words)}))

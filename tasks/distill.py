@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from operator import itemgetter
@@ -10,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
+from tasks.asking import Asking
 from tasks.stage import Produced, Work, stage
 from tasks.verify import is_for_models, unjudgeable
 from tracemill.asking_order import asking_order, expected
@@ -20,9 +22,10 @@ from tracemill.recipe_judge import ModelJudged
 from tracemill.recipe_section import Section
 from tracemill.recipe_server import Teacher
 from tracemill.recipe_verify import Verify
+from tracemill.refusals import REFUSED_BY_TEACHER
 from tracemill.schema import Origin, Problem, Response, Verdict, digest, table_of
 from tracemill.selection import source_traces, unsolved
-from tracemill.teacher import Refusal, Request, build_request, shared_teacher
+from tracemill.teacher import Refusal, Request, build_request
 from tracemill.template_faults import fault_evidence
 from tracemill.truncation import Wholes
 
@@ -71,7 +74,12 @@ def distill_shard(work: Work) -> Produced:
     plan: DistillRound = work.section
     problems = work.rows(Problem, "problems")
     for_models = {problem.id for problem in problems if is_for_models(problem, plan.models)}
-    pending = unsolved(problems, work.all_rows(Verdict, "verdicts"), for_models)
+    refused_before = _refused_before(work, plan)
+    pending = [
+        problem
+        for problem in unsolved(problems, work.all_rows(Verdict, "verdicts"), for_models)
+        if problem.id not in refused_before
+    ]
     hopeless = unjudgeable(pending, plan.verify, plan.models)
     asked = [
         (problem, plan.first_sample + k)
@@ -80,7 +88,8 @@ def distill_shard(work: Work) -> Produced:
         for k in range(plan.samples)
     ]
     requests = [build_request(problem, plan.teacher, sample_index=index) for problem, index in asked]
-    whole = Wholes(plan.teacher, plan.truncation, partial(_complete, teacher=plan.teacher, ledger=plan.ledger))
+    asking = Asking(work, plan.ledger)
+    whole = Wholes(plan.teacher, plan.truncation, partial(asking.ask, server=plan.teacher))
     order = _order(asked, requests, plan)
     sent = whole.complete([requests[place] for place in order], [asked[place][1] for place in order])
     answers = [answer for _, answer in sorted(zip(order, sent, strict=True), key=itemgetter(0))]
@@ -90,23 +99,36 @@ def distill_shard(work: Work) -> Produced:
         if isinstance(answer, Completion)
     ]
     refused = [
-        {"problem_id": problem.id, "reason": "refused_by_teacher", "message": f"{answer.status}: {answer.message}"}
+        {"problem_id": problem.id, "reason": REFUSED_BY_TEACHER, "message": f"{answer.status}: {answer.message}"}
         for (problem, _), answer in zip(asked, answers, strict=True)
         if isinstance(answer, Refusal)
     ]
     unasked = refused + [
         {"problem_id": problem_id, "reason": "unverifiable", "message": why} for problem_id, why in hopeless.items()
     ]
-    return Produced(
+    produced = Produced(
         outputs={
             "responses": table_of(Response, responses),
             "unasked": pa.Table.from_pylist(unasked, schema=UNASKED),
         },
         rows_in=len(requests),
         rows_kept=len(responses),
-        dropped={"distill/refused_by_teacher": len(refused)} if refused else {},
+        dropped={f"distill/{REFUSED_BY_TEACHER}": len(refused)} if refused else {},
         facts=_facts(responses) | {"n_follow_ups": whole.n_follow_ups},
     )
+    return asking.told(produced)
+
+
+def _refused_before(work: Work, plan: DistillRound) -> set[str]:
+    """Problems of which an earlier round of this run had every sample refused: another is the same request again."""
+    return {
+        problem_id
+        for name in work.numbered("unasked")
+        for (problem_id, reason), n in Counter(
+            (row["problem_id"], row["reason"]) for row in work.table(name).to_pylist()
+        ).items()
+        if reason == REFUSED_BY_TEACHER and n >= plan.samples
+    }
 
 
 def _order(asked: Sequence[tuple[Problem, int]], requests: Sequence[Request], plan: DistillRound) -> list[int]:
@@ -126,22 +148,18 @@ def _order(asked: Sequence[tuple[Problem, int]], requests: Sequence[Request], pl
 
 
 def first_responses(
-    problems: Sequence[Problem], teacher: Teacher, ledger: str, reused: tuple[str, ...]
+    problems: Sequence[Problem], teacher: Teacher, asking: Asking, reused: tuple[str, ...]
 ) -> list[Response]:
     """What the first round has to say about each problem: traces by models of ``reused``, or the first sample."""
     traced = {problem.id: traces for problem in problems if (traces := source_traces(problem, reused))}
     asked = [problem for problem in problems if problem.id not in traced]
-    answers = _complete([build_request(problem, teacher, sample_index=0) for problem in asked], teacher, ledger)
+    answers = asking.ask([build_request(problem, teacher, sample_index=0) for problem in asked], teacher)
     answered = [
         response_of(problem, 0, answer)
         for problem, answer in zip(asked, answers, strict=True)
         if isinstance(answer, Completion)
     ]
     return [response for responses in traced.values() for response in responses] + answered
-
-
-def _complete(requests: Sequence[Request], teacher: Teacher, ledger: str) -> list[Completion | Refusal]:
-    return shared_teacher(teacher, ledger).complete(requests) if requests else []
 
 
 def response_of(problem: Problem, sample_index: int, completion: Completion) -> Response:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from tasks.asking import ask
+from tasks.asking import Asking
 from tasks.stage import Produced, Work, split, stage
 from tracemill.downsampling import downsample
 from tracemill.errors import RecipeError, RunnerError
@@ -104,14 +104,15 @@ class LabelRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("label_by_model", version=1, rows="problems", drops=True)
+@stage("label_by_model", version=2, rows="problems", drops=True)
 def label_by_model_shard(work: Work) -> Produced:
     """Asks one model about every problem; what it does not say is an empty label, and the row stays."""
     plan: LabelRound = work.section
     problems = work.rows(Problem, "problems")
-    answers = ask([labels_request(problem, plan.labeller) for problem in problems], plan.labeller, plan.ledger)
+    asking = Asking(work, plan.ledger)
+    answers = asking.ask([labels_request(problem, plan.labeller) for problem in problems], plan.labeller)
     labelled = [answered(problem, answer, plan.labeller) for problem, answer in zip(problems, answers, strict=True)]
-    return _all(labelled, plan.labeller.labels)
+    return asking.told(_all(labelled, plan.labeller.labels))
 
 
 def _all(problems: Sequence[Problem], labels: Iterable[str]) -> Produced:

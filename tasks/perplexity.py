@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 from pydantic import Field
 
-from tasks.asking import ask
+from tasks.asking import Asking
 from tasks.quality import filtered, fit_responses
 from tasks.stage import Produced, Work, stage
 from tracemill.logprob_dialect import LogprobDialect
@@ -22,14 +22,15 @@ class PerplexityRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("perplexity", version=1, rows="problems")
+@stage("perplexity", version=2, rows="problems")
 def perplexity_shard(work: Work) -> Produced:
     """Perplexity of every correct response without a fault; rows are those responses."""
     plan: PerplexityRound = work.section
     problems = {problem.id: problem for problem in work.rows(Problem, "problems")}
     responses = fit_responses(work)
     requests = [perplexity_request(problems[given.problem_id], given, plan.perplexity) for given in responses]
-    answers = ask(requests, plan.perplexity, plan.ledger, LogprobDialect(plan.perplexity))
+    asking = Asking(work, plan.ledger)
+    answers = asking.ask(requests, plan.perplexity, LogprobDialect(plan.perplexity))
     rows = [
         {
             "response_id": response.id,
@@ -44,4 +45,5 @@ def perplexity_shard(work: Work) -> Produced:
         for response, answer in zip(responses, answers, strict=True)
         if (fault := perplexity_fault(answer, plan.perplexity)) is not None
     ]
-    return filtered(len(responses), faulty, perplexities=pa.Table.from_pylist(rows, schema=PERPLEXITIES))
+    perplexities = pa.Table.from_pylist(rows, schema=PERPLEXITIES)
+    return asking.told(filtered(len(responses), faulty, perplexities=perplexities))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import Field
 
-from tasks.asking import ask
+from tasks.asking import Asking
 from tasks.quality import filtered, fit_responses
 from tasks.stage import Produced, Work, stage
 from tracemill.ledger import Completion
@@ -38,7 +38,7 @@ class SafetyRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("safety", version=1, rows="problems")
+@stage("safety", version=2, rows="problems")
 def safety_shard(work: Work) -> Produced:
     """Drops what is unsafe; rows are the correct responses without a fault. Whoever costs nothing is asked first."""
     plan: SafetyRound = work.section
@@ -47,17 +47,20 @@ def safety_shard(work: Work) -> Produced:
     found: dict[str, Fault] = {}
     if plan.safety.rules:
         found |= {given.id: fault for given in responses if (fault := rule_fault(given)) is not None}
-    for model_says in _models(plan, problems):
+    asking = Asking(work, plan.ledger)
+    for model_says in _models(plan, problems, asking):
         left = [(given, piece) for given in responses if given.id not in found for piece in _pieces(given, plan.safety)]
         found |= model_says(left)
-    return filtered(len(responses), [(given, found[given.id]) for given in responses if given.id in found])
+    return asking.told(filtered(len(responses), [(given, found[given.id]) for given in responses if given.id in found]))
 
 
 def _pieces(response: Response, settings: Safety) -> list[str]:
     return pieces(response, settings.window_chars)
 
 
-def _models(plan: SafetyRound, problems: Mapping[str, Problem]) -> list[Callable[[Sequence[Piece]], dict[str, Fault]]]:
+def _models(
+    plan: SafetyRound, problems: Mapping[str, Problem], asking: Asking
+) -> list[Callable[[Sequence[Piece]], dict[str, Fault]]]:
     """The models that the recipe names, as functions from pieces to faults by response."""
     models: list[Callable[[Sequence[Piece]], dict[str, Fault]]] = []
     guard, classifier = plan.safety.guard, plan.safety.classifier
@@ -68,7 +71,7 @@ def _models(plan: SafetyRound, problems: Mapping[str, Problem]) -> list[Callable
                 [classifier_request(problems[given.problem_id], piece, classifier) for given, piece in left],
                 classifier,
                 classifier_dialect(classifier),
-                plan.ledger,
+                asking,
                 lambda piece, answer: classifier_fault(piece, answer, classifier),
             )
         )
@@ -79,7 +82,7 @@ def _models(plan: SafetyRound, problems: Mapping[str, Problem]) -> list[Callable
                 [guard_request(problems[given.problem_id], piece, guard) for given, piece in left],
                 guard,
                 ChatDialect(guard),
-                plan.ledger,
+                asking,
                 lambda piece, answer: guard_fault(piece, answer, guard),
             )
         )
@@ -91,12 +94,12 @@ def _asked(
     requests: list[Request],
     server: ModelServer,
     dialect: Dialect,
-    ledger: str,
+    asking: Asking,
     fault_in: Callable[[str, Completion | Refusal], Fault | None],
 ) -> dict[str, Fault]:
     """Faults by response: an unsafe piece before one that got no verdict, an earlier piece before a later one."""
     found: dict[str, Fault] = {}
-    for (response, piece), answer in zip(left, ask(requests, server, ledger, dialect), strict=True):
+    for (response, piece), answer in zip(left, asking.ask(requests, server, dialect), strict=True):
         fault = fault_in(piece, answer)
         known = found.get(response.id)
         if fault is not None and (known is None or (fault.reason == UNSAFE != known.reason)):

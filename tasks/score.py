@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field
 
-from tasks.asking import ask
+from tasks.asking import Asking
 from tasks.distill import first_responses
 from tasks.stage import Produced, Work, stage
 from tasks.verify import verdicts_on
@@ -67,13 +67,14 @@ def _scored(work: Work) -> Produced:
             expected="a fixed cut",
             remedy=f"set {plan.scored.place}.threshold instead of quantile",
         )
-    answers = _answers(asked, scorer, plan.ledger)
+    asking = Asking(work, plan.ledger)
+    answers = _answers(asked, scorer, asking)
     found = [
         score_verdict(rules[response.id], answers.get(response.id), scorer, plan.cut or 0.0) for _, response in asked
     ]
     outcomes = Counter(verdict.outcome for verdict in found)
     facts = {"outcomes": dict(outcomes), "cut": plan.cut}
-    return Produced({"verdicts": table_of(Verdict, found)}, len(asked), len(found), facts=facts)
+    return asking.told(Produced({"verdicts": table_of(Verdict, found)}, len(asked), len(found), facts=facts))
 
 
 class Calibration(Section):
@@ -100,21 +101,23 @@ def calibrate(work: Work) -> Produced:
     """
     plan: Calibration = work.section
     problems = _calibration_problems(work, plan)
-    responses = first_responses(problems, plan.teacher, plan.ledger, plan.reused)
+    asking = Asking(work, plan.ledger)
+    responses = first_responses(problems, plan.teacher, asking, plan.reused)
     rules = {verdict.response_id: verdict for verdict in verdicts_on(problems, responses, plan.verify)}
     scorer = scorer_of(plan.scored)
     asked = _open(problems, responses, rules, plan.scored)
-    answers = _answers(asked, scorer, plan.ledger)
+    answers = _answers(asked, scorer, asking)
     scores = _known_scores(asked, answers, scorer)
     cut = quantile_cut([row["score"] for row in scores], plan.scored.quantile or 0.0)
     n_left_out = len(responses) - len(scores)
-    return Produced(
+    produced = Produced(
         outputs={"scores": pa.Table.from_pylist(scores, schema=SCORES)},
         rows_in=len(responses),
         rows_kept=len(scores),
         dropped={"calibrate/no_score": n_left_out} if n_left_out else {},
         facts={"cut": cut, "n_scores": len(scores)},
     )
+    return asking.told(produced)
 
 
 def _calibration_problems(work: Work, plan: Calibration) -> list[Problem]:
@@ -155,9 +158,9 @@ def _open(
     return [pair for pair in pairs if is_open(pair[0], rules[pair[1].id], scored.categories)]
 
 
-def _answers(asked: Sequence[Asked], scorer: Scorer, ledger: str) -> dict[str, Completion | Refusal]:
+def _answers(asked: Sequence[Asked], scorer: Scorer, asking: Asking) -> dict[str, Completion | Refusal]:
     """What the model says, by response; responses without an answer part are not shown to it."""
     shown = [pair for pair in asked if pair[1].answer.strip()]
     requests = [scorer.request(problem, response) for problem, response in shown]
-    answers = ask(requests, scorer.server, ledger, scorer.dialect)
+    answers = asking.ask(requests, scorer.server, scorer.dialect)
     return {response.id: answer for (_, response), answer in zip(shown, answers, strict=True)}

@@ -6,7 +6,7 @@ from collections import Counter
 
 from pydantic import Field
 
-from tasks.asking import ask
+from tasks.asking import Asking
 from tasks.stage import Produced, Work, stage
 from tracemill.recipe_judge import Judge
 from tracemill.recipe_section import Section
@@ -34,10 +34,12 @@ def judge_shard(work: Work) -> Produced:
         if may_be_asked(problems[response.problem_id], response, settled(verdicts[response.id]), plan.judge)
     ]
     requests = [equivalence_request(problem, response, plan.judge) for problem, response in asked]
-    answers = ask(requests, plan.judge, plan.ledger)
+    asking = Asking(work, plan.ledger)
+    answers = asking.ask(requests, plan.judge)
     found = [
         equivalence_verdict(rule_of(verdicts[response.id]), answer, plan.judge)
         for (_, response), answer in zip(asked, answers, strict=True)
     ]
     outcomes = Counter(verdict.outcome for verdict in found)
-    return Produced({"verdicts": table_of(Verdict, found)}, len(asked), len(found), facts={"outcomes": dict(outcomes)})
+    facts = {"outcomes": dict(outcomes)}
+    return asking.told(Produced({"verdicts": table_of(Verdict, found)}, len(asked), len(found), facts=facts))

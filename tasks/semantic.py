@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 
+from tasks.asking import Asking
 from tasks.stage import Produced, Work, stage
-from tracemill.embedding import embeddings, shared_embedder, stored_vectors
+from tracemill.embedding import Embedder, embedded_again, embeddings, shared_embedder, stored_vectors
+from tracemill.embedding_server import ServedEmbedder
 from tracemill.recipe_section import Section
 from tracemill.recipe_semantic import Semantic
 from tracemill.semantic_duplicates import LABELS, REASON, Embedded, merge_meanings
@@ -14,10 +17,25 @@ from tracemill.semantic_duplicates import LABELS, REASON, Embedded, merge_meanin
 @stage("embed", version=1, rows="problems")
 def embed_shard(work: Work) -> Produced:
     """Problems -> one vector each; none where the model cannot take the prompt whole."""
-    table = embeddings(work.table("problems"), shared_embedder(work.section))
-    n_without = int(np.sum(~stored_vectors(table).any(axis=1)))
-    facts = {"n_without_vector": n_without} if n_without else {}
-    return Produced({"embeddings": table}, table.num_rows, table.num_rows, facts=facts)
+    return embedded(work, work.table("problems"), shared_embedder(work.section))
+
+
+def embedded(work: Work, problems: pa.Table, embedder: Embedder) -> Produced:
+    """Table ``embeddings`` of problems; what a server has refused is asked for again by the next run, and it alone."""
+    before = work.before.get("embeddings")
+    if before is None:
+        table = embeddings(problems, embedder)
+    else:
+        table = embedded_again(problems, embedder, work.store.read_table(before))
+    without = ~stored_vectors(table).any(axis=1)
+    facts = {"n_without_vector": int(np.sum(without))} if without.any() else {}
+    produced = Produced({"embeddings": table}, table.num_rows, table.num_rows, facts=facts)
+    if not isinstance(embedder, ServedEmbedder):
+        return produced
+    asking = Asking(work)
+    texts = problems.filter(pa.array(without))["prompt"].to_pylist()
+    asking.note(work.section, problems.num_rows, embedder.refusals(texts))
+    return asking.told(produced)
 
 
 class MergeBatch(Section):

@@ -20,6 +20,7 @@ from tasks.failed_task import excerpt
 from tracemill.errors import StageBrokeOffError
 from tracemill.manifest import Manifest
 from tracemill.poison import POISON, TOLD, allowed, belongs_to_a_row, code_digest, guilty, stands, told
+from tracemill.refusals import was_cached
 from tracemill.schema import Dropped, table_of
 from tracemill.store import Store
 
@@ -90,7 +91,9 @@ class View:
 def find(store: Store, stage: str, key: str, share: float) -> Manifest | None:
     """The manifest of finished work; None means: do it. Poison rows are tried again when the code has changed."""
     manifest = store.find(stage, key)
-    return manifest if manifest is not None and stands(manifest.facts, share) else None
+    if manifest is None or was_cached(manifest):
+        return None
+    return manifest if stands(manifest.facts, share) else None
 
 
 def produce(stage: str, run: Callable[[Work], Produced], work: Work, per_row: PerRow | None, share: float) -> Produced:

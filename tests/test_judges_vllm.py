@@ -177,7 +177,7 @@ def test_a_text_beyond_the_context_is_refused(scores: str, tmp_path: Path) -> No
     long = response(PROBLEMS[0], "long", answer="word " * 20_000)
     refused = answers([scorer.request(PROBLEMS[0], long)], scorer.server, tmp_path, scorer.dialect)[0]
     assert isinstance(refused, Refusal)
-    assert refused.is_for_good
+    assert refused.status == 400
     assert "maximum context length" in refused.message
 
 

@@ -11,7 +11,6 @@ from chat_server import Fault
 from judge_server import JudgeServer
 from samples import problem, response, verdict
 
-from tasks.asking import heard
 from tasks.score import ScoreRound, reward_shard, rubric_shard
 from tasks.second_look import JudgeRound, judge_shard
 from tasks.verify import unjudgeable
@@ -21,7 +20,6 @@ from tracemill.recipe_judge import Judge, ModelJudged, Reward, Rubric
 from tracemill.recipe_verify import Verify
 from tracemill.schema import Outcome, Problem, Response, Verdict, rows_of, table_of
 from tracemill.store import Store
-from tracemill.teacher import Refusal
 
 MATHS = [problem(f"What is {n} + 1?", str(n + 1)) for n in range(4)]
 OPEN = [problem(f"Tell me about {n}.", None, category="other") for n in range(4)]
@@ -100,16 +98,6 @@ def test_a_failing_server_is_never_a_verdict(store: Store, judge: JudgeServer) -
     completed = judge.completed
     assert {v.outcome for v in scored(store, judge, inputs, threshold=1.5)} == {"incorrect"}
     assert judge.completed == completed, "another cut was paid for"
-
-
-@pytest.mark.parametrize("status", [0, 500])
-def test_a_request_that_was_given_up_is_tried_again(status: int) -> None:
-    """A server that fails at one request while it answers others has said nothing about that answer."""
-    settings = Judge(model="m")
-    with pytest.raises(TeacherUnavailableError, match=r"(?s)given up.*judge\.request_timeout_s"):
-        heard([Refusal("a" * 64, status, "given up after 8 failures")], settings)
-    refused = [Refusal("a" * 64, 400, "too long")]
-    assert heard(refused, settings) == refused
 
 
 def test_a_text_that_is_too_long_is_unverifiable(store: Store, judge: JudgeServer) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import orjson
 import pytest
 from conftest import VLLM_PYTHON
 from samples import problem
@@ -22,8 +23,10 @@ from demo.teacher.serve import DemoServer, serving
 from tracemill.ledger import Completion, Ledger
 from tracemill.recipe_distill import Truncation
 from tracemill.recipe_server import Teacher
-from tracemill.teacher import ChatTeacher, build_request
+from tracemill.teacher import ChatTeacher, Refusal, Request, build_request
+from tracemill.teacher_dialect import ChatDialect
 from tracemill.teacher_replies import judge_template
+from tracemill.teacher_watch import small
 from tracemill.truncation import Wholes
 
 pytestmark = pytest.mark.needs_vllm
@@ -69,6 +72,33 @@ def _posted(url: str, body: dict[str, Any]) -> tuple[int, bytes]:
             return reply.status, await reply.read()
 
     return asyncio.run(post())
+
+
+def test_a_prompt_beyond_the_context_is_refused_and_small_requests_are_answered(
+    server: DemoServer, tmp_path: Path
+) -> None:
+    """It says 400, every time in the same words; what is asked in doubt it answers, in the form of any request."""
+    asked = settings(server)
+    requests = [build_request(problem(prompt), asked, 0) for prompt in ("What is 1 + 2? " * 5000, "What is 1 + 2?")]
+    found = []
+    for _ in range(2):
+        with contextlib.closing(ChatTeacher(asked, Ledger(tmp_path))) as teacher:
+            found.append(teacher.complete(requests))
+    refused, answer = found[0]
+    assert isinstance(refused, Refusal)
+    assert isinstance(answer, Completion)
+    assert (refused.status, "maximum context length" in refused.message) == (400, True)
+    assert found[1] == found[0]
+    forms = [
+        requests[0].sampling,
+        build_request(problem("x"), settings(server, force_think=True), 0).sampling,
+        {"temperature": 0.0, "max_tokens": 16, "structured_outputs": {"choice": ["safe", "unsafe: hate"]}},
+    ]
+    dialect = ChatDialect(asked)
+    for sampling in forms:
+        request = small(Request("a" * 64, requests[0].messages, sampling))
+        status, raw = _posted(dialect.url(server.base_url), orjson.loads(dialect.body(request)))
+        assert (status, type(dialect.read(request, raw))) == (200, Completion)
 
 
 def test_pieces_make_what_one_answer_would_have_been(server: DemoServer, tmp_path: Path) -> None:

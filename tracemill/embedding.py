@@ -54,6 +54,31 @@ def embeddings(problems: pa.Table, embedder: Embedder) -> pa.Table:
     return pa.table(columns).replace_schema_metadata({METADATA: f"tracemill {VERSION}, {embedder.made}"})
 
 
+def embedded_again(problems: pa.Table, embedder: Embedder, before: pa.Table) -> pa.Table:
+    """:func:`embeddings` of problems some of which have a vector already; only the others are asked for.
+
+    Args:
+        problems: as the last time, or other ones: then all are asked for.
+        embedder: whoever turns texts into vectors.
+        before: what came of them then.
+    """
+    made = f"tracemill {VERSION}, {embedder.made}".encode()
+    ids = problems["id"].cast(pa.string())
+    if (before.schema.metadata or {}).get(METADATA) != made or before["id"].to_pylist() != ids.to_pylist():
+        return embeddings(problems, embedder)
+    known = stored_vectors(before)
+    missing = np.flatnonzero(~known.any(axis=1))
+    fresh = stored_vectors(embeddings(problems.take(missing), embedder))
+    width = fresh.shape[1] if fresh.any() else known.shape[1]
+    vectors = np.zeros((len(known), width), np.float16)
+    if known.shape[1] == width:
+        vectors[:] = known
+    if fresh.any():
+        vectors[missing] = fresh
+    values = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), pa.float16()), width)
+    return pa.table({"id": ids, "embedding": values}).replace_schema_metadata({METADATA: made})
+
+
 def unit(vectors: Vectors) -> Vectors:
     """The vectors at length 1; zeros, and what is no number, as zeros."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracemill.chat_reply import mapping, model_in, usage_in
-from tracemill.errors import TeacherMisconfiguredError, TeacherUnavailableError
+from tracemill.errors import TeacherMisconfiguredError
 from tracemill.ledger import Completion
 from tracemill.schema import json_text
 from tracemill.teacher import ChatTeacher
@@ -35,6 +35,7 @@ class ServedEmbedder:
 
     def __init__(self, settings: Embedding, patience: Patience | None = None) -> None:
         self._settings = settings
+        self._refused: dict[str, Refusal] = {}
         self._asked = ChatTeacher(settings, Unrecorded(), patience=patience, dialect=EmbeddingDialect(settings))
         described = {"model": settings.model, "revision": settings.revision, "prefix": settings.prefix}
         self.made = f"server, {json_text(described)}"
@@ -43,7 +44,7 @@ class ServedEmbedder:
         """See :class:`tracemill.embedding.Embedder`; a text that the server refuses has no vector.
 
         Raises:
-            TeacherUnavailableError: no server answers, or one failed at the same texts again and again.
+            TeacherUnavailableError: no server answers.
             TeacherMisconfiguredError: a server answers, but serves no embeddings of this model, or refuses every text.
         """
         prompts = [self._settings.prefix + text for text in texts]
@@ -65,6 +66,11 @@ class ServedEmbedder:
                 vectors[row] = vector
         return vectors
 
+    def refusals(self, texts: Sequence[str]) -> list[Refusal]:
+        """Of texts that have been asked for, what was refused the last time."""
+        keys = [_request([self._settings.prefix + text], self._settings).key for text in texts]
+        return [self._refused[key] for key in keys if key in self._refused]
+
     def close(self) -> None:
         """Closes the connections."""
         self._asked.close()
@@ -75,10 +81,10 @@ class ServedEmbedder:
         found: list[NDArray[np.float32] | None] = []
         for batch, answer in zip(batches, answers, strict=True):
             if isinstance(answer, Completion):
+                self._refused.pop(answer.key, None)
                 found.extend(_vectors(answer.content, len(batch)))
-            elif not answer.is_for_good:
-                raise _unavailable(answer, self._settings)
             elif len(batch) == 1:
+                self._refused[answer.key] = answer
                 found.append(None)
             else:
                 found.extend(self._batches([[text] for text in batch]))
@@ -167,12 +173,3 @@ def _request(texts: Sequence[str], settings: Embedding) -> Request:
 
 def _vectors(content: str, n_texts: int) -> NDArray[np.float32]:
     return np.frombuffer(base64.b64decode(content), "<f4").reshape(n_texts, -1)
-
-
-def _unavailable(refusal: Refusal, settings: Embedding) -> TeacherUnavailableError:
-    return TeacherUnavailableError(
-        f"the {settings.role} fails at a request that it should be able to answer",
-        got=refusal.message,
-        expected="vectors, or a refusal (HTTP 4xx)",
-        remedy=f"see the server's log; {settings.place}.request_timeout_s may be too short; then run again",
-    )

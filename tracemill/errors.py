@@ -13,6 +13,7 @@
     ├── TeacherError             of the teacher, or of a model that judges
     │   ├── TeacherUnavailableError    nothing answers, or not in time: try again later
     │   └── TeacherMisconfiguredError  it answers, but not as the recipe needs it
+    │       └── TeacherUnpaidError     the account has no credit left: no waiting mends that
     ├── StageBrokeOffError       a stage raised what nobody had foreseen: a bug
     ├── ServerError              Prefect's server does not answer, or takes no deployment
     ├── RunnerError              the cluster that should run the tasks is away or unfit, or lost one
@@ -100,6 +101,10 @@ class TeacherUnavailableError(TeacherError):
 
 class TeacherMisconfiguredError(TeacherError):
     """A server answers but does not serve the model, or refuses the protocol."""
+
+
+class TeacherUnpaidError(TeacherMisconfiguredError):
+    """A provider answers nothing more until it is paid, or until a limit of the account is raised."""
 
 
 class StageBrokeOffError(TracemillError):

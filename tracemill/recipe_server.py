@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from tracemill.recipe_section import Positive, Seconds, Section
+from tracemill.recipe_section import Fraction, Positive, Seconds, Section
 from tracemill.secret_place import Secret, url_secret
 from tracemill.server_url import BaseUrl
 
@@ -44,6 +44,12 @@ class ModelServer(Section):
     give_up_after_s: Seconds = Field(
         default=600,
         description="How long no server may answer before the shard fails.",
+        json_schema_extra={"operational": True},
+    )
+    refused_share: Fraction = Field(
+        default=0.05,
+        description="Requests that are refused, or failed at again and again: the run does without, and the next asks"
+        " them again, up to this share of all (a few in a small run); above it the run fails. 0: on the first.",
         json_schema_extra={"operational": True},
     )
 

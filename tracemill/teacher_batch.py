@@ -43,7 +43,14 @@ class Batch:
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """One generation in the making, for every batch that wants it."""
+    """One generation in the making, for every batch that wants it.
+
+    Attributes:
+        n_failures: attempts that failed, for whatever reason.
+        n_broken: of those, connections that broke off.
+        weight: how much the failures speak against the request itself.
+        failed_at: when it first failed so at a server, by URL.
+    """
 
     request: Request
     batches: list[Batch] = field(default_factory=list)
@@ -51,7 +58,7 @@ class Job:
     n_failures: int = 0
     n_broken: int = 0
     weight: int = 0
-    n_answered_before: int = 0
+    failed_at: dict[str, float] = field(default_factory=dict)
 
 
 class Desk:

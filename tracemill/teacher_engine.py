@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tracemill.errors import TeacherMisconfiguredError, TeacherUnavailableError
+from tracemill.errors import TeacherMisconfiguredError, TeacherUnavailableError, TeacherUnpaidError
 from tracemill.ledger import Completion
+from tracemill.teacher_credit import out_of_credit, unpaid
 from tracemill.teacher_http import Broken, Failure, Wire
 from tracemill.teacher_protocol import Refusal
 from tracemill.teacher_replies import Trouble, read_reply
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # So many refusals and not one answer: it is not the rows that are wrong, and none should be dropped for it.
 _ALL_REFUSED = 100
+# How often it is looked whether all that was under way has been answered.
+_LOOK_EVERY_S = 0.05
 # A request that timed out has cost request_timeout_s of a server: it is given up after two such.
 _TIMEOUT_WEIGHT = 4
 
@@ -51,6 +54,7 @@ class Engine:
         self._queue: deque[Job] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._n_attempts = 0
+        self._ending: asyncio.Task[None] | None = None
         self.checked = False
 
     async def check(self) -> None:
@@ -82,10 +86,24 @@ class Engine:
         """Stops all work, for those who still wait too, and closes the connections."""
         what = f"the {self._settings.role} was closed"
         self._desk.fail(TeacherUnavailableError(what, remedy="run again: what was had is kept"))
+        if self._ending is not None:
+            self._ending.cancel()
         await asyncio.gather(*self._stop(), return_exceptions=True)
         await self._wire.close()
 
-    def _stop(self) -> list[asyncio.Task[None]]:
+    def _end(self, error: Exception) -> None:
+        """Asks nothing more, and fails once all that is under way was answered: it is paid for."""
+        if self._ending is None:
+            self._ending = asyncio.get_running_loop().create_task(self._fail_at_last(error))
+
+    async def _fail_at_last(self, error: Exception) -> None:
+        self._queue.clear()
+        while any(server.starts for server in self.watch.pool.servers):
+            await asyncio.sleep(_LOOK_EVERY_S)
+        self._ending = None
+        self.fail(error)
+
+    def _stop(self) -> list[asyncio.Task[Any]]:
         self.checked = False
         self._queue.clear()
         workers = [worker for worker in self._workers if worker is not asyncio.current_task()]
@@ -105,6 +123,9 @@ class Engine:
             job.task = asyncio.current_task()
             try:
                 result = await self._answer(job)
+            except TeacherUnpaidError as error:
+                self._end(error)
+                return
             except Exception as error:  # noqa: BLE001 - whatever it is, the threads that wait must hear of it
                 self.fail(error)
                 return
@@ -117,16 +138,19 @@ class Engine:
         body = self._dialect.body(job.request)
         while True:
             server = await self.watch.server()
+            if self._ending is not None:
+                await asyncio.shield(self._ending)
+            is_well = await self._is_well(server, job)
             outcome = await self._attempt(server, job, body)
             if isinstance(outcome, Completion):
                 self._record(outcome)
             if not isinstance(outcome, Trouble):
                 return outcome
             self._desk.count(n_retried=1)
-            if refusal := self._weigh(job, outcome):
+            if refusal := self._weigh(job, server, outcome, is_well=is_well):
                 return refusal
             if not (outcome.at_once or server.rests):
-                await self._pause(job, outcome)
+                await self._pause(server, job, outcome)
 
     async def _attempt(self, server: Server, job: Job, body: bytes) -> Completion | Refusal | Trouble:
         """Asks one server once, and notes how it did."""
@@ -142,21 +166,41 @@ class Engine:
             self._desk.count(n_in_flight=-1)
         if isinstance(reply, Broken):
             return self._broken(server, job, reply, started)
-        return self._replied(server, job, reply)
+        return await self._replied(server, job, reply)
 
-    def _replied(self, server: Server, job: Job, reply: Reply) -> Completion | Refusal | Trouble:
-        outcome = read_reply(job.request, self._dialect, reply.status, reply.headers, reply.raw)
+    async def _replied(self, server: Server, job: Job, reply: Reply) -> Completion | Refusal | Trouble:
+        outcome = await self._read(server, job, reply)
         if isinstance(outcome, Trouble):
             server.failed(time.monotonic(), outcome.message)
-            return outcome
-        self.watch.answered(server)
-        if isinstance(outcome, Refusal):
+        elif isinstance(outcome, Refusal):
+            self.watch.answered(server)
             self._judge_refusal(outcome)
+        else:
+            self.watch.completed(server)
+        return outcome
+
+    async def _read(self, server: Server, job: Job, reply: Reply) -> Completion | Refusal | Trouble:
+        """What a reply says; a status that would be a wrong set-up is a refusal where the server answers others.
+
+        Raises:
+            TeacherUnpaidError: the account is out of credit, also where a gateway says so with status 200.
+            TeacherMisconfiguredError: no request like this is answered.
+        """
+        self.watch.require_credit(server, reply)
+        try:
+            outcome = read_reply(job.request, self._dialect, reply.status, reply.headers, reply.raw)
+        except TeacherMisconfiguredError as error:  # or this prompt only: moderation (403), legal reasons (451), …
+            if reply.status == 200 or not await self.watch.look(server, self._dialect, job.request):
+                raise
+            return Refusal(job.request.key, reply.status, error.got)
+        if isinstance(outcome, Trouble) and reply.status == 200 and out_of_credit(200, reply.headers, reply.raw):
+            raise unpaid(server.url, reply.status, reply.raw, self._settings)
         return outcome
 
     def _broken(self, server: Server, job: Job, broken: Broken, started: float) -> Trouble:
         if broken.failure is Failure.TIMEOUT:
             server.timed_out(started, time.monotonic(), broken.message)
+            job.failed_at.setdefault(server.url, started)  # what it has answered meanwhile shows that it was well
             return Trouble(broken.message, weight=_TIMEOUT_WEIGHT)
         if broken.failure is Failure.BROKE_OFF:
             job.n_broken += 1
@@ -166,31 +210,63 @@ class Engine:
         self.watch.rest(server, broken.message)
         return Trouble(broken.message, weight=int(broken.failure is Failure.BROKE_OFF))
 
-    def _weigh(self, job: Job, trouble: Trouble) -> Refusal | None:
-        """Gives a request up that fails again and again while others are answered.
+    async def _is_well(self, server: Server, job: Job) -> bool:
+        """Whether ``server`` has answered something since ``job`` first failed at it; in doubt it is asked.
+
+        Else the request would be blamed for what a server does that is down, or fails at everything.
+        """
+        failed_at = job.failed_at.get(server.url)
+        if failed_at is None:
+            return False
+        if server.completed_at <= failed_at and job.weight >= self._in_doubt:
+            await self._look(server, job)
+        return server.completed_at > failed_at
+
+    async def _look(self, server: Server, job: Job) -> bool:
+        """Asks something small; where that fails too, only half of the job's failures still speak against it."""
+        answers = await self.watch.look(server, self._dialect, job.request)
+        if not answers:
+            job.weight = min(job.weight, self._in_doubt)
+            self.watch.consider_giving_up(0.0)
+        return answers
+
+    @property
+    def _in_doubt(self) -> int:
+        return self._patience.n_attempts // 2
+
+    def _weigh(self, job: Job, server: Server, trouble: Trouble, *, is_well: bool) -> Refusal | None:
+        """Gives a request up that fails again and again at a server that answers others.
+
+        Args:
+            job: the request.
+            server: at which it has failed once more.
+            trouble: how.
+            is_well: the server had answered others, after it first failed at this one and before it was asked again.
 
         Raises:
             TeacherUnavailableError: it breaks the connection again and again, and nothing is answered.
         """
-        n_answered = self._desk.n_answered
-        if job.weight == 0:
-            job.n_answered_before = n_answered
         job.n_failures += int(not trouble.at_once)
         job.weight += trouble.weight
-        if trouble.weight == 0 or job.weight < self._patience.n_attempts:
-            return None
-        if n_answered > job.n_answered_before:
+        if trouble.weight:
+            job.failed_at.setdefault(server.url, time.monotonic())
+        if is_well and job.weight >= self._patience.n_attempts:
             message = f"given up after {job.n_failures} failures, while others were answered: {trouble.message}"
             return Refusal(job.request.key, trouble.status, message)
-        if job.n_broken >= self._patience.n_attempts:
+        if not is_well and job.n_broken >= self._patience.n_attempts:
             what = f"the {self._settings.role} breaks down at every request ({self.watch.pool.urls})"
             raise self.watch.unavailable(what)
         return None
 
-    async def _pause(self, job: Job, trouble: Trouble) -> None:
-        """Full jitter, or as long as the server asked for."""
+    async def _pause(self, server: Server, job: Job, trouble: Trouble) -> None:
+        """Full jitter, or as long as the server asked for; nobody is given up for what one request may have done."""
         asked_s = min(trouble.wait_s, self._settings.give_up_after_s)
         wait_s = max(asked_s, self._patience.delay_s(job.n_failures))
+        if self.watch.is_due():
+            job.failed_at.setdefault(server.url, time.monotonic())
+            # Busy, for so long, and with a moment for others: OpenAI says 429 to what is larger than a minute's tokens.
+            if await self._look(server, job) and trouble.weight == 0:
+                job.weight += self._in_doubt
         self.watch.consider_giving_up(wait_s)
         await asyncio.sleep(wait_s)
 
@@ -204,6 +280,8 @@ class Engine:
     def _judge_refusal(self, refusal: Refusal) -> None:
         progress = self._desk.progress()
         if progress.n_refused + 1 < _ALL_REFUSED or self._desk.n_answered or progress.n_from_ledger:
+            return
+        if self._settings.refused_share == 1:
             return
         raise TeacherMisconfiguredError(
             f"the {self._settings.role} refused each of the first {_ALL_REFUSED} requests",

@@ -36,7 +36,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that no server will ever answer: data, not an error. It is not in the ledger.
+    """A request that a server will not answer, or at which it fails again and again while it answers others.
+
+    Data, not an error; and no answer: it is not in the ledger, and the next run asks again.
 
     Attributes:
         key: the request's.
@@ -47,11 +49,6 @@ class Refusal:
     key: str
     status: int
     message: str
-
-    @property
-    def is_for_good(self) -> bool:
-        """Whether the server said no; else it failed at this request again and again, while it answered others."""
-        return 400 <= self.status < 500
 
 
 @dataclass(frozen=True, slots=True)

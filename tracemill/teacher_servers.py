@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +18,7 @@ class Patience:
         base_s: upper bound of the first delay; it doubles with every failure in a row.
         cap_s: upper bound of any delay.
         connect_s: how long a server may take to accept a connection or to list its models.
-        n_attempts: failures that speak against one request, after which it is given up while others are answered.
+        n_attempts: failures that speak against one request, after which it is given up where others are answered.
         say_every_s: shortest time between two log lines about absent servers.
         probe_s: longest time between two looks at an absent server: a look costs nothing, and one that is back and not
             seen is idle.
@@ -44,7 +48,9 @@ class Server:
         starts: when the requests that it is working on were sent, by their number, oldest first.
         rests: no connection to it can be had; somebody looks after it until one can.
         failing_since: when it began to fail without a single answer since, or None.
-        answered_at: when it last answered a request.
+        answered_at: when it last answered or refused a request.
+        completed_at: when it last answered one.
+        look: the small request that is under way to see whether it answers anything.
         trouble: its last failure, for people.
     """
 
@@ -53,12 +59,19 @@ class Server:
     rests: bool = False
     failing_since: float | None = None
     answered_at: float = field(default=float("-inf"))
+    completed_at: float = field(default=float("-inf"))
+    look: asyncio.Task[bool] | None = None
     trouble: str = ""
     turn: int = 0
 
     def answered(self, now: float) -> None:
         """A request was answered or refused: it is alive."""
         self.answered_at, self.failing_since = now, None
+
+    def completed(self, now: float) -> None:
+        """A request was answered: it does what it is there for."""
+        self.answered(now)
+        self.completed_at = now
 
     def failed(self, now: float, trouble: str) -> None:
         """A request failed."""

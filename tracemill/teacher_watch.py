@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracemill.errors import TeacherUnavailableError
+from tracemill.ledger import Completion
 from tracemill.recipe_server import ChatServer
+from tracemill.teacher_credit import out_of_credit, unpaid
 from tracemill.teacher_http import Broken
-from tracemill.teacher_replies import encoded, judge_models, judge_template
+from tracemill.teacher_protocol import CONTINUE, Request
+from tracemill.teacher_replies import encoded, judge_models, judge_template, read_reply
 from tracemill.teacher_servers import ServerPool
 
 if TYPE_CHECKING:
@@ -18,10 +21,14 @@ if TYPE_CHECKING:
 
     from tracemill.recipe_server import ModelServer
     from tracemill.teacher_batch import Desk
-    from tracemill.teacher_http import Wire
+    from tracemill.teacher_dialect import Dialect
+    from tracemill.teacher_http import Reply, Wire
     from tracemill.teacher_servers import Patience, Server
 
 log = logging.getLogger("tracemill.teacher")
+
+# Enough for any server to begin, and cheap at any: it is asked once for each request that a server fails at.
+_LOOK_TOKENS = 16
 
 
 class Watch:
@@ -43,7 +50,7 @@ class Watch:
         self._on_lost = on_lost
         self.pool = ServerPool(settings.base_urls)
         self._awake = asyncio.Event()
-        self._nurses: set[asyncio.Task[None]] = set()
+        self._nurses: set[asyncio.Task[Any]] = set()
         self._said_at = float("-inf")
         self._said = False
 
@@ -91,6 +98,7 @@ class Watch:
         reply = await self._wire.get(server.url + "/models", total_s)
         if isinstance(reply, Broken):
             return reply.message
+        self.require_credit(server, reply)
         if reply.status == 429 or reply.status >= 500:
             return f"HTTP {reply.status}"
         error = judge_models(server.url, reply.status, reply.raw, self._settings)
@@ -105,13 +113,42 @@ class Watch:
             await self._awake.wait()
         return server
 
+    async def look(self, server: Server, dialect: Dialect, request: Request) -> bool:
+        """Whether ``server`` answers a small request in the form of ``request``; whoever asks meanwhile hears the same.
+
+        That it lists its models is no sign: a proxy, or vLLM with a dead engine, still does.
+        """
+        if server.look is None:
+            server.look = asyncio.get_running_loop().create_task(self._look(server, dialect, small(request)))
+            self._nurses.add(server.look)
+            server.look.add_done_callback(self._nurses.discard)
+        return await asyncio.shield(server.look)
+
+    async def _look(self, server: Server, dialect: Dialect, request: Request) -> bool:
+        try:
+            reply = await self._wire.post(dialect.url(server.url), dialect.body(request))
+        finally:
+            server.look = None
+        if isinstance(reply, Broken):
+            return False
+        self.require_credit(server, reply)
+        outcome = read_reply(request, dialect, reply.status, reply.headers, reply.raw)
+        if isinstance(outcome, Completion):
+            self.completed(server)
+        return isinstance(outcome, Completion)
+
+    def require_credit(self, server: Server, reply: Reply) -> None:
+        """Raises TeacherUnpaidError where a reply other than 200 says that the account is out of credit."""
+        if reply.status != 200 and out_of_credit(reply.status, reply.headers, reply.raw):
+            raise unpaid(server.url, reply.status, reply.raw, self._settings)
+
     def rest(self, server: Server, trouble: str) -> None:
         """Takes ``server`` out of turn until it lists its models again."""
         server.failed(time.monotonic(), trouble)
         if server.rests:
             return
         server.rests = True
-        task = asyncio.get_running_loop().create_task(self._nurse(server))
+        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(self._nurse(server))
         self._nurses.add(task)
         task.add_done_callback(self._nurses.discard)
 
@@ -136,6 +173,11 @@ class Watch:
         server.rests, server.failing_since = False, None
         self._awake.set()
 
+    def is_due(self) -> bool:
+        """Whether it is time to give up: nobody has answered for give_up_after_s."""
+        since = self.pool.away_since()
+        return since is not None and time.monotonic() - since >= self._settings.give_up_after_s
+
     def consider_giving_up(self, wait_s: float) -> None:
         """Says that nobody answers, if so, and that ``wait_s`` seconds from now it is tried again.
 
@@ -146,7 +188,7 @@ class Watch:
         if since is None:
             return
         now = time.monotonic()
-        if now - since >= self._settings.give_up_after_s:
+        if self.is_due():
             raise self.unavailable(f"no {self._settings.role} has answered for {now - since:.0f} s at {self.pool.urls}")
         if now - max(since, self._said_at) >= self._patience.say_every_s:
             self._said_at, self._said = now, True
@@ -156,11 +198,16 @@ class Watch:
             )  # fmt: skip
 
     def answered(self, server: Server) -> None:
-        """A request was answered."""
+        """A request was answered or refused."""
         server.answered(time.monotonic())
         if self._said:
             self._said = False
             log.warning("the %s at %s answers again; %s", self._settings.role, server.url, self._kept())
+
+    def completed(self, server: Server) -> None:
+        """A request was answered."""
+        self.answered(server)
+        server.completed(time.monotonic())
 
     def unavailable(self, what: str) -> TeacherUnavailableError:
         """The error that ends the wait."""
@@ -171,7 +218,7 @@ class Watch:
             remedy=f"see to the servers and run again: {self._kept()} and will not be asked again",
         )
 
-    def stop(self) -> list[asyncio.Task[None]]:
+    def stop(self) -> list[asyncio.Task[Any]]:
         """Ends all probing and forgets what failed; the tasks that are ending."""
         nurses = [nurse for nurse in self._nurses if nurse is not asyncio.current_task()]
         for nurse in nurses:
@@ -183,3 +230,11 @@ class Watch:
     def _kept(self) -> str:
         progress = self._desk.progress()
         return f"{progress.n_done} of {progress.n_asked} done are kept"
+
+
+def small(request: Request) -> Request:
+    """Another request in the form of one, which a server that is well answers at once."""
+    sampling = {name: value for name, value in request.sampling.items() if name not in CONTINUE}
+    if "max_tokens" in sampling:
+        sampling["max_tokens"] = min(sampling["max_tokens"], _LOOK_TOKENS)
+    return Request(request.key, [{"role": "user", "content": "Say hello."}], sampling)
