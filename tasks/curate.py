@@ -21,7 +21,7 @@ def collect_shard(work: Work) -> Produced:
     return split(raw.num_rows, kept, Problem, dropped)
 
 
-@stage("sign", version=3, rows="problems")
+@stage("sign", version=4, rows="problems")
 def sign_shard(work: Work) -> Produced:
     """Signatures for the duplicate step."""
     signatures = sign(work.table("problems"), work.section)

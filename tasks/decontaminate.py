@@ -57,7 +57,7 @@ def read_benchmarks(work: Work) -> Produced:
     return Produced({"items": table}, len(items), len(items), facts={"n_items": n_items})
 
 
-@stage("decontaminate", version=4, rows="problems", drops=True)
+@stage("decontaminate", version=5, rows="problems", drops=True)
 def decontaminate_shard(work: Work) -> Produced:
     """Problems that share no item with a benchmark by their text."""
     problems = work.table("problems")
@@ -91,7 +91,7 @@ def embed_benchmarks(work: Work) -> Produced:
     return Produced({"embeddings": vectors}, items.num_rows, items.num_rows)
 
 
-@stage("decontaminate_by_meaning", version=1, rows="problems", drops=True)
+@stage("decontaminate_by_meaning", version=2, rows="problems", drops=True)
 def decontaminate_by_meaning_shard(work: Work) -> Produced:
     """Problems that are like no item of a benchmark by their vectors."""
     problems = work.table("problems")

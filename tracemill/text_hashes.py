@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Hashes64 = NDArray[np.uint64]
     Hashes32 = NDArray[np.uint32]
 
-VERSION: Final = 2  # of everything that is hashed here: stored signatures name it
+VERSION: Final = 3  # of everything that is hashed here: stored signatures name it
 KEY_BYTES: Final = 16
 
 
