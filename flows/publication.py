@@ -11,6 +11,7 @@ from flows.poison import poison_facts
 from flows.run_context import RunContext
 from flows.shard_dag import ShardHistory
 from tracemill.card import card
+from tracemill.conflict_report import ConflictReport
 from tracemill.contamination_report import BenchmarkReport, as_json
 from tracemill.cuts import Cut
 from tracemill.export import Publication
@@ -29,6 +30,7 @@ def publish(
     shards: list[ShardHistory],
     cuts: dict[str, Cut],
     contamination: list[BenchmarkReport],
+    conflicts: ConflictReport,
     tally: PublishedTally,
     out: str,
     unjudged: int,
@@ -38,8 +40,8 @@ def publish(
     table = _funnel_of(shards)
     labels = label_summary((manifest for history in shards for manifest in history.manifests), tally.labels)
     texts = {
-        "dataset/README.md": card(recipe, table, cuts, labels, tally, contamination),
-        "report.html": report(recipe, table, labels, tally, contamination),
+        "dataset/README.md": card(recipe, table, cuts, labels, tally, contamination, conflicts),
+        "report.html": report(recipe, table, labels, tally, contamination, conflicts),
         "decontamination.json": pretty_json(as_json(contamination)),
     }
     selected = [history.current for history in shards]
@@ -58,7 +60,10 @@ def publish(
         texts=texts,
         beside=beside,
         keep=recipe.export.keep_versions,
-        facts=_facts(recipe, table, labels, cuts) | poison | ({"unjudged": unjudged} if unjudged else {}),
+        facts=_facts(recipe, table, labels, cuts)
+        | conflicts.facts()
+        | poison
+        | ({"unjudged": unjudged} if unjudged else {}),
     )
     manifest = context.export(publication, out)
     funnel_artifact(table, context.tables, out)

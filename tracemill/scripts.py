@@ -1,10 +1,10 @@
-"""Which characters words are made of, by script: for patterns that cut text into words.
+r"""Which characters words are made of, by script: for patterns that cut text into words.
 
 Where no blanks stand between words, a word is what can be told without a dictionary: an ideograph, kana or hangul
 syllable by itself; in Thai, Lao, Khmer, Burmese and their kin a consonant with the vowels and tones around it. Runs of
 such words are the same wherever somebody has put blanks or zero-width blanks.
 
-In the scripts of India, in Tibetan and others, vowels are combining marks, which ``\\w`` leaves out.
+In the scripts of India, in Tibetan and others, vowels are combining marks, which ``\w`` leaves out.
 """
 
 from __future__ import annotations
