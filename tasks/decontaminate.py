@@ -45,7 +45,7 @@ def benchmark_files(benchmarks: tuple[Benchmark, ...], data_dir: str) -> Benchma
     return BenchmarkFiles(benchmarks=benchmarks, fingerprints=found, data_dir=data_dir)
 
 
-@stage("benchmarks", version=2, retries=0)
+@stage("benchmarks", version=3, retries=0)
 def read_benchmarks(work: Work) -> Produced:
     """The texts of all benchmarks' items in one table; rows are texts."""
     plan: BenchmarkFiles = work.section
