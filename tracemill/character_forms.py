@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 
 # Where characters with other forms are; between and behind lie ideographs and private use, which have none.
 _SEARCHED: Final = (range(0x80, 0x3400), range(0xA000, 0xAC00), range(0xF900, 0x20000), range(0xE0000, 0xE0200))
+_BEYOND: Final = "\U00010000-\U0010ffff"
 # Format characters that are seen: signs around Arabic numbers and verses.
 _SEEN: Final = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
 # What has no width and is no format character: joiners and fillers of letters, variation selectors; tatweel; the vowel
@@ -58,6 +59,8 @@ _ASCII: Final = {
     "''": "″",
     "'''": "‴",
 }
+# What most English texts beyond ASCII have, and nothing else: worth a look before the whole.
+_COMMONEST: Final = tuple((sign, form) for form, signs in _ASCII.items() for sign in signs if sign in "’“”–‘−")
 _ENCLOSED: Final = (range(0x2460, 0x2500), range(0x2776, 0x2794))
 _LABELS: Final = (range(0x1F150, 0x1F16A), range(0x1F170, 0x1F18A))  # 🅐 🅰
 # What stands before the parts of a decomposition of these kinds.
@@ -84,9 +87,11 @@ def one_form(text: str) -> str:
     >>> one_form("Ｆｉｎｄ １０² − ३½")
     'Find 10^2 - 3 1/2'
     """
-    if text.isascii():
-        return text
-    return unicodedata.normalize("NFKC", _forms().runs.sub(_written, text))
+    for sign, form in _COMMONEST:
+        if text.isascii():
+            return text
+        text = text.replace(sign, form)
+    return text if text.isascii() else unicodedata.normalize("NFKC", _forms().runs.sub(_written, text))
 
 
 def without_accents(text: str) -> str:
@@ -115,7 +120,7 @@ def _written(found: re.Match[str]) -> str:
     """A run of special characters as it is written."""
     text, forms = found.string, _forms().of
     before, after = text[: found.start()][-1:], text[found.end() : found.end() + 1]
-    marks = [forms[character] for character in found.group()]
+    marks = [forms[character] if character in forms else _Form("", character) for character in found.group()]
     seen = [form for form in marks if form.text]
     if not seen:
         counts = before.isdigit() and after.isdigit() and not _OPERATORS.isdisjoint(found.group())
@@ -144,8 +149,9 @@ def _forms() -> _Forms:
         parts = unicodedata.normalize("NFKC", character)
         if not forms.keys().isdisjoint(parts):
             forms[character] = _Form("", "".join(forms[part].text if part in forms else part for part in parts))
-    members = "".join(map(re.escape, forms))
-    return _Forms(forms, re.compile(f"[{members}][{members}]*"))  # one set first, which re searches fastest
+    # One set first, and beyond the first plane one range: that is what re searches fastest.
+    members = "".join(re.escape(character) for character in forms if character <= "\uffff") + _BEYOND
+    return _Forms(forms, re.compile(f"[{members}][{members}]*"))
 
 
 def _form_of(character: str) -> _Form | None:

@@ -105,7 +105,8 @@ class BenchmarkIndex:
             data, offsets = _encoded(prompts)
             lengths = (self._shortest, RUN)
             shared_runs(data, offsets, self._forms, lengths, self._postings, FLOOR, found, shares)
-        return [[self.texts[number] for number in row if number >= 0] if row[0] >= 0 else [] for row in found]
+        rows: list[list[int]] = found.tolist()
+        return [[self.texts[number] for number in row if number >= 0] if row[0] >= 0 else [] for row in rows]
 
 
 def _encoded(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

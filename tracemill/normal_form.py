@@ -88,6 +88,7 @@ _WORD: Final = re.compile(rf"{_NUMBER}|{_LETTER}+|{_SIGN_OR_BREAK}|[{IDEOGRAPHS}
 _WORD_OF_MARKS: Final = re.compile(rf"{_NUMBER}|(?:{_LETTER}|[{VOWELLED}])+|{_SIGN_OR_BREAK}|[{IDEOGRAPHS}]|{SYLLABLE}")
 # Seen as letters by the compiled loops, and none.
 _PUNCTUATION: Final = re.compile(rf"[^\w\x00-\x7f{UNSPACED}{VOWELLED}]+")
+_GROUPED: Final = re.compile(r",\d{3}")
 _BREAKS: Final = frozenset(".,;:?!\n")  # a number in words does not go on behind one; no words themselves
 _SIGN_WORDS: Final = frozenset("+-=<>")
 _UNITS: Final = (
@@ -112,20 +113,20 @@ def normal_words(text: str) -> list[str]:
     ['simplify', '1', '2', 'x', '2', 'for', '25', 'values', 'x', 'le', '1000']
     """
     plain = _COMMAND.sub(_plain, spelled(html.unescape(text) if "&" in text else text))
-    tokens = [SAME.get(token, token) for token in _pattern(plain).findall(plain)]
-    return _with_digits([token for token in tokens if token])
+    words = _with_digits([SAME.get(token, token) for token in _pattern(plain).findall(plain)])
+    return [word.replace(",", "") for word in words] if _GROUPED.search(plain) else words
 
 
 def spelled(text: str) -> str:
     """Case-folded, in one form of characters without accents, signs and Greek letters by the names LaTeX gives them."""
-    if text.isascii():
-        return text.lower()
-    return _SIGN.sub(_named, without_accents(one_form(text).casefold()))
+    text = one_form(text)
+    return text.lower() if text.isascii() else _SIGN.sub(_named, without_accents(text.casefold()))
 
 
 def apart(text: str) -> str:
     """As :func:`spelled`, with blanks around every word that has none, and for every sign beyond ASCII."""
-    return scripts.apart(_PUNCTUATION.sub(" ", spelled(text)))
+    plain = spelled(text)
+    return plain if plain.isascii() else scripts.apart(_PUNCTUATION.sub(" ", plain))
 
 
 def _named(found: re.Match[str]) -> str:
@@ -156,9 +157,9 @@ def _plain(found: re.Match[str]) -> str:
 
 
 def _with_digits(tokens: list[str]) -> list[str]:
-    """Numbers in words as digits, thousands without commas."""
+    """Numbers in words as digits."""
     if _NUMBER_WORDS.isdisjoint(tokens):
-        return [_ORDINAL.get(token, token.replace(",", "")) for token in tokens if token not in _BREAKS]
+        return [_ORDINAL.get(token, token) for token in tokens if token not in _BREAKS]
     found: list[str] = []
     place = 0
     while place < len(tokens):
@@ -166,7 +167,7 @@ def _with_digits(tokens: list[str]) -> list[str]:
         if token in _NUMBER_WORDS or token[0].isdigit():
             value, after = _number_at(tokens, place)
         if token not in _BREAKS:
-            found.append(_ORDINAL.get(token, token.replace(",", "")) if value is None else str(value))
+            found.append(_ORDINAL.get(token, token) if value is None else str(value))
         place = after
     return found
 

@@ -47,18 +47,40 @@ _ALPHABETS: Final = tuple(
         "一二三四五六",
     )
 )
-_LABEL: Final = "|".join(
-    sorted({label for labels in _ALPHABETS for label in labels}, key=lambda text: (-len(text), text))
-)
-# Where a label may begin, and how it is set. 1.5 is none; "A - " only where it begins a line.
+# By label: the alphabets that it is of, and its place there.
+_PLACES: Final = {
+    label: tuple((number, labels.index(label)) for number, labels in enumerate(_ALPHABETS) if label in labels)
+    for label in {label for labels in _ALPHABETS for label in labels}
+}
+_LABEL: Final = "|".join(sorted(_PLACES, key=lambda text: (-len(text), text)))
+# A label and how it is set; what stands before it is looked at where this is found. 1.5 is none; "A - " only where it
+# begins a line.
 _MARK: Final = re.compile(
-    r"(?:(?<=[\s$}\].,;?:])|(?<=quad)|\A|(?<=[^\x00-\x7f])(?=\())(?:(?:option|choice|选项)\s+)?"
-    r"(?:\${0,2}\\(?:textbf|text|mathrm|mathbf|rm|bf|textrm|mathsf)\s*\{?\s*)?(?:\\ )?[*_]{0,2}"
-    rf"(?:(?P<open>[(\[<])\s*(?P<inside>{_LABEL})\s*[)\]>][.:]?"
-    rf"|(?P<bare>{_LABEL})(?:(?P<close>\))|(?P<stop>[.:])\)?(?!(?<=\d.)\d)|(?P<dash>\s+[-–—]\s)))[*_]{{0,2}}",
+    rf"(?=[{''.join(sorted({label[0] for label in _PLACES}))}])(?P<name>{_LABEL})(?:(?P<dash>\s+[-–—]\s)"
+    r"|\s*(?P<close>[)\]>])[.:]?|(?P<stop>[.:])\)?(?!(?<=\d.)\d))[*_]{0,2}"
+)
+_BEFORE: Final = re.compile(
+    r"(?:\A|(?<=[\s$}\].,;?:])|(?<=quad)|(?<=[^\x00-\x7f])(?=\())(?:(?:option|choice|选项)\s+)?"
+    r"(?:\${0,2}\\(?:textbf|text|mathrm|mathbf|rm|bf|textrm|mathsf)\s*\{?\s*)?(?:\\ )?[*_]{0,2}(?P<open>[(\[<]\s*)?\Z",
     re.IGNORECASE,
 )
-_MAYBE: Final = re.compile(r"[Aa1iI](?:[.):\]>]| [-–—] )")
+# What may stand before a label; stops and commas only in text beyond ASCII, where no blank need follow them.
+_NEXT_TO: Final = frozenset(" \t\n\r$}])([<*_{?:")
+_STOPS: Final = frozenset(".,;")
+_OPENING: Final = {")": "(", "]": "[", ">": "<"}
+_LONGEST_BEFORE: Final = 32
+# The first two labels of a list: what a text must hold to be looked at. What stands behind a label is rarer than what a
+# label is, and first a set, so that re is fast.
+_SECOND: Final = re.compile(
+    r"[-.):\]>](?:(?<=[\s\[<*_{}$?:][Bb2].)|(?<=[\s$}*{]\([Bb2].)|(?<=[\s(\[<*_]ii.)|(?<=[\s(\[<*_]II.)|(?<=\n[Bb2] -))"
+)
+_FIRST: Final = re.compile(
+    r"[-.):\]>](?:(?<=[\s\[<*_{}$?:][Aa1iI].)|(?<=[\s$}*{]\([Aa1iI].)|(?<=\n[Aa1I] -)|(?<=\A[Aa1iI].)|(?<=\A\([Aa1iI].))"
+)
+_SECOND_OF_ANY: Final = re.compile(
+    rf"[-–—.):\]>](?<=[Ii{''.join(labels[1] for labels in _ALPHABETS if len(labels[1]) == 1)} ].)"
+)
+_BEHIND_LABEL: Final = re.compile(r"(?<=\w)、")
 _FEWEST: Final = 3
 _FEWEST_LINES: Final = 2
 # Parts of a problem are lettered as options are.
@@ -98,16 +120,17 @@ class _Label:
 
 
 def without_option_labels(text: str) -> str:
-    """The text in one form of characters, each label of a list as a line break; ASCII text without any as it is."""
-    if not _may_have(text):
+    """The text with each label of a list as a line break, then in one form of characters; as it is where none is."""
+    readable = _readable(text)
+    labels = [] if readable is None else [label for run in _runs(readable) for label in run]
+    if readable is None or not labels:
         return text
-    text = _readable(text)
     parts, last = [], 0
-    for label in sorted((label for run in _runs(text) for label in run), key=lambda label: label.start):
+    for label in sorted(labels, key=lambda label: label.start):
         if label.start >= last:
-            parts.append(text[last : label.start])
+            parts.append(readable[last : label.start])
             last = label.end
-    return "\n".join([*parts, text[last:]])
+    return "\n".join([*parts, readable[last:]])
 
 
 def stem_of(text: str) -> str | None:
@@ -115,9 +138,7 @@ def stem_of(text: str) -> str | None:
 
     Too little: what is asked of the options ("which of the following is prime?") in few words, and what many ask.
     """
-    if not _may_have(text):
-        return None
-    text = _readable(text)
+    text = _readable(text) or ""
     runs = list(_runs(text))
     if not runs:
         return None
@@ -138,13 +159,12 @@ def _says_enough(stem: str) -> bool:
     return len(words) >= _MANY_WORDS or not speaks_of_options(stem)
 
 
-def _may_have(text: str) -> bool:
-    return not text.isascii() or _MAYBE.search(text) is not None
-
-
-def _readable(text: str) -> str:
-    """In one form; the ideographic comma, which stands behind labels, as a stop."""
-    return one_form(re.sub(r"(?<=\w)、", ". ", text))
+def _readable(text: str) -> str | None:
+    """In one form; the ideographic comma, which stands behind labels, as a stop. None where there can be no list."""
+    folded = one_form(_BEHIND_LABEL.sub(". ", text) if "、" in text else text)
+    if folded.isascii():
+        return folded if _SECOND.search(folded) and _FIRST.search(folded) else None
+    return folded if _SECOND_OF_ANY.search(folded) else None
 
 
 def _line_end(text: str, start: int) -> int:
@@ -159,24 +179,39 @@ def _runs(text: str) -> Iterator[Sequence[_Label]]:
     """Labels that follow each other from the first of their alphabet on, in one setting, each before some text."""
     open_runs: dict[tuple[int, str], list[_Label]] = {}
     found: list[list[_Label]] = []
-    for mark in _MARK.finditer(text):
-        name = mark["inside"] or mark["bare"]
-        setting = mark["open"] or mark["close"] or mark["stop"] or "-"
-        label = _Label(mark.start(), mark.end(), not text[: mark.start()].rpartition("\n")[2].strip(" \t*_-"))
-        for number, alphabet in enumerate(_ALPHABETS):
-            if name not in alphabet or (mark["dash"] and not label.begins_line):
-                continue
+    for label, name, setting in _labels(text):
+        for number, place in _PLACES.get(name, ()):
             run = open_runs.setdefault((number, setting), [])
-            if alphabet.index(name) == 0:
+            if place == 0:
                 open_runs[number, setting] = [label]
                 found.append(open_runs[number, setting])
-            elif alphabet.index(name) == len(run) and run:
+            elif place == len(run):
                 run.append(label)
     for run in found:
         if len(run) >= (_FEWEST_LINES if all(label.begins_line for label in run) else _FEWEST) and _have_texts(
             text, run
         ):
             yield run
+
+
+def _labels(text: str) -> Iterator[tuple[_Label, str, str]]:
+    """What may be labels, with their names and settings."""
+    next_to = _NEXT_TO if text.isascii() else _NEXT_TO | _STOPS
+    for mark in _MARK.finditer(text):
+        previous = text[mark.start() - 1] if mark.start() else " "
+        if previous not in next_to and previous.isascii():
+            continue
+        before = _BEFORE.search(text, max(0, mark.start() - _LONGEST_BEFORE), mark.start())
+        opened = before["open"][0] if before and before["open"] else ""
+        if before is None or (opened and _OPENING.get(mark["close"] or "") != opened):
+            continue
+        if mark["close"] in ("]", ">") and not opened:
+            continue
+        line = text.rfind("\n", 0, before.start()) + 1
+        begins_line = not text[line : before.start()].strip(" \t*_-")
+        if begins_line or not mark["dash"]:
+            setting = opened or mark["close"] or mark["stop"] or "-"
+            yield _Label(before.start(), mark.end(), begins_line), mark["name"], setting
 
 
 def _have_texts(text: str, run: Sequence[_Label]) -> bool:

@@ -44,6 +44,7 @@ def _members(categories: str) -> str:
 _MARKS: Final = _members("M") + _BEHIND
 SYLLABLE: Final = f"[{_BEFORE}]*[{_members('L')}][{_MARKS}]*|[{_MARKS}]+"
 UNSPACED: Final = f"{IDEOGRAPHS}{_members('L')}{_MARKS}"
+_SOME_UNSPACED: Final = re.compile(f"[{UNSPACED}]")
 _APART: Final = re.compile(f"[{IDEOGRAPHS}]|{SYLLABLE}")
 
 # Blocks of scripts whose vowels are marks, but for their punctuation: Syriac to Mandaic, Devanagari to Sinhala,
@@ -65,4 +66,4 @@ def has_vowel_marks(text: str) -> bool:
 
 def apart(text: str) -> str:
     """The text with blanks around every word that has none around it."""
-    return _APART.sub(r" \g<0> ", text)
+    return _APART.sub(r" \g<0> ", text) if _SOME_UNSPACED.search(text) else text
