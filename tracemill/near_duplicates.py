@@ -24,7 +24,7 @@ from tracemill.duplicate_clusters import Clusters, Guard, cluster, similarities
 from tracemill.representatives import nearest_of
 from tracemill.schema import Category
 from tracemill.sources.trace_encodings import R1_IN_JSON
-from tracemill.text_hashes import KEY_BYTES, VERSION, exact_keys, number_keys, sketches
+from tracemill.text_hashes import KEY_BYTES, VERSION, exact_keys, in_one_form, number_keys, sketches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -74,7 +74,7 @@ def sign(problems: pa.Table, settings: Signature) -> pa.Table:
     """Signatures of one shard of problems, one row each, in order; the table's metadata says how they were made."""
     from datasketch import MinHash
 
-    prompts = problems["prompt"]
+    prompts = in_one_form(problems["prompt"])
     permutations = MinHash(settings.num_perm, settings.seed, scheme=SCHEME).permutations
     values = sketches(prompts, settings.ngram, permutations)
     columns = {

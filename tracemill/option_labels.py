@@ -75,7 +75,8 @@ _SECOND: Final = re.compile(
     r"[-.):\]>](?:(?<=[\s\[<*_{}$?:][Bb2].)|(?<=[\s$}*{]\([Bb2].)|(?<=[\s(\[<*_]ii.)|(?<=[\s(\[<*_]II.)|(?<=\n[Bb2] -))"
 )
 _FIRST: Final = re.compile(
-    r"[-.):\]>](?:(?<=[\s\[<*_{}$?:][Aa1iI].)|(?<=[\s$}*{]\([Aa1iI].)|(?<=\n[Aa1I] -)|(?<=\A[Aa1iI].)|(?<=\A\([Aa1iI].))"
+    r"[-.):\]>](?:(?<=[\s\[<*_{}$?:][Aa1iI].)|(?<=[\s$}*{]\([Aa1iI].)|(?<=\n[Aa1I] -)"
+    r"|(?<=\A[Aa1iI].)|(?<=\A\([Aa1iI].))"
 )
 _SECOND_OF_ANY: Final = re.compile(
     rf"[-–—.):\]>](?<=[Ii{''.join(labels[1] for labels in _ALPHABETS if len(labels[1]) == 1)} ].)"

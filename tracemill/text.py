@@ -8,11 +8,12 @@ from typing import Final
 
 from tracemill.character_forms import one_form, without_accents
 from tracemill.schema import digest
-from tracemill.scripts import IDEOGRAPHS, SYLLABLE, UNSPACED, VOWELLED, has_vowel_marks
+from tracemill.scripts import IDEOGRAPHS, SYLLABLE, UNSPACED, VOWELLED, has_vowel_marks, is_unspaced
 
-# Letters and digits of any script; where no blanks stand between words, what scripts.py calls one. The second pattern
-# does for every text and is slower.
-_WORD: Final = re.compile(rf"[^\W_{UNSPACED}]+|[{IDEOGRAPHS}]|{SYLLABLE}")
+# Letters and digits of any script; where words have no blanks between them, what scripts.py calls one. The last pattern
+# does for every text; those before it are faster.
+_SPACED_WORD: Final = re.compile(r"[^\W_]+")
+_WORD: Final = re.compile(rf"[{IDEOGRAPHS}]|[^\W_{UNSPACED}]+|{SYLLABLE}")
 _WORD_OF_MARKS: Final = re.compile(rf"(?:[^\W_{UNSPACED}]|[{VOWELLED}])+|[{IDEOGRAPHS}]|{SYLLABLE}")
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 
@@ -30,7 +31,11 @@ def has_words(text: str, n: int) -> bool:
 
 
 def _pattern(text: str) -> re.Pattern[str]:
-    return _WORD if text.isascii() or not has_vowel_marks(text) else _WORD_OF_MARKS
+    if text.isascii():
+        return _SPACED_WORD
+    if has_vowel_marks(text):
+        return _WORD_OF_MARKS
+    return _WORD if is_unspaced(text) else _SPACED_WORD
 
 
 def ngrams(tokens: list[str], n: int) -> list[str]:
