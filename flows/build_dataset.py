@@ -8,7 +8,6 @@ publish. Finished work is found and kept, however often the run was killed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from flows import shard_dag
 from flows.command_line import dataset_command
 from flows.cost_gate import pass_cost_gate
 from flows.decontamination import Benchmarks, benchmarks_of, contamination_of, decontamination
+from flows.duplicates import cluster_duplicates, curate
 from flows.flow_parameters import dataset_flow
 from flows.forms import Overrides, RecipePath, Text
 from flows.frequent_strings import distill_and_select
@@ -27,16 +27,17 @@ from flows.hub import push, refuse_unsendable
 from flows.publication import output_of, publish
 from flows.run_context import RunContext
 from flows.semantic_duplicates import embed_survivors, merge_duplicates
-from flows.shard_dag import ShardHistory, Stages, curate_one, distill_one, labellings, prepare_one, set_aside
-from flows.source_shards import read_sources, refuse_lost_sources, shard_labels
+from flows.shard_dag import ShardHistory, Stages, distill_one, labellings, prepare_one, set_aside
+from flows.source_shards import read_sources
 from flows.teacher_place import load_recipe_here
 from flows.unjudged import warn_of_unjudged
-from tasks.curate import DeduplicateBatch, deduplicate_batch, limit_problems
+from tasks.curate import limit_problems
 from tasks.label import measure_plan
 from tasks.score import Calibration, calibrate
 from tasks.stage import NoSettings
 from tasks.tally import tally_published
 from tracemill.collection import Collection, save_collection
+from tracemill.conflict_report import ConflictReport, conflict_report
 from tracemill.cuts import Cut
 from tracemill.manifest import Manifest, Shard
 from tracemill.published_tally import PublishedTally
@@ -89,7 +90,7 @@ def build(context: RunContext, out: str | None = None) -> Built:
     counting = measure_plan(recipe.label, recipe.data_dir)
     labelling = labellings(recipe, counting, context.ledger)
     collection = read_sources(context)
-    prepared = prepare(context, collection, benchmarks, labelling)
+    prepared, conflicts = prepare(context, collection, benchmarks, labelling)
     over = choose_problems(context, prepared)
     pass_cost_gate(context, prepared, over, counting)
     cuts = choose_cuts(context, collection, prepared)
@@ -105,7 +106,7 @@ def build(context: RunContext, out: str | None = None) -> Built:
     unjudged = warn_of_unjudged(context, list(distilled.values()))
     contamination = contamination_of(benchmarks, list(prepared.values()))
     tally = tally_of(context, prepared, distilled)
-    manifest = publish(context, list(distilled.values()), cuts, contamination, tally, out, unjudged)
+    manifest = publish(context, list(distilled.values()), cuts, contamination, conflicts, tally, out, unjudged)
     save_collection(context.store, recipe.name, collection)
     push(context, out)
     return Built(out, manifest, context.n_cached, context.n_executed)
@@ -113,16 +114,18 @@ def build(context: RunContext, out: str | None = None) -> Built:
 
 def prepare(
     context: RunContext, collection: Collection, benchmarks: Benchmarks, labelling: Stages
-) -> dict[str, ShardHistory]:
+) -> tuple[dict[str, ShardHistory], ConflictReport]:
     """Everything before generation: problems that are clean, nobody's duplicate, in no benchmark, and wanted."""
     recipe = context.recipe
     curated = curate(context, collection)
-    decisions = by_words = cluster_duplicates(context, collection, curated)
+    duplicates = cluster_duplicates(context, collection, curated)
+    decisions = by_words = duplicates.decisions
     embedded: dict[str, Manifest] = {}
     semantic = recipe.deduplicate.semantic
     if semantic is not None:
         embedded = embed_survivors(context, semantic.embedding(), curated, by_words)
-        decisions = merge_duplicates(context, semantic, collection, curated, by_words, embedded)
+        duplicates = merge_duplicates(context, semantic, collection, curated, by_words, embedded)
+        decisions = duplicates.decisions
     aside = {label: set_aside([manifest]) for label, manifest in embedded.items()}
     comparisons = {label: decontamination(context, benchmarks, embedded.get(label)) for label in curated}
     work = {
@@ -137,50 +140,9 @@ def prepare(
         for label, history in curated.items()
     }
     works_on = [*decisions.values(), *benchmarks.tables()]
-    return context.phase("prepare", labelling[-1][0].name, work, after=works_on)
-
-
-def curate(context: RunContext, collection: Collection) -> dict[str, ShardHistory]:
-    """Collect, clean and sign every shard; by label, in the order of the collection."""
-    sources = {source.name: source for source in context.recipe.sources}
-    raws = collection.shards()
-    work = {
-        label: partial(curate_one, raw=raw, source=sources[raw.source], recipe=context.recipe)
-        for label, raw in zip(shard_labels(collection), raws, strict=True)
-    }
-    curated = context.phase("curate", "sign", work, after=[raw.shard for raw in raws])
-    refuse_lost_sources(context, curated.values())
-    return curated
-
-
-def cluster_duplicates(
-    context: RunContext, collection: Collection, curated: dict[str, ShardHistory]
-) -> dict[str, Shard]:
-    """One clustering per batch, each against all that the batches before it kept; decisions by shard label."""
-    labels = iter(shard_labels(collection))
-    decisions: dict[str, Shard] = {}
-    earlier: dict[str, Shard] = {}
-    for number, batch in enumerate(collection.batches):
-        in_batch = {raw.source for raw in batch}
-        section = DeduplicateBatch(
-            settings=context.recipe.deduplicate.by_words(),
-            priority=tuple(source.name for source in context.recipe.sources if source.name in in_batch),
-        )
-        batch_labels = [next(labels) for _ in batch]
-        inputs = {
-            f"signatures-{i:05d}": curated[label].outputs("signatures")[-1] for i, label in enumerate(batch_labels)
-        }
-        found = context.single(deduplicate_batch, section, inputs | earlier, f"batch {number}")
-        decisions |= {label: found.outputs[f"decisions-{i:05d}"] for i, label in enumerate(batch_labels)}
-        earlier |= {f"earlier-{name}": shard for name, shard in _numbered(inputs | found.outputs, number)}
-    return decisions
-
-
-def _numbered(shards: dict[str, Shard], batch: int) -> Iterator[tuple[str, Shard]]:
-    """Signatures and decisions of a batch, with its number in their names."""
-    for name, shard in shards.items():
-        kind, _, place = name.partition("-")
-        yield f"{kind}-{batch:04d}-{place}", shard
+    prepared = context.phase("prepare", labelling[-1][0].name, work, after=works_on)
+    in_shards = (manifest.facts for history in prepared.values() for manifest in history.manifests)
+    return prepared, conflict_report(duplicates.facts, in_shards)
 
 
 def choose_problems(context: RunContext, prepared: dict[str, ShardHistory]) -> dict[str, Shard]:

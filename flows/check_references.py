@@ -1,25 +1,30 @@
 """Does every reference pass its own verifier? ``python -m flows.check_references RECIPE``: run it before any GPU hour.
 
-Model-free: the gold answer of every row of the recipe's sources is judged as a response would be. What is collected
-here is not collected again when the dataset is built.
+Model-free: the gold answer of every row of the recipe's sources is judged as a response would be; and duplicates are
+looked for, as a build does by their words, whose references contradict each other. What is collected, cleaned and
+signed here is not done again when the dataset is built.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from prefect import get_run_logger
 
 from flows.artifacts import audit_artifact
 from flows.audit_dag import AuditRun, audit
 from flows.command_line import how_to_look, recipe_options, run_command, shown_place, work_done
+from flows.conflicts import conflicts_among
 from flows.flow_parameters import dataset_flow, refuse_secrets
 from flows.forms import Overrides, RecipePath, Text
 from flows.run_context import RunContext
 from tasks.audit import gold_shard
 from tasks.stage import NoSettings
-from tracemill.audit_publication import REFERENCES, ReferencePublication
+from tracemill.audit_publication import CONFLICTS_FILE, REFERENCES, ReferencePublication
 from tracemill.audit_report import render, report
+from tracemill.conflict_report import FACTS, as_html
 from tracemill.recipe import Recipe
 from tracemill.recipe_file import load_recipe
 from tracemill.references import CHECKED
@@ -45,14 +50,16 @@ def check_references(recipe: RecipePath, overrides: Overrides = (), out: Text = 
     out = out or f"runs/references-{loaded.name}"
     context.prepare(out, REFERENCES)
     found = audit(context, "check", (gold_shard, NoSettings()), CHECKED)
-    summary = {"recipe": loaded.name, **found.summary}
+    conflicts = conflicts_among(context)
+    summary = {"recipe": loaded.name, **found.summary, **conflicts.report.facts()}
     texts = {
         "summary.json": pretty_json(summary),
-        "report.html": report(f"References of {loaded.name}", _INTRO, summary, CHECKED),
+        "report.html": report(f"References of {loaded.name}", _INTRO, summary, CHECKED, as_html(conflicts.report)),
     }
-    key = digest("references", PUBLICATION_VERSION, found.digests(), texts)
+    key = digest("references", PUBLICATION_VERSION, found.digests(), texts, conflicts.digests())
     facts = {"recipe": loaded.name, "verify": loaded.verify.content(), "rows": summary["rows"]}
-    context.export(ReferencePublication(key, found.audited, found.dropped, texts, facts), found.audited, out)
+    publication = ReferencePublication(key, found.audited, found.dropped, texts, facts, conflicts=conflicts.rows)
+    context.export(publication, found.audited, out)
     audit_artifact(context.artifacts, render(summary, CHECKED), context.tables, out)
     return AuditRun(out, summary, context.n_cached, context.n_executed)
 
@@ -80,12 +87,22 @@ def told(run: AuditRun, seconds: float) -> str:
             "",
             work_done(run.n_executed, run.n_cached, seconds),
             f"bad       {where}/bad_references.parquet",
+            *conflicts_told(run.summary, where),
             f"others    {where}/dropped          (rows without a reference, or that could not be read)",
             f"summary   {where}/summary.json     (by source, category and reason)",
             f"report    {where}/report.html",
             f"the run   {how_to_look()}",
         ]
     )
+
+
+def conflicts_told(summary: Mapping[str, Any], where: str) -> list[str]:
+    """Lines on references that contradict each other; none where none do."""
+    if FACTS not in summary:
+        return []
+    n_questions = summary[FACTS]["questions"]
+    told = f"contradict {where}/{CONFLICTS_FILE}"
+    return [f"{told}  ({n_questions:,} questions whose copies have different answers)"]
 
 
 def main() -> int:

@@ -11,6 +11,7 @@ from flows.poison import poison_facts
 from flows.run_context import RunContext
 from flows.shard_dag import ShardHistory
 from tracemill.card import card
+from tracemill.conflict_report import ConflictReport
 from tracemill.contamination_report import BenchmarkReport, as_json
 from tracemill.cuts import Cut
 from tracemill.export import CARD, Publication, dataset_output
@@ -31,6 +32,7 @@ def publish(
     shards: list[ShardHistory],
     cuts: dict[str, Cut],
     contamination: list[BenchmarkReport],
+    conflicts: ConflictReport,
     tally: PublishedTally,
     out: str,
     unjudged: int,
@@ -40,8 +42,8 @@ def publish(
     table = _funnel_of(shards)
     labels = label_summary((manifest for history in shards for manifest in history.manifests), tally.labels)
     texts = {
-        CARD: card(recipe, table, cuts, labels, tally, contamination),
-        "report.html": report(recipe, table, labels, tally, contamination),
+        CARD: card(recipe, table, cuts, labels, tally, contamination, conflicts),
+        "report.html": report(recipe, table, labels, tally, contamination, conflicts),
         "decontamination.json": pretty_json(as_json(contamination)),
     }
     selected = [history.current for history in shards]
@@ -66,7 +68,11 @@ def publish(
         texts=texts,
         beside=beside,
         keep=recipe.export.keep_versions,
-        facts=_facts(recipe, table, labels, cuts) | poison | refused | ({"unjudged": unjudged} if unjudged else {}),
+        facts=_facts(recipe, table, labels, cuts)
+        | conflicts.facts()
+        | poison
+        | refused
+        | ({"unjudged": unjudged} if unjudged else {}),
     )
     tables = [*selected, *dropped, *verdicts, *(shard for shards in beside.values() for shard in shards)]
     may_empty = tally.n_rows > 0 or recipe.export.allow_empty

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from flows.duplicates import Duplicates
 from flows.source_shards import shard_labels
 from tasks.curate import drop_duplicates_shard
 from tasks.semantic import MergeBatch, embed_shard, merge_batch
@@ -38,18 +39,20 @@ def merge_duplicates(
     curated: dict[str, ShardHistory],
     decisions: dict[str, Shard],
     embedded: dict[str, Manifest],
-) -> dict[str, Shard]:
-    """MinHash's decisions and those by meaning, by shard label; each batch against all that those before it kept."""
+) -> Duplicates:
+    """MinHash's decisions and those by meaning; each batch against all that those before it kept."""
     vectors = {label: manifest.outputs["embeddings"] for label, manifest in embedded.items()}
     recipe = context.recipe
     labels = iter(shard_labels(collection))
     merged: dict[str, Shard] = {}
     earlier: dict[str, Shard] = {}
+    facts = []
     for number, batch in enumerate(collection.batches):
         in_batch = {raw.source for raw in batch}
         section = MergeBatch(
             settings=settings,
             same_numbers=recipe.deduplicate.same_numbers,
+            conflict=recipe.deduplicate.conflict,
             priority=tuple(source.name for source in recipe.sources if source.name in in_batch),
         )
         batch_labels = [next(labels) for _ in batch]
@@ -58,14 +61,15 @@ def merge_duplicates(
             inputs[f"signatures-{place:05d}"] = curated[label].outputs("signatures")[-1]
             inputs[f"embeddings-{place:05d}"] = vectors[label]
             inputs[f"decisions-{place:05d}"] = decisions[label]
-        found = context.single(merge_batch, section, inputs | earlier, f"batch {number}").outputs
+        found = context.single(merge_batch, section, inputs | earlier, f"batch {number}")
+        facts.append(found.facts)
         for place, label in enumerate(batch_labels):
-            merged[label] = found[f"merged-{place:05d}"]
+            merged[label] = found.outputs[f"merged-{place:05d}"]
             stem = f"{number:04d}-{place:05d}"
             earlier[f"earlier-signatures-{stem}"] = inputs[f"signatures-{place:05d}"]
             earlier[f"earlier-embeddings-{stem}"] = vectors[label]
             earlier[f"earlier-decisions-{stem}"] = merged[label]
-    return merged
+    return Duplicates(merged, tuple(facts))
 
 
 def embed_one(step: Step, history: ShardHistory, decisions: Shard, embedding: Embedding) -> Manifest:

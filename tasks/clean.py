@@ -11,7 +11,7 @@ from verifiers import verifier_versions
 from verifiers.reference_reader import VerifiersReader
 
 # Which references can be used is the verifiers' knowledge: a new version of theirs is one of this stage.
-VERSION = f"3-{digest([verifier_versions()[category] for category in (Category.MATH, Category.CHOICE)])[:8]}"
+VERSION = f"4-{digest([verifier_versions()[category] for category in (Category.MATH, Category.CHOICE)])[:8]}"
 
 
 @stage("clean", version=VERSION, rows="problems", drops=True)

@@ -6,7 +6,9 @@ from collections import Counter
 
 import pyarrow as pa
 
+from tasks.same_answer import VERSION, agreement
 from tasks.stage import Produced, Work, split, stage
+from tracemill.conflict_report import batch_facts, shard_facts
 from tracemill.near_duplicates import Earlier, deduplicate, sign
 from tracemill.recipe_section import Section
 from tracemill.schema import Dropped, Problem, dropped_problem, table_of
@@ -21,7 +23,7 @@ def collect_shard(work: Work) -> Produced:
     return split(raw.num_rows, kept, Problem, dropped, **facts)
 
 
-@stage("sign", version=3, rows="problems")
+@stage("sign", version=4, rows="problems")
 def sign_shard(work: Work) -> Produced:
     """Signatures for the duplicate step."""
     signatures = sign(work.table("problems"), work.section)
@@ -42,7 +44,7 @@ class DeduplicateBatch(Section):
     priority: tuple[str, ...]
 
 
-@stage("deduplicate", version=2)
+@stage("deduplicate", version=f"3-{VERSION}")
 def deduplicate_batch(work: Work) -> Produced:
     """One clustering over all signatures of a batch and what earlier batches kept."""
     names = work.numbered("signatures")
@@ -51,15 +53,15 @@ def deduplicate_batch(work: Work) -> Produced:
         for name in work.numbered("earlier-signatures")
     ]
     batch = (work.table(name) for name in names)
-    decisions = deduplicate(batch, earlier, work.section.settings, work.section.priority)
+    decisions = deduplicate(batch, earlier, work.section.settings, work.section.priority, agreement)
     tables = {name.replace("signatures", "decisions"): table for name, table in zip(names, decisions, strict=True)}
     n_rows = sum(work.inputs[name].rows for name in names)
     reasons = Counter(reason for table in decisions for reason in table["reason"].to_pylist())
     dropped = {f"deduplicate/{reason}": count for reason, count in sorted(reasons.items())}
-    return Produced(tables, n_rows, n_rows - reasons.total(), dropped)
+    return Produced(tables, n_rows, n_rows - reasons.total(), dropped, batch_facts(decisions))
 
 
-@stage("drop_duplicates", version=2, rows="problems", drops=True)
+@stage("drop_duplicates", version=3, rows="problems", drops=True)
 def drop_duplicates_shard(work: Work) -> Produced:
     """Applies the decisions to one shard; joined by content id, which is unique within a shard."""
     problems = work.rows(Problem, "problems")
@@ -73,7 +75,7 @@ def drop_duplicates_shard(work: Work) -> Produced:
         if problem.id in decisions
     ]
     kept = [problem for problem in problems if problem.id not in decisions]
-    return split(len(problems), kept, Problem, dropped)
+    return split(len(problems), kept, Problem, dropped, **shard_facts(dropped))
 
 
 @stage("limit", version=1)

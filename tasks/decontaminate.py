@@ -46,7 +46,7 @@ def benchmark_files(benchmarks: tuple[Benchmark, ...], data_dir: str) -> Benchma
     return BenchmarkFiles(benchmarks=benchmarks, fingerprints=found, data_dir=data_dir)
 
 
-@stage("benchmarks", version=2, retries=0)
+@stage("benchmarks", version=3, retries=0)
 def read_benchmarks(work: Work) -> Produced:
     """The texts of all benchmarks' items in one table; rows are texts."""
     plan: BenchmarkFiles = work.section
@@ -58,7 +58,7 @@ def read_benchmarks(work: Work) -> Produced:
     return Produced({"items": table}, len(items), len(items), facts={"n_items": n_items})
 
 
-@stage("decontaminate", version=4, rows="problems", drops=True)
+@stage("decontaminate", version=5, rows="problems", drops=True)
 def decontaminate_shard(work: Work) -> Produced:
     """Problems that share no item with a benchmark by their text."""
     problems = work.table("problems")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pyarrow as pa
 
 from tasks.asking import Asking
+from tasks.same_answer import VERSION, agreement
 from tasks.stage import Produced, Work, stage
+from tracemill.conflict_report import batch_facts
 from tracemill.embedding import Embedder, embedded_again, embeddings, shared_embedder, stored_vectors
 from tracemill.embedding_server import ServedEmbedder
+from tracemill.recipe_duplicates import Conflict
 from tracemill.recipe_section import Section
 from tracemill.recipe_semantic import Semantic
-from tracemill.semantic_duplicates import LABELS, REASON, Embedded, merge_meanings
+from tracemill.semantic_duplicates import LABELS, Embedded, merge_meanings
 
 
 @stage("embed", version=1, rows="problems")
@@ -39,14 +44,15 @@ def embedded(work: Work, problems: pa.Table, embedder: Embedder) -> Produced:
 
 
 class MergeBatch(Section):
-    """The recipe's section, the guard, and the order of the sources that are in the batch."""
+    """Parts of the recipe's sections, and the order of the sources that are in the batch."""
 
     settings: Semantic
     same_numbers: bool
+    conflict: Conflict
     priority: tuple[str, ...]
 
 
-@stage("merge_meanings", version=2)
+@stage("merge_meanings", version=f"3-{VERSION}")
 def merge_batch(work: Work) -> Produced:
     """One clustering over all that MinHash left of a batch and what earlier batches kept."""
     batch = _shards(work, "signatures")
@@ -57,15 +63,21 @@ def merge_batch(work: Work) -> Produced:
         section.settings,
         section.priority,
         same_numbers=section.same_numbers,
+        conflict=section.conflict,
+        agree=agreement,
     )
     n_rows = sum(shard.embeddings.num_rows for shard in batch)
-    n_gone = sum(table.num_rows for table in tables) - sum(shard.decisions.num_rows for shard in batch)
-    dropped = {f"deduplicate/{REASON}": n_gone} if n_gone else {}
+    reasons = Counter(
+        reason
+        for table, shard in zip(tables, batch, strict=True)
+        for reason in table["reason"].slice(shard.decisions.num_rows).to_pylist()
+    )
+    dropped = {f"deduplicate/{reason}": count for reason, count in sorted(reasons.items())}
     outputs = {
         name.replace("signatures", "merged"): table
         for name, table in zip(work.numbered("signatures"), tables, strict=True)
     }
-    return Produced(outputs, n_rows, n_rows - n_gone, dropped)
+    return Produced(outputs, n_rows, n_rows - reasons.total(), dropped, batch_facts(tables))
 
 
 def _shards(work: Work, prefix: str) -> list[Embedded]:

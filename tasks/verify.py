@@ -23,7 +23,7 @@ VERSION = digest("verify", _LAYOUT, sorted(verifier_versions().items()), missing
 
 
 @functools.lru_cache(maxsize=2)
-def _bench(settings: Verify) -> Bench:
+def bench_of(settings: Verify) -> Bench:
     """One bench per process, shared by all shard tasks; what it started ends with the process."""
     bench = Bench(settings)
     atexit.register(bench.close)
@@ -61,7 +61,7 @@ def verdicts_on(problems: Iterable[Problem], responses: Iterable[Response], sett
     """The rules' verdict on every response, in order."""
     by_id = {problem.id: problem for problem in problems}
     attempts = [attempt_of(by_id[response.problem_id], response) for response in responses]
-    return list(verify(attempts, _bench(settings)))
+    return list(verify(attempts, bench_of(settings)))
 
 
 def unjudgeable(problems: Iterable[Problem], settings: Verify, models: ModelJudged) -> dict[str, str]:
@@ -71,7 +71,7 @@ def unjudgeable(problems: Iterable[Problem], settings: Verify, models: ModelJudg
     fails at it says nothing of the others.
     """
     listed = [problem for problem in problems if not is_for_models(problem, models)]
-    verdicts = verify((_empty_answer(problem) for problem in listed), _bench(settings))
+    verdicts = verify((_empty_answer(problem) for problem in listed), bench_of(settings))
     return {
         problem.id: verdict.detail
         for problem, verdict in zip(listed, verdicts, strict=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from tracemill.audit import AuditedRow
+from tracemill.conflict_report import ROWS
 from tracemill.export import ROWS_PER_FILE
 from tracemill.references import BAD, status_of
 from tracemill.run_directory import Output
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tracemill.run_directory import RunDirectory
     from tracemill.store import Store
 
+CONFLICTS_FILE = "conflicting_references.parquet"
 BAD_REFERENCES = pa.schema(
     [
         ("id", pa.string()),
@@ -73,11 +75,18 @@ class AuditPublication:
 
 @dataclass(frozen=True)
 class ReferencePublication(AuditPublication):
-    """What ``check_references`` publishes: of the verdicts, only those on bad references."""
+    """What ``check_references`` publishes: of the verdicts, only those on bad references.
+
+    Attributes:
+        conflicts: rows of ``conflict_report.ROWS``.
+    """
+
+    conflicts: pa.Table = field(default_factory=ROWS.empty_table)
 
     def _write_audited(self, store: Store, directory: RunDirectory) -> None:
         bad = [row for shard in self.audited for row in _bad_references(store, shard)]
         directory.table("bad_references.parquet", pa.Table.from_pylist(bad, schema=BAD_REFERENCES))
+        directory.table(CONFLICTS_FILE, self.conflicts)
 
 
 def _bad_references(store: Store, shard: Shard) -> Iterator[dict[str, Any]]:

@@ -24,7 +24,7 @@ _TERMINAL_GROUPS: Final = 15
 _NAME_CHARS: Final = 28
 
 
-def report(title: str, intro: str, summary: Mapping[str, Any], counted: Counted) -> str:
+def report(title: str, intro: str, summary: Mapping[str, Any], counted: Counted, more: str = "") -> str:
     """The page: one file without anything from elsewhere.
 
     Args:
@@ -32,6 +32,7 @@ def report(title: str, intro: str, summary: Mapping[str, Any], counted: Counted)
         intro: a sentence on what was looked at.
         summary: of :meth:`tracemill.audit_tally.Tally.summary`.
         counted: how its rows were counted.
+        more: a further part of the page.
     """
     share, fine, wrong = counted.share
     figures = {
@@ -48,6 +49,7 @@ def report(title: str, intro: str, summary: Mapping[str, Any], counted: Counted)
         f"<h2>By source</h2>{_groups_table('source', summary, summary['by_source'], counted)}",
         f"<h2>By category</h2>{_groups_table('category', summary, summary['by_category'], counted)}",
         f"<h2>Reasons</h2>{_reasons_table(summary)}",
+        more,
         *_examples(summary["examples"], counted.share[2]),
     ]
     return page(title, "".join(parts), _MORE_STYLE)

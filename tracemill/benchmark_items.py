@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracemill.errors import SourceError, UnknownLayoutError
 from tracemill.known_benchmarks import item_id, texts_of
+from tracemill.option_labels import stem_of
 from tracemill.recipe_source import Source
 from tracemill.sources.readers import readings
 
@@ -25,7 +26,7 @@ def source_of(benchmark: Benchmark) -> Source:
 
 
 def items_of(benchmark: Benchmark, data_dir: str) -> list[dict[str, Any]]:
-    """Rows of ``contamination_index.ITEMS``: one or more a benchmark item.
+    """Rows of ``contamination_index.ITEMS``: one or more a benchmark item; of a multiple-choice item also its stem.
 
     Raises:
         SourceError: it cannot be read, or has fewer items than it is known to have.
@@ -39,7 +40,8 @@ def items_of(benchmark: Benchmark, data_dir: str) -> list[dict[str, Any]]:
         if not texts:
             raise _no_question(benchmark, row, record)
         name = item_id(record, benchmark.columns, n_items)
-        items += [{"benchmark": benchmark.name, "item": name, "text": text} for text in texts]
+        stems = [stem for stem in map(stem_of, texts) if stem is not None and stem not in texts]
+        items += [{"benchmark": benchmark.name, "item": name, "text": text} for text in dict.fromkeys([*texts, *stems])]
         n_items += 1
     if n_items < (benchmark.columns.n_items or 1):
         raise SourceError(

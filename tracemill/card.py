@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from tracemill import conflict_report
 from tracemill.card_metadata import front_matter, yaml_text
+from tracemill.conflict_report import ConflictReport
 from tracemill.contamination_report import as_markdown
 from tracemill.funnel import render
 from tracemill.label_counts import label_table
@@ -43,6 +45,7 @@ def card(
     labels: LabelSummary,
     tally: PublishedTally,
     contamination: Sequence[BenchmarkReport] = (),
+    conflicts: ConflictReport = ConflictReport(),  # noqa: B008 - frozen
 ) -> str:
     """Hub front matter, then what the rows are, sources and licences, teacher, thresholds, funnel, limits and recipe.
 
@@ -53,6 +56,7 @@ def card(
         labels: how labels are distributed.
         tally: what the published rows are made of.
         contamination: what was found of each benchmark.
+        conflicts: what was found of references that contradict each other.
     """
     return "\n".join(
         [
@@ -63,6 +67,7 @@ def card(
             *_part("Teacher", _sampling(recipe.distill.teacher)),
             *_judges(recipe, cuts),
             *_decontamination(contamination),
+            *_conflicts(conflicts),
             *_part("Labels", "\n".join([*_labellers(recipe), *label_table(labels)])),
             *_part("Funnel", f"```\n{render(funnel)}\n```"),
             *_part("Thresholds", "\n".join(_thresholds(recipe))),
@@ -130,6 +135,12 @@ def _labellers(recipe: Recipe) -> list[str]:
 def _decontamination(contamination: Sequence[BenchmarkReport]) -> list[str]:
     """What was dropped for which benchmark, if any was compared with."""
     return _part("Decontamination", as_markdown(contamination)) if contamination else []
+
+
+def _conflicts(conflicts: ConflictReport) -> list[str]:
+    """How many questions had references that contradict each other, if any had."""
+    told = conflict_report.as_markdown(conflicts)
+    return _part("Contradicting references", told) if told else []
 
 
 def _filters(recipe: Recipe) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tracemill.options import Option, lettered_options, without_letter_request
+from tracemill.options import Option, lettered_options, speaks_of_options, without_letter_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,15 +13,6 @@ if TYPE_CHECKING:
     # The letter that a reference names among the options (letter -> text), or None.
     KeyOf = Callable[[str, dict[str, str]], str | None]
 
-# What refers to the options: without them there is no question.
-_NEEDS_OPTIONS: Final = re.compile(
-    r"\b(?:following|below|listed|letter|options?|choices?|alternatives?|statements?|closest|nearest|most likely)\b"
-    r"|\b(?:could|may|can|might|cannot|must not|not) be\b|\bbest (?:describes?|estimate|approximat\w+)\b"
-    r"|\b(?:which|what) (?:one )?of (?:the|these|them)\b"
-    r"|\bwhich (?:\w+ )?(?:answer|expression|equation|graph|number)s?\b"
-    r"|则\s*[(（]|命题|说法|结论|叙述|判断|下列|以下|下面|选项|哪(?:个|一|项|些|种|位|幅|组)|最接近|可能|正确的|错误的|不正确",
-    re.IGNORECASE,
-)
 # Options that have no text of their own.
 _NO_OWN_TEXT: Final = re.compile(
     r"\b(?:all|none|neither|both|any)\b.*\b(?:above|these|them|and|nor)\b"
@@ -72,7 +63,7 @@ def filled_in(prompt: str, reference: str | None, key_of: KeyOf) -> Rewriting | 
     stem = _stem(prompt, options)
     if stem is None:
         return "text follows the options"
-    if _NEEDS_OPTIONS.search(stem):
+    if speaks_of_options(stem):
         return "the question speaks of its options"
     told = {"options": texts, "letter": letter, "former_reference": reference}
     return Rewriting(stem, answer, told)

@@ -24,6 +24,7 @@ from rapidfuzz import fuzz
 
 from tracemill.contamination_index import RUN, runs
 from tracemill.normal_form import normal_words, numbers, vocabulary
+from tracemill.option_labels import without_option_labels
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -38,7 +39,7 @@ FEW: Final = 16  # words; in a shorter item one word makes another question ("th
 # Digits that paraphrases say otherwise ("a pair", "no", "square") and that most problems have: they tell nothing apart.
 TELL_NOTHING: Final = frozenset("012")
 SHOWN_WORDS: Final = 40
-_SENTENCE_END: Final = re.compile(r"[.?!:][*_\"')\]$]*(?=\s|$|[A-Z\\])|\n")
+_SENTENCE_END: Final = re.compile(r"[.?!:][*_\"')\]$]*(?=\s|$|[A-Z\\]|[^\x00-\x7f])|[。！？؟।۔።]|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +75,18 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a row asks, in normal words, as far as they are needed."""
+    """What a row asks, in normal words, as far as they are needed; labels of lists are none."""
 
     text: str
 
     @cached_property
+    def _unlabelled(self) -> str:
+        return without_option_labels(self.text)
+
+    @cached_property
     def words(self) -> list[str]:
         """All of them."""
-        return normal_words(self.text)
+        return normal_words(self._unlabelled)
 
     @cached_property
     def runs(self) -> list[tuple[str, ...]]:
@@ -101,7 +106,7 @@ class Prompt:
     @cached_property
     def sentences(self) -> list[list[str]]:
         """Words of each sentence and line."""
-        return [normal_words(part) for part in _SENTENCE_END.split(self.text)]
+        return [normal_words(part) for part in _SENTENCE_END.split(self._unlabelled)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from tracemill.contamination_loops import WORD_PLACES, place_runs, runs_of, shared_runs, token_hash
 from tracemill.normal_form import SILENT, apart, normal_words, numbers, same_words, vocabulary
+from tracemill.option_labels import without_option_labels
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -48,8 +49,8 @@ class ItemText:
 
     @cached_property
     def words(self) -> list[str]:
-        """Its normal words."""
-        return normal_words(self.text)
+        """Its normal words; labels of options are none."""
+        return normal_words(without_option_labels(self.text))
 
     @cached_property
     def runs(self) -> frozenset[tuple[str, ...]]:
@@ -104,12 +105,14 @@ class BenchmarkIndex:
             data, offsets = _encoded(prompts)
             lengths = (self._shortest, RUN)
             shared_runs(data, offsets, self._forms, lengths, self._postings, FLOOR, found, shares)
-        return [[self.texts[number] for number in row if number >= 0] if row[0] >= 0 else [] for row in found]
+        rows: list[list[int]] = found.tolist()
+        return [[self.texts[number] for number in row if number >= 0] if row[0] >= 0 else [] for row in rows]
 
 
 def _encoded(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """UTF-8 bytes and offsets; of texts beyond ASCII with their signs spelled."""
-    encoded = [text.encode() if text.isascii() else apart(text).encode("utf-8", "replace") for text in texts]
+    """UTF-8 bytes and offsets; without labels of options, and of texts beyond ASCII with their signs spelled."""
+    plain = map(without_option_labels, texts)
+    encoded = [text.encode() if text.isascii() else apart(text).encode("utf-8", "replace") for text in plain]
     offsets = np.zeros(len(encoded) + 1, np.int64)
     np.cumsum([len(text) for text in encoded], out=offsets[1:])
     return np.frombuffer(b"".join(encoded), np.uint8), offsets

@@ -11,24 +11,27 @@ clusters the same as those of its ``MinHashLSH``.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tracemill.conflicting_references import COLUMNS, OPPOSED, Rows, Settled, comparable, same_text, settle
+from tracemill.conflicting_references import REASON as CONFLICT
 from tracemill.duplicate_clusters import Clusters, Guard, cluster, similarities
-from tracemill.representatives import nearest_of, representatives
+from tracemill.representatives import nearest_of
 from tracemill.schema import Category
 from tracemill.sources.trace_encodings import R1_IN_JSON
-from tracemill.text_hashes import KEY_BYTES, VERSION, exact_keys, number_keys, sketches
+from tracemill.text_hashes import KEY_BYTES, VERSION, exact_keys, in_one_form, number_keys, sketches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from tracemill.conflicting_references import Agreement
     from tracemill.recipe_duplicates import Deduplicate, Signature
 
 # datasketch 2's fastest scheme; named, so that a new default of the library cannot mix with stored signatures.
@@ -42,11 +45,14 @@ SIGNATURES = pa.schema(
         ("has_reference", pa.bool_()),
         ("has_tests", pa.bool_()),
         ("has_trace", pa.bool_()),
+        *COLUMNS,
         ("exact_key", pa.binary(KEY_BYTES)),
         ("numbers_key", pa.binary(KEY_BYTES)),
         ("minhash", pa.binary()),
     ]
 )
+# Of a row without what it is compared by.
+LABELS = [name for name in SIGNATURES.names if name not in {"exact_key", "numbers_key", "minhash"}]
 
 DECISIONS = pa.schema(
     [
@@ -58,6 +64,8 @@ DECISIONS = pa.schema(
         ("score", pa.float64()),
         ("linked_to", pa.string()),
         ("link_score", pa.float64()),
+        ("reference", pa.large_string()),
+        ("contradicted_by", OPPOSED),
     ]
 )
 
@@ -66,7 +74,7 @@ def sign(problems: pa.Table, settings: Signature) -> pa.Table:
     """Signatures of one shard of problems, one row each, in order; the table's metadata says how they were made."""
     from datasketch import MinHash
 
-    prompts = problems["prompt"]
+    prompts = in_one_form(problems["prompt"])
     permutations = MinHash(settings.num_perm, settings.seed, scheme=SCHEME).permutations
     values = sketches(prompts, settings.ngram, permutations)
     columns = {
@@ -76,6 +84,7 @@ def sign(problems: pa.Table, settings: Signature) -> pa.Table:
         "has_reference": pc.greater(pc.utf8_length(pc.fill_null(problems["reference_answer"], "")), 0),
         "has_tests": pc.is_valid(problems["tests"]),
         "has_trace": pc.match_substring(problems["traces"], R1_IN_JSON),
+        **comparable(problems),
         "exact_key": exact_keys(prompts),
         "numbers_key": number_keys(prompts),
         "minhash": _binary(values),
@@ -107,78 +116,110 @@ class Earlier:
         gone = pc.is_in(self.signatures["id"], value_set=self.decisions["id"].combine_chunks())
         return self.signatures.filter(pc.invert(gone))
 
+    def unsettled(self) -> pa.Table:
+        """Signatures of the rows that went for their references, none in their place."""
+        return self.signatures.filter(pc.is_in(self.signatures["id"], value_set=unsettled(self.decisions)))
+
+
+def unsettled(decisions: pa.Table) -> pa.Array:
+    """Ids of the rows that went because references contradict each other, and in whose place none stays."""
+    alone = decisions.filter((pc.field("reason") == CONFLICT) & pc.field("kept").is_null())
+    return alone["id"].combine_chunks()
+
 
 @dataclass(frozen=True)
 class _Rows:
     """All signatures in columns: earlier ones first.
 
     Attributes:
-        labels: the columns ``id`` to ``has_trace`` (one of R1's, which can save a generation).
+        labels: the columns ``id`` to ``question``; ``has_trace`` is one of R1's, which can save a generation.
         exact: of each row, the first row with the same text.
-        n_earlier: so many rows are of earlier batches.
+        n_kept: so many rows are of earlier batches, and stay.
+        n_before: so many rows are of earlier batches.
     """
 
     labels: pa.Table
     exact: NDArray[np.int64]
     numbers: NDArray[np.uint64]
     sketches: NDArray[np.uint32]
-    n_earlier: int
+    n_kept: int
+    n_before: int
 
 
 def deduplicate(
-    batch: Iterable[pa.Table], earlier: Iterable[Earlier], settings: Deduplicate, priority: Sequence[str]
+    batch: Iterable[pa.Table],
+    earlier: Iterable[Earlier],
+    settings: Deduplicate,
+    priority: Sequence[str],
+    agree: Agreement = same_text,
 ) -> list[pa.Table]:
     """Clusters a batch together with what earlier batches kept.
 
     Args:
         batch: signatures, one table per shard, read one after the other.
         earlier: shards of the batches before; their kept rows always stay.
-        settings: threshold, signature parameters and guard.
+        settings: threshold, signature parameters, guard, and what becomes of contradicting references.
         priority: source names, best first.
+        agree: see :func:`tracemill.conflicting_references.settle`.
 
     Returns:
         Per shard of the batch, the rows to drop (``DECISIONS``): each names the row that stays, the method and the
-        score; where the score is below the threshold, also the row through which it is in the cluster.
+        score; where the score is below the threshold, also the row through which it is in the cluster. One that others
+        contradict names them; where none stays, method and score are those of the first of them.
 
     Raises:
         ValueError: signatures were made in different ways.
     """
-    kept = [shard.kept() for shard in earlier]
-    lengths, rows = _gathered(kept, batch, settings)
+    earlier = list(earlier)
+    kept, others = [shard.kept() for shard in earlier], [shard.unsettled() for shard in earlier]
+    lengths, rows = _gathered(kept, others, batch, settings)
     guarded = pc.equal(rows.labels["category"], str(Category.MATH)).to_numpy()
     guard = Guard(rows.numbers, guarded) if settings.same_numbers else None
     found = cluster(rows.sketches, rows.exact, settings.threshold, guard)
-    gone, stays = representatives(found.roots, rows.labels, rows.n_earlier, priority)
+    clustered = Rows(found.roots, rows.labels, rows.n_kept, rows.n_before)
+    settled = settle(clustered, priority, settings.conflict, agree)
     stays = nearest_of(
-        found.roots, rows.n_earlier, gone, stays, lambda one, others: similarities(rows.sketches, one, others)
+        found.roots,
+        rows.n_kept,
+        settled.gone,
+        settled.stays,
+        lambda one, others: similarities(rows.sketches, one, others),
     )
-    table = _decisions(rows, found, gone, stays, settings.threshold)
-    ends = np.searchsorted(gone, rows.n_earlier + np.cumsum([0, *lengths]))
+    table = _decisions(rows, found, replace(settled, stays=stays), settings.threshold)
+    ends = np.searchsorted(settled.gone, rows.n_before + np.cumsum([0, *lengths]))
     return [table.slice(start, end - start) for start, end in itertools.pairwise(ends)]
 
 
-def _gathered(kept: list[pa.Table], batch: Iterable[pa.Table], settings: Deduplicate) -> tuple[list[int], _Rows]:
+def _gathered(
+    kept: list[pa.Table], unsettled: list[pa.Table], batch: Iterable[pa.Table], settings: Deduplicate
+) -> tuple[list[int], _Rows]:
     """Signatures in columns; the MinHash values are copied once, the rest stays as it was read."""
+    earlier = [*kept, *unsettled]
     labels: list[pa.Table] = []
     keys: list[pa.ChunkedArray] = []
     values: list[NDArray[np.uint32]] = []
     numbers: list[NDArray[np.uint64]] = []
     lengths: list[int] = []
     n_perm = settings.signature.num_perm
-    for table in _alike([*kept, *batch] if kept else batch):
+    for table in _alike([*earlier, *batch] if earlier else batch):
         lengths.append(table.num_rows)
-        labels.append(table.select(SIGNATURES.names[:6]))
+        labels.append(table.select(LABELS))
         keys.append(table["exact_key"])
         numbers.append(_fixed(table["numbers_key"], np.uint64, 2)[:, 0].copy())
         values.append(_fixed(table["minhash"].cast(pa.binary(4 * n_perm)), np.uint32, n_perm))
     if not labels:
         return [], _Rows(
-            SIGNATURES.empty_table(), np.zeros(0, np.int64), np.zeros(0, np.uint64), np.zeros((0, n_perm), np.uint32), 0
+            SIGNATURES.empty_table(),
+            np.zeros(0, np.int64),
+            np.zeros(0, np.uint64),
+            np.zeros((0, n_perm), np.uint32),
+            0,
+            0,
         )
-    n_earlier = sum(lengths[: len(kept)])
+    n_kept, n_before = sum(lengths[: len(kept)]), sum(lengths[: len(earlier)])
     exact = first_with(pa.chunked_array([chunk for key in keys for chunk in key.chunks], pa.binary(KEY_BYTES)))
-    rows = _Rows(pa.concat_tables(labels), exact, np.concatenate(numbers), _stacked(values, n_perm), n_earlier)
-    return lengths[len(kept) :], rows
+    rows = _Rows(pa.concat_tables(labels), exact, np.concatenate(numbers), _stacked(values, n_perm), n_kept, n_before)
+    return lengths[len(earlier) :], rows
 
 
 def _stacked(parts: list[NDArray[np.uint32]], width: int) -> NDArray[np.uint32]:
@@ -223,24 +264,27 @@ def first_with(keys: pa.ChunkedArray) -> NDArray[np.int64]:
     return found
 
 
-def _decisions(
-    rows: _Rows, found: Clusters, gone: NDArray[np.int64], stays: NDArray[np.int64], threshold: float
-) -> pa.Table:
-    exact = rows.exact[gone] == rows.exact[stays]
-    scores = np.where(exact, 1.0, similarities(rows.sketches, gone, stays))
+def _decisions(rows: _Rows, found: Clusters, settled: Settled, threshold: float) -> pa.Table:
+    gone, partners = settled.gone, settled.partners()
+    exact = rows.exact[gone] == rows.exact[partners]
+    scores = np.where(exact, 1.0, similarities(rows.sketches, gone, partners))
     links = found.neighbours[gone]
     chained = pa.array(~exact & (scores < threshold))
     link_scores = np.where(rows.exact[gone] == rows.exact[links], 1.0, similarities(rows.sketches, gone, links))
     ids = rows.labels["id"]
+    stays = pa.array(settled.stays, mask=settled.stays < 0)
+    alike = pc.if_else(pa.array(exact), "exact_duplicate", "near_duplicate")
     return pa.table(
         {
             "id": ids.take(pa.array(gone)),
-            "reason": pc.if_else(pa.array(exact), "exact_duplicate", "near_duplicate"),
-            "kept": ids.take(pa.array(stays)),
-            "kept_source": rows.labels["source"].take(pa.array(stays)),
+            "reason": pc.if_else(pa.array(settled.conflicting), CONFLICT, alike),
+            "kept": ids.take(stays),
+            "kept_source": rows.labels["source"].take(stays),
             "method": pc.if_else(pa.array(exact), "same text", "minhash"),
             "score": pa.array(scores),
             "linked_to": pc.if_else(chained, ids.take(pa.array(links)), None),
             "link_score": pc.if_else(chained, pa.array(link_scores), None),
+            "reference": rows.labels["reference"].take(pa.array(gone)),
+            "contradicted_by": settled.opposed(rows.labels),
         }
     ).cast(DECISIONS)

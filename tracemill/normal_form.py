@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING, Final
+
+from tracemill import scripts
+from tracemill.character_forms import one_form, without_accents
+from tracemill.scripts import IDEOGRAPHS, SYLLABLE, UNSPACED, VOWELLED, has_vowel_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_SUPERSCRIPTS: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹"
-_SUBSCRIPTS: Final = "₀₁₂₃₄₅₆₇₈₉"
 _GREEK: Final = (
     "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi "
     "psi omega"
@@ -26,7 +27,6 @@ _SIGNS: Final = {
     "√": "sqrt",
     "∞": "infty",
     "°": "degree",
-    "%": "percent",
     "≤": "le",
     "≥": "ge",
     "≠": "ne",
@@ -45,22 +45,10 @@ _SIGNS: Final = {
     "⊥": "perp",
     "≡": "equiv",
     "≈": "approx",
-    "…": "ldots",
-    "ℝ": "r",
-    "ℤ": "z",
-    "ℕ": "n",
-    "ℚ": "q",
-    "ℂ": "c",
-    "ϕ": "phi",
-    "ϵ": "epsilon",
-    "ς": "sigma",
 }
-_SPELLED: Final = str.maketrans(
-    {sign: f" {name} " for sign, name in _SIGNS.items()}
-    | {sign: f" {name} " for sign, name in zip(_GREEK_SIGNS, _GREEK.split(), strict=True)}
-    | {sign: f" {digit} " for signs in (_SUPERSCRIPTS, _SUBSCRIPTS) for digit, sign in enumerate(signs)}
-    | {"−": "-"}
-)
+# In one form of characters, case-folded.
+_SPELLED: Final = _SIGNS | dict(zip(_GREEK_SIGNS, _GREEK.split(), strict=True))
+_SIGN: Final = re.compile(f"[{''.join(_SPELLED)}]")
 # Commands that set text and say nothing; words without the backslash stay.
 _SILENT: Final = """
 left right big bigg bigl bigr biggl biggr displaystyle textstyle text mathrm mathbf mathit mathsf mathcal mathbb textbf
@@ -90,16 +78,19 @@ SAME: Final = {
 }
 _COMMAND: Final = re.compile(r"\\([a-z]+)|<=|>=|!=|\.\.\.")
 _OPERATORS: Final = {"<=": " le ", ">=": " ge ", "!=": " ne ", "...": " ldots "}
-# Letters apart from digits, so that 2x, 2 x and 2\cdot x are the same; an ideograph is a word. Hyphens join words: a
-# minus stands before a digit, a bracket or a command.
-_CJK: Final = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
-_WORD: Final = re.compile(
-    rf"\d{{1,3}}(?:,\d{{3}})+(?!\d)|\d+(?:st|nd|rd|th)\b|\d+|[{_CJK}]|[^\W\d_{_CJK}]+"
-    r"|-(?=\s*[\d(\\{])|(?<=[(={$])-|[+=<>]|[.,;:?!\n]"
-)
+# Letters apart from digits, so that 2x, 2 x and 2\cdot x are the same. Hyphens join words: a minus stands before a
+# digit, a bracket or a command.
+_NUMBER: Final = r"\d{1,3}(?:,\d{3})+(?!\d)|\d+(?:st|nd|rd|th)\b|\d+"
+_SIGN_OR_BREAK: Final = r"-(?=\s*[\d(\\{])|(?<=[(={$])-|[+=<>]|[.,;:?!\n]"
+_LETTER: Final = rf"[^\W\d_{UNSPACED}]"
+_ASCII_WORD: Final = re.compile(rf"{_NUMBER}|[a-z]+|{_SIGN_OR_BREAK}")
+_WORD: Final = re.compile(rf"{_NUMBER}|{_LETTER}+|{_SIGN_OR_BREAK}|[{IDEOGRAPHS}]|{SYLLABLE}")
+_WORD_OF_MARKS: Final = re.compile(rf"{_NUMBER}|(?:{_LETTER}|[{VOWELLED}])+|{_SIGN_OR_BREAK}|[{IDEOGRAPHS}]|{SYLLABLE}")
+# Seen as letters by the compiled loops, and none.
+_PUNCTUATION: Final = re.compile(rf"[^\w\x00-\x7f{UNSPACED}{VOWELLED}]+")
+_GROUPED: Final = re.compile(r",\d{3}")
 _BREAKS: Final = frozenset(".,;:?!\n")  # a number in words does not go on behind one; no words themselves
 _SIGN_WORDS: Final = frozenset("+-=<>")
-_IDEOGRAPH: Final = re.compile(f"[{_CJK}]")
 _UNITS: Final = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen"
@@ -121,21 +112,31 @@ def normal_words(text: str) -> list[str]:
     >>> normal_words(r"Simplify $\dfrac{1}{2}x^{2}$ for **twenty-five** values $x \leqslant 1,000$")
     ['simplify', '1', '2', 'x', '2', 'for', '25', 'values', 'x', 'le', '1000']
     """
-    plain = spelled(html.unescape(text) if "&" in text else text)
-    tokens = [SAME.get(token, token) for token in _WORD.findall(_COMMAND.sub(_plain, plain))]
-    return _with_digits([token for token in tokens if token])
+    plain = _COMMAND.sub(_plain, spelled(html.unescape(text) if "&" in text else text))
+    words = _with_digits([SAME.get(token, token) for token in _pattern(plain).findall(plain)])
+    return [word.replace(",", "") for word in words] if _GROUPED.search(plain) else words
 
 
 def spelled(text: str) -> str:
-    """Case-folded, with mathematical signs and Greek letters by the names that LaTeX gives them."""
-    if text.isascii():
-        return text.lower()
-    return unicodedata.normalize("NFKC", text.translate(_SPELLED)).casefold()
+    """Case-folded, in one form of characters without accents, signs and Greek letters by the names LaTeX gives them."""
+    text = one_form(text)
+    return text.lower() if text.isascii() else _SIGN.sub(_named, without_accents(text.casefold()))
 
 
 def apart(text: str) -> str:
-    """As :func:`spelled`, with blanks around every ideograph, kana and hangul syllable: each is a word."""
-    return _IDEOGRAPH.sub(r" \g<0> ", spelled(text))
+    """As :func:`spelled`, with blanks around every word that has none, and for every sign beyond ASCII."""
+    plain = spelled(text)
+    return plain if plain.isascii() else scripts.apart(_PUNCTUATION.sub(" ", plain))
+
+
+def _named(found: re.Match[str]) -> str:
+    return f" {_SPELLED[found.group()]} "
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    if text.isascii():
+        return _ASCII_WORD
+    return _WORD_OF_MARKS if has_vowel_marks(text) else _WORD
 
 
 def vocabulary(words: Iterable[str]) -> Counter[str]:
@@ -156,9 +157,9 @@ def _plain(found: re.Match[str]) -> str:
 
 
 def _with_digits(tokens: list[str]) -> list[str]:
-    """Numbers in words as digits, thousands without commas."""
+    """Numbers in words as digits."""
     if NUMBER_WORDS.isdisjoint(tokens):
-        return [_ORDINAL.get(token, token.replace(",", "")) for token in tokens if token not in _BREAKS]
+        return [_ORDINAL.get(token, token) for token in tokens if token not in _BREAKS]
     found: list[str] = []
     place = 0
     while place < len(tokens):
@@ -166,7 +167,7 @@ def _with_digits(tokens: list[str]) -> list[str]:
         if token in NUMBER_WORDS or token[0].isdigit():
             value, after = number_at(tokens, place)
         if token not in _BREAKS:
-            found.append(_ORDINAL.get(token, token.replace(",", "")) if value is None else str(value))
+            found.append(_ORDINAL.get(token, token) if value is None else str(value))
         place = after
     return found
 

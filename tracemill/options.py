@@ -22,6 +22,15 @@ _REQUEST: Final = (
 )
 _LETTER_ASKED: Final = re.compile(_REQUEST, re.IGNORECASE)
 _ASKING_SENTENCE: Final = re.compile(rf"(?:\A|(?<=[.!?\n]))[^.!?\n]*?(?:{_REQUEST})[^.!?\n]*[.!?]?", re.IGNORECASE)
+# What refers to the options: without them there is no question.
+_SPEAKS_OF_OPTIONS: Final = re.compile(
+    r"\b(?:following|below|listed|letter|options?|choices?|alternatives?|statements?|closest|nearest|most likely)\b"
+    r"|\b(?:could|may|can|might|cannot|must not|not) be\b|\bbest (?:describes?|estimate|approximat\w+)\b"
+    r"|\b(?:which|what) (?:one )?of (?:the|these|them)\b"
+    r"|\bwhich (?:\w+ )?(?:answer|expression|equation|graph|number)s?\b"
+    r"|则\s*[(（]|命题|说法|结论|叙述|判断|下列|以下|下面|选项|哪(?:个|一|项|些|种|位|幅|组)|最接近|可能|正确的|错误的|不正确",
+    re.IGNORECASE,
+)
 _DRAWING: Final = re.compile(r"\[asy\].*?\[/asy\]|\\begin\{tikzpicture\}.*?\\end\{tikzpicture\}|```.*?```", re.DOTALL)
 _FILLING: Final = re.compile(r"(?:\\(?:qquad|quad|hspace\{[^}]*\}|newline|\\|[ ,;:!])|\\textbf\s*$|~|\s|\$\\bullet\$)+")
 
@@ -78,6 +87,11 @@ def _last_run(prompt: str) -> list[re.Match[str]]:
 def is_multiple_choice(prompt: str) -> bool:
     """Whether a prompt lists lettered options, or asks for a letter of options that stand in a drawing."""
     return bool(lettered_options(prompt)) or ("letter" in prompt and _LETTER_ASKED.search(prompt) is not None)
+
+
+def speaks_of_options(text: str) -> bool:
+    """Whether a question refers to its options: without them there is no question."""
+    return _SPEAKS_OF_OPTIONS.search(text) is not None
 
 
 def without_letter_request(text: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from tracemill.character_forms import one_form
+
 # Numbers with their decimals, Markdown's bold, operators, and words. Hyphens join words, so a minus counts only before
 # a number, a bracket or a single letter; two stars are a power only between operands; what follows an apostrophe is no
 # name.
@@ -64,7 +66,7 @@ def _counted(token: str) -> str:
 
 def ascii_text(text: str) -> str:
     """The text with signs and digits beyond ASCII as their ASCII forms, and everything else beyond ASCII as blanks."""
-    return text if text.isascii() else text.translate(_ASCII)
+    return text if text.isascii() else one_form(text).translate(_ASCII)
 
 
 class _AsciiForms(dict[int, str]):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from tracemill.recipe_section import Positive, Section
 from tracemill.recipe_semantic import Semantic, Similar
+
+Conflict = Literal["drop", "majority", "keep_first"]
 
 
 class Signature(Section):
@@ -32,6 +34,11 @@ class Deduplicate(Section):
         default=True,
         description="Merge maths prompts only if their numbers and operators agree: problems differ by them. "
         "By meaning, prompts of any category.",
+    )
+    conflict: Conflict = Field(
+        default="majority",
+        description="Duplicates whose references contradict each other: the answer of more than half of them stays, "
+        "and where there is none all go; drop: all go; keep_first: the first by priority stays.",
     )
     semantic: Semantic | None = Field(
         default=None, description="Merge also what a model finds alike, of what is left; off unless given."

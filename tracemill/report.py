@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
+from tracemill import conflict_report
+from tracemill.conflict_report import ConflictReport
 from tracemill.contamination_report import as_html
 from tracemill.funnel import totals
 from tracemill.label_counts import label_rows
@@ -44,6 +46,7 @@ def report(
     labels: LabelSummary,
     tally: PublishedTally,
     contamination: Sequence[BenchmarkReport] = (),
+    conflicts: ConflictReport = ConflictReport(),  # noqa: B008 - frozen
 ) -> str:
     """The page.
 
@@ -53,6 +56,7 @@ def report(
         labels: how labels are distributed.
         tally: what the published rows are made of.
         contamination: what was found of each benchmark.
+        conflicts: what was found of references that contradict each other.
     """
     plots = [
         funnel_plot(funnel),
@@ -70,6 +74,7 @@ def report(
         f'<div class="plots">{"".join(plots)}</div>',
         f"<h2>Funnel</h2>{_funnel_table(funnel)}",
         as_html(contamination),
+        conflict_report.as_html(conflicts),
         _licence_table(tally),
         _label_table(labels),
         _END,

@@ -100,7 +100,7 @@ def prompt_plot(labels: LabelSummary) -> str:
 
 def duplicate_plot(funnel: pa.Table) -> str:
     """Rows of each source that were dropped for another row, by how alike they are."""
-    kinds = [("left", "exact"), ("lost", "near"), ("other", "by meaning")]
+    kinds = [("left", "exact"), ("lost", "near"), ("other", "by meaning or contradicting")]
     bars = [
         Bar(source, f"{sum(counts.values()):,}", [(kind, counts.get(name, 0)) for kind, name in kinds])
         for source, counts in _duplicates(funnel)
@@ -117,7 +117,7 @@ def _duplicates(funnel: pa.Table) -> Iterator[tuple[str, dict[str, int]]]:
 
 
 def _alike(reason: str) -> str:
-    return next((name for name in ("exact", "near") if reason.startswith(name)), "by meaning")
+    return next((name for name in ("exact", "near") if reason.startswith(name)), "by meaning or contradicting")
 
 
 def contamination_plot(reports: Sequence[BenchmarkReport]) -> str:

@@ -8,18 +8,21 @@ kept always stays, and is not embedded again.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tracemill import near_duplicates
+from tracemill.conflicting_references import REASON as CONFLICT
+from tracemill.conflicting_references import Rows, Settled, same_text, settle
 from tracemill.duplicate_clusters import Guard
 from tracemill.embedding import METADATA, stored_vectors
 from tracemill.errors import TeacherMisconfiguredError
-from tracemill.near_duplicates import DECISIONS, SIGNATURES
-from tracemill.representatives import nearest_of, representatives
+from tracemill.near_duplicates import DECISIONS, unsettled
+from tracemill.representatives import nearest_of
 from tracemill.vector_search import cluster_vectors, cosines
 
 if TYPE_CHECKING:
@@ -27,13 +30,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from tracemill.conflicting_references import Agreement
+    from tracemill.recipe_duplicates import Conflict
     from tracemill.recipe_semantic import Semantic
 
     Integers = NDArray[np.int64]
 
 REASON = "semantic_duplicate"
 METHOD = "embedding"
-LABELS = [name for name in SIGNATURES.names if name not in {"exact_key", "minhash"}]
+LABELS = [*near_duplicates.LABELS, "numbers_key"]
 # Beside MinHash's columns: how a row is linked to the one through which it is in the cluster, and by which model.
 MERGED = pa.schema([*DECISIONS, ("link_method", pa.string()), ("model", pa.string())])
 
@@ -62,6 +67,18 @@ class Embedded:
         gone = pc.is_in(self.embeddings["id"], value_set=self.decisions["id"].combine_chunks())
         return Embedded(self.signatures, self.embeddings.filter(pc.invert(gone)), self.decisions)
 
+    def unsettled(self) -> Embedded:
+        """Only the rows that went for their references, none in their place."""
+        alone = pc.is_in(self.embeddings["id"], value_set=unsettled(self.decisions))
+        return Embedded(self.signatures, self.embeddings.filter(alone), self.decisions)
+
+    def merged_into(self) -> pa.Table:
+        """Ids of the rows with a reference that went for another row, and of that row."""
+        merged = self.decisions.filter((pc.field("reason") != CONFLICT) & pc.field("kept").is_valid())
+        places = pc.index_in(merged["id"], value_set=self.signatures["id"].combine_chunks())
+        has = pc.is_valid(self.signatures["reference"].take(places))
+        return merged.select(["id", "kept"]).filter(has)
+
 
 def merge_meanings(
     batch: Sequence[Embedded],
@@ -70,6 +87,8 @@ def merge_meanings(
     priority: Sequence[str],
     *,
     same_numbers: bool = True,
+    conflict: Conflict = "majority",
+    agree: Agreement = same_text,
 ) -> list[pa.Table]:
     """Clusters what is left of a batch together with what earlier batches kept.
 
@@ -80,39 +99,50 @@ def merge_meanings(
         priority: source names, best first.
         same_numbers: keep prompts apart that differ in their numbers, operators or turning words; in every category,
             since to a model "sum of the even numbers" is "sum of the odd numbers" (docs/duplicates.md).
+        conflict: what becomes of references that contradict each other.
+        agree: see :func:`tracemill.conflicting_references.settle`.
 
     Returns:
         Per shard of the batch, all rows to drop (``MERGED``), MinHash's among them. Each names the row that stays, the
         method and the score. Where a row is in the cluster through another one only (its own score is below the
         threshold, or MinHash had merged it into that one), ``linked_to``, ``link_method`` and ``link_score`` say so.
+        Rows whose references contradict each other as :func:`tracemill.near_duplicates.deduplicate` has them; a row
+        counts with those that MinHash has merged into it, and these go with it.
 
     Raises:
         TeacherMisconfiguredError: embeddings were made in different ways, as by another version of a library.
     """
     if not batch:
         return []
-    rows = _Rows.of([shard.kept() for shard in earlier], batch)
+    rows = _Rows.of([shard.kept() for shard in earlier], [shard.unsettled() for shard in earlier], batch)
     guard = Guard(rows.numbers, np.ones(len(rows.numbers), np.bool_)) if same_numbers else None
-    found = cluster_vectors(rows.vectors, settings.threshold, guard, rows.n_earlier)
-    gone, stays = representatives(found.roots, rows.labels, rows.n_earlier, priority)
-    stays = nearest_of(found.roots, rows.n_earlier, gone, stays, lambda one, others: cosines(rows.vectors, one, others))
-    table = _decisions(rows, found.neighbours, gone, stays, settings)
-    before = (shard.decisions.filter(pc.field("reason") == REASON) for shard in earlier)
+    found = cluster_vectors(rows.vectors, settings.threshold, guard, rows.n_before)
+    clustered = Rows(found.roots, rows.labels, rows.n_kept, rows.n_before, _votes(rows.labels, [*earlier, *batch]))
+    settled = settle(clustered, priority, conflict, agree)
+    stays = nearest_of(
+        found.roots,
+        rows.n_kept,
+        settled.gone,
+        settled.stays,
+        lambda one, others: cosines(rows.vectors, one, others),
+    )
+    table = _decisions(rows, found.neighbours, replace(settled, stays=stays), settings)
+    before = (shard.decisions.filter(pc.field("method") == METHOD) for shard in earlier)
     moved = pa.concat_tables([table, *(decided.select(MERGED.names) for decided in before)])
     by_words = _repointed(pa.concat_tables([shard.decisions for shard in batch]), moved, settings)
     ends = np.cumsum([0, *(shard.decisions.num_rows for shard in batch)])
     return [
         pa.concat_tables([by_words.slice(start, end - start), by_meaning])
-        for (start, end), by_meaning in zip(itertools.pairwise(ends), rows.by_shard(table, gone), strict=True)
+        for (start, end), by_meaning in zip(itertools.pairwise(ends), rows.by_shard(table, settled.gone), strict=True)
     ]
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """All rows in columns, sorted: earlier ones first, then by id, so that nothing depends on shards.
+    """All rows in columns, sorted: earlier ones first and of them those that stay, then by id; shards do not count.
 
     Attributes:
-        labels: the columns ``id`` to ``has_trace``.
+        labels: the columns ``id`` to ``question``.
         places: of each row, where it stood before it was sorted.
         ends: where the shards of the batch end, counted as ``places``; the first number is where they begin.
     """
@@ -122,18 +152,20 @@ class _Rows:
     vectors: NDArray[np.float16]
     places: Integers
     ends: Integers
-    n_earlier: int
+    n_kept: int
+    n_before: int
 
     @classmethod
-    def of(cls, kept: Sequence[Embedded], batch: Sequence[Embedded]) -> _Rows:
-        shards = [*kept, *batch]
+    def of(cls, kept: Sequence[Embedded], others: Sequence[Embedded], batch: Sequence[Embedded]) -> _Rows:
+        earlier = [*kept, *others]
+        shards = [*earlier, *batch]
         _check_alike(shards)
         labels = pa.concat_tables([shard.labels() for shard in shards])
         lengths = [shard.embeddings.num_rows for shard in shards]
-        n_earlier = sum(lengths[: len(kept)])
-        is_new = pa.array(np.arange(labels.num_rows) >= n_earlier)
-        keys = pa.table({"new": is_new, "id": labels["id"]})
-        places = pc.sort_indices(keys, [("new", "ascending"), ("id", "ascending")]).to_numpy().astype(np.int64)
+        n_kept, n_before = sum(lengths[: len(kept)]), sum(lengths[: len(earlier)])
+        age = np.searchsorted([n_kept, n_before], np.arange(labels.num_rows), side="right")
+        keys = pa.table({"age": age, "id": labels["id"]})
+        places = pc.sort_indices(keys, [("age", "ascending"), ("id", "ascending")]).to_numpy().astype(np.int64)
         labels = labels.take(pa.array(places))
         keys = labels["numbers_key"].cast(pa.binary()).combine_chunks().to_numpy(zero_copy_only=False)
         return cls(
@@ -141,8 +173,9 @@ class _Rows:
             numbers=np.array([int.from_bytes(key[:8], "little") for key in keys], np.uint64),
             vectors=_placed(shards, places),
             places=places,
-            ends=n_earlier + np.cumsum([0, *lengths[len(kept) :]]),
-            n_earlier=n_earlier,
+            ends=n_before + np.cumsum([0, *lengths[len(earlier) :]]),
+            n_kept=n_kept,
+            n_before=n_before,
         )
 
     def by_shard(self, table: pa.Table, gone: Integers) -> list[pa.Table]:
@@ -179,22 +212,35 @@ def _check_alike(shards: Sequence[Embedded]) -> None:
         )
 
 
-def _decisions(rows: _Rows, neighbours: Integers, gone: Integers, stays: Integers, settings: Semantic) -> pa.Table:
-    scores = cosines(rows.vectors, gone, stays)
+def _votes(labels: pa.Table, shards: Sequence[Embedded]) -> Integers:
+    """Of each row, how many rows have its reference: itself, and those that were merged into it."""
+    merged = pa.concat_tables([shard.merged_into() for shard in shards])
+    counted = pc.value_counts(merged["kept"].combine_chunks())
+    places = pc.index_in(labels["id"], value_set=counted.field("values"))
+    votes: Integers = pc.fill_null(counted.field("counts").take(places), 0).to_numpy().astype(np.int64)
+    return votes + 1
+
+
+def _decisions(rows: _Rows, neighbours: Integers, settled: Settled, settings: Semantic) -> pa.Table:
+    gone, partners = settled.gone, settled.partners()
+    scores = cosines(rows.vectors, gone, partners)
     links = neighbours[gone]
     chained = pa.array(scores < settings.threshold)
     ids = rows.labels["id"]
     n_gone = len(gone)
+    stays = pa.array(settled.stays, mask=settled.stays < 0)
     return pa.table(
         {
             "id": ids.take(pa.array(gone)),
-            "reason": pa.repeat(REASON, n_gone),
-            "kept": ids.take(pa.array(stays)),
-            "kept_source": rows.labels["source"].take(pa.array(stays)),
+            "reason": pc.if_else(pa.array(settled.conflicting), CONFLICT, REASON),
+            "kept": ids.take(stays),
+            "kept_source": rows.labels["source"].take(stays),
             "method": pa.repeat(METHOD, n_gone),
             "score": pa.array(scores),
             "linked_to": pc.if_else(chained, ids.take(pa.array(links)), None),
             "link_score": pc.if_else(chained, pa.array(cosines(rows.vectors, gone, links)), None),
+            "reference": rows.labels["reference"].take(pa.array(gone)),
+            "contradicted_by": settled.opposed(rows.labels),
             "link_method": pc.if_else(chained, METHOD, None),
             "model": pa.repeat(settings.named, n_gone),
         }
@@ -202,17 +248,23 @@ def _decisions(rows: _Rows, neighbours: Integers, gone: Integers, stays: Integer
 
 
 def _repointed(decisions: pa.Table, moved: pa.Table, settings: Semantic) -> pa.Table:
-    """MinHash's decisions, where a row that was to stay goes itself now: each names the row that stays in the end."""
+    """MinHash's decisions, where a row that was to stay goes itself now: each names the row that stays in the end.
+
+    Where it goes for its reference, those that were merged into it go for the same.
+    """
     at = pc.index_in(decisions["kept"], value_set=moved["id"].combine_chunks())
     has_moved = pc.is_valid(at)
     then = moved.take(at)
+    is_conflict = pc.equal(then["reason"], CONFLICT)
     changed = {
+        "reason": pc.if_else(is_conflict, CONFLICT, decisions["reason"]),
         "kept": then["kept"],
         "kept_source": then["kept_source"],
         "method": METHOD,
         "score": then["score"],
         "linked_to": decisions["kept"],
         "link_score": decisions["score"],
+        "contradicted_by": pc.if_else(is_conflict, then["contradicted_by"], decisions["contradicted_by"]),
         "link_method": decisions["method"],
         "model": settings.named,
     }

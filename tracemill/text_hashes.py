@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tracemill.character_forms import one_form
 from tracemill.hash_loops import (
     TABLE,
     exact_keys_of,
@@ -35,8 +36,13 @@ if TYPE_CHECKING:
     Hashes64 = NDArray[np.uint64]
     Hashes32 = NDArray[np.uint32]
 
-VERSION: Final = 2  # of everything that is hashed here: stored signatures name it
+VERSION: Final = 3  # of everything that is hashed here: stored signatures name it
 KEY_BYTES: Final = 16
+
+
+def in_one_form(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The texts in one form of characters: once for all that is hashed of them, since it is most of the work."""
+    return pa.chunked_array([_prepared(texts, one_form)])
 
 
 def exact_keys(texts: pa.ChunkedArray) -> pa.Array:
@@ -83,17 +89,23 @@ def _spaced_words(text: str) -> str:
 
 def _encoded(texts: pa.ChunkedArray, prepare: Callable[[str], str]) -> tuple[Bytes, Offsets]:
     """UTF-8 bytes and offsets of the texts; those beyond ASCII as ``prepare`` leaves them."""
-    column = texts.cast(pa.large_string()).combine_chunks()
-    column = column if isinstance(column, pa.Array) else pa.array([], pa.large_string())
-    foreign = pc.invert(pc.string_is_ascii(column))
-    if pc.any(foreign).as_py():
-        prepared = [prepare(text) for text in column.filter(foreign).to_pylist()]
-        column = pc.replace_with_mask(column, foreign, pa.array(prepared, pa.large_string()))
+    column = _prepared(texts, prepare)
     _, offsets, data = column.buffers()
     if not len(column) or offsets is None:
         return np.zeros(0, np.uint8), np.zeros(1, np.int64)
     starts = np.frombuffer(offsets, np.int64, count=len(column) + 1, offset=8 * column.offset)
     return (np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)), starts
+
+
+def _prepared(texts: pa.ChunkedArray, prepare: Callable[[str], str]) -> pa.Array:
+    """One array of the texts; those beyond ASCII as ``prepare`` leaves them."""
+    column = texts.cast(pa.large_string()).combine_chunks()
+    column = column if isinstance(column, pa.Array) else pa.array([], pa.large_string())
+    foreign = pc.invert(pc.string_is_ascii(column))
+    if not pc.any(foreign).as_py():
+        return column
+    prepared = [prepare(text) for text in column.filter(foreign).to_pylist()]
+    return pc.replace_with_mask(column, foreign, pa.array(prepared, pa.large_string()))
 
 
 def _keys(lanes: Hashes64) -> pa.Array:
