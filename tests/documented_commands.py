@@ -97,8 +97,9 @@ TYPED = (
                 "python -m flows.verify_dataset {audited} --out runs/again --limit 2 --store stored --layout am "
                 "--set verify.workers=1"
             ),
+            "python -m flows.verify_dataset rows.jsonl --layout plain --column response=response",
         ),
-        shows=r"all +2",
+        shows=r"all +[12]",
     ),
     Typed(
         "python -m flows.verify_dataset demo/sources/traced.jsonl.zst",
