@@ -175,9 +175,10 @@ TYPED = (
     Typed("python -m tracemill pin RECIPE", ("python -m tracemill pin {recipe}",)),
     Typed(
         "python -m tracemill doctor [RECIPE]",
-        ("python -m tracemill doctor", "python -m tracemill doctor recipes/demo.yaml"),
-        shows="rephrased items",
+        ("python -m tracemill doctor", "python -m tracemill doctor {recipe}"),
+        shows="sandbox",
     ),
+    Typed("python -m tracemill doctor RECIPE", ("python -m tracemill doctor {recipe}",), shows="decontamination"),
     Typed(
         "python -m demo.make_sources", ("python -m demo.make_sources",), shows="sources/drill.csv", small="--out made"
     ),
