@@ -81,7 +81,7 @@ def test_a_record_that_was_no_completion_is_asked_again(
 
 
 def test_the_earlier_publication_is_a_version_beside_the_new_one(run: SmallRun) -> None:
-    """What stood is still there to be compared with: no row was added or removed, and only who judged it has changed."""
+    """It can still be compared with: no row was added or removed, and only who judged the rows has changed."""
     built(run)
     differences = diff(run.out / "versions" / "0001", run.out)
     assert (differences.added.rows, differences.removed.rows) == (0, 0)
