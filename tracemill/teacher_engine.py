@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 # So many refusals and not one answer: it is not the rows that are wrong, and none should be dropped for it.
 _ALL_REFUSED = 100
-# How often it is looked whether all that was under way has been answered.
-_LOOK_EVERY_S = 0.05
 # A request that timed out has cost request_timeout_s of a server: it is given up after two such.
 _TIMEOUT_WEIGHT = 4
 
@@ -55,6 +53,7 @@ class Engine:
         self._workers: set[asyncio.Task[None]] = set()
         self._n_attempts = 0
         self._ending: asyncio.Task[None] | None = None
+        self._quiet = asyncio.Event()  # nothing is under way
         self.checked = False
 
     async def check(self) -> None:
@@ -98,10 +97,14 @@ class Engine:
 
     async def _fail_at_last(self, error: Exception) -> None:
         self._queue.clear()
-        while any(server.starts for server in self.watch.pool.servers):
-            await asyncio.sleep(_LOOK_EVERY_S)
+        while self._is_busy():
+            self._quiet.clear()
+            await self._quiet.wait()
         self._ending = None
         self.fail(error)
+
+    def _is_busy(self) -> bool:
+        return any(server.starts for server in self.watch.pool.servers)
 
     def _stop(self) -> list[asyncio.Task[Any]]:
         self.checked = False
@@ -164,6 +167,8 @@ class Engine:
         finally:
             del server.starts[number]
             self._desk.count(n_in_flight=-1)
+            if not self._is_busy():
+                self._quiet.set()
         if isinstance(reply, Broken):
             return self._broken(server, job, reply, started)
         return await self._replied(server, job, reply)
