@@ -108,6 +108,22 @@ class Demo:
             self.pages.open_artifact(artifact)
             self.pages.picture(f"{name}-artifact-{artifact}")
 
+    def look_at_phase(self, name: str, phase: str) -> None:
+        """A picture of the subflow of a phase, with the graph of its tasks."""
+        page = self.pages.driver.current_url
+        self.pages.driver.get(page.partition("?")[0])
+        self.pages.tab("Subflow Runs")
+        self.pages.until(f"the subflow of {phase}", lambda: self._clicked_subflow(phase))
+        self.pages.see("Task Runs")
+        self.pages.settle()
+        self.pages.picture(f"{name}-phase-{phase}")
+
+    def _clicked_subflow(self, phase: str) -> bool:
+        links = self.pages.shown(f"//main//a[starts-with(normalize-space(), '{phase} 0')]")
+        if links:
+            links[0].click()
+        return bool(links)
+
 
 def runs(demo: Demo) -> None:
     """One whose teacher is away, one that goes to its end, and a refresh that finds nothing new."""
@@ -115,6 +131,7 @@ def runs(demo: Demo) -> None:
     demo.look("failed", ("Details",), ("failed-distill",))
     demo.start("run", "build-dataset", "build recipes/demo.yaml", under_way=True)
     demo.look("run", TABS, ARTIFACTS)
+    demo.look_at_phase("run", "distill")
     demo.start("refresh", "refresh-dataset", "refresh recipes/demo.yaml")
     demo.look("refresh", ("Details",), ())
 
