@@ -98,13 +98,21 @@ def audit_recipe(dataset: str, hub: dict[str, str], overrides: list[str]) -> Aud
         overrides: ``section.key=value`` settings.
 
     Raises:
-        SourceError: there is no such file, and it is no Hub id with a revision, or the Hub has no such revision.
+        SourceError: there is no such file, and it is no Hub id with a revision, or the Hub has no such revision; or a
+            file is given with what only a Hub dataset has.
         RecipeError: a setting is wrong.
     """
     name = _name_of(dataset)
     place: dict[str, Any] = {"path": dataset}
     if _is_hub_id(dataset):
         place = {"hub": dataset, **hub, "revision": _commit(dataset, hub.get("revision"))}
+    elif hub:
+        raise SourceError(
+            f"{dataset} is on this machine, where {' and '.join(hub)} say nothing",
+            got=", ".join(f"{name} {value}" for name, value in hub.items()),
+            expected="a Hub id, or a file alone",
+            remedy="leave them out, and name the file of the split that is meant",
+        )
     source = {"name": name, "layout": "am", **place}
     audited = parse_section(Audit, {"name": name, "sources": [source]}, overrides, origin=f"the audit of {dataset}")
     if "path" in place:

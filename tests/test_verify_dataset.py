@@ -325,3 +325,12 @@ def test_a_published_dataset_is_audited_as_it_is(tmp_path: Path) -> None:
     found = audit(f"{built.out}/dataset/*.parquet", tmp_path).summary
     assert found["layout"] == "tracemill"
     assert found["correct"] == found["rows"] == table(built.out, "dataset").num_rows > 40
+
+
+@pytest.mark.parametrize("hub", [{"split": "test"}, {"config": "am_0.5M"}, {"revision": "main", "split": "train"}])
+def test_what_only_a_hub_dataset_has_is_refused_of_a_file(hub: dict[str, str], tmp_path: Path) -> None:
+    """A split of a file would be ignored: it is refused, naming what was given."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text("{}\n")
+    with pytest.raises(SourceError, match=" and ".join(hub)):
+        audit_recipe(str(path), hub, [])
