@@ -2,8 +2,8 @@
 
 A step waits for the task runs that made its inputs, also where they were made in another subflow. A task of the run
 itself (clustering, tallies, export) works on tables of thousands of tasks: it waits for the blocks that made them, one
-edge a block, which is also what the run's own page can draw, since tasks of subflows are no nodes of it. So 1,400 shards
-in blocks of 200 are 7 edges into the clustering; one for each table would be 1,400, and thousands into the export.
+edge a block, which is also what the run's own page can draw, since tasks of subflows are no nodes of it. So 1,400
+shards in blocks of 200 are 7 edges into the clustering; one a table would be 1,400, and thousands into the export.
 """
 
 from __future__ import annotations
