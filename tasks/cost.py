@@ -6,12 +6,13 @@ import heapq
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
-from prefect import get_run_logger, task
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 
 from tasks.distill import response_of
 from tasks.model_costs import ModelCosts, ModelsPlan, Pair
+from tasks.stage import warn
 from tasks.verify import unjudgeable
 from tracemill.claims import claimed
 from tracemill.cost import Estimate, Measured, Outstanding
@@ -79,7 +80,7 @@ def estimate_cost(
             cost.sample, [*drawn, *((first.key, first, row) for first, row in firsts)], key=lambda one: one[0]
         )
     sample = [(request, problem) for _, request, problem in drawn]
-    with claimed(store, "estimate-cost", digest([request.key for request, _ in sample]), get_run_logger().warning):
+    with claimed(store, "estimate-cost", digest([request.key for request, _ in sample]), warn):
         measured, answered = _measured(sample, plan)
         models = ModelCosts(plan.asked, plan.ledger, answered).measure() if plan.asked.any else ()
     labels = tuple((f"label.labellers ({name})", n_problems) for name in plan.labellers)

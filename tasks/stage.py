@@ -219,12 +219,12 @@ def _perform(
     finished = stage.find(store, key, poison_share)
     if finished is not None:
         return finished
-    with claimed(store, stage.name, key, _log):
+    with claimed(store, stage.name, key, warn):
         return stage.find(store, key, poison_share) or _execute(stage, store, section, inputs, key, poison_share)
 
 
-def _log(message: str) -> None:
-    """In the task run's log; outside a run in the module's."""
+def warn(message: str) -> None:
+    """Warns in the task run's log; outside a run in the module's."""
     try:
         get_run_logger().warning(message)  # the terminal shows no less of a task
     except MissingContextError:

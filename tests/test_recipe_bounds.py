@@ -17,11 +17,12 @@ import pytest
 from aiohttp import web
 from chat_server import ChatServer
 from fake_embedder import FakeEmbedder
-from inline_build import build_inline
 from judge_server import JudgeServer
 from pydantic.fields import FieldInfo
 from small_run import SmallRun, funnel, question
 
+from flows.build_dataset import build
+from flows.plain_run import plain_run
 from tracemill.duplicate_clusters import cluster
 from tracemill.errors import RecipeError
 from tracemill.recipe_file import parse_recipe
@@ -143,9 +144,9 @@ def every_section(url: str) -> dict[str, Any]:
     }
 
 
-def check(run: SmallRun, overrides: list[str], patched: pytest.MonkeyPatch, out: Path) -> dict[str, int]:
+def check(run: SmallRun, overrides: list[str], out: Path) -> dict[str, int]:
     """Builds, and looks whether every row is accounted for; the funnel."""
-    counts = funnel(build_inline(parse_recipe(run.recipe(), overrides), str(out), patched))
+    counts = funnel(build(plain_run(parse_recipe(run.recipe(), overrides)), str(out)))
     gone = sum(n for key, n in counts.items() if key != "source/rows")
     assert counts["source/rows"] == gone == len(run.rows) + 2
     return counts
@@ -165,21 +166,17 @@ def together(section: str, bound: str, *, operational: bool) -> list[str]:
 
 @pytest.mark.parametrize("bound", ["low", "high"])
 @pytest.mark.parametrize("section", SECTIONS)
-def test_a_run_at_the_bounds_is_right(
-    small: SmallRun, section: str, bound: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_run_at_the_bounds_is_right(small: SmallRun, section: str, bound: str, tmp_path: Path) -> None:
     """With all keys of a section at the least, or at the most, that they may be, nothing breaks off or is lost."""
-    check(small, together(section, bound, operational=False), monkeypatch, tmp_path / "out")
+    check(small, together(section, bound, operational=False), tmp_path / "out")
 
 
 @pytest.mark.parametrize("bound", ["low", "high"])
-def test_how_to_run_changes_nothing_at_the_bounds(
-    small: SmallRun, bound: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_how_to_run_changes_nothing_at_the_bounds(small: SmallRun, bound: str, tmp_path: Path) -> None:
     """The same rows come out with every operational setting at its bound, in a store of its own."""
-    usual = check(small, [], monkeypatch, tmp_path / "usual")
+    usual = check(small, [], tmp_path / "usual")
     overrides = [*together("", bound, operational=True), f"run.store={tmp_path / 'store'}"]
-    assert check(small, overrides, monkeypatch, tmp_path / "out") == usual
+    assert check(small, overrides, tmp_path / "out") == usual
 
 
 ALONE = [
@@ -200,11 +197,9 @@ ALONE = [
 
 
 @pytest.mark.parametrize("overrides", ALONE, ids=" ".join)
-def test_a_run_at_one_bound_is_right(
-    small: SmallRun, overrides: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_run_at_one_bound_is_right(small: SmallRun, overrides: list[str], tmp_path: Path) -> None:
     """So it is with one key at its bound, where others would hide what it does."""
-    check(small, overrides, monkeypatch, tmp_path / "out")
+    check(small, overrides, tmp_path / "out")
 
 
 @pytest.mark.parametrize("found", KEYS, ids=lambda found: found.key)
