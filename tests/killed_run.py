@@ -81,7 +81,7 @@ def n_manifests(run: SmallRun, stage: str) -> int:
 def n_ledger_lines(run: SmallRun) -> int:
     """Responses that are recorded."""
     segments = (run.folder / "store" / "ledger").glob("*")
-    return sum(path.read_bytes().count(b"\n") for path in segments if path.is_file() and path.suffix != ".idx")
+    return sum(path.read_bytes().count(b"\n") for path in segments if path.suffix == ".ledger")
 
 
 def is_collecting(run: SmallRun) -> bool:

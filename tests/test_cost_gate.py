@@ -89,12 +89,13 @@ def cost_settings(run: SmallRun, **cost: Any) -> None:
 def person(answer: bool | None, run_input: Any = None) -> Iterator[list[str]]:
     """Somebody who resumes the run that pauses; the block yields the ids of the runs that were resumed."""
     resumed: list[str] = []
+    others = {flow_run.id for flow_run in paused_runs()}  # of other tests on the same server
     gone = threading.Event()
 
     def look() -> None:
         while not gone.is_set():
             for flow_run in paused_runs():
-                if str(flow_run.id) not in resumed and answer is not None:
+                if flow_run.id not in others and str(flow_run.id) not in resumed and answer is not None:
                     resumed.append(str(flow_run.id))
                     resume(flow_run, run_input or {"go_on": answer})
             time.sleep(0.2)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -145,7 +146,7 @@ def tables(manifest: Manifest) -> dict[str, str]:
     return {name: shard.sha256 for name, shard in manifest.outputs.items()}
 
 
-@pytest.mark.parametrize("name", list(stages(ChatServer(), "")))
+@pytest.mark.parametrize("name", list(stages(SimpleNamespace(url="http://127.0.0.1:9/v1"), "")))
 def test_every_stage_asks_again_what_was_refused(store: Store, judge: Any, name: str, tmp_path: Path) -> None:
     """Refused again it says the same, mended what an undisturbed run says; nothing that was answered is asked."""
     stage, section, problems, outcome = stages(judge, store.path("ledger"))[name]
