@@ -12,7 +12,7 @@ from judge_server import JudgeServer
 from small_run import SmallRun
 from test_build_judged import server_of
 
-from flows import cost_gate
+from flows.run_context import RunContext
 from tracemill.cost import Estimate, Measured, ModelMeasured, Outstanding
 from tracemill.errors import RecipeError
 from tracemill.recipe_cost import Cost
@@ -73,13 +73,15 @@ def teacher() -> Iterator[ChatServer]:
 def estimates(monkeypatch: pytest.MonkeyPatch) -> list[Estimate]:
     """The estimates that builds have made."""
     made: list[Estimate] = []
-    wrapped = cost_gate.estimate_cost
+    run_task = RunContext.run_task
 
-    def noted(*arguments: Any) -> Estimate:
-        made.append(wrapped(*arguments))
-        return made[-1]
+    def noted(*arguments: Any, **more: Any) -> Any:
+        value = run_task(*arguments, **more)
+        if isinstance(value, Estimate):
+            made.append(value)
+        return value
 
-    monkeypatch.setattr(cost_gate, "estimate_cost", noted)
+    monkeypatch.setattr(RunContext, "run_task", noted)
     return made
 
 

@@ -39,7 +39,8 @@ BAD_REFERENCES = pa.schema(
 
 AUDIT: Final = Output("audit", frozenset({"verdicts", "dropped", "summary.json", "report.html"}))
 REFERENCES: Final = Output(
-    "checked references", frozenset({"bad_references.parquet", "dropped", "summary.json", "report.html"})
+    "checked references",
+    frozenset({"bad_references.parquet", CONFLICTS_FILE, "dropped", "summary.json", "report.html"}),
 )
 
 
