@@ -153,6 +153,22 @@ class Pages:
 
         self.until("a form to submit", pressed)
 
+    def send(self) -> None:
+        """Sends a form that nothing is wrong with, again until it is gone.
+
+        A message about an earlier mistake goes away by itself, so that a change of the page says nothing here.
+        """
+        button = "//button[@type='submit'][normalize-space()='Submit']"
+
+        def taken() -> bool:
+            for found in self.shown(button):
+                found.send_keys(Keys.ENTER)
+            with contextlib.suppress(TimeoutException):
+                WebDriverWait(self.driver, 15.0).until(lambda _: not self.shown(button))
+            return not self.shown(button)
+
+        self.until("a form to be taken", taken)
+
     def _changes(self, before: str) -> bool:
         with contextlib.suppress(TimeoutException):
             return bool(WebDriverWait(self.driver, 15.0).until(lambda _: self.text != before))

@@ -79,7 +79,7 @@ class Demo:
         for number, setting in enumerate(settings):
             self.pages.set_override(number, setting)
         self.pages.picture(f"form-{name}-filled")
-        self.pages.submit()
+        self.pages.send()
         self.pages.follow_run(name, called)
         if under_way:
             self.pages.until("the distillation", self._distils, RUN_S)

@@ -45,7 +45,7 @@ def test_the_demo_from_its_form(pages: Pages, tmp_path: Path) -> None:
         pages.set_override(1, f"distill.teacher.base_urls=[{teacher.url}]")
         pages.set_override(2, f"run.store={tmp_path / 'store'}")
         pages.set_override(3, "run.progress_every_s=0.5")
-        pages.submit()
+        pages.send()
         pages.follow_run("by hand", "build recipes/demo.yaml")
         pages.tab("Artifacts")
         assert pages.ended(RUN_S) == "Completed", pages.picture("failure")
