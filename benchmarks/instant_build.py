@@ -58,9 +58,9 @@ def _answer(request: Request) -> Completion:
 
 def use_instant_teacher() -> None:
     """Puts the instant teacher in the place of the real one, in this process."""
-    import tasks.distill
+    import tasks.asking
 
-    tasks.distill.shared_teacher = lambda *_: InstantTeacher()  # type: ignore[assignment,return-value]
+    tasks.asking.shared_teacher = lambda *_: InstantTeacher()  # type: ignore[assignment,return-value]
 
 
 def start_prefect() -> None:
