@@ -53,7 +53,8 @@ def publish(
     poison = poison_facts(manifest for history in shards for manifest in history.manifests)
     # In the key, so that the manifest tells what the rows were made without, and what is mended is a new version.
     refused = {REFUSED: dict(sorted(context.refused.items()))} if context.refused else {}
-    handles = [[shard.sha256 for shard in group] for group in (selected, dropped, verdicts, *beside.values())]
+    groups = (selected, dropped, verdicts, *beside.values())
+    handles = [[shard.sha256 for shard in group] for group in groups]
     publication = Publication(
         key=digest(
             *("export", EXPORT_VERSION, recipe.export.digest(), list(beside), handles, texts),
@@ -68,17 +69,17 @@ def publish(
         texts=texts,
         beside=beside,
         keep=recipe.export.keep_versions,
-        facts=_facts(recipe, table, labels, cuts)
-        | conflicts.facts()
-        | poison
-        | refused
-        | ({"unjudged": unjudged} if unjudged else {}),
+        facts=_facts(recipe, table, labels, cuts) | conflicts.facts() | poison | refused | _missing(unjudged),
     )
-    tables = [*selected, *dropped, *verdicts, *(shard for shards in beside.values() for shard in shards)]
+    tables = [shard for group in groups for shard in group]
     may_empty = tally.n_rows > 0 or recipe.export.allow_empty
     manifest = context.export(publication, tables, out, may_empty=may_empty)
     funnel_artifact(context.artifacts, table, context.tables, out)
     return manifest
+
+
+def _missing(unjudged: int) -> dict[str, int]:
+    return {"unjudged": unjudged} if unjudged else {}
 
 
 def _facts(recipe: Recipe, funnel: pa.Table, labels: LabelSummary, cuts: dict[str, Cut]) -> dict[str, Any]:

@@ -172,14 +172,15 @@ def _other_text(text: bytes, kind: str) -> Look | None:
     if kind in (".parquet", ".arrow"):
         suffix = ".jsonl" if text.startswith(b"{") else ".json" if text.startswith(b"[") else ".csv"
         return Look("text", _RENAME, suffix)
-    if kind in (".csv", ".tsv") and first_line.startswith((b"{", b"[")) and _is_json(first_line):
+    if kind in (".csv", ".tsv") and first_line.startswith((b"{", b"[")) and is_json(first_line):
         return Look("JSON", _RENAME, ".jsonl" if text.startswith(b"{") else ".json")
-    if kind in (".jsonl", ".ndjson") and b"\n" in text and first_line.startswith(b"[") and not _is_json(first_line):
+    if kind in (".jsonl", ".ndjson") and b"\n" in text and first_line.startswith(b"[") and not is_json(first_line):
         return Look("one JSON array over several lines", _RENAME, ".json")
     return None
 
 
-def _is_json(text: bytes) -> bool:
+def is_json(text: bytes) -> bool:
+    """Whether it is one JSON value and nothing else."""
     try:
         json.loads(text)
     except (ValueError, RecursionError):
@@ -194,9 +195,9 @@ def described(rows: list[bytes]) -> str:
     if look is not None:
         return f"the file looks like {look.what}: {look.remedy}"
     first = rows[0].strip() if rows else b""
-    if first == b"{" or (first.startswith(b"{") and not _is_json(first) and any(row.strip() == b"}" for row in rows)):
+    if first == b"{" or (first.startswith(b"{") and not is_json(first) and any(row.strip() == b"}" for row in rows)):
         return "the file looks like JSON objects over several lines each: write one row a line (jq -c . FILE)"
-    if first.startswith(b"[") and _is_json(first):
+    if first.startswith(b"[") and is_json(first):
         return "the rows are JSON arrays: if the file is one array of rows, name it .json"
     if first and first[:1] not in b"{[" and (b"," in first or b"\t" in first):
         return "the file looks like CSV or TSV: give it that suffix"

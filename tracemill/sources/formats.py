@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 
 from tracemill.errors import SourceError
 from tracemill.sources.delimited import BadRow, delimited_rows
-from tracemill.sources.file_looks import LOOKED_AT, refuse_other_content
+from tracemill.sources.file_looks import LOOKED_AT, is_json, refuse_other_content
 from tracemill.sources.packing import BROKEN, CHUNK, PACKINGS
 
 if TYPE_CHECKING:
@@ -115,17 +115,9 @@ def _json(stream: IO[bytes]) -> Iterator[bytes]:
 
 def _objects_on_lines(stream: IO[bytes]) -> Iterator[bytes]:
     for number, line in enumerate(_lines(stream)):
-        if number == 0 and not _is_json(line):
+        if number == 0 and not is_json(line):
             raise ValueError("neither an array of rows nor one row a line")
         yield line
-
-
-def _is_json(text: bytes) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
