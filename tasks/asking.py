@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from tasks.stage import Produced, Work
 from tracemill.errors import TeacherUnavailableError
-from tracemill.ledger import Completion, shared_ledger
+from tracemill.ledger import Completion
+from tracemill.ledger_shared import shared_ledger
 from tracemill.recipe_server import ModelServer
 from tracemill.refusals import ASKED, REFUSALS, REFUSED, as_before, named, refusals_in, refusals_table, refused_facts
 from tracemill.teacher import Refusal, Request, shared_teacher

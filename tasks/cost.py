@@ -17,8 +17,10 @@ from tasks.verify import unjudgeable
 from tracemill.claims import claimed
 from tracemill.cost import Estimate, Measured, Outstanding
 from tracemill.errors import TeacherMisconfiguredError
-from tracemill.ledger import Completion, shared_ledger
+from tracemill.ledger import Completion
+from tracemill.ledger_shared import shared_ledger
 from tracemill.manifest import Shard
+from tracemill.prompts import build_request
 from tracemill.recipe_cost import Cost
 from tracemill.recipe_distill import Distill
 from tracemill.recipe_judge import ModelJudged
@@ -27,7 +29,7 @@ from tracemill.recipe_verify import Verify
 from tracemill.schema import CUT_OFF, Problem, digest, rows_of
 from tracemill.selection import source_traces
 from tracemill.store import Store
-from tracemill.teacher import Refusal, Request, build_request, shared_teacher
+from tracemill.teacher import Refusal, Request, shared_teacher
 
 
 class CostPlan(Section):

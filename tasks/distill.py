@@ -15,8 +15,9 @@ from tasks.asking import Asking
 from tasks.stage import Produced, Work, stage
 from tasks.verify import is_for_models, unjudgeable
 from tracemill.asking_order import asking_order, expected
-from tracemill.ledger import Completion, shared_ledger
-from tracemill.prompts import split_think
+from tracemill.ledger import Completion
+from tracemill.ledger_shared import shared_ledger
+from tracemill.prompts import build_request
 from tracemill.recipe_distill import Truncation
 from tracemill.recipe_judge import ModelJudged
 from tracemill.recipe_section import Section
@@ -25,8 +26,8 @@ from tracemill.recipe_verify import Verify
 from tracemill.refusals import REFUSED_BY_TEACHER
 from tracemill.schema import Origin, Problem, Response, Verdict, digest, table_of
 from tracemill.selection import source_traces, unsolved
-from tracemill.teacher import Refusal, Request, build_request
-from tracemill.template_faults import fault_evidence
+from tracemill.teacher import Refusal, Request
+from tracemill.think import fault_evidence, split_think
 from tracemill.truncation import Wholes
 
 # Problems that the teacher was not asked about, or refused: why.

@@ -17,7 +17,8 @@ from tasks.score import scorer_of
 from tasks.verify import verdicts_on
 from tracemill.cost import ModelMeasured
 from tracemill.errors import TeacherUnavailableError
-from tracemill.ledger import Completion, shared_ledger
+from tracemill.ledger import Completion
+from tracemill.ledger_shared import shared_ledger
 from tracemill.logprob_dialect import LogprobDialect
 from tracemill.perplexity import perplexity_fault, perplexity_request
 from tracemill.recipe_cost import Asked

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracemill.prompts import UNCLOSED_THINK
 from tracemill.recipe_verify import Verify
 from tracemill.schema import Verdict
+from tracemill.think import UNCLOSED_THINK
 from verifiers import Attempt, Bench, verify
 from verifiers.choice_options import options_of
 from verifiers.sandbox.protocol import NoSandbox

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracemill.prompts import UNCLOSED_THINK
 from tracemill.recipe_verify import CodeTests, Verify
 from tracemill.schema import Verdict
+from tracemill.think import UNCLOSED_THINK
 from verifiers import Attempt, Bench, verify
 from verifiers.code_cases import InvalidTests, read_tests
 from verifiers.code_judges import read_reports

@@ -19,10 +19,10 @@ from flows.shards_failed import SHOWN_FAILURES, Failure, ShardsFailedError, fail
 from tasks import reproduce
 from tasks.failed_task import FailedTask, explained, row_at_hand, without_secrets
 from tracemill.errors import StageBrokeOffError, TeacherUnavailableError
+from tracemill.prompts import build_request
 from tracemill.recipe_server import Teacher
 from tracemill.schema import Problem
 from tracemill.store import Store
-from tracemill.teacher import build_request
 
 BAD = "Note 30 "
 

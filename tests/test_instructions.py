@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracemill.prompts import UNCLOSED_THINK
 from tracemill.recipe_verify import Instructions, Verify
+from tracemill.think import UNCLOSED_THINK
 from verifiers import Attempt, Bench, verify
 from verifiers.instructions.checks import Undecidable
 from verifiers.instructions.constraints import CONSTRAINTS, why_unusable

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracemill.errors import LedgerError
-from tracemill.ledger import Completion, Ledger, request_key, shared_ledger
+from tracemill.ledger import Completion, Ledger, request_key
+from tracemill.ledger_shared import shared_ledger
 
 ROOT = Path(__file__).resolve().parents[1]
 

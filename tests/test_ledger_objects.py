@@ -17,12 +17,13 @@ from object_store import S3Server, names
 from tracemill import ledger_mirror
 from tracemill.__main__ import main
 from tracemill.errors import LedgerError
-from tracemill.ledger import Completion, Ledger, shared_ledger
+from tracemill.ledger import Completion, Ledger
 from tracemill.ledger_objects import held, piece_name
 from tracemill.ledger_place import Place, place_of
 from tracemill.ledger_record import encode
 from tracemill.ledger_remote_compaction import ABANDONED_S, compact_remote
 from tracemill.ledger_segment import new_name
+from tracemill.ledger_shared import shared_ledger
 from tracemill.ledger_shipping import ShippingLedger
 from tracemill.store_objects import Listed, ObjectFiles
 
@@ -50,7 +51,8 @@ class Machine:
         """A process that puts ``n`` completions from ``first`` on and says each, then syncs and waits."""
         code = (
             "import sys, hashlib\n"
-            "from tracemill.ledger import Completion, shared_ledger\n"
+            "from tracemill.ledger import Completion\n"
+            "from tracemill.ledger_shared import shared_ledger\n"
             "ledger, first, n, text = shared_ledger(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]\n"
             "for i in range(first, first + n):\n"
             "    key = hashlib.sha256(str(i).encode()).hexdigest()\n"

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracemill import prompts
-from tracemill.prompts import FAULTS, SYSTEM_PROMPTS, ThinkSplit, chat_messages, split_think
+from tracemill.prompts import SYSTEM_PROMPTS, chat_messages
 from tracemill.recipe import Teacher
 from tracemill.schema import Problem, digest
+from tracemill.think import FAULTS, ThinkSplit, split_think
 
 BESPOKE = ("<|begin_of_thought|>", "<|end_of_thought|>", "<|begin_of_solution|>", "<|end_of_solution|>")
 TAGS = ("<think>", "</think>", "<answer>", "</answer>", *BESPOKE)

@@ -13,13 +13,13 @@ from samples import problem, response
 
 from tasks.label import measure_plan
 from tasks.quality import QualityPlan, quality_shard
-from tracemill.prompts import FAULTS, split_think
 from tracemill.quality import Examined, fault_of, published_turn
 from tracemill.recipe_label import Label
 from tracemill.recipe_quality import Quality
 from tracemill.safety import rule_fault
 from tracemill.schema import Problem, Response, table_of
 from tracemill.store import Store
+from tracemill.think import FAULTS, split_think
 from tracemill.token_length import count_tokens
 from tracemill.trace_measures import measure_responses
 from tracemill.trace_phrases import leak_in, refusal_in

@@ -17,10 +17,11 @@ import pytest
 from tests.chat_server import ChatServer, Fault
 from tracemill.errors import LedgerError, TeacherError, TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.ledger import Completion, Ledger
-from tracemill.prompts import split_think
+from tracemill.prompts import build_request
 from tracemill.recipe import Teacher as TeacherSettings
 from tracemill.schema import Problem
-from tracemill.teacher import ChatTeacher, Patience, Refusal, Request, build_request, shared_teacher
+from tracemill.teacher import ChatTeacher, Patience, Refusal, Request, shared_teacher
+from tracemill.think import split_think
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,9 +21,10 @@ from samples import problem
 
 from demo.teacher.serve import DemoServer, serving
 from tracemill.ledger import Completion, Ledger
+from tracemill.prompts import build_request
 from tracemill.recipe_distill import Truncation
 from tracemill.recipe_server import Teacher
-from tracemill.teacher import ChatTeacher, Refusal, Request, build_request
+from tracemill.teacher import ChatTeacher, Refusal, Request
 from tracemill.teacher_dialect import ChatDialect
 from tracemill.teacher_replies import judge_template
 from tracemill.teacher_watch import small

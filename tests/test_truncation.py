@@ -14,11 +14,12 @@ from small_run import SmallRun, funnel, table
 
 from tracemill.errors import RecipeError
 from tracemill.ledger import Completion
-from tracemill.prompts import split_think
+from tracemill.prompts import build_request
 from tracemill.recipe_distill import Distill, Truncation
 from tracemill.recipe_file import parse_section
 from tracemill.recipe_server import Teacher
-from tracemill.teacher import Refusal, Request, build_request
+from tracemill.teacher import Refusal, Request
+from tracemill.think import split_think
 from tracemill.truncation import Wholes, follow_up, joined
 
 TEACHER = Teacher(model="demo", max_tokens=8)

@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING, Final
 
 from tracemill.errors import LedgerError
 from tracemill.ledger_index import Place
-from tracemill.ledger_place import is_remote, place_of
 from tracemill.ledger_record import Completion, checked_key, encode, request_key
 from tracemill.ledger_segment import SegmentGoneError, halves, read_completions, unreadable, unwritable
 from tracemill.ledger_view import View, read_anew
@@ -33,7 +32,7 @@ from tracemill.ledger_writer import SegmentWriter, have_room
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["Completion", "Ledger", "LedgerStats", "request_key", "shared_ledger"]
+__all__ = ["Completion", "Ledger", "LedgerStats", "request_key"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -312,29 +311,3 @@ def _read(view: View, places: Mapping[str, Place]) -> dict[str, Completion | Non
     for number, wanted in by_segment.items():
         found.update(read_completions(view.segments[number].path, wanted))
     return found
-
-
-_shared: dict[tuple[int, str], Ledger] = {}
-_shared_lock = threading.Lock()
-
-
-def shared_ledger(place: str | Path) -> Ledger:
-    """The one ledger of this process at ``place``, a folder or a URL: its threads share one index and one segment.
-
-    Raises:
-        LedgerError: as for :class:`Ledger`.
-    """
-    where = str(place) if is_remote(str(place)) else str(Path(place).resolve())
-    name = (os.getpid(), where)  # the process is part of the name: forks start afresh
-    with _shared_lock:
-        if name not in _shared:
-            _shared[name] = _opened(where)
-        return _shared[name]
-
-
-def _opened(where: str) -> Ledger:
-    if not is_remote(where):
-        return Ledger(where)
-    from tracemill.ledger_shipping import ShippingLedger  # it is a Ledger itself, and most runs need none
-
-    return ShippingLedger(place_of(where))

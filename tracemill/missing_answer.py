@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from tracemill.finish_reasons import Finish, finish_of
-from tracemill.prompts import UNCLOSED_THINK
 from tracemill.schema import Origin, Outcome, Response
+from tracemill.think import UNCLOSED_THINK
 
 VERSION: Final = "answer@1"  # stands for the verifier: grows whenever any response may be told otherwise
 _SHOWN_CHARS: Final = 300

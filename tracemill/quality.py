@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pyarrow as pa
 
 from tracemill.languages import UNDETERMINED
-from tracemill.prompts import EMPTY_ANSWER, split_think
 from tracemill.schema import CUT_OFF, json_text
-from tracemill.template_faults import fault_evidence
+from tracemill.think import EMPTY_ANSWER, fault_evidence, split_think
 from tracemill.trace_phrases import leak_in, refusal_in
 
 if TYPE_CHECKING:

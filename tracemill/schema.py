@@ -208,7 +208,7 @@ class Response(Row):
         sample_index: which sample of this problem; source traces are numbered on their own.
         think: reasoning without its tags, or None when the response has no well-formed think part.
         answer: everything after the think part.
-        fault: why the response does not follow the think template, or None (see ``prompts.split_think``).
+        fault: why the response does not follow the think template, or None (see ``think.split_think``).
         finish_reason: as the server said ("stop", "length", …); None for source traces, and where it did not say.
         refusal: the model's words where the server says that it refused, else None.
         fault_evidence: what shows the fault, see ``template_faults.fault_evidence``; None of responses without one, and

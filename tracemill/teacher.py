@@ -19,11 +19,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tracemill.ledger import Completion, shared_ledger
+from tracemill.ledger import Completion
+from tracemill.ledger_shared import shared_ledger
 from tracemill.teacher_batch import Desk
 from tracemill.teacher_dialect import ChatDialect, Dialect
 from tracemill.teacher_engine import Engine
-from tracemill.teacher_protocol import Progress, Record, Refusal, Request, Teacher, build_request
+from tracemill.teacher_protocol import Progress, Record, Refusal, Request, Teacher
 from tracemill.teacher_servers import Patience
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ __all__ = [
     "Refusal",
     "Request",
     "Teacher",
-    "build_request",
     "shared_teacher",
 ]
 

@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from tracemill.ledger import Completion, request_key
-from tracemill.prompts import chat_messages
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tracemill.recipe_server import Teacher as TeacherSettings
-    from tracemill.schema import Problem
+    from tracemill.ledger import Completion
+
 
 # vLLM's words for: the assistant's last turn is unfinished, go on with it.
 CONTINUE: Final[Mapping[str, bool]] = {"continue_final_message": True, "add_generation_prompt": False}
@@ -114,17 +111,3 @@ class Teacher(Protocol):
 
     def progress(self) -> Progress:
         """How far it is; may be called from any thread."""
-
-
-def build_request(problem: Problem, settings: TeacherSettings, sample_index: int) -> Request:
-    """The request for one sample of an answer to ``problem``; the index is in its key only, never sent."""
-    messages = chat_messages(problem, settings)
-    sampling: dict[str, Any] = {
-        "temperature": settings.temperature,
-        "top_p": settings.top_p,
-        "max_tokens": settings.max_tokens,
-    }
-    if settings.force_think:
-        sampling |= CONTINUE
-    key = request_key(messages, settings.model, settings.revision, settings.template, sampling, sample_index)
-    return Request(key, messages, sampling)

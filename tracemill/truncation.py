@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tracemill.ledger import Completion, request_key
-from tracemill.prompts import THINK_CLOSE, THINK_OPEN
 from tracemill.schema import CUT_OFF
 from tracemill.teacher_protocol import CONTINUE, Request
+from tracemill.think import THINK_CLOSE, THINK_OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from tracemill.boxes import EMPTY_BOX
-from tracemill.prompts import UNCLOSED_THINK
+from tracemill.think import UNCLOSED_THINK
 from verifiers.answer_words import why_missing
 from verifiers.choice_options import Named, Options, named, options_of
 from verifiers.math_text import last_box

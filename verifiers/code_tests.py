@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tracemill.prompts import UNCLOSED_THINK
 from tracemill.schema import Cause, Outcome
+from tracemill.think import UNCLOSED_THINK
 from verifiers.code_cases import InvalidTests, Tests, read_tests
 from verifiers.code_judges import JUDGES
 from verifiers.code_results import CaseResult, Code

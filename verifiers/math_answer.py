@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from tracemill.prompts import UNCLOSED_THINK
+from tracemill.think import UNCLOSED_THINK
 from verifiers.answer_words import (
     MAX_CHARS,
     choice_of,

@@ -25,7 +25,7 @@ class Attempt:
     Attributes:
         id: the response's id.
         answer: what follows the think part; the think part is never judged.
-        fault: why the response does not follow the think template (see ``tracemill.prompts.split_think``), or None.
+        fault: why the response does not follow the think template (see ``tracemill.think.split_think``), or None.
         missing: why there is no answer to judge, or None.
         tests: a test object of the verification contract, or None.
         constraints: ``[{"id", "kwargs"}]``, or None.

@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tracemill.missing_answer import Missing, blank, is_blank
-from tracemill.prompts import split_think
 from tracemill.schema import Category, Cause, Outcome
+from tracemill.think import split_think
 from verifiers.protocol import Attempt
 
 if TYPE_CHECKING:

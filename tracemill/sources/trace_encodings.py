@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from tracemill.prompts import NO_THINK, UNCLOSED_THINK, split_think
 from tracemill.schema import json_text
-from tracemill.template_faults import fault_evidence
+from tracemill.think import NO_THINK, UNCLOSED_THINK, fault_evidence, split_think
 
 R1: Final = "deepseek-r1"
 GEMINI_THINKING: Final = "gemini-2.0-flash-thinking"
@@ -39,7 +38,7 @@ def worth(traces: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
 
 
 def tagged_trace(model: str, text: object, **said: object) -> dict[str, Any]:
-    """A trace in one text, in any of the encodings that :func:`tracemill.prompts.split_think` knows.
+    """A trace in one text, in any of the encodings that :func:`tracemill.think.split_think` knows.
 
     Args:
         model: who wrote it.

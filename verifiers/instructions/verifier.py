@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tracemill.prompts import UNCLOSED_THINK
 from tracemill.schema import Outcome
+from tracemill.think import UNCLOSED_THINK
 from verifiers.instructions.constraints import why_unusable
 from verifiers.instructions.dialects import canonical
 from verifiers.protocol import Judgement, Pending, incorrect, too_slow, unjudged, unreadable, unusable

@@ -9,13 +9,12 @@ from samples import problem
 
 from tasks.distill import response_of
 from tracemill.ledger import Completion
-from tracemill.prompts import FAULTS, split_think
 from tracemill.quality import Examined, fault_of
 from tracemill.recipe_quality import Quality
 from tracemill.schema import Response, rows_of, table_of
 from tracemill.selection import source_traces
 from tracemill.sources.trace_encodings import parted_trace, tagged_trace
-from tracemill.template_faults import fault_evidence
+from tracemill.think import FAULTS, fault_evidence, split_think
 from tracemill.trace_measures import measure_responses
 
 LONG = "so we add three and five and see what comes of it, " * 40
