@@ -19,7 +19,8 @@ import time
 from typing import TYPE_CHECKING
 
 from tasks.clean import clean_shard
-from tasks.stage import Work
+from tasks.stage import body_of
+from tasks.work import Work
 from tracemill.recipe_clean import Clean
 from tracemill.recipe_source import Source
 from tracemill.schema import Category, Problem, rows_of, table_of
@@ -67,7 +68,7 @@ def clean(store: Store, shards: list[Shard], settings: Clean) -> int:
     """Rows that the clean stage keeps, its tables written."""
     n_kept = 0
     for shard in shards:
-        produced = clean_shard.run(Work(store, settings, {"problems": shard}))
+        produced = body_of(clean_shard).run(Work(store, settings, {"problems": shard}))
         for table in produced.outputs.values():
             store.write_table(table)
         n_kept += produced.rows_kept

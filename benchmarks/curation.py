@@ -33,7 +33,7 @@ from flows.plain_run import PlainRun
 from flows.shard_dag import ShardHistory, labellings
 from flows.source_shards import read_sources
 from tasks.label import measure_plan
-from tasks.stage import Stage
+from tasks.stage import StageTask
 from tracemill.cleaning import clean
 from tracemill.contamination_index import BenchmarkIndex
 from tracemill.decontamination import decontaminate
@@ -73,7 +73,7 @@ class TimedRun(PlainRun[Recipe]):
         super().__init__(recipe, store, logging.getLogger("curation"))
         self.seconds: Counter[str] = Counter()
 
-    def step(self, stage: Stage, section: Any, inputs: Mapping[str, Shard]) -> Manifest:
+    def step(self, stage: StageTask, section: Any, inputs: Mapping[str, Shard]) -> Manifest:
         """One step."""
         began = time.perf_counter()
         manifest = super().step(stage, section, inputs)

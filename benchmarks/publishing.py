@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.traces import random_response, vocabulary
-from tasks.stage import NoSettings, Work
+from tasks.stage import body_of
 from tasks.tally import tally_published
+from tasks.work import NoSettings, Work
 from tracemill.export import Publication
 from tracemill.manifest import Shard
 from tracemill.recipe import Select
@@ -45,7 +46,7 @@ def main() -> None:
         writing_s = _seconds(lambda: publish(store, Store(f"{folder}/out"), _publication(selected)))
         inputs = {f"problems-{i:05d}": shard for i, shard in enumerate(problems)}
         inputs |= {f"selected-{i:05d}": shard for i, shard in enumerate(selected)}
-        counting_s = _seconds(lambda: tally_published.run(Work(store, NoSettings(), inputs)))
+        counting_s = _seconds(lambda: body_of(tally_published).run(Work(store, NoSettings(), inputs)))
         out = Path(folder, "out")
         sizes = {
             "as a response": _stored(store, responses),

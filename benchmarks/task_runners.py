@@ -15,13 +15,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from prefect import flow
+from prefect import flow, task
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.command_line import TEMPORARY_SERVER
 from flows.run_context import RunContext
 from flows.steps import Step
-from tasks.stage import NoSettings, Produced, Work, stage
+from tasks.stage import BY_KEY, STORED, stage
+from tasks.work import NoSettings, Produced, Work
 from tracemill.manifest import Manifest
 from tracemill.recipe import Recipe
 from tracemill.recipe_file import parse_recipe
@@ -37,7 +38,8 @@ class Number(NoSettings):
     number: int
 
 
-@stage("nothing", version=1)
+@task(name="nothing", version="1", task_run_name="nothing {label}", retries=0, cache_policy=BY_KEY, **STORED)
+@stage()
 def nothing(work: Work) -> Produced:  # noqa: ARG001 - it does nothing
     """No rows in, none out."""
     return Produced({}, 0, 0)

@@ -10,14 +10,14 @@ from flows.shard_dag import ShardHistory, set_aside
 from flows.source_shards import read_sources, refuse_lost_sources, shard_labels
 from tasks.audit import audit_shard
 from tasks.curate import collect_shard
-from tasks.stage import NoSettings
 from tasks.verify import verify_shard
+from tasks.work import NoSettings
 from tracemill.audit_tally import Counted, Tally
 
 if TYPE_CHECKING:
     from flows.run_context import RunContext
     from flows.steps import Step
-    from tasks.stage import Stage
+    from tasks.stage import StageTask
     from tracemill.collection import RawShard
     from tracemill.manifest import Shard
     from tracemill.recipe_section import Section
@@ -64,7 +64,7 @@ class AuditedShards:
 def audit(
     context: RunContext[Any],
     name: str,
-    responses: tuple[Stage, Section],
+    responses: tuple[StageTask, Section],
     counted: Counted,
     limit: int | None = None,
 ) -> AuditedShards:
@@ -104,7 +104,7 @@ def audit(
 
 
 def audit_one(
-    step: Step, raw: RawShard, source: Source, responses: tuple[Stage, Section], settings: Verify
+    step: Step, raw: RawShard, source: Source, responses: tuple[StageTask, Section], settings: Verify
 ) -> ShardHistory:
     """Raw rows to audited rows.
 

@@ -34,8 +34,8 @@ from flows.unjudged import warn_of_unjudged
 from tasks.curate import limit_problems
 from tasks.label import measure_plan
 from tasks.score import Calibration, calibrate
-from tasks.stage import NoSettings
 from tasks.tally import tally_published
+from tasks.work import NoSettings
 from tracemill.collection import Collection, save_collection
 from tracemill.conflict_report import ConflictReport, conflict_report
 from tracemill.cuts import Cut

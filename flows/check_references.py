@@ -21,7 +21,7 @@ from flows.flow_parameters import dataset_flow, refuse_secrets
 from flows.forms import Overrides, RecipePath, Text
 from flows.run_context import RunContext
 from tasks.audit import gold_shard
-from tasks.stage import NoSettings
+from tasks.work import NoSettings
 from tracemill.audit_publication import CONFLICTS_FILE, REFERENCES, ReferencePublication
 from tracemill.audit_report import render, report
 from tracemill.conflict_report import FACTS, as_html

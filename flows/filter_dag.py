@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flows.shard_dag import Distilled
     from flows.steps import Step
     from tasks.label import Measure
-    from tasks.stage import Stage
+    from tasks.stage import StageTask
     from tracemill.manifest import Manifest, Shard
     from tracemill.recipe import Recipe
     from tracemill.recipe_section import Section
@@ -63,7 +63,7 @@ class Filtered:
 
 def filterings(recipe: Recipe, counting: Measure, ledger: str) -> Stages:
     """The filters of a shard, in order: what costs nothing first."""
-    stages: list[tuple[Stage, Section]] = [(quality_shard, QualityPlan(rules=recipe.quality, counting=counting))]
+    stages: list[tuple[StageTask, Section]] = [(quality_shard, QualityPlan(rules=recipe.quality, counting=counting))]
     if recipe.perplexity is not None:
         stages.append((perplexity_shard, PerplexityRound(perplexity=recipe.perplexity, ledger=ledger)))
     if recipe.safety is not None:

@@ -18,7 +18,8 @@ from flows.artifacts import Artifacts, NoArtifacts
 from flows.run_context import Plan, RunContext
 from flows.shards_failed import Failure, failed
 from flows.steps import Step
-from tasks.stage import Stage
+from tasks.set_aside import find_finished
+from tasks.stage import StageTask, key_of, perform
 from tracemill.manifest import Manifest, Shard
 from tracemill.recipe_section import Section
 from tracemill.refusals import Tally
@@ -39,7 +40,7 @@ class PlainRun(RunContext[Plan]):
 
     def single(
         self,
-        stage: Stage,
+        stage: StageTask,
         section: Section,
         inputs: dict[str, Shard],
         label: str,  # noqa: ARG002
@@ -53,11 +54,13 @@ class PlainRun(RunContext[Plan]):
         self._judge_refusals(tally, again=again)
         return manifest
 
-    def step(self, stage: Stage, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
+    def step(self, stage: StageTask, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
         """One step, of the run itself or of a shard."""
-        is_finished = stage.find(self.store, stage.key(section, inputs), self._poison_share) is not None
+        is_finished = (
+            find_finished(self.store, stage.name, key_of(stage, section, inputs), self._poison_share) is not None
+        )
         self._count(cached=int(is_finished), executed=int(not is_finished))
-        return stage.perform(self.store, section, inputs, self._poison_share)
+        return perform(stage, self.store, section, inputs, self._poison_share)
 
     def run_task(self, task: Task[..., Value], *arguments: Any, after: Iterable[Shard] = ()) -> Value:  # noqa: ARG002
         """The task's function."""
@@ -76,7 +79,7 @@ class PlainRun(RunContext[Plan]):
         failures: list[Failure] = []
         tally = Tally()
 
-        def step(stage: Stage, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
+        def step(stage: StageTask, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
             manifest = self.step(stage, section, inputs)
             tally.add(manifest)
             return manifest

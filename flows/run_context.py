@@ -22,7 +22,7 @@ from flows.shards_failed import failed
 from flows.steps import ShardSteps, Step, submit
 from flows.task_runners import check_cluster, everywhere, shard_tasks
 from tasks.publish import export_dataset
-from tasks.stage import Stage
+from tasks.stage import StageTask, key_of
 from tracemill.claims import sweep_claims
 from tracemill.ledger_place import Place, is_remote
 from tracemill.manifest import Manifest, Shard
@@ -102,7 +102,7 @@ class RunContext(Generic[Plan]):
         take_over(self.logger)
 
     def single(
-        self, stage: Stage, section: Section, inputs: dict[str, Shard], label: str, *, again: bool = False
+        self, stage: StageTask, section: Section, inputs: dict[str, Shard], label: str, *, again: bool = False
     ) -> Manifest:
         """Runs one task of the run itself, such as the duplicate clustering, and waits for it.
 
@@ -116,7 +116,7 @@ class RunContext(Generic[Plan]):
         Raises:
             TeacherMisconfiguredError: a server has refused more than the recipe allows.
         """
-        key = stage.key(section, inputs)
+        key = key_of(stage, section, inputs)
         is_finished = self.store.find(stage.name, key) is not None
         self._count(cached=int(is_finished), executed=int(not is_finished))
         after = self.lineage.nodes(inputs.values())

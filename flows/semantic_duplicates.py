@@ -9,7 +9,7 @@ from flows.duplicates import Duplicates
 from flows.source_shards import shard_labels
 from tasks.curate import drop_duplicates_shard
 from tasks.semantic import MergeBatch, embed_shard, merge_batch
-from tasks.stage import NoSettings
+from tasks.work import NoSettings
 
 if TYPE_CHECKING:
     from flows.run_context import RunContext

@@ -28,8 +28,9 @@ from tasks.label import LabelRound, Measure, downsample_shard, label_by_model_sh
 from tasks.score import ScoreRound, reward_shard, rubric_shard
 from tasks.second_look import JudgeRound, judge_shard
 from tasks.set_aside import SET_ASIDE
-from tasks.stage import NoSettings, Stage
+from tasks.stage import StageTask
 from tasks.verify import verify_shard
+from tasks.work import NoSettings
 from tracemill.recipe_judge import ModelJudged
 from tracemill.recipe_section import Section
 from tracemill.refusals import REFUSED
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from tracemill.recipe_source import Source
 
 # Stages that follow each other, with their sections.
-Stages = tuple[tuple[Stage, Section], ...]
+Stages = tuple[tuple[StageTask, Section], ...]
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def prepare_one(
 
 def labellings(recipe: Recipe, measure: Measure, ledger: str) -> Stages:
     """The stages that label problems, and the one that selects by labels: apart, so that other rules ask nobody."""
-    stages: list[tuple[Stage, Section]] = [(label_shard, measure)]
+    stages: list[tuple[StageTask, Section]] = [(label_shard, measure)]
     stages += [(label_by_model_shard, LabelRound(labeller=model, ledger=ledger)) for model in recipe.label.labellers]
     if recipe.label.drop or recipe.label.downsample:
         stages.append((downsample_shard, recipe.label.selected))
@@ -162,7 +163,7 @@ def start_order(recipe: Recipe, prepared: Mapping[str, ShardHistory]) -> list[st
 
 def verifications(recipe: Recipe, cuts: Mapping[str, Cut], ledger: str) -> Stages:
     """The stages that judge a round of responses, in order: the rules, then the models that the recipe names."""
-    stages: list[tuple[Stage, Section]] = [(verify_shard, recipe.verify)]
+    stages: list[tuple[StageTask, Section]] = [(verify_shard, recipe.verify)]
     if recipe.reward is not None:
         stages.append((reward_shard, ScoreRound(scored=recipe.reward, cut=cuts["reward"].value, ledger=ledger)))
     if recipe.rubric is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from flows.run_context import RunContext
 from flows.shard_dag import ShardHistory
 from tasks.read import Snapshot, raw_shards, snapshot_source
+from tasks.stage import key_of
 from tracemill.collection import Collection, RawShard, load_collection
 from tracemill.manifest import Manifest, Shard
 from tracemill.recipe_source import Source
@@ -64,7 +65,7 @@ def _read_source(
         limit=limit,
         data_dir=recipe.data_dir,
     )
-    state = snapshot_source.key(plan, {})
+    state = key_of(snapshot_source, plan, {})
     standing = context.store.find("snapshot", before.snapshots.get(state, ""))
     if standing is not None:
         context.n_cached += 1

@@ -15,7 +15,8 @@ from prefect.futures import PrefectFuture
 from flows.lineage import Lineage
 from flows.progress import Progress
 from flows.task_runners import result_of
-from tasks.stage import Stage
+from tasks.set_aside import find_finished
+from tasks.stage import StageTask, key_of
 from tracemill.manifest import Manifest, Shard
 from tracemill.recipe_section import Section
 from tracemill.store import Store
@@ -24,7 +25,7 @@ from tracemill.store import Store
 class Step(Protocol):
     """Does one step of a shard and waits for it."""
 
-    def __call__(self, stage: Stage, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
+    def __call__(self, stage: StageTask, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
         """The manifest of the task.
 
         Raises:
@@ -60,19 +61,19 @@ class ShardSteps:
     stage: str = ""
     outputs: list[Shard] = field(default_factory=list)
 
-    def __call__(self, stage: Stage, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
+    def __call__(self, stage: StageTask, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
         """See :class:`Step`."""
         self.go_on()
         self.stage = stage.name
-        key = stage.key(section, inputs)
-        manifest = stage.find(self.store, key, self.poison_share)
+        key = key_of(stage, section, inputs)
+        manifest = find_finished(self.store, stage.name, key, self.poison_share)
         if manifest is None or self.progress.found(manifest, self.show_cached):
             manifest = self._run(stage, section, inputs, key, is_finished=manifest is not None)
         self.outputs += manifest.outputs.values()
         return manifest
 
     def _run(
-        self, stage: Stage, section: Section, inputs: Mapping[str, Shard], key: str, *, is_finished: bool
+        self, stage: StageTask, section: Section, inputs: Mapping[str, Shard], key: str, *, is_finished: bool
     ) -> Manifest:
         if not is_finished:
             self.progress.started(stage.name)
@@ -93,7 +94,7 @@ class ShardSteps:
 
 
 def submit(
-    stage: Stage,
+    stage: StageTask,
     section: Section,
     inputs: Mapping[str, Shard],
     key: str,
@@ -108,7 +109,7 @@ def submit(
 
     A task whose manifest is not there must run even if Prefect remembers a result for it.
     """
-    prefect_task: Any = stage.task if is_finished else stage.task.with_options(refresh_cache=True)
+    prefect_task: Any = stage if is_finished else stage.with_options(refresh_cache=True)
     future: PrefectFuture[Manifest] = prefect_task.submit(
         store_url=store.url,
         section=section,

@@ -6,7 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
-from tasks.stage import Produced, Work
+from tasks.work import Produced, Work
 from tracemill.errors import TeacherUnavailableError
 from tracemill.ledger import Completion
 from tracemill.ledger_shared import shared_ledger

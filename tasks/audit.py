@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from tasks.stage import Produced, Work, split, stage
+from prefect import task
+
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.work import Produced, Work, split
 from tracemill.audit import AuditedRow, audited, row_responses
 from tracemill.recipe_section import Section
 from tracemill.references import gold_attempts
@@ -21,13 +24,15 @@ class Given(Section):
     last_only: bool = False
 
 
-@stage("traces", version=2, rows="problems", drops=True)
+@task(name="traces", task_run_name="traces {label}", version="2", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems", drops=True)
 def traces_shard(work: Work) -> Produced:
     """The rows that bring responses, and the responses."""
     return _with_responses(*row_responses(work.rows(Problem, "problems"), last_only=work.section.last_only))
 
 
-@stage("gold", version=2, rows="problems", drops=True)
+@task(name="gold", task_run_name="gold {label}", version="2", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems", drops=True)
 def gold_shard(work: Work) -> Produced:
     """The rows whose reference can be checked, and an attempt that gives it for an answer."""
     return _with_responses(*gold_attempts(work.rows(Problem, "problems")))
@@ -38,7 +43,8 @@ def _with_responses(kept: list[Problem], dropped: list[Dropped], responses: list
     return dataclasses.replace(found, outputs={**found.outputs, "responses": table_of(Response, responses)})
 
 
-@stage("audit", version=3, rows="problems", drops=True)
+@task(name="audit", task_run_name="audit {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems", drops=True)
 def audit_shard(work: Work) -> Produced:
     """Every response of a shard's rows with its verdict; rows are responses."""
     verdicts = {verdict.response_id: verdict for verdict in work.rows(Verdict, "verdicts")}

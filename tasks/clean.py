@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tasks.stage import Produced, Work, stage
+from prefect import task
+
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.work import Produced, Work
 from tracemill.cleaning import clean
 from tracemill.schema import Category, Dropped, digest, table_of
 from verifiers import verifier_versions
@@ -14,7 +17,8 @@ from verifiers.reference_reader import VerifiersReader
 VERSION = f"4-{digest([verifier_versions()[category] for category in (Category.MATH, Category.CHOICE)])[:8]}"
 
 
-@stage("clean", version=VERSION, rows="problems", drops=True)
+@task(name="clean", task_run_name="clean {label}", version=VERSION, retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems", drops=True)
 def clean_shard(work: Work) -> Produced:
     """Rewrites and rules on each problem; references are read as the verifiers will read them."""
     problems = work.table("problems")

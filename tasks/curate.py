@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import pyarrow as pa
+from prefect import task
 
 from tasks.same_answer import VERSION, agreement
-from tasks.stage import Produced, Work, split, stage
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.work import Produced, Work, split
 from tracemill.conflict_report import batch_facts, shard_facts
 from tracemill.near_duplicates import Earlier, deduplicate, sign
 from tracemill.recipe_section import Section
@@ -15,7 +17,8 @@ from tracemill.schema import Dropped, Problem, dropped_problem, table_of
 from tracemill.sources.collect import collected
 
 
-@stage("collect", version=6, rows="raw", drops=True)
+@task(name="collect", task_run_name="collect {label}", version="6", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="raw", drops=True)
 def collect_shard(work: Work) -> Produced:
     """Raw rows -> problems, by the adapter of the source's layout."""
     raw = work.table("raw")
@@ -23,14 +26,16 @@ def collect_shard(work: Work) -> Produced:
     return split(raw.num_rows, kept, Problem, dropped, **facts)
 
 
-@stage("sign", version=4, rows="problems")
+@task(name="sign", task_run_name="sign {label}", version="4", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems")
 def sign_shard(work: Work) -> Produced:
     """Signatures for the duplicate step."""
     signatures = sign(work.table("problems"), work.section)
     return Produced({"signatures": signatures}, signatures.num_rows, signatures.num_rows)
 
 
-@stage("set_aside", version=1, rows="problems", drops=True)
+@task(name="set_aside", task_run_name="set_aside {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems", drops=True)
 def set_aside_shard(work: Work) -> Produced:
     """Problems without those that an earlier stage has set aside, which are accounted for here."""
     problems = work.table("problems")
@@ -44,7 +49,15 @@ class DeduplicateBatch(Section):
     priority: tuple[str, ...]
 
 
-@stage("deduplicate", version=f"3-{VERSION}")
+@task(
+    name="deduplicate",
+    task_run_name="deduplicate {label}",
+    version=f"3-{VERSION}",
+    retries=RETRIES,
+    cache_policy=BY_KEY,
+    **STORED,
+)
+@stage()
 def deduplicate_batch(work: Work) -> Produced:
     """One clustering over all signatures of a batch and what earlier batches kept."""
     names = work.numbered("signatures")
@@ -61,7 +74,15 @@ def deduplicate_batch(work: Work) -> Produced:
     return Produced(tables, n_rows, n_rows - reasons.total(), dropped, batch_facts(decisions))
 
 
-@stage("drop_duplicates", version=3, rows="problems", drops=True)
+@task(
+    name="drop_duplicates",
+    task_run_name="drop_duplicates {label}",
+    version="3",
+    retries=RETRIES,
+    cache_policy=BY_KEY,
+    **STORED,
+)
+@stage(rows="problems", drops=True)
 def drop_duplicates_shard(work: Work) -> Produced:
     """Applies the decisions to one shard; joined by content id, which is unique within a shard."""
     problems = work.rows(Problem, "problems")
@@ -78,7 +99,8 @@ def drop_duplicates_shard(work: Work) -> Produced:
     return split(len(problems), kept, Problem, dropped, **shard_facts(dropped))
 
 
-@stage("limit", version=1)
+@task(name="limit", task_run_name="limit {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage()
 def limit_problems(work: Work) -> Produced:
     """Which problems are distilled when the recipe limits their number: the first by content id, over all shards."""
     names = work.numbered("problems")
@@ -95,7 +117,10 @@ def limit_problems(work: Work) -> Produced:
     return Produced(tables, len(ordered), len(ordered) - len(over), dropped)
 
 
-@stage("apply_limit", version=1, rows="problems", drops=True)
+@task(
+    name="apply_limit", task_run_name="apply_limit {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED
+)
+@stage(rows="problems", drops=True)
 def apply_limit_shard(work: Work) -> Produced:
     """Drops the rows of one shard that are over the limit."""
     problems = work.rows(Problem, "problems")

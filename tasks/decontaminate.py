@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
+from prefect import task
 from pydantic import Field
 
 from tasks.asking import Asking
 from tasks.semantic import embedded
-from tasks.stage import Produced, Work, stage
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.work import Produced, Work
 from tracemill.benchmark_items import items_of, source_of
 from tracemill.contamination_by_meaning import decontaminate_by_meaning, items_as_problems
 from tracemill.contamination_index import ITEMS, BenchmarkIndex
@@ -46,7 +48,8 @@ def benchmark_files(benchmarks: tuple[Benchmark, ...], data_dir: str) -> Benchma
     return BenchmarkFiles(benchmarks=benchmarks, fingerprints=found, data_dir=data_dir)
 
 
-@stage("benchmarks", version=3, retries=0)
+@task(name="benchmarks", task_run_name="benchmarks {label}", version="3", retries=0, cache_policy=BY_KEY, **STORED)
+@stage()
 def read_benchmarks(work: Work) -> Produced:
     """The texts of all benchmarks' items in one table; rows are texts."""
     plan: BenchmarkFiles = work.section
@@ -58,7 +61,15 @@ def read_benchmarks(work: Work) -> Produced:
     return Produced({"items": table}, len(items), len(items), facts={"n_items": n_items})
 
 
-@stage("decontaminate", version=5, rows="problems", drops=True)
+@task(
+    name="decontaminate",
+    task_run_name="decontaminate {label}",
+    version="5",
+    retries=RETRIES,
+    cache_policy=BY_KEY,
+    **STORED,
+)
+@stage(rows="problems", drops=True)
 def decontaminate_shard(work: Work) -> Produced:
     """Problems that share no item with a benchmark by their text."""
     problems = work.table("problems")
@@ -84,13 +95,29 @@ def produced(rows_in: int, found: Decontaminated) -> Produced:
     )
 
 
-@stage("embed_benchmarks", version=1)
+@task(
+    name="embed_benchmarks",
+    task_run_name="embed_benchmarks {label}",
+    version="1",
+    retries=RETRIES,
+    cache_policy=BY_KEY,
+    **STORED,
+)
+@stage()
 def embed_benchmarks(work: Work) -> Produced:
     """One vector for each text of a benchmark item; rows are texts."""
     return embedded(work, items_as_problems(work.table("items")), shared_embedder(work.section))
 
 
-@stage("decontaminate_by_meaning", version=2, rows="problems", drops=True)
+@task(
+    name="decontaminate_by_meaning",
+    task_run_name="decontaminate_by_meaning {label}",
+    version="2",
+    retries=RETRIES,
+    cache_policy=BY_KEY,
+    **STORED,
+)
+@stage(rows="problems", drops=True)
 def decontaminate_by_meaning_shard(work: Work) -> Produced:
     """Problems that are like no item of a benchmark by their vectors."""
     problems = work.table("problems")
@@ -106,7 +133,15 @@ class JudgeContamination(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("judge_contamination", version=2, rows="problems", drops=True)
+@task(
+    name="judge_contamination",
+    task_run_name="judge_contamination {label}",
+    version="2",
+    retries=RETRIES,
+    cache_policy=BY_KEY,
+    **STORED,
+)
+@stage(rows="problems", drops=True)
 def judge_contamination_shard(work: Work) -> Produced:
     """Problems that the judge does not call a benchmark's; those that are not grey are not asked about."""
     plan: JudgeContamination = work.section

@@ -9,11 +9,13 @@ from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
+from prefect import task
 from pydantic import Field
 
 from tasks.asking import Asking
-from tasks.stage import Produced, Work, stage
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.verify import is_for_models, unjudgeable
+from tasks.work import Produced, Work
 from tracemill.asking_order import asking_order, expected
 from tracemill.ledger import Completion
 from tracemill.ledger_shared import shared_ledger
@@ -40,7 +42,8 @@ class Reuse(Section):
     models: tuple[str, ...]
 
 
-@stage("reuse", version=3, rows="problems")
+@task(name="reuse", task_run_name="reuse {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems")
 def reuse_traces_shard(work: Work) -> Produced:
     """The traces of a shard's problems as responses: those of the models that the recipe names."""
     problems = work.rows(Problem, "problems")
@@ -69,7 +72,8 @@ class DistillRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("distill", version=3, rows="problems")
+@task(name="distill", task_run_name="distill {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems")
 def distill_shard(work: Work) -> Produced:
     """Asks the teacher about every problem that no response has solved yet, and that can be judged."""
     plan: DistillRound = work.section

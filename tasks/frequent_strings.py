@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
+from prefect import task
 
 from tasks.quality import filtered, fit_responses
-from tasks.stage import Produced, Work, stage
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.work import Produced, Work
 from tracemill.frequent_strings import Frequent, Strings, frequent_strings, strings_of
 from tracemill.quality import Fault
 from tracemill.recipe_frequent_strings import FrequentStrings
@@ -20,7 +22,15 @@ STRINGS = pa.schema([("gram", pa.uint64()), ("count", pa.int64())])
 _COUNTERS_PER_BYTE = 4
 
 
-@stage("frequent_strings", version=1)
+@task(
+    name="frequent_strings",
+    task_run_name="frequent_strings {label}",
+    version="1",
+    retries=RETRIES,
+    cache_policy=BY_KEY,
+    **STORED,
+)
+@stage()
 def find_frequent_strings(work: Work) -> Produced:
     """Counts the strings of all correct responses without a fault, in all shards of all batches so far."""
     settings: FrequentStrings = work.section
@@ -46,7 +56,15 @@ def _strings(responses: Sequence[Response], size: int) -> Strings:
     return found._replace(texts=found.texts // 2)
 
 
-@stage("drop_frequent", version=1, rows="problems")
+@task(
+    name="drop_frequent",
+    task_run_name="drop_frequent {label}",
+    version="1",
+    retries=RETRIES,
+    cache_policy=BY_KEY,
+    **STORED,
+)
+@stage(rows="problems")
 def drop_frequent_shard(work: Work) -> Produced:
     """Drops the responses of one shard that hold frequent strings; rows are responses without another fault."""
     table = work.table("strings")

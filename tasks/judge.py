@@ -6,8 +6,10 @@ import dataclasses
 import json
 
 import pyarrow as pa
+from prefect import task
 
-from tasks.stage import Produced, Work, split, stage
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.work import Produced, Work, split
 from tracemill.quality import Fault
 from tracemill.recipe_select import Select
 from tracemill.schema import Problem, Response, Verdict, table_of
@@ -16,7 +18,8 @@ from tracemill.trace_record import Judged, Pair, Rejected, pairs, rejected_trace
 from tracemill.verdicts import settled_by_response
 
 
-@stage("select", version=3, rows="problems", drops=True)
+@task(name="select", task_run_name="select {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems", drops=True)
 def select_shard(work: Work) -> Produced:
     """One passing response per problem; every other problem is dropped where it was lost."""
     problems = work.rows(Problem, "problems")

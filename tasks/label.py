@@ -7,10 +7,12 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from prefect import task
 from pydantic import Field
 
 from tasks.asking import Asking
-from tasks.stage import Produced, Work, split, stage
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.work import Produced, Work, split
 from tracemill.downsampling import downsample
 from tracemill.errors import RecipeError, RunnerError
 from tracemill.label_counts import count_labels
@@ -55,7 +57,8 @@ def measure_plan(settings: Label, data_dir: str) -> Measure:
     return Measure(tokenizer=str(file.absolute()), sha256=sha256)
 
 
-@stage("label", version=2, rows="problems", drops=True)
+@task(name="label", task_run_name="label {label}", version="2", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems", drops=True)
 def label_shard(work: Work) -> Produced:
     """Labels that need no model: language and number of tokens."""
     problems = work.rows(Problem, "problems")
@@ -104,7 +107,15 @@ class LabelRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("label_by_model", version=2, rows="problems", drops=True)
+@task(
+    name="label_by_model",
+    task_run_name="label_by_model {label}",
+    version="2",
+    retries=RETRIES,
+    cache_policy=BY_KEY,
+    **STORED,
+)
+@stage(rows="problems", drops=True)
 def label_by_model_shard(work: Work) -> Produced:
     """Asks one model about every problem; what it does not say is an empty label, and the row stays."""
     plan: LabelRound = work.section
@@ -119,7 +130,10 @@ def _all(problems: Sequence[Problem], labels: Iterable[str]) -> Produced:
     return split(len(problems), problems, Problem, [], labels=count_labels(problems, labels))
 
 
-@stage("downsample", version=1, rows="problems", drops=True)
+@task(
+    name="downsample", task_run_name="downsample {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED
+)
+@stage(rows="problems", drops=True)
 def downsample_shard(work: Work) -> Produced:
     """Drops what the recipe does not want, and thins out what there is too much of."""
     problems = work.rows(Problem, "problems")

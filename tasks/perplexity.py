@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pyarrow as pa
+from prefect import task
 from pydantic import Field
 
 from tasks.asking import Asking
 from tasks.quality import filtered, fit_responses
-from tasks.stage import Produced, Work, stage
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.work import Produced, Work
 from tracemill.logprob_dialect import LogprobDialect
 from tracemill.perplexity import PERPLEXITIES, perplexity_fault, perplexity_of, perplexity_request
 from tracemill.recipe_perplexity import Perplexity
@@ -22,7 +24,10 @@ class PerplexityRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("perplexity", version=2, rows="problems")
+@task(
+    name="perplexity", task_run_name="perplexity {label}", version="2", retries=RETRIES, cache_policy=BY_KEY, **STORED
+)
+@stage(rows="problems")
 def perplexity_shard(work: Work) -> Produced:
     """Perplexity of every correct response without a fault; rows are those responses."""
     plan: PerplexityRound = work.section

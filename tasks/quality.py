@@ -7,9 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
+from prefect import task
 
 from tasks.label import Measure
-from tasks.stage import Produced, Work, stage
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.work import Produced, Work
 from tracemill.quality import FAULTS, Examined, Fault, fault_of, fault_record
 from tracemill.recipe_quality import Quality
 from tracemill.recipe_section import Section
@@ -30,7 +32,8 @@ class QualityPlan(Section):
     counting: Measure = Measure()
 
 
-@stage("quality", version=4, rows="problems")
+@task(name="quality", task_run_name="quality {label}", version="4", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems")
 def quality_shard(work: Work) -> Produced:
     """Measures every response, and filters by the form of it; rows are responses."""
     responses = work.all_rows(Response, "responses")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from prefect import task
 from pydantic import Field
 
-from tasks.stage import Produced, Work, stage
+from tasks.stage import BY_KEY, STORED, stage
+from tasks.work import Produced, Work
 from tracemill.collection import RawShard
 from tracemill.manifest import Manifest
 from tracemill.recipe_section import Section
@@ -31,7 +33,8 @@ class Snapshot(Section):
     data_dir: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("snapshot", version=1, retries=0)
+@task(name="snapshot", task_run_name="snapshot {label}", version="1", retries=0, cache_policy=BY_KEY, **STORED)
+@stage()
 def snapshot_source(work: Work) -> Produced:
     """A source as raw shards, read once in constant memory; they are stored as they are read."""
     plan: Snapshot = work.section

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from tasks.failed_task import FailedTask, failure_path
-from tasks.stage import Stage
+from tasks.stage import StageTask, key_of, perform
 from tracemill.errors import StoreError, TracemillError
 from tracemill.manifest import Manifest
 from tracemill.recipe_file import parse_section
@@ -35,10 +35,10 @@ def reproduce(store: Store, stage: str, key: str, overrides: list[str]) -> Manif
     """
     task = _recorded(store, stage, key)
     section = parse_section(_named(task.settings_kind), task.settings, overrides, origin=f"the settings of {stage}")
-    found: Stage = _named(task.function)
-    if found.key(section, task.inputs) != key:
+    found: StageTask = _named(task.function)
+    if key_of(found, section, task.inputs) != key:
         print("Not quite the same task: the stage's version or its settings have changed since it failed.")
-    return found.perform(store, section, task.inputs)
+    return perform(found, store, section, task.inputs)
 
 
 def _recorded(store: Store, stage: str, key: str) -> FailedTask:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from prefect import task
 from pydantic import Field
 
 from tasks.asking import Asking
 from tasks.quality import filtered, fit_responses
-from tasks.stage import Produced, Work, stage
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.work import Produced, Work
 from tracemill.ledger import Completion
 from tracemill.quality import Fault
 from tracemill.recipe_safety import Safety
@@ -38,7 +40,8 @@ class SafetyRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("safety", version=2, rows="problems")
+@task(name="safety", task_run_name="safety {label}", version="2", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems")
 def safety_shard(work: Work) -> Produced:
     """Drops what is unsafe; rows are the correct responses without a fault. Whoever costs nothing is asked first."""
     plan: SafetyRound = work.section

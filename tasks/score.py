@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
+from prefect import task
 from pydantic import Field
 
 from tasks.asking import Asking
 from tasks.distill import first_responses
-from tasks.stage import Produced, Work, stage
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.verify import verdicts_on
+from tasks.work import Produced, Work
 from tracemill.cuts import calibration_set, quantile_cut
 from tracemill.errors import RecipeError
 from tracemill.ledger import Completion
@@ -43,13 +45,15 @@ class ScoreRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("reward", version=2, rows="problems")
+@task(name="reward", task_run_name="reward {label}", version="2", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems")
 def reward_shard(work: Work) -> Produced:
     """Verdicts by reward model; rows are the responses that no rule can judge."""
     return _scored(work)
 
 
-@stage("rubric", version=2, rows="problems")
+@task(name="rubric", task_run_name="rubric {label}", version="2", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems")
 def rubric_shard(work: Work) -> Produced:
     """Verdicts by rubric; rows are the responses that no rule can judge."""
     return _scored(work)
@@ -93,7 +97,8 @@ class Calibration(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("calibrate", version=3)
+@task(name="calibrate", task_run_name="calibrate {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage()
 def calibrate(work: Work) -> Produced:
     """The cut of a score, from the first answers to the calibration problems; rows are answers. See tracemill/cuts.py.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+from prefect import task
 from pydantic import Field
 
 from tasks.asking import Asking
-from tasks.stage import Produced, Work, stage
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.work import Produced, Work
 from tracemill.recipe_judge import Judge
 from tracemill.recipe_section import Section
 from tracemill.schema import Problem, Response, Verdict, table_of
@@ -22,7 +24,8 @@ class JudgeRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
 
 
-@stage("judge", version=2, rows="problems")
+@task(name="judge", task_run_name="judge {label}", version="2", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems")
 def judge_shard(work: Work) -> Produced:
     """The judge's own verdict on every response that it shall look at; rows are responses that it was asked about."""
     plan: JudgeRound = work.section

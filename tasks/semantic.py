@@ -6,10 +6,12 @@ from collections import Counter
 
 import numpy as np
 import pyarrow as pa
+from prefect import task
 
 from tasks.asking import Asking
 from tasks.same_answer import VERSION, agreement
-from tasks.stage import Produced, Work, stage
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.work import Produced, Work
 from tracemill.conflict_report import batch_facts
 from tracemill.embedding import Embedder, embedded_again, embeddings, shared_embedder, stored_vectors
 from tracemill.embedding_server import ServedEmbedder
@@ -19,7 +21,8 @@ from tracemill.recipe_semantic import Semantic
 from tracemill.semantic_duplicates import LABELS, Embedded, merge_meanings
 
 
-@stage("embed", version=1, rows="problems")
+@task(name="embed", task_run_name="embed {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems")
 def embed_shard(work: Work) -> Produced:
     """Problems -> one vector each; none where the model cannot take the prompt whole."""
     return embedded(work, work.table("problems"), shared_embedder(work.section))
@@ -52,7 +55,15 @@ class MergeBatch(Section):
     priority: tuple[str, ...]
 
 
-@stage("merge_meanings", version=f"3-{VERSION}")
+@task(
+    name="merge_meanings",
+    task_run_name="merge_meanings {label}",
+    version=f"3-{VERSION}",
+    retries=RETRIES,
+    cache_policy=BY_KEY,
+    **STORED,
+)
+@stage()
 def merge_batch(work: Work) -> Produced:
     """One clustering over all that MinHash left of a batch and what earlier batches kept."""
     batch = _shards(work, "signatures")

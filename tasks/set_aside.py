@@ -10,22 +10,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.failed_task import excerpt
+from tasks.work import PerRow, Produced, View, Work
 from tracemill.errors import StageBrokeOffError
 from tracemill.manifest import Manifest
 from tracemill.poison import POISON, TOLD, allowed, belongs_to_a_row, code_digest, guilty, stands, told
 from tracemill.refusals import was_cached
 from tracemill.schema import Dropped, table_of
 from tracemill.store import Store
-
-if TYPE_CHECKING:
-    from tasks.stage import Produced, Work
 
 SET_ASIDE: Final = "set_aside"
 NAMED_IN_ERROR: Final = 5
@@ -52,43 +50,7 @@ _STAGES: Final = {
 }
 
 
-@dataclass(frozen=True)
-class PerRow:
-    """A stage that treats its rows one by one.
-
-    Attributes:
-        rows: the input that holds them: raw rows, or problems.
-        drops: whether it writes table ``dropped``.
-    """
-
-    rows: str
-    drops: bool
-
-
-@dataclass(frozen=True)
-class View:
-    """What a task sees of its inputs.
-
-    Attributes:
-        rows: the input of which only some rows are seen.
-        positions: of those.
-        hidden: ids of problems of which nothing is seen.
-    """
-
-    rows: str | None
-    positions: pa.Array | None
-    hidden: pa.Array
-
-    def of(self, name: str, table: pa.Table) -> pa.Table:
-        """An input as it is seen."""
-        if name == self.rows:
-            return table.take(self.positions)
-        if "problem_id" in table.column_names:
-            return table.filter(pc.invert(pc.is_in(table["problem_id"], value_set=self.hidden)))
-        return table
-
-
-def find(store: Store, stage: str, key: str, share: float) -> Manifest | None:
+def find_finished(store: Store, stage: str, key: str, share: float) -> Manifest | None:
     """The manifest of finished work; None means: do it. Poison rows are tried again when the code has changed."""
     manifest = store.find(stage, key)
     if manifest is None or was_cached(manifest):

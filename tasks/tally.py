@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from tasks.stage import Produced, Work, stage
+from prefect import task
+
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.work import Produced, Work
 from tracemill.published_tally import PROBLEM_COLUMNS, SAMPLE_COLUMNS, TRACE_COLUMNS, Tallying
 
 
-@stage("tally", version=1)
+@task(name="tally", task_run_name="tally {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage()
 def tally_published(work: Work) -> Produced:
     """Counts over the shards ``problems-…``, ``selected-…`` and ``traces-…``; its facts are a ``PublishedTally``."""
     tallying = Tallying()

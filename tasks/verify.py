@@ -7,7 +7,10 @@ import functools
 from collections import Counter
 from collections.abc import Iterable
 
-from tasks.stage import Produced, Work, stage
+from prefect import task
+
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.work import Produced, Work
 from tracemill import missing_answer
 from tracemill.recipe_judge import ModelJudged
 from tracemill.recipe_verify import Verify
@@ -30,7 +33,8 @@ def bench_of(settings: Verify) -> Bench:
     return bench
 
 
-@stage("verify", version=VERSION, rows="problems")
+@task(name="verify", task_run_name="verify {label}", version=VERSION, retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems")
 def verify_shard(work: Work) -> Produced:
     """One verdict for every response of a shard; where the sandbox failed, the next run judges again."""
     responses = work.rows(Response, "responses")

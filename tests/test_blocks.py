@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from chat_server import ChatServer
-from prefect import flow, get_run_logger
+from prefect import flow, get_run_logger, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
 from prefect.client.schemas.objects import FlowRun
@@ -24,7 +24,8 @@ from small_run import SmallRun
 from flows.run_context import RunContext
 from flows.shards_failed import ShardsFailedError
 from flows.steps import Step
-from tasks.stage import Produced, Work, stage
+from tasks.stage import BY_KEY, STORED, stage
+from tasks.work import Produced, Work
 from tracemill.errors import RecipeError
 from tracemill.recipe_file import load_recipe
 from tracemill.recipe_section import Section
@@ -82,7 +83,8 @@ class Script:
 SCRIPTS: dict[str, Script] = {}
 
 
-@stage("act", version=1, retries=0)
+@task(name="act", version="1", task_run_name="act {label}", retries=0, cache_policy=BY_KEY, **STORED)
+@stage()
 def act_shard(work: Work) -> Produced:
     """Plays a shard of the script."""
     SCRIPTS["now"].play(work.section.label)

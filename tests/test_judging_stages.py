@@ -13,6 +13,7 @@ from samples import problem, response, verdict
 
 from tasks.score import ScoreRound, reward_shard, rubric_shard
 from tasks.second_look import JudgeRound, judge_shard
+from tasks.stage import perform
 from tasks.verify import unjudgeable
 from tracemill.errors import RecipeError, TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.manifest import Manifest, Shard
@@ -57,13 +58,13 @@ def server_of(judge: JudgeServer, **more: Any) -> dict[str, Any]:
 
 def judged(store: Store, judge: JudgeServer, inputs: dict[str, Shard]) -> list[Verdict]:
     plan = JudgeRound(judge=Judge(**server_of(judge)), ledger=store.path("ledger"))
-    return found(store, judge_shard.perform(store, plan, inputs))
+    return found(store, perform(judge_shard, store, plan, inputs))
 
 
 def scored(store: Store, judge: JudgeServer, inputs: dict[str, Shard], **more: Any) -> list[Verdict]:
     settings = Reward(**{**server_of(judge), **PROFILE, **more})
     plan = ScoreRound(scored=settings, cut=settings.threshold, ledger=store.path("ledger"))
-    return found(store, reward_shard.perform(store, plan, inputs))
+    return found(store, perform(reward_shard, store, plan, inputs))
 
 
 def test_only_what_the_recipe_names_is_asked(store: Store, judge: JudgeServer) -> None:
@@ -143,7 +144,7 @@ def test_a_cut_that_could_not_be_chosen_is_named(store: Store, judge: JudgeServe
     settings = Rubric(**server_of(judge, quantile=0.5))
     plan = ScoreRound(scored=settings, cut=None, ledger=store.path("ledger"))
     with pytest.raises(RecipeError, match=r"rubric\.threshold"):
-        rubric_shard.perform(store, plan, shards(store, OPEN, Outcome.UNVERIFIABLE, list("abcd")))
+        perform(rubric_shard, store, plan, shards(store, OPEN, Outcome.UNVERIFIABLE, list("abcd")))
 
 
 @pytest.mark.parametrize(

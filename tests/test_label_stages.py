@@ -18,6 +18,7 @@ from samples import problem
 from small_run import SmallRun, funnel, question, table
 
 from tasks.label import LabelRound, Measure, label_by_model_shard, label_shard, measure_plan
+from tasks.stage import perform
 from tracemill.downsampling import draw
 from tracemill.errors import RecipeError, RunnerError, TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.labels import labels_of
@@ -59,7 +60,7 @@ def store(tmp_path: Path) -> Store:
 def by_model(store: Store, server: JudgeServer, problems: list[Problem], **more: Any) -> Manifest:
     settings = Labeller(**{"model": "judge", "base_urls": (server.url,), "give_up_after_s": 0.5, **more})
     plan = LabelRound(labeller=settings, ledger=store.path("ledger"))
-    return label_by_model_shard.perform(store, plan, {"problems": store.write_table(table_of(Problem, problems))})
+    return perform(label_by_model_shard, store, plan, {"problems": store.write_table(table_of(Problem, problems))})
 
 
 def kept(store: Store, manifest: Manifest) -> list[dict[str, Any]]:
@@ -116,8 +117,8 @@ def test_tokens_are_counted_by_the_tokenizer_that_the_recipe_names(store: Store,
     """Its content is in the stage's key, its place is not; without one, lengths are estimates and say so."""
     inputs = {"problems": store.write_table(table_of(Problem, PROBLEMS[:1]))}
     plan = measure_plan(Label(tokenizer="tokenizer.json"), str(TOKENIZER.parent))
-    exact = kept(store, label_shard.perform(store, plan, inputs))[0]
-    estimate = kept(store, label_shard.perform(store, Measure(), inputs))[0]
+    exact = kept(store, perform(label_shard, store, plan, inputs))[0]
+    estimate = kept(store, perform(label_shard, store, Measure(), inputs))[0]
     assert plan.sha256 is not None
     assert exact["tokens_by"] == f"tokenizer@{plan.sha256[:12]}"
     assert estimate["tokens_by"] == "estimate@1"
@@ -142,7 +143,7 @@ def test_another_tokenizer_on_a_worker_is_refused(store: Store, tmp_path: Path, 
         file.write_bytes(content)
     inputs = {"problems": store.write_table(table_of(Problem, PROBLEMS[:1]))}
     with pytest.raises(RunnerError, match=r"(?s)label\.tokenizer is not on this machine.*under the same path"):
-        label_shard.perform(store, plan, inputs)
+        perform(label_shard, store, plan, inputs)
 
 
 @pytest.fixture

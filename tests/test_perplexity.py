@@ -15,6 +15,7 @@ from judge_server import JudgeServer
 from samples import problem, response, verdict
 
 from tasks.perplexity import PerplexityRound, perplexity_shard
+from tasks.stage import perform
 from tracemill.errors import RecipeError, TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.ledger import Completion
 from tracemill.perplexity import perplexity_of
@@ -53,7 +54,7 @@ def read(store: Store, reader: JudgeServer, outcomes: list[Outcome], **settings:
         "faults-000": store.write_table(FAULTS.empty_table().from_pylist(faults, schema=FAULTS)),
     }
     asked = Perplexity(**{"model": "judge", "base_urls": (reader.url,), "give_up_after_s": 0.5, **settings})
-    made = perplexity_shard.perform(store, PerplexityRound(perplexity=asked, ledger=store.path("ledger")), inputs)
+    made = perform(perplexity_shard, store, PerplexityRound(perplexity=asked, ledger=store.path("ledger")), inputs)
     faults_found = {row["response_id"]: row for row in store.read_table(made.outputs["faults"]).to_pylist()}
     rows = store.read_table(made.outputs["perplexities"]).to_pylist()
     return faults_found, {row["response_id"]: row["perplexity"] for row in rows}

@@ -14,6 +14,7 @@ from audited_set import PLANTED, write
 from chat_server import ChatServer
 from hypothesis import given
 from hypothesis import strategies as st
+from prefect import Task
 from prefect.client.orchestration import get_client
 from samples import problem
 from small_run import SmallRun, funnel, table
@@ -31,7 +32,7 @@ import tracemill.near_duplicates
 import tracemill.sources.collect
 from flows.shards_failed import ShardsFailedError
 from tasks.label import Measure, label_shard
-from tasks.stage import Stage
+from tasks.stage import body_of, perform
 from tracemill import poison
 from tracemill.errors import StageBrokeOffError, StoreError, TeacherUnavailableError
 from tracemill.funnel import DROP_STAGES
@@ -179,7 +180,7 @@ def test_audits_account_for_poison(
 def labelled(store: Store, n_rows: int, share: float) -> Any:
     """A stage on some problems, without Prefect."""
     problems = [problem(f"Tell me {number}.") for number in range(n_rows)]
-    return label_shard.perform(store, Measure(), {"problems": store.write_table(table_of(Problem, problems))}, share)
+    return perform(label_shard, store, Measure(), {"problems": store.write_table(table_of(Problem, problems))}, share)
 
 
 @pytest.mark.parametrize(
@@ -280,6 +281,7 @@ def test_every_stage_with_rows_has_its_place_in_the_funnel() -> None:
     import tasks as package
 
     modules = [import_module(f"tasks.{found.name}") for found in iter_modules(package.__path__)]
-    stages = {s.name for m in modules for s in vars(m).values() if isinstance(s, Stage) and s.per_row is not None}
+    found = [made for module in modules for made in vars(module).values() if isinstance(made, Task)]
+    stages = {task.name for task in found if "body" in vars(task.fn) and body_of(task).per_row is not None}
     assert stages >= {"collect", "clean", "sign", "distill", "verify", "safety", "select", "audit"}
     assert {tasks.set_aside._STAGES.get(name, name) for name in stages - {"set_aside"}} <= {*DROP_STAGES, "audit"}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tasks import verify as verify_stage
+from tasks.stage import perform
 from tracemill.manifest import Manifest, Shard
 from tracemill.recipe_verify import Sandbox, Verify
 from tracemill.schema import Problem, Response, Row, Verdict, rows_of, table_of
@@ -56,7 +57,7 @@ def test_the_next_run_judges_what_the_sandbox_did_not(
     """Without an engine programs are set aside and the rest is judged; with one, they are judged and nothing else."""
     store, inputs = shard
     stage = verify_stage.verify_shard
-    first = stage.perform(store, AWAY, inputs)
+    first = perform(stage, store, AWAY, inputs)
     assert outcomes(store, first) == {"sum": "correct", "double": "sandbox_error"}
     assert "start one and run again" in next(iter(first.facts[verify_stage.UNJUDGED]))
     assert store.find(stage.name, first.key) is None, "the work must be done again"
@@ -70,11 +71,11 @@ def test_the_next_run_judges_what_the_sandbox_did_not(
         return plain(listed, bench)
 
     monkeypatch.setattr(verify_stage, "verify", noting)
-    second = stage.perform(store, THERE, inputs)
+    second = perform(stage, store, THERE, inputs)
     assert (second.key, judged) == (first.key, ["r-double"])
     assert outcomes(store, second) == {"sum": "correct", "double": "correct"}
     assert store.find(stage.name, second.key) == second
-    assert stage.perform(store, AWAY, inputs) == second
+    assert perform(stage, store, AWAY, inputs) == second
     assert judged == ["r-double"]
 
 
@@ -84,6 +85,6 @@ def test_a_stage_without_doubts_is_done_once(tmp_path: Path) -> None:
 
     store = Store(str(tmp_path))
     inputs = {"problems": store.write_table(table_of(Problem, PROBLEMS))}
-    manifest = reuse_traces_shard.perform(store, Reuse(models=("deepseek-r1",)), inputs)
+    manifest = perform(reuse_traces_shard, store, Reuse(models=("deepseek-r1",)), inputs)
     assert store.find("reuse", manifest.key) == manifest
     assert store.find("reuse-provisional", manifest.key) is None

@@ -13,6 +13,7 @@ from samples import problem, response
 
 from tasks.label import measure_plan
 from tasks.quality import QualityPlan, quality_shard
+from tasks.stage import perform
 from tracemill.quality import Examined, fault_of, published_turn
 from tracemill.recipe_label import Label
 from tracemill.recipe_quality import Quality
@@ -133,10 +134,10 @@ def test_tokens_are_counted_by_the_recipes_tokenizer(tmp_path: Path) -> None:
         "responses-000": store.write_table(table_of(Response, [given])),
     }
     counting = measure_plan(Label(tokenizer=file), "")
-    made = quality_shard.perform(store, QualityPlan(counting=counting), inputs)
+    made = perform(quality_shard, store, QualityPlan(counting=counting), inputs)
     row = store.read_table(made.outputs["measures"]).to_pylist()[0]
     assert [row["think_tokens"], row["answer_tokens"]] == count_tokens([given.think or "", given.answer], file)
-    other = quality_shard.perform(store, QualityPlan(), inputs)
+    other = perform(quality_shard, store, QualityPlan(), inputs)
     assert other.key != made.key
 
 

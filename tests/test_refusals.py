@@ -25,7 +25,7 @@ from tasks.safety import SafetyRound, safety_shard
 from tasks.score import ScoreRound, reward_shard, rubric_shard
 from tasks.second_look import JudgeRound, judge_shard
 from tasks.semantic import embed_shard
-from tasks.stage import Stage
+from tasks.stage import StageTask, perform
 from tracemill.decontamination import GREY
 from tracemill.errors import TeacherMisconfiguredError
 from tracemill.manifest import Manifest, Shard
@@ -112,7 +112,7 @@ def server_of(judge: ChatServer, **more: Any) -> dict[str, Any]:
     return {"model": "judge", "base_urls": (judge.url,), "give_up_after_s": 5, **more}
 
 
-def stages(judge: Any, ledger: str) -> dict[str, tuple[Stage, Section, list[Problem], Outcome]]:
+def stages(judge: Any, ledger: str) -> dict[str, tuple[StageTask, Section, list[Problem], Outcome]]:
     """Every stage that asks a server, but the teacher's, with what it asks about."""
     one_score = {"attributes": ({"name": "x", "weight": 1.0},), "threshold": 0.5}
     rubric = Rubric(**server_of(judge, threshold=0.5))
@@ -151,34 +151,34 @@ def test_every_stage_asks_again_what_was_refused(store: Store, judge: Any, name:
     """Refused again it says the same, mended what an undisturbed run says; nothing that was answered is asked."""
     stage, section, problems, outcome = stages(judge, store.path("ledger"))[name]
     inputs = inputs_of(store, problems, outcome)
-    first = stage.perform(store, section, inputs)
+    first = perform(stage, store, section, inputs)
     assert [found["n"] for found in first.facts[REFUSED].values()] == [1]
     assert "too long" in str(first.facts[REFUSED])
     assert store.find(stage.name, first.key) is None, "a refusal was remembered as a result"
     n_odd, completed = judge.n_odd, judge.completed
-    again = stage.perform(store, section, inputs)
+    again = perform(stage, store, section, inputs)
     assert tables(again) == tables(first), "the number of the request in the server's words makes another dataset"
     assert (judge.n_odd, judge.completed) == (n_odd + 1, completed)
     judge.odd = None
-    mended = stage.perform(store, section, inputs)
+    mended = perform(stage, store, section, inputs)
     assert judge.completed == completed + 1
     assert REFUSED not in mended.facts
     assert store.find(stage.name, first.key) == mended
     stage, section, *_ = stages(judge, str(tmp_path / "other"))[name]
     other = Store(str(tmp_path / "other-store"))
-    undisturbed = stage.perform(other, section, inputs_of(other, problems, outcome))
+    undisturbed = perform(stage, other, section, inputs_of(other, problems, outcome))
     assert tables(undisturbed) == tables(mended)
     judge.stop()
-    assert stage.perform(store, section, inputs) == mended
+    assert perform(stage, store, section, inputs) == mended
 
 
 def test_nobody_is_needed_for_what_was_refused(store: Store, judge: Any) -> None:
     """With the server away, what it has refused stays refused until it is there again; anything else needs it."""
     stage, section, problems, outcome = stages(judge, store.path("ledger"))["judge"]
     inputs = inputs_of(store, problems, outcome)
-    first = stage.perform(store, section, inputs)
+    first = perform(stage, store, section, inputs)
     judge.stop()
-    assert tables(stage.perform(store, section, inputs)) == tables(first)
+    assert tables(perform(stage, store, section, inputs)) == tables(first)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from judge_server import JudgeServer
 from samples import problem, response, verdict
 
 from tasks.safety import SafetyRound, safety_shard
+from tasks.stage import perform
 from tracemill.errors import TeacherUnavailableError
 from tracemill.quality import FAULTS, published_turn
 from tracemill.recipe_safety import Safety
@@ -92,7 +93,7 @@ def faults(store: Store, answers: list[str], settings: Safety) -> dict[str, tupl
         "verdicts-000": store.write_table(table_of(Verdict, verdicts)),
         "faults-000": store.write_table(FAULTS.empty_table()),
     }
-    made = safety_shard.perform(store, SafetyRound(safety=settings, ledger=store.path("ledger")), inputs)
+    made = perform(safety_shard, store, SafetyRound(safety=settings, ledger=store.path("ledger")), inputs)
     assert made.rows_in == 3
     rows = store.read_table(made.outputs["faults"]).to_pylist()
     return {row["response_id"]: (row["reason"], json.loads(row["evidence"])) for row in rows}

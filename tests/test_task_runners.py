@@ -142,7 +142,7 @@ def test_a_look_tells_stores_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stage", [verify_shard, distill_shard], ids=lambda stage: stage.name)
 def test_tasks_travel(stage: Any, tmp_path: Path) -> None:
     """A stage's task goes to another process in a few kilobytes, and is the same task there."""
-    shipped = cloudpickle.dumps(stage.task.with_options(refresh_cache=True))
+    shipped = cloudpickle.dumps(stage.with_options(refresh_cache=True))
     assert len(shipped) < 20_000
     (tmp_path / "task").write_bytes(shipped)
     told = "import cloudpickle, sys; print(cloudpickle.load(open(sys.argv[1], 'rb')).name)"
