@@ -12,8 +12,9 @@ from typing import Any, get_args
 from tracemill.audit_layout import Layout, checked, detected
 from tracemill.errors import RecipeError
 from tracemill.recipe_audit import Audit
-from tracemill.recipe_source import PlainField, Source
+from tracemill.recipe_source import Source
 from tracemill.sources.catalogue import datasets_at
+from tracemill.sources.draft import PlainField
 from tracemill.sources.layouts import LAYOUTS
 from tracemill.sources.readers import readings
 

@@ -13,14 +13,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from prefect import get_run_logger
+import pyarrow as pa
+from prefect import flow, get_run_logger
 
 from flows import shard_dag
-from flows.command_line import dataset_command
+from flows.command_line import dataset_command, how_to_look, shown_place, work_done
 from flows.cost_gate import pass_cost_gate
 from flows.decontamination import Benchmarks, benchmarks_of, contamination_of, decontamination
 from flows.duplicates import cluster_duplicates, curate
-from flows.flow_parameters import dataset_flow
+from flows.flow_parameters import without_secrets
 from flows.forms import Overrides, RecipePath, Text
 from flows.frequent_strings import distill_and_select
 from flows.hub import push, refuse_unsendable
@@ -29,6 +30,7 @@ from flows.run_context import RunContext
 from flows.semantic_duplicates import embed_survivors, merge_duplicates
 from flows.shard_dag import ShardHistory, Stages, distill_one, labellings, prepare_one, set_aside
 from flows.source_shards import read_sources
+from flows.task_runners import local_runner
 from flows.teacher_place import load_recipe_here
 from flows.unjudged import warn_of_unjudged
 from tasks.curate import limit_problems
@@ -39,8 +41,10 @@ from tasks.work import NoSettings
 from tracemill.collection import Collection, save_collection
 from tracemill.conflict_report import ConflictReport, conflict_report
 from tracemill.cuts import Cut
+from tracemill.funnel import FUNNEL, render
 from tracemill.manifest import Manifest, Shard
 from tracemill.published_tally import PublishedTally
+from tracemill.refusals import REFUSED
 from tracemill.store import Store
 
 
@@ -63,7 +67,8 @@ class Built:
     note: str = ""
 
 
-@dataset_flow("build-dataset", "build {recipe}")
+@without_secrets
+@flow(name="build-dataset", flow_run_name="build {recipe}", task_runner=local_runner())
 def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "") -> Built:
     """Builds a verified dataset from a recipe.
 
@@ -194,5 +199,33 @@ def tally_of(
     return PublishedTally.model_validate(context.single(tally_published, NoSettings(), inputs, "").facts)
 
 
+def summary(built: Built, seconds: float) -> str:
+    """What was made and where it is."""
+    table = pa.Table.from_pylist(built.manifest["funnel"], schema=FUNNEL)
+    where = shown_place(built.out)
+    return "\n".join(
+        [
+            *(["", built.note] if built.note else []),
+            "",
+            render(table),
+            "",
+            work_done(built.n_executed, built.n_cached, seconds),
+            *(
+                f"refused   {n:,} requests of {server}: the next run asks for them again"
+                for server, n in built.manifest.get(REFUSED, {}).items()
+            ),
+            f"dataset   {where}/dataset          (Parquet; card in README.md)",
+            f"          {where}/am.jsonl.zst     (the reference dataset's row layout)",
+            f"dropped   {where}/dropped          (every dropped row: stage, reason, evidence)",
+            f"verdicts  {where}/verdicts         (every verdict on every response)",
+            f"traces    {where}/traces           (of every response: what was measured, and why it is not published)",
+            f"report    {where}/report.html",
+            f"versions  {where}/versions         (this and earlier publications: python -m tracemill versions {where})",
+            f"one row   python -m tracemill why ID --run {where}",
+            f"the run   {how_to_look()}",
+        ]
+    )
+
+
 if __name__ == "__main__":
-    sys.exit(dataset_command(build_dataset, Path(__file__).stem, __doc__ or ""))
+    sys.exit(dataset_command(build_dataset, summary, Path(__file__).stem, __doc__ or ""))

@@ -11,15 +11,16 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from prefect import get_run_logger
+from prefect import flow, get_run_logger
 
 from flows.artifacts import audit_artifact
 from flows.audit_dag import AuditRun, audit
 from flows.command_line import how_to_look, recipe_options, run_command, shown_place, work_done
 from flows.conflicts import conflicts_among
-from flows.flow_parameters import dataset_flow, refuse_secrets
+from flows.flow_parameters import refuse_secrets, without_secrets
 from flows.forms import Overrides, RecipePath, Text
 from flows.run_context import RunContext
+from flows.task_runners import local_runner
 from tasks.audit import gold_shard
 from tasks.work import NoSettings
 from tracemill.audit_publication import CONFLICTS_FILE, REFERENCES, ReferencePublication
@@ -36,7 +37,8 @@ PUBLICATION_VERSION = 2
 _INTRO = "Every reference against its own verifier. A bad one can never be answered right, whatever a teacher is paid."
 
 
-@dataset_flow("check-references", "check {recipe}")
+@without_secrets
+@flow(name="check-references", flow_run_name="check {recipe}", task_runner=local_runner())
 def check_references(recipe: RecipePath, overrides: Overrides = (), out: Text = "") -> AuditRun:
     """Judges the gold answer of every source row.
 

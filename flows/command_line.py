@@ -9,9 +9,8 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-import pyarrow as pa
 from prefect.client.orchestration import get_client
 from prefect.events.worker import EventsWorker
 from prefect.settings import (
@@ -23,11 +22,6 @@ from prefect.settings import (
 
 from flows.teacher_place import load_recipe_here
 from tracemill.errors import TracemillError
-from tracemill.funnel import FUNNEL, render
-from tracemill.refusals import REFUSED
-
-if TYPE_CHECKING:
-    from flows.build_dataset import Built
 
 Made = TypeVar("Made")
 
@@ -46,13 +40,13 @@ SERVER_START_S = 180
 RECORDING_S = 20  # at most; a few seconds are usual
 
 
-def dataset_command(flow: Callable[..., Any], name: str, about: str) -> int:
-    """Runs a flow that builds a dataset from a recipe; returns the exit status."""
+def dataset_command(flow: Callable[..., Any], tell: Callable[[Made, float], str], name: str, about: str) -> int:
+    """Run a flow that builds a dataset from a recipe; return the exit status."""
     options = recipe_options(name, about).parse_args()
     return run_command(
         name,
         lambda: flow(recipe=options.recipe, overrides=options.overrides, out=options.out),
-        summary,
+        tell,
         lambda: load_recipe_here(options.recipe, options.overrides),
     )
 
@@ -134,31 +128,3 @@ def work_done(n_executed: int, n_cached: int, seconds: float) -> str:
 def shown_place(out: str) -> str:
     """A run's directory as it is best typed: from here, or its URL."""
     return out if "://" in out else os.path.relpath(out)
-
-
-def summary(built: Built, seconds: float) -> str:
-    """What was made and where it is."""
-    table = pa.Table.from_pylist(built.manifest["funnel"], schema=FUNNEL)
-    where = shown_place(built.out)
-    return "\n".join(
-        [
-            *(["", built.note] if built.note else []),
-            "",
-            render(table),
-            "",
-            work_done(built.n_executed, built.n_cached, seconds),
-            *(
-                f"refused   {n:,} requests of {server}: the next run asks for them again"
-                for server, n in built.manifest.get(REFUSED, {}).items()
-            ),
-            f"dataset   {where}/dataset          (Parquet; card in README.md)",
-            f"          {where}/am.jsonl.zst     (the reference dataset's row layout)",
-            f"dropped   {where}/dropped          (every dropped row: stage, reason, evidence)",
-            f"verdicts  {where}/verdicts         (every verdict on every response)",
-            f"traces    {where}/traces           (of every response: what was measured, and why it is not published)",
-            f"report    {where}/report.html",
-            f"versions  {where}/versions         (this and earlier publications: python -m tracemill versions {where})",
-            f"one row   python -m tracemill why ID --run {where}",
-            f"the run   {how_to_look()}",
-        ]
-    )

@@ -6,13 +6,12 @@ does so on the server, and ``make deploy`` for the parameters of deployments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import Flow
 
-from flows.task_runners import own_tasks
 from tracemill.errors import RecipeError
 from tracemill.recipe_overrides import literal_secret
 from tracemill.secret_place import HIDDEN, holds_password
@@ -25,11 +24,11 @@ _REMEDY = (
 )
 
 
-class DatasetFlow(Flow[P, R]):
-    """A flow over a recipe or a dataset, called with nothing that must not be kept."""
+class GuardedFlow(Flow[P, R]):
+    """A flow whose parameters hold nothing that must not be kept."""
 
     def serialize_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """What Prefect is going to keep.
+        """Return what Prefect is going to keep.
 
         Raises:
             RecipeError: there is a secret in it.
@@ -38,13 +37,9 @@ class DatasetFlow(Flow[P, R]):
         return super().serialize_parameters(parameters)
 
 
-def dataset_flow(name: str, flow_run_name: str) -> Callable[[Callable[P, R]], DatasetFlow[P, R]]:
-    """Makes a flow of a function, as ``prefect.flow`` does; its own tasks run in threads of this process."""
-
-    def decorate(run: Callable[P, R]) -> DatasetFlow[P, R]:
-        return DatasetFlow(run, name=name, flow_run_name=flow_run_name, task_runner=own_tasks())
-
-    return decorate
+def without_secrets(made: Flow[P, R]) -> GuardedFlow[P, R]:
+    """Refuse secrets among a flow's parameters before Prefect makes its run: a decorator above ``@flow``."""
+    return GuardedFlow(made.fn, name=made.name, flow_run_name=made.flow_run_name, task_runner=made.task_runner)
 
 
 def refuse_secrets(parameters: Mapping[str, Any], *, are_kept: bool = False) -> None:

@@ -18,7 +18,7 @@ from pydantic_core import CoreSchema
 from tracemill.recipe import Recipe
 from tracemill.recipe_audit import Audit
 from tracemill.recipe_section import Section
-from tracemill.recipe_source import PlainField
+from tracemill.sources.draft import PlainField
 
 # Of a text: no key of a secret has one beside it, and no URL a password; env:NAME says where it is.
 _PLAIN = (

@@ -12,17 +12,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from prefect import State, get_run_logger
+from prefect import State, flow, get_run_logger
 from prefect.states import Completed
 
-from flows.build_dataset import Built, build
+from flows.build_dataset import Built, build, summary
 from flows.command_line import dataset_command
-from flows.flow_parameters import dataset_flow
+from flows.flow_parameters import without_secrets
 from flows.forms import Overrides, RecipePath, Text
 from flows.poison import is_mended
 from flows.publication import output_of
 from flows.run_context import RunContext
 from flows.source_shards import read_sources
+from flows.task_runners import local_runner
 from flows.teacher_place import load_recipe_here
 from tracemill.collection import load_collection
 from tracemill.recipe import Recipe
@@ -33,7 +34,8 @@ from tracemill.store import Store
 from tracemill.versions import held
 
 
-@dataset_flow("refresh-dataset", "refresh {recipe}")
+@without_secrets
+@flow(name="refresh-dataset", flow_run_name="refresh {recipe}", task_runner=local_runner())
 def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "") -> State[Built]:
     """Adds what is new in the sources to a published dataset.
 
@@ -104,4 +106,4 @@ def _one_at_a_time(out: str) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(dataset_command(refresh_dataset, Path(__file__).stem, __doc__ or ""))
+    sys.exit(dataset_command(refresh_dataset, summary, Path(__file__).stem, __doc__ or ""))

@@ -24,7 +24,7 @@ Plan = TypeVar("Plan", bound=Recipe | Audit)
 _OWN = 8  # few and short: snapshots of sources, clustering, tallies, the export
 
 
-def own_tasks() -> Tasks:
+def local_runner() -> Tasks:
     """The runner of a flow's own tasks, wherever its shards run.
 
     They read the sources and write the run's directory, which are this machine's, and see all shards at once.

@@ -14,15 +14,16 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import Any
 
-from prefect import get_run_logger
+from prefect import flow, get_run_logger
 
 from flows.artifacts import audit_artifact
 from flows.audit_dag import AuditRun, audit
 from flows.audited_layout import PLAIN_FIELDS, laid_out
 from flows.command_line import add_overrides, how_to_look, run_command, shown_place, work_done
-from flows.flow_parameters import dataset_flow, refuse_secrets
+from flows.flow_parameters import refuse_secrets, without_secrets
 from flows.forms import NOWHERE, AuditOverrides, Columns, HubPlace, Limit, OnTheHub, Text
 from flows.run_context import RunContext
+from flows.task_runners import local_runner
 from tasks.audit import Given, traces_shard
 from tracemill.audit_publication import AUDIT, AuditPublication
 from tracemill.audit_report import render, report
@@ -44,7 +45,8 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _SUFFIXES = tuple(sorted(FORMATS, key=len, reverse=True))
 
 
-@dataset_flow("verify-dataset", "verify {dataset}")
+@without_secrets
+@flow(name="verify-dataset", flow_run_name="verify {dataset}", task_runner=local_runner())
 def verify_dataset(
     dataset: str,
     hub: OnTheHub = NOWHERE,

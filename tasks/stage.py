@@ -6,9 +6,9 @@ A stage is a function from :class:`tasks.work.Work` to :class:`tasks.work.Produc
     @stage(rows="problems", drops=True)
     def clean_shard(work: Work) -> Produced: ...
 
-``@task`` is Prefect's own; ``@stage`` makes a task's body of the function. The store's manifest under the stage's key is
-the truth; Prefect's cached result under the same key is its face in the UI. :func:`perform` does the same work without
-Prefect.
+``@task`` is Prefect's own; ``@stage`` makes a task's body of the function. The store's manifest under the stage's key
+is the truth; Prefect's cached result under the same key is its face in the UI. :func:`perform` does the same work
+without Prefect.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -11,11 +11,9 @@ from tracemill.recipe_section import Name, Section
 from tracemill.schema import Category
 from tracemill.secret_place import Secret
 from tracemill.sources.catalogue import CATALOGUE, datasets_at
+from tracemill.sources.draft import PlainField
 from tracemill.sources.layouts import LAYOUTS
 
-PlainField = Literal[
-    "prompt", "reference_answer", "tests", "constraints", "category", "history", "reference_solution", "id", "response"
-]
 _STATED = ("licence", "non_commercial")  # what a recipe may not say otherwise than the catalogue
 _PLACE = ("hub", "config", "split", "files")
 

@@ -11,12 +11,12 @@ from tracemill.sources.draft import Draft, LayoutAdapter, MalformedRowError
 from tracemill.sources.io_tests import mentions
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
+    from tracemill.sources.draft import RowSource
 
 _CALLED: Final = re.compile(r"\bassert\s+(?:not\s+)?\(?\s*([A-Za-z_]\w*)\s*\(")
 
 
-def acecode(row: dict[str, Any], _source: Source) -> Draft:
+def acecode(row: dict[str, Any], _source: RowSource) -> Draft:
     """The first assertion is shown where the question does not name what they call. ``inferences`` are no traces."""
     asserts = parsed(row.get("test_cases"), "tests") or []
     if not isinstance(asserts, list) or not all(isinstance(line, str) for line in asserts):

@@ -13,14 +13,14 @@ from tracemill.sources.draft import Draft
 from tracemill.sources.trace_encodings import GEMINI_THINKING, R1, UNKNOWN_MODEL, tagged_trace
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
+    from tracemill.sources.draft import RowSource
 
 
 # Response sources whose traces, as far as they came along, were not written by R1.
 _NOT_R1: Final = {"data_ablation_full59K": GEMINI_THINKING, "limo": UNKNOWN_MODEL}
 
 
-def am(row: dict[str, Any], source: Source) -> Draft:
+def am(row: dict[str, Any], source: RowSource) -> Draft:
     """``info`` keys may be absent or null, and turns may be several: the last user turn is the prompt."""
     messages = as_turns(row["messages"])
     turns = turns_of(messages, "messages")
@@ -46,7 +46,7 @@ def _info(turn: dict[str, Any]) -> dict[str, Any]:
     return info if isinstance(info, dict) else {}
 
 
-def _category(prompt: object, reference: object, tests: object, source: Source) -> Category:
+def _category(prompt: object, reference: object, tests: object, source: RowSource) -> Category:
     """The layout has no category: a guess from what the row can be judged by, right where it matters.
 
     Tests mean code; what has neither tests nor a reference is general chat; a letter for a reference means a choice

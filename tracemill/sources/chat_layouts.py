@@ -15,7 +15,7 @@ from tracemill.sources.criteria import parsed, said, text_in
 from tracemill.sources.draft import Draft, LayoutAdapter, MalformedRowError
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
+    from tracemill.sources.draft import RowSource
 
 _FLAN_PART: Final = re.compile(r"[a-z0-9]+(?=\.)")
 
@@ -39,7 +39,7 @@ _TULU: Final = (
 )
 
 
-def infinity_instruct(row: dict[str, Any], _source: Source) -> Draft:
+def infinity_instruct(row: dict[str, Any], _source: RowSource) -> Draft:
     """``id`` is a number or text, and unique in its subset only; ``label`` text, or ``{ability_en: […], …}``."""
     label = row.get("label")
     abilities = label.get("ability_en") if isinstance(label, dict) else label
@@ -50,7 +50,7 @@ def infinity_instruct(row: dict[str, Any], _source: Source) -> Draft:
     )
 
 
-def open_orca(row: dict[str, Any], _source: Source) -> Draft:
+def open_orca(row: dict[str, Any], _source: RowSource) -> Draft:
     """The system prompt asks for a style ("as if to a child") and so belongs to the question. FLAN holds test sets."""
     system, upstream_id = text_in(row, "system_prompt"), row.get("id")
     part = _FLAN_PART.match(upstream_id) if isinstance(upstream_id, str) else None
@@ -62,14 +62,14 @@ def open_orca(row: dict[str, Any], _source: Source) -> Draft:
     )
 
 
-def evol_instruct(row: dict[str, Any], _source: Source) -> Draft:
+def evol_instruct(row: dict[str, Any], _source: RowSource) -> Draft:
     """V2_196k has conversations, 70k an instruction and its output."""
     if "conversations" in row:
         return _chat(_ordered(row["conversations"]), said(row, upstream_id="idx"))
     return Draft(prompt=row["instruction"], category=Category.OTHER)
 
 
-def tulu(row: dict[str, Any], _source: Source) -> Draft:
+def tulu(row: dict[str, Any], _source: RowSource) -> Draft:
     """Some eighteen sets in one, each under its own licence; the first revision does not say which a row is from."""
     origin = str(row.get("source") or "")
     known = next(((licence, closed) for name, licence, closed in _TULU if name in origin.lower()), (None, None))

@@ -14,13 +14,13 @@ from tracemill.sources.draft import Draft, MalformedRowError
 from tracemill.sources.limits import limits_of
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
+    from tracemill.sources.draft import RowSource
 
 CONTEST_TESTS: Final = ("public_tests", "private_tests", "generated_tests", "test")
 _PYTHON_3: Final = (3, "PYTHON3", "python3")  # CodeContests' enum, by number in its Parquet files
 
 
-def mbpp(row: dict[str, Any], _source: Source) -> Draft:
+def mbpp(row: dict[str, Any], _source: RowSource) -> Draft:
     """The prompt of MBPP's paper (arXiv 2108.07732): the text, and the assertions, which also name the function.
 
     The challenge tests judge, and are not shown.
@@ -45,7 +45,7 @@ def _asserts(row: dict[str, Any], name: str) -> list[str]:
     return lines
 
 
-def humaneval(row: dict[str, Any], _source: Source) -> Draft:
+def humaneval(row: dict[str, Any], _source: RowSource) -> Draft:
     """The prompt is the head of a function and is kept as it is; the solution's text continues it."""
     prompt, solution = row.get("prompt"), row.get("canonical_solution")
     code, entry_point = text_in(row, "test"), text_in(row, "entry_point")
@@ -60,7 +60,7 @@ def humaneval(row: dict[str, Any], _source: Source) -> Draft:
     )
 
 
-def code_contests(row: dict[str, Any], _source: Source) -> Draft:
+def code_contests(row: dict[str, Any], _source: RowSource) -> Draft:
     """CodeContests as DeepMind publishes it, and its common sample (``content``, ``test`` as JSON text)."""
     cases = [case for name in CONTEST_TESTS for case in _cases(name, row.get(name))]
     unique = {(case["stdin"], case["stdout"]): case for case in cases}

@@ -17,14 +17,14 @@ from tracemill.sources.limits import limits_of
 from tracemill.sources.trace_encodings import R1, tagged_trace
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
+    from tracemill.sources.draft import RowSource
 
 _OTHER_TASKS: Final = ("checker_interactor", "test_input_generator")
 _FENCE: Final = re.compile(r"```(python|cpp|c\+\+)", re.IGNORECASE)
 _SECTIONS: Final = (("Input", "input_format"), ("Output", "output_format"))
 
 
-def codeforces_cots(row: dict[str, Any], source: Source) -> Draft:
+def codeforces_cots(row: dict[str, Any], source: RowSource) -> Draft:
     """The statement is put together from its columns: ``prompt`` wraps it in what R1 was told to do."""
     if source.config in _OTHER_TASKS:
         raise ExcludedRowError("no_solution", f"config {source.config} asks for checkers or test inputs")

@@ -14,14 +14,14 @@ from tracemill.sources.criteria import parsed, said
 from tracemill.sources.draft import Draft, ExcludedRowError, LayoutAdapter, MalformedRowError
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
+    from tracemill.sources.draft import RowSource
 
 _RIGHT: Final = "Correct output!"
 UNCHECKED_OUTPUT: Final = "the answer is a JSON value, which no rule compares"
 UNCHECKED_INPUT: Final = "many inputs give this output: the code would have to be run"
 
 
-def codeio(row: dict[str, Any], _source: Source) -> Draft:
+def codeio(row: dict[str, Any], _source: RowSource) -> Draft:
     """A prediction that was found right is the reference; there is no other. Replies are not R1's: no traces."""
     reply = next((row.get(f"turn_{n}") for n in (1, 2) if str(row.get(f"feedback_{n}")).strip() == _RIGHT), None)
     said_last = _last_object(reply if reply is not None else row.get("turn_1"))
@@ -51,7 +51,7 @@ def _last_object(reply: object) -> dict[str, Any]:
     return {}
 
 
-def codeio_raw(row: dict[str, Any], _source: Source) -> Draft:
+def codeio_raw(row: dict[str, Any], _source: RowSource) -> Draft:
     """The first of the row's examples: its input is in the prompt, its output the reference."""
     examples = parsed(row.get("ios"), "examples") or []
     if not isinstance(examples, list) or not all(isinstance(each, dict) and "output" in each for each in examples):

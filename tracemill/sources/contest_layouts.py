@@ -13,10 +13,10 @@ from tracemill.sources.io_tests import io_tests, naming_entry_point
 from tracemill.sources.limits import limits_of
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
+    from tracemill.sources.draft import RowSource
 
 
-def apps(row: dict[str, Any], _source: Source) -> Draft:
+def apps(row: dict[str, Any], _source: RowSource) -> Draft:
     """APPS and TACO. Call-based rows come with the head of their function, which belongs to the prompt."""
     tests = io_tests(row.get("input_output"))
     _refuse_display_tests(tests, row.get("url"), row.get("source"))
@@ -32,7 +32,7 @@ def apps(row: dict[str, Any], _source: Source) -> Draft:
     )
 
 
-def eurus(row: dict[str, Any], _source: Source) -> Draft:
+def eurus(row: dict[str, Any], _source: RowSource) -> Draft:
     """PRIME's rows: an action system prompt, a sentence on the form of the answer, and mathematics or programs.
 
     The first revision had ``task, instruction, reference`` in place of ``ability, prompt, reward_model``. What
@@ -60,7 +60,7 @@ def eurus(row: dict[str, Any], _source: Source) -> Draft:
     )
 
 
-def verifiable_coding(row: dict[str, Any], _source: Source) -> Draft:
+def verifiable_coding(row: dict[str, Any], _source: RowSource) -> Draft:
     """open-r1's selection of PrimeIntellect's problems, and its parent, which keeps both structs as JSON text."""
     info = parsed(row.get("verification_info"), "verification_info")
     metadata = parsed(row.get("metadata"), "metadata")

@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from tracemill.recipe_source import Source
     from tracemill.schema import Category
+
+
+PlainField = Literal[
+    "prompt", "reference_answer", "tests", "constraints", "category", "history", "reference_solution", "id", "response"
+]
+
+
+class RowSource(Protocol):
+    """What an adapter knows of where a row is from: the part of a recipe's source that says how rows are laid out."""
+
+    @property
+    def config(self) -> str | None:
+        """Hub configuration name."""
+
+    @property
+    def layout(self) -> str:
+        """Name of the layout."""
+
+    @property
+    def columns(self) -> Mapping[PlainField, str]:
+        """For layout plain: field of the problem -> column name."""
+
+    @property
+    def only(self) -> Mapping[str, tuple[str | bool | int | float | None, ...]]:
+        """Column -> values of the rows that are wanted."""
+
+    @property
+    def category(self) -> Category:
+        """What its rows are judged as, unless a row says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +85,5 @@ class LayoutAdapter:
     """
 
     required: tuple[tuple[str, ...], ...]
-    adapt: Callable[[dict[str, Any], Source], Draft]
+    adapt: Callable[[dict[str, Any], RowSource], Draft]
     responses: tuple[str, ...] = ()

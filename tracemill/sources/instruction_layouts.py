@@ -16,13 +16,13 @@ from tracemill.sources.licences import licence_of
 from tracemill.sources.trace_encodings import model_named, tagged_trace
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
+    from tracemill.sources.draft import RowSource
 
 _TURN: Final = re.compile(r"<\|start_header_id\|>(\w+)<\|end_header_id\|>(.*?)(?:<\|eot_id\|>|\Z)", re.DOTALL)
 _SWITCH: Final = re.compile(r"detailed thinking (?:on|off)", re.IGNORECASE)
 
 
-def nemotron_sft(row: dict[str, Any], _source: Source) -> Draft:
+def nemotron_sft(row: dict[str, Any], _source: RowSource) -> Draft:
     """Replies with reasoning are traces of whom ``generator`` names; several names together are nobody's we know."""
     exchange = _without_switch(exchange_of(_turns(row.get("input"))))
     traces = [tagged_trace(_generator(row.get("generator")), row["output"])] if row.get("reasoning") == "on" else []
@@ -57,7 +57,7 @@ def _without_switch(exchange: Exchange) -> Exchange:
     return Exchange(exchange.prompt, [turn for turn in kept if turn["content"].strip()], exchange.reply)
 
 
-def nemotron_rl(row: dict[str, Any], _source: Source) -> Draft:
+def nemotron_rl(row: dict[str, Any], _source: RowSource) -> Draft:
     """``args`` has names of constraints and, beside each, its arguments."""
     exchange = _without_switch(exchange_of(_turns(row.get("input"))))
     return Draft(
@@ -82,7 +82,7 @@ def _aligned(args: object) -> list[dict[str, Any]]:
     return [constraint(name, each) for name, each in zip(names, arguments, strict=True)]
 
 
-def rlvr_ifeval(row: dict[str, Any], _source: Source) -> Draft:
+def rlvr_ifeval(row: dict[str, Any], _source: RowSource) -> Draft:
     """``ground_truth`` is JSON text of one constraint: ``func_name`` and its arguments, among all others as null."""
     kind = row.get("dataset")
     if kind not in (None, "ifeval"):

@@ -17,14 +17,14 @@ from tracemill.sources.io_tests import io_tests, mentions
 from tracemill.sources.trace_encodings import R1, tagged_trace
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
+    from tracemill.sources.draft import RowSource
 
 IMPORT: Final = "from solution import *\n"
 _DEFINED: Final = re.compile(r"^(?:async )?def (\w+)|^class (\w+)", re.MULTILINE)
 _FENCED: Final = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)```", re.DOTALL)
 
 
-def kodcode(row: dict[str, Any], _source: Source) -> Draft:
+def kodcode(row: dict[str, Any], _source: RowSource) -> Draft:
     """The prompt names what the tests call: the declaration is added where the question does not, as upstream does."""
     functions = _functions(row)
     names = [name for name, _ in functions]

@@ -31,10 +31,10 @@ from tracemill.sources.trace_encodings import model_named, tagged_trace
 from tracemill.text import last_boxed
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import PlainField, Source
+    from tracemill.sources.draft import PlainField, RowSource
 
 
-def required_columns(source: Source) -> tuple[tuple[str, ...], ...]:
+def required_columns(source: RowSource) -> tuple[tuple[str, ...], ...]:
     """Alternatives for each column that a row of ``source`` must have: its layout's, and those it selects by."""
     named = source.columns.get("prompt")
     of_layout = ((named,),) if source.layout == "plain" and named else LAYOUTS[source.layout].required
@@ -45,7 +45,7 @@ PROMPT_COLUMNS = ("prompt", "question", "problem", "instruction", "query")
 REFERENCE_COLUMNS = ("reference_answer", "answer", "final_answer")
 
 
-def _plain(row: dict[str, Any], source: Source) -> Draft:
+def _plain(row: dict[str, Any], source: RowSource) -> Draft:
     """One column a field; tests make a row code, and constraints an instruction, unless it says what it is."""
     category = category_of(_column(row, source, "category"), named="category" in source.columns)
     tests = tests_of(_column(row, source, "tests"))
@@ -73,7 +73,7 @@ def _plain(row: dict[str, Any], source: Source) -> Draft:
     )
 
 
-def _plain_traces(row: dict[str, Any], source: Source) -> list[dict[str, Any]]:
+def _plain_traces(row: dict[str, Any], source: RowSource) -> list[dict[str, Any]]:
     """The responses in the column that is named for them: one text, a list of texts, or a conversation with a reply."""
     column = source.columns.get("response")
     value = None if column is None else row.get(column)
@@ -88,13 +88,13 @@ def _plain_traces(row: dict[str, Any], source: Source) -> list[dict[str, Any]]:
     return [tagged_trace(model, text) for text in texts if text and text.strip()]
 
 
-def _column(row: dict[str, Any], source: Source, field_name: PlainField, aliases: tuple[str, ...] = ()) -> object:
+def _column(row: dict[str, Any], source: RowSource, field_name: PlainField, aliases: tuple[str, ...] = ()) -> object:
     named = source.columns.get(field_name)
     names = (named,) if named is not None else aliases or (field_name,)
     return next((row[name] for name in names if row.get(name) is not None), None)
 
 
-def _gsm8k(row: dict[str, Any], _source: Source) -> Draft:
+def _gsm8k(row: dict[str, Any], _source: RowSource) -> Draft:
     """The answer is a worked solution whose last line is ``#### N``; N may have thousands separators."""
     solution = row.get("answer")
     if not isinstance(solution, str) or "####" not in solution:
@@ -103,7 +103,7 @@ def _gsm8k(row: dict[str, Any], _source: Source) -> Draft:
     return Draft(prompt=row.get("question"), reference_answer=reference)
 
 
-def _math(row: dict[str, Any], _source: Source) -> Draft:
+def _math(row: dict[str, Any], _source: RowSource) -> Draft:
     """MATH: the reference is the last balanced box of the solution."""
     solution = text_in(row, "solution")
     reference = last_boxed(solution) if solution else None
@@ -111,7 +111,7 @@ def _math(row: dict[str, Any], _source: Source) -> Draft:
     return Draft(prompt=row.get("problem"), reference_answer=reference, info=info)
 
 
-def _svamp(row: dict[str, Any], _source: Source) -> Draft:
+def _svamp(row: dict[str, Any], _source: RowSource) -> Draft:
     """SVAMP: a body, which in four of ten rows ends without a full stop, and a question. Answers are floats."""
     body, question = row.get("Body"), row.get("Question")
     if not isinstance(body, str) or not isinstance(question, str):
@@ -121,7 +121,7 @@ def _svamp(row: dict[str, Any], _source: Source) -> Draft:
     return Draft(prompt=f"{body.rstrip()}{joint}{question.strip()}", reference_answer=row.get("Answer"), info=info)
 
 
-def _ifeval(row: dict[str, Any], _source: Source) -> Draft:
+def _ifeval(row: dict[str, Any], _source: RowSource) -> Draft:
     """IFEval: names of constraints, and beside each its arguments; the Hub's copy pads them with nulls."""
     names, arguments = row.get("instruction_id_list"), row.get("kwargs") or []
     if not isinstance(names, list) or not isinstance(arguments, list) or len(names) != len(arguments):

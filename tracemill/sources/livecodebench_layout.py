@@ -18,14 +18,14 @@ from tracemill.sources.draft import Draft, LayoutAdapter, MalformedRowError
 from tracemill.sources.io_tests import io_tests
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
+    from tracemill.sources.draft import RowSource
 
 _TEXTS: Final = {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"}
 _HARMLESS: Final = {"PROTO", "FRAME", "MEMOIZE", "PUT", "BINPUT", "LONG_BINPUT", "STOP"}
 _MOST_BYTES: Final = 1 << 30  # The largest of the benchmark's are below 200 MB.
 
 
-def livecodebench(row: dict[str, Any], _source: Source) -> Draft:
+def livecodebench(row: dict[str, Any], _source: RowSource) -> Draft:
     """A problem with its public and private tests; where a function is asked for, its head is part of the prompt."""
     question, starter = text_in(row, "question_content"), text_in(row, "starter_code")
     parts = [text for text in (question, starter) if text]

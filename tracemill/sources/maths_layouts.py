@@ -13,13 +13,13 @@ from tracemill.sources.trace_encodings import R1, tagged_trace
 from tracemill.text import last_boxed
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
+    from tracemill.sources.draft import RowSource
 
 _ANSWER_MARK: Final = "The answer is:"
 _VALID: Final = {"problem_is_valid": "invalid_problem", "solution_is_valid": "invalid_solution"}
 
 
-def numina(row: dict[str, Any], _source: Source) -> Draft:
+def numina(row: dict[str, Any], _source: RowSource) -> Draft:
     """NuminaMath-1.5. Its flags are text: "No" and "Incomplete" are as true as "Yes"."""
     for flag, reason in _VALID.items():
         if flag in row and not _says_yes(row[flag]):
@@ -31,7 +31,7 @@ def _says_yes(flag: object) -> bool:
     return flag is True or (isinstance(flag, str) and flag.strip().lower() == "yes")
 
 
-def openr1_math(row: dict[str, Any], _source: Source) -> Draft:
+def openr1_math(row: dict[str, Any], _source: RowSource) -> Draft:
     """OpenR1-Math-220k: two to four generations of R1's, of which only *one* needs to be right.
 
     Each is a trace with what was said of it: by math-verify (most rows), by Llama-3.3-70B (one in eight), or nothing.
@@ -86,7 +86,7 @@ def _competition(row: dict[str, Any], info: dict[str, Any], traces: list[dict[st
     )
 
 
-def metamath(row: dict[str, Any], _source: Source) -> Draft:
+def metamath(row: dict[str, Any], _source: RowSource) -> Draft:
     """MetaMathQA: the answer follows the last "The answer is:" of GPT-3.5's response, which is no trace.
 
     Types *_FOBAR and *_SV give the answer away and ask for a number of the question; the recipe selects by ``type``.
@@ -98,7 +98,7 @@ def metamath(row: dict[str, Any], _source: Source) -> Draft:
     return Draft(prompt=row.get("query"), reference_answer=reference_of(reference), info=said(row, "type"))
 
 
-def omni_math(row: dict[str, Any], _source: Source) -> Draft:
+def omni_math(row: dict[str, Any], _source: RowSource) -> Draft:
     """Omni-MATH: an answer column, or the last box of the solution where it is blank."""
     solution, answer = text_in(row, "solution"), reference_of(row.get("answer"))
     if answer is None and solution:
@@ -107,12 +107,12 @@ def omni_math(row: dict[str, Any], _source: Source) -> Draft:
     return Draft(prompt=row.get("problem"), reference_answer=answer, info=info)
 
 
-def limo(row: dict[str, Any], _source: Source) -> Draft:
+def limo(row: dict[str, Any], _source: RowSource) -> Draft:
     """LIMO: answers are numbers where JSON says so. Solutions are chains of several models and people: no traces."""
     return Draft(prompt=row.get("question"), reference_answer=reference_of(row.get("answer")))
 
 
-def deepmath(row: dict[str, Any], _source: Source) -> Draft:
+def deepmath(row: dict[str, Any], _source: RowSource) -> Draft:
     """DeepMath-103K: three traces of R1's, which begin inside the reasoning, as R1's chat template has it."""
     texts = {number: row.get(f"r1_solution_{number}") for number in (1, 2, 3)}
     return Draft(
@@ -123,7 +123,7 @@ def deepmath(row: dict[str, Any], _source: Source) -> Draft:
     )
 
 
-def big_math(row: dict[str, Any], _source: Source) -> Draft:
+def big_math(row: dict[str, Any], _source: RowSource) -> Draft:
     """Big-Math-RL-Verified: closed-form answers, and how often Llama-3.1-8B found them."""
     info = said(row, "domain", "llama8b_solve_rate", upstream_source="source")
     return Draft(prompt=row.get("problem"), reference_answer=reference_of(row.get("answer")), info=info)

@@ -18,7 +18,7 @@ from tracemill.sources.trace_encodings import GEMINI_THINKING, R1, model_named, 
 from tracemill.text import last_boxed
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
+    from tracemill.sources.draft import RowSource
 
 _TOOLS: Final = re.compile(r"<tools?>|<tool_call>|<tool_response>|\[TOOL_CALLS\]")
 _WORD: Final = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{4,}")
@@ -26,13 +26,13 @@ _FORMULA: Final = re.compile(r"[\d=^_]|\\[A-Za-z]")
 _MAX_FORMULA: Final = 200  # characters
 
 
-def natural_reasoning(row: dict[str, Any], _source: Source) -> Draft:
+def natural_reasoning(row: dict[str, Any], _source: RowSource) -> Draft:
     """natural_reasoning: one reference in five is missing, half of them are prose. Responses are Llama's: no traces."""
     prompt, reference = row.get("question"), reference_of(row.get("reference_answer"))
     return Draft(prompt=prompt, reference_answer=reference, category=_category_by(prompt, reference))
 
 
-def general_thought(row: dict[str, Any], _source: Source) -> Draft:
+def general_thought(row: dict[str, Any], _source: RowSource) -> Draft:
     """GeneralThought: a row is a question and one model's answer, with the question's own licence."""
     prompt, reference = row.get("question"), reference_of(row.get("reference_answer"))
     model = model_named(row.get("model_name"))
@@ -61,7 +61,7 @@ def _category_by(prompt: object, reference: object) -> Category:
     return Category.MATH if is_formula else Category.OTHER
 
 
-def dolphin(row: dict[str, Any], _source: Source, *, model: str | None) -> Draft:
+def dolphin(row: dict[str, Any], _source: RowSource, *, model: str | None) -> Draft:
     """Dolphin-R1, no references. Rows that call tools are left out: an answer without the tool is none.
 
     Args:
@@ -93,7 +93,7 @@ def _tool_call(messages: object, answer: object) -> str | None:
     return called.group() if called else None
 
 
-def thoughts(row: dict[str, Any], _source: Source) -> Draft:
+def thoughts(row: dict[str, Any], _source: RowSource) -> Draft:
     """OpenThoughts (default) and Bespoke-Stratos: Sky-T1's prefix, system prompt and tags; nothing to judge by."""
     exchange = exchange_of(row["conversations"]).without_system()
     prompt, category = without_prefix(exchange.prompt)
@@ -101,7 +101,7 @@ def thoughts(row: dict[str, Any], _source: Source) -> Draft:
     return Draft(prompt=prompt, category=category or Category.OTHER, history=exchange.history, traces=traces)
 
 
-def open_thoughts_metadata(row: dict[str, Any], _source: Source) -> Draft:
+def open_thoughts_metadata(row: dict[str, Any], _source: RowSource) -> Draft:
     """OpenThoughts (metadata): programs bring tests, mathematics a worked solution with the answer in a box."""
     problem, domain = text_in(row, "problem"), str(row.get("domain") or "").lower()
     tests = io_tests(row.get("test_cases"))

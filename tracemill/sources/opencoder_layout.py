@@ -10,10 +10,10 @@ from tracemill.sources.draft import Draft, LayoutAdapter, MalformedRowError
 from tracemill.sources.io_tests import mentions
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
+    from tracemill.sources.draft import RowSource
 
 
-def opencoder(row: dict[str, Any], _source: Source) -> Draft:
+def opencoder(row: dict[str, Any], _source: RowSource) -> Draft:
     """Without assertions nothing can be run. The outputs are other models': no traces.
 
     ``code`` is the solution that the assertions hold for; it ends in prints, assertions of its own or a main guard.

@@ -9,10 +9,10 @@ from tracemill.sources.draft import Draft, LayoutAdapter
 from tracemill.sources.trace_encodings import model_named, parted_trace, tagged_trace
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
+    from tracemill.sources.draft import RowSource
 
 
-def published(row: dict[str, Any], _source: Source) -> Draft:
+def published(row: dict[str, Any], _source: RowSource) -> Draft:
     """Prompt, criteria, think and answer have columns of their own; the turns before the prompt are in messages."""
     turns = parsed(row.get("messages"), "history") or []
     model = model_named(row.get("model"))

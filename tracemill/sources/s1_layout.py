@@ -18,7 +18,7 @@ from tracemill.sources.trace_encodings import GEMINI_THINKING, R1, parted_trace
 from tracemill.text import last_boxed
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
+    from tracemill.sources.draft import RowSource
 
 # Whose, then the columns: reasoning, answer, and the mark that Claude gave it (s1K-1.1).
 _TRACES: Final = (
@@ -32,7 +32,7 @@ _SHORT: Final = 12  # words of a solution that is nothing but an answer
 _METADATA_CHARS: Final = 200  # of a value that is worth keeping: ids, years and levels, not whole solutions
 
 
-def s1(row: dict[str, Any], _source: Source) -> Draft:
+def s1(row: dict[str, Any], _source: RowSource) -> Draft:
     """The solution is an answer, a worked solution, an explanation with a letter, or null (programs)."""
     prompt, kind = row.get("question"), row.get("cot_type")
     answer, rest = _answer(row.get("solution"))
