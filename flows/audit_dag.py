@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flows.shard_dag import ShardHistory, set_aside
 from flows.source_shards import read_sources, refuse_lost_sources, shard_labels
 from tasks.audit import audit_shard
-from tasks.curate import collect_shard
+from tasks.read import collect_shard
 from tasks.verify import verify_shard
 from tasks.work import NoSettings
 from tracemill.audit_tally import Counted, Tally

@@ -33,7 +33,7 @@ from flows.source_shards import read_sources
 from flows.task_runners import local_runner
 from flows.teacher_place import load_recipe_here
 from flows.unjudged import warn_of_unjudged
-from tasks.curate import limit_problems
+from tasks.distill import limit_problems
 from tasks.label import measure_plan
 from tasks.score import Calibration, calibrate
 from tasks.tally import tally_published

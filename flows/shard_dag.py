@@ -16,15 +16,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flows.steps import Step
 from tasks.clean import clean_shard
-from tasks.curate import (
-    apply_limit_shard,
-    collect_shard,
-    drop_duplicates_shard,
-    set_aside_shard,
-    sign_shard,
-)
-from tasks.distill import DistillRound, Reuse, distill_shard, reuse_traces_shard
+from tasks.curate import drop_duplicates_shard, set_aside_shard, sign_shard
+from tasks.distill import DistillRound, Reuse, apply_limit_shard, distill_shard, reuse_traces_shard
 from tasks.label import LabelRound, Measure, downsample_shard, label_by_model_shard, label_shard
+from tasks.read import collect_shard
 from tasks.score import ScoreRound, reward_shard, rubric_shard
 from tasks.second_look import JudgeRound, judge_shard
 from tasks.set_aside import SET_ASIDE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pyarrow as pa
 from prefect import task
 
 from tasks.same_answer import VERSION, agreement
@@ -14,16 +13,6 @@ from tracemill.conflict_report import batch_facts, shard_facts
 from tracemill.near_duplicates import Earlier, deduplicate, sign
 from tracemill.recipe_section import Section
 from tracemill.schema import Dropped, Problem, dropped_problem, table_of
-from tracemill.sources.collect import collected
-
-
-@task(name="collect", task_run_name="collect {label}", version="6", retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage(rows="raw", drops=True)
-def collect_shard(work: Work) -> Produced:
-    """Raw rows -> problems, by the adapter of the source's layout."""
-    raw = work.table("raw")
-    kept, dropped, facts = collected(raw, work.section)
-    return split(raw.num_rows, kept, Problem, dropped, **facts)
 
 
 @task(name="sign", task_run_name="sign {label}", version="4", retries=RETRIES, cache_policy=BY_KEY, **STORED)
@@ -97,35 +86,3 @@ def drop_duplicates_shard(work: Work) -> Produced:
     ]
     kept = [problem for problem in problems if problem.id not in decisions]
     return split(len(problems), kept, Problem, dropped, **shard_facts(dropped))
-
-
-@task(name="limit", task_run_name="limit {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage()
-def limit_problems(work: Work) -> Produced:
-    """Which problems are distilled when the recipe limits their number: the first by content id, over all shards."""
-    names = work.numbered("problems")
-    ids = {name: work.table(name)["id"].to_pylist() for name in names}
-    ordered = sorted(problem_id for shard_ids in ids.values() for problem_id in shard_ids)
-    over = set(ordered[work.section.limit :])
-    tables = {
-        name.replace("problems", "over"): pa.table(
-            {"id": pa.array([problem_id for problem_id in ids[name] if problem_id in over], pa.string())}
-        )
-        for name in names
-    }
-    dropped = {"distill/over_limit": len(over)} if over else {}
-    return Produced(tables, len(ordered), len(ordered) - len(over), dropped)
-
-
-@task(
-    name="apply_limit", task_run_name="apply_limit {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED
-)
-@stage(rows="problems", drops=True)
-def apply_limit_shard(work: Work) -> Produced:
-    """Drops the rows of one shard that are over the limit."""
-    problems = work.rows(Problem, "problems")
-    over = set(work.table("over")["id"].to_pylist())
-    dropped: list[Dropped] = [
-        dropped_problem(problem, "distill", "over_limit", {}) for problem in problems if problem.id in over
-    ]
-    return split(len(problems), [p for p in problems if p.id not in over], Problem, dropped)

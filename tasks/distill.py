@@ -15,7 +15,7 @@ from pydantic import Field
 from tasks.asking import Asking
 from tasks.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.verify import is_for_models, unjudgeable
-from tasks.work import Produced, Work
+from tasks.work import Produced, Work, split
 from tracemill.asking_order import asking_order, expected
 from tracemill.ledger import Completion
 from tracemill.ledger_shared import shared_ledger
@@ -26,7 +26,7 @@ from tracemill.recipe_section import Section
 from tracemill.recipe_server import Teacher
 from tracemill.recipe_verify import Verify
 from tracemill.refusals import REFUSED_BY_TEACHER
-from tracemill.schema import Origin, Problem, Response, Verdict, digest, table_of
+from tracemill.schema import Dropped, Origin, Problem, Response, Verdict, digest, dropped_problem, table_of
 from tracemill.selection import source_traces, unsolved
 from tracemill.teacher import Refusal, Request
 from tracemill.think import fault_evidence, split_think
@@ -192,3 +192,35 @@ def _facts(responses: list[Response]) -> dict[str, Any]:
         "prompt_tokens": sum(response.prompt_tokens or 0 for response in responses),
         "completion_tokens": sum(response.completion_tokens or 0 for response in responses),
     }
+
+
+@task(name="limit", task_run_name="limit {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage()
+def limit_problems(work: Work) -> Produced:
+    """Which problems are distilled when the recipe limits their number: the first by content id, over all shards."""
+    names = work.numbered("problems")
+    ids = {name: work.table(name)["id"].to_pylist() for name in names}
+    ordered = sorted(problem_id for shard_ids in ids.values() for problem_id in shard_ids)
+    over = set(ordered[work.section.limit :])
+    tables = {
+        name.replace("problems", "over"): pa.table(
+            {"id": pa.array([problem_id for problem_id in ids[name] if problem_id in over], pa.string())}
+        )
+        for name in names
+    }
+    dropped = {"distill/over_limit": len(over)} if over else {}
+    return Produced(tables, len(ordered), len(ordered) - len(over), dropped)
+
+
+@task(
+    name="apply_limit", task_run_name="apply_limit {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED
+)
+@stage(rows="problems", drops=True)
+def apply_limit_shard(work: Work) -> Produced:
+    """Drops the rows of one shard that are over the limit."""
+    problems = work.rows(Problem, "problems")
+    over = set(work.table("over")["id"].to_pylist())
+    dropped: list[Dropped] = [
+        dropped_problem(problem, "distill", "over_limit", {}) for problem in problems if problem.id in over
+    ]
+    return split(len(problems), [p for p in problems if p.id not in over], Problem, dropped)

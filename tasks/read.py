@@ -7,13 +7,14 @@ from typing import Any
 from prefect import task
 from pydantic import Field
 
-from tasks.stage import BY_KEY, STORED, stage
-from tasks.work import Produced, Work
+from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.work import Produced, Work, split
 from tracemill.collection import RawShard
 from tracemill.manifest import Manifest
 from tracemill.recipe_section import Section
 from tracemill.recipe_source import Source
-from tracemill.sources.collect import raw_tables
+from tracemill.schema import Problem
+from tracemill.sources.collect import collected, raw_tables
 
 
 class Snapshot(Section):
@@ -54,3 +55,12 @@ def raw_shards(source: Source, manifest: Manifest) -> list[RawShard]:
     return [
         RawShard(source=source.name, file=files[name], shard=shard) for name, shard in sorted(manifest.outputs.items())
     ]
+
+
+@task(name="collect", task_run_name="collect {label}", version="6", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="raw", drops=True)
+def collect_shard(work: Work) -> Produced:
+    """Raw rows -> problems, by the adapter of the source's layout."""
+    raw = work.table("raw")
+    kept, dropped, facts = collected(raw, work.section)
+    return split(raw.num_rows, kept, Problem, dropped, **facts)
