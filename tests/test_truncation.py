@@ -131,7 +131,6 @@ def teacher() -> Iterator[ChatServer]:
         yield server
 
 
-@pytest.mark.usefixtures("prefect_flows")
 @pytest.mark.parametrize(
     ("truncation", "n_published", "n_truncated"),
     [
