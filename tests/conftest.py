@@ -193,6 +193,14 @@ def prefect_flows(prefect_server: None, tmp_path: Path) -> Iterator[None]:  # no
         yield
 
 
+@pytest.fixture(params=[pytest.param(False, id="plain"), pytest.param(True, id="flow", marks=pytest.mark.slow)])
+def by_flow(request: pytest.FixtureRequest) -> bool:
+    """Whether to build as a flow on that server: a rehearsal of what is soundness of store and ledger either way."""
+    if request.param:
+        request.getfixturevalue("prefect_flows")
+    return bool(request.param)
+
+
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
     """An S3 server of this test session's own."""
