@@ -32,6 +32,7 @@ settings.load_profile("tracemill")
 ROOT = Path(__file__).parent.parent
 # Root may mount; others may where the kernel lets them have a user namespace.
 OWN_MOUNTS = ["unshare", "--mount", *(() if os.geteuid() == 0 else ("--user", "--map-root-user"))]
+LEFT_OUT = pytest.StashKey[int]()  # tests that were deselected
 VLLM_PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 
 
@@ -145,6 +146,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(f"TRACEMILL_REQUIRE names {name}, but: {why}")
         for item in concerned:
             item.add_marker(pytest.mark.skip(reason=why))
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    _left_out(items[0].config, len(items))
+
+
+def _left_out(config: pytest.Config, more: int) -> None:
+    """Counts tests that are left out: of several workers' counts, which are equal, one is told."""
+    config.stash[LEFT_OUT] = max(config.stash.get(LEFT_OUT, 0), more)
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left_out"] = config.stash[LEFT_OUT]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes the count over from a worker of pytest-xdist, which does not tell of it."""
+    _left_out(node.config, getattr(node, "workeroutput", {}).get("left_out", 0))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if n_left_out := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(f"{n_left_out} tests were left out by -m or -k")
 
 
 def slow_files_first(items: list[pytest.Item]) -> None:

@@ -277,6 +277,7 @@ def test_bad_input_is_named(run: SmallRun, damage: Any, message: str) -> None:
 def test_a_failing_teacher_loses_nothing(run: SmallRun, teacher: ChatServer, by_flow: bool) -> None:
     """When the teacher goes away for good the run fails; what it answered is kept and not asked again."""
     build = run.build_by_flow if by_flow else run.build
+    run.sections["distill"] = {"teacher": run.recipe()["distill"]["teacher"] | {"give_up_after_s": 1}}
     teacher.latency_s = 0.05
 
     def die() -> None:

@@ -52,8 +52,7 @@ def on_disk(disk: SmallDisk, folder: Path, teacher: ChatServer) -> SmallRun:
 
 
 @pytest.mark.needs_mounts
-@pytest.mark.usefixtures("prefect_flows")
-def test_a_full_disk(expected: dict[str, str], tmp_path: Path) -> None:
+def test_a_full_disk(expected: dict[str, str], tmp_path: Path, by_flow: bool) -> None:
     """A disk that fills up in mid-run ends the run with an error that names the place; with space again it goes on.
 
     What was recorded is not paid for again; what was in flight when the disk filled up is, once, since no try after
@@ -62,7 +61,7 @@ def test_a_full_disk(expected: dict[str, str], tmp_path: Path) -> None:
     with ChatServer(latency_s=0.1) as teacher, small_disk(tmp_path / "disk", 8) as disk:
         run = on_disk(disk, tmp_path / "run", teacher)
         ledger = disk.seen / "store" / "ledger"
-        process = start(run, by_flow=True, prefix=disk.prefix)
+        process = start(run, by_flow=by_flow, prefix=disk.prefix)
         until(lambda: n_recorded(ledger) >= 10, process)
         disk.fill()
         assert process.wait(PATIENCE_S) == 1
@@ -75,7 +74,7 @@ def test_a_full_disk(expected: dict[str, str], tmp_path: Path) -> None:
         assert 10 <= n_kept < 60
         assert teacher.completed - n_kept <= IN_FLIGHT
         disk.empty()
-        end(start(run, by_flow=True, prefix=disk.prefix), run.folder)
+        end(start(run, by_flow=by_flow, prefix=disk.prefix), run.folder)
         assert n_recorded(ledger) == 60
         assert teacher.completed - 60 <= IN_FLIGHT
         assert not list((disk.seen / "store" / ".tmp").iterdir())
@@ -120,12 +119,11 @@ def test_a_clock_that_jumps(expected: dict[str, str], tmp_path: Path, by_flow: b
     assert births == names
 
 
-@pytest.mark.usefixtures("prefect_flows")
-def test_two_runs_at_once(expected: dict[str, str], tmp_path: Path) -> None:
+def test_two_runs_at_once(expected: dict[str, str], tmp_path: Path, by_flow: bool) -> None:
     """Two runs of a recipe on one store and into one directory both end well, with the same bytes, and pay once."""
     with ChatServer(latency_s=0.05) as teacher:
         run = SmallRun(tmp_path / "run", teacher.url)
-        processes = [start(run, by_flow=True) for _ in range(2)]
+        processes = [start(run, by_flow=by_flow) for _ in range(2)]
         for process in processes:
             end(process, run.folder)
         assert teacher.completed == 60
