@@ -8,9 +8,11 @@ export DO_NOT_TRACK ?= 1
 
 BASE ?= debian:bookworm-slim
 UI_PORT ?= 4200
-TEST_JOBS ?= 2
+# Twice the cores of a small machine: what starts servers and processes waits for them half of the time.
+TEST_JOBS ?= 4
+TEST_MARKS ?= not slow
 
-.PHONY: help setup teacher embeddings scale-out sandbox-image env demo ui deploy worker test screenshots check docs lock clean
+.PHONY: help setup teacher embeddings scale-out sandbox-image env demo ui deploy worker test test-all screenshots check docs lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -71,8 +73,12 @@ check: setup     ## lint, types, import contracts (seconds)
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-test: setup check  ## check, and all tests; what needs vLLM (make teacher), a model (make embeddings), a cluster (make scale-out) or Docker skips where there is none
-	$(VENV)/bin/python -m pytest --numprocesses $(TEST_JOBS) --dist loadfile --no-loadscope-reorder
+test: setup check  ## check, and the tests but for rehearsals that take a minute each; what needs vLLM (make teacher), a model (make embeddings), a cluster (make scale-out) or Docker skips where there is none
+	$(VENV)/bin/python -m pytest --numprocesses $(TEST_JOBS) --dist loadfile --no-loadscope-reorder -m "$(TEST_MARKS)"
+	@test -z "$(TEST_MARKS)" || echo "These were the tests that are '$(TEST_MARKS)': make test-all has all"
+
+test-all: TEST_MARKS =
+test-all: test   ## check, and all tests
 
 docs: setup      ## docs/recipe-reference.md, from the recipe's sections; the tables of docs/scaling.md, from measured rates
 	@$(VENV)/bin/python -m tracemill.recipe_reference docs/recipe-reference.md

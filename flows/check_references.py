@@ -48,7 +48,16 @@ def check_references(recipe: RecipePath, overrides: Overrides = (), out: Text = 
         out: Directory of the finished run; runs/references-<recipe name> if empty.
     """
     loaded = checked_recipe(recipe, list(overrides or ()), are_kept=True)
-    context = RunContext(loaded, Store(loaded.run.store), get_run_logger())
+    return check(RunContext(loaded, Store(loaded.run.store), get_run_logger()), out)
+
+
+def check(context: RunContext, out: str | None = None) -> AuditRun:
+    """The method: in the flow run that is under way, or without Prefect (``flows/plain_run.py``).
+
+    Raises:
+        TracemillError: what was finished before is kept.
+    """
+    loaded = context.recipe
     out = out or f"runs/references-{loaded.name}"
     context.prepare(out, REFERENCES)
     found = audit(context, "check", (gold_shard, NoSettings()), CHECKED)

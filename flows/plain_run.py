@@ -20,6 +20,7 @@ from flows.shards_failed import Failure, failed
 from flows.steps import Step
 from tasks.set_aside import find_finished
 from tasks.stage import StageTask, key_of, perform
+from tracemill.claims import sweep_claims
 from tracemill.manifest import Manifest, Shard
 from tracemill.recipe_section import Section
 from tracemill.refusals import Tally
@@ -36,7 +37,8 @@ class PlainRun(RunContext[Plan]):
     artifacts: Artifacts = field(default_factory=NoArtifacts)
 
     def _look_around(self) -> None:
-        """There are no other processes."""
+        """Sees to what killed runs have left in the store; there is no server that would know of them."""
+        sweep_claims(self.store)
 
     def single(
         self,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,6 @@ from flows.source_shards import read_sources
 from flows.task_runners import local_runner
 from flows.teacher_place import load_recipe_here
 from tracemill.collection import load_collection
-from tracemill.recipe import Recipe
 from tracemill.refusals import REFUSED, REFUSED_BY_TEACHER
 from tracemill.run_directory import published, refuse_foreign
 from tracemill.run_manifest import n_published
@@ -45,23 +45,31 @@ def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "
         out: Directory of the finished run; runs/<recipe name> if empty.
     """
     loaded = load_recipe_here(recipe, list(overrides or ()), are_kept=True)
-    out = out or f"runs/{loaded.name}"
-    refuse_foreign(Store(out), output_of(loaded))  # before a lock is made there
-    with _one_at_a_time(out):
-        built = _refresh(loaded, out)
+    built = refresh(RunContext(loaded, Store(loaded.run.store), get_run_logger()), out)
     # Prefect shows the message beside the state; the caller gets the data.
     return Completed(message=built.note, data=built)
 
 
-def _refresh(recipe: Recipe, out: str) -> Built:
+def refresh(context: RunContext, out: str | None = None) -> Built:
+    """The method: in the flow run that is under way, or without Prefect (``flows/plain_run.py``).
+
+    Raises:
+        TracemillError: what stands there stands.
+    """
+    out = out or f"runs/{context.recipe.name}"
+    refuse_foreign(Store(out), output_of(context.recipe))  # before a lock is made there
+    with _one_at_a_time(out, context.logger):
+        return _refresh(context, out)
+
+
+def _refresh(context: RunContext, out: str) -> Built:
     """What stands where nothing is new, or what is built."""
     standing = published(Store(out))
-    context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
     if standing is not None and _is_up_to_date(context, standing):
         note = f"nothing new: {_named(standing, out)}, as before"
         context.logger.info(note)
         return Built(out, standing, context.n_cached, context.n_executed, note)
-    built = build(RunContext(recipe, context.store, context.logger), out)
+    built = build(context.anew(), out)
     if standing is not None and built.manifest["key"] == standing["key"]:
         n_refused = sum(standing.get(REFUSED, {}).values())
         refused = f"; {n_refused:,} requests were asked again, and refused again" if n_refused else ""
@@ -91,7 +99,7 @@ def _named(manifest: dict[str, Any], out: str) -> str:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(out: str) -> Any:
+def _one_at_a_time(out: str, logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> Any:
     """Waits for another refresh of the same directory, and says so."""
     folder = Store(out).folder
     if folder is None:  # Not on this machine's disks: the deployment's limit is what keeps them apart.
@@ -99,7 +107,7 @@ def _one_at_a_time(out: str) -> Any:
         return
 
     def waiting(holder: str) -> None:
-        get_run_logger().warning("another refresh of %s is under way (%s): waiting for it", out, holder)
+        logger.warning("another refresh of %s is under way (%s): waiting for it", out, holder)
 
     with held(folder, "refreshing", waiting):
         yield

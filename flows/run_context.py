@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic
+from typing import Any, Generic, Self
 
 from prefect import Task
 from prefect.futures import PrefectFuture
@@ -71,6 +71,10 @@ class RunContext(Generic[Plan]):
         if self.recipe.run.runner.is_cluster:
             self.recipe = everywhere(self.recipe)
             self.store = Store(self.recipe.run.store)
+
+    def anew(self) -> Self:
+        """A context of the same run that has counted nothing yet."""
+        return type(self)(self.recipe, self.store, self.logger)
 
     @property
     def ledger(self) -> str:

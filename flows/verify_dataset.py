@@ -71,9 +71,24 @@ def verify_dataset(
     recipe = audit_recipe(dataset, hub.given() if hub else {}, list(overrides or ()))
     recipe = laid_out(recipe, layout or "", list(columns or ()), limit or None)
     context = RunContext(recipe, Store(recipe.run.store), get_run_logger())
+    return verify(context, dataset, limit or None, out)
+
+
+def verify(context: RunContext[Audit], dataset: str, limit: int | None = None, out: str | None = None) -> AuditRun:
+    """The method: in the flow run that is under way, or without Prefect (``flows/plain_run.py``).
+
+    Args:
+        context: of the run; its recipe says how the rows are laid out.
+        dataset: what is audited, for people.
+        limit: at most so many rows, from the beginning.
+        out: directory of the finished run; runs/audit-<name> if empty.
+
+    Raises:
+        TracemillError: what was finished before is kept.
+    """
+    recipe = context.recipe
     out = out or f"runs/audit-{recipe.name}"
     context.prepare(out, AUDIT)
-    limit = limit or None
     given = Given(last_only=recipe.sources[0].layout == "am")
     found = audit(context, "verify", (traces_shard, given), VERDICTS, limit)
     rows = "All rows" if limit is None else f"The first {limit:,} rows"

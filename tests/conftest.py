@@ -32,6 +32,7 @@ settings.load_profile("tracemill")
 ROOT = Path(__file__).parent.parent
 # Root may mount; others may where the kernel lets them have a user namespace.
 OWN_MOUNTS = ["unshare", "--mount", *(() if os.geteuid() == 0 else ("--user", "--map-root-user"))]
+LEFT_OUT = pytest.StashKey[int]()  # tests that were deselected
 VLLM_PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 
 
@@ -147,6 +148,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=why))
 
 
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    _left_out(items[0].config, len(items))
+
+
+def _left_out(config: pytest.Config, more: int) -> None:
+    """Counts tests that are left out: of several workers' counts, which are equal, one is told."""
+    config.stash[LEFT_OUT] = max(config.stash.get(LEFT_OUT, 0), more)
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left_out"] = config.stash[LEFT_OUT]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes the count over from a worker of pytest-xdist, which does not tell of it."""
+    _left_out(node.config, getattr(node, "workeroutput", {}).get("left_out", 0))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if n_left_out := config.stash.get(LEFT_OUT, 0):
+        terminalreporter.write_line(f"{n_left_out} tests were left out by -m or -k")
+
+
 def slow_files_first(items: list[pytest.Item]) -> None:
     """Orders files by how many of their tests start something outside, so that side by side none is left to the end."""
     n_slow = Counter(
@@ -191,6 +214,14 @@ def prefect_flows(prefect_server: None, tmp_path: Path) -> Iterator[None]:  # no
     settings[PREFECT_RESULTS_LOCAL_STORAGE_PATH] = tmp_path / "prefect-results"
     with temporary_settings(settings):
         yield
+
+
+@pytest.fixture(params=[pytest.param(False, id="plain"), pytest.param(True, id="flow", marks=pytest.mark.slow)])
+def by_flow(request: pytest.FixtureRequest) -> bool:
+    """Whether to build as a flow on that server: a rehearsal of what is soundness of store and ledger either way."""
+    if request.param:
+        request.getfixturevalue("prefect_flows")
+    return bool(request.param)
 
 
 @pytest.fixture(scope="session")

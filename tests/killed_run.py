@@ -1,4 +1,4 @@
-"""A flow in a process of its own, so that it can be killed."""
+"""A build in a process of its own, so that it can be killed: by a flow, or without Prefect."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from prefect.settings import PREFECT_API_URL
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from small_run import SmallRun
@@ -20,10 +18,12 @@ ROOT = Path(__file__).parent.parent
 PATIENCE_S = 240.0
 
 
-def start(run: SmallRun) -> subprocess.Popen[bytes]:
-    """Starts a build on this test session's Prefect server."""
+def start(run: SmallRun, *, by_flow: bool = False, out: Path | None = None, **more: Any) -> subprocess.Popen[bytes]:
+    """Starts a build: without Prefect, or as a flow on this test session's server; ``more`` is of :func:`launch`."""
     run.write()
-    return launch(run.folder, "flows.build_dataset", str(run.recipe_path), "--out", str(run.out))
+    if by_flow:
+        return launch(run.folder, "flows.build_dataset", str(run.recipe_path), "--out", str(out or run.out), **more)
+    return _popen(run.folder, ["-m", "tests.plain_build", str(run.recipe_path), str(out or run.out)], **more)
 
 
 def launch(
@@ -33,21 +33,28 @@ def launch(
 
     ``prefix`` comes first on the command line, ``settings`` are further environment variables.
     """
-    environment = {
-        **os.environ,
+    from prefect.settings import PREFECT_API_URL
+
+    server = {
         "PREFECT_API_URL": str(PREFECT_API_URL.value()),
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(folder / "prefect-results"),
         "PREFECT_LOGGING_LEVEL": "WARNING",
-        **(settings or {}),
     }
+    return _popen(folder, ["-m", module, *arguments], prefix, server | dict(settings or {}))
+
+
+def _popen(
+    folder: Path, arguments: list[str], prefix: Sequence[str] = (), settings: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, **(settings or {})}
     with (folder / "build.log").open("a") as log:
-        command = [*prefix, sys.executable, "-m", module, *arguments]
+        command = [*prefix, sys.executable, *arguments]
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
-def finish(run: SmallRun) -> None:
+def finish(run: SmallRun, *, by_flow: bool = False) -> None:
     """Builds to the end."""
-    end(start(run), run.folder)
+    end(start(run, by_flow=by_flow), run.folder)
 
 
 def end(process: subprocess.Popen[bytes], folder: Path) -> None:
@@ -55,9 +62,9 @@ def end(process: subprocess.Popen[bytes], folder: Path) -> None:
     assert process.wait(PATIENCE_S) == 0, (folder / "build.log").read_text()[-3000:]
 
 
-def kill_when(run: SmallRun, moment: Callable[[SmallRun], bool]) -> None:
+def kill_when(run: SmallRun, moment: Callable[[SmallRun], bool], *, by_flow: bool = False) -> None:
     """Starts a build and SIGKILLs it at a moment; fails if it ends before that moment comes."""
-    kill(start(run), run.folder, lambda: moment(run))
+    kill(start(run, by_flow=by_flow), run.folder, lambda: moment(run))
 
 
 def kill(process: subprocess.Popen[bytes], folder: Path, moment: Callable[[], bool]) -> None:

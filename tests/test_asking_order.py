@@ -62,7 +62,6 @@ def test_the_order_is_in_no_key() -> None:
     assert len({one.digest() for one in orders}) == 1
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_results_do_not_depend_on_the_order(tmp_path: Path) -> None:
     """Every order publishes the same bytes; in the second round what took long in the first is asked first."""
     found = []

@@ -233,7 +233,7 @@ def server() -> Iterator[PartingServer]:
 def test_the_teacher_is_asked_by_the_next_block_meanwhile(server: PartingServer, tmp_path: Path) -> None:
     """Requests of a later block are sent while a request of the first one is unanswered; the result is the same."""
     blocks = SmallRun(tmp_path / "blocks", server.url, sections={"run": {"shards_per_flow": 1, "workers": 2}})
-    blocks.build()
+    blocks.build_by_flow()
     assert server.was_awaited
     whole = SmallRun(tmp_path / "whole", server.url)
     whole.build()

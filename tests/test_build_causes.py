@@ -7,12 +7,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pytest
 from chat_server import ChatServer
 from judge_server import JudgeServer
 from small_run import SmallRun, funnel, question, table
-
-pytestmark = pytest.mark.usefixtures("prefect_flows")
 
 UNREADABLE = r"It is \boxed{5\text{ or is that wrong?}}."
 

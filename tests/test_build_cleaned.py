@@ -13,8 +13,6 @@ from small_run import SmallRun, funnel, question, table
 from tracemill.schema import problem_id
 from tracemill.why import story
 
-pytestmark = pytest.mark.usefixtures("prefect_flows")
-
 
 @pytest.fixture
 def teacher() -> Iterator[ChatServer]:

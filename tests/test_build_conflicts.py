@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import pytest
 from chat_server import ChatServer
 from small_run import SmallRun, question, table
 
@@ -30,18 +29,15 @@ def published(run: SmallRun) -> set[str]:
     return {row["prompt"].strip() for row in table(run.out, "dataset").to_pylist()}
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_contradictions_from_the_check_to_later_batches(tmp_path: Path) -> None:
     """The check lists every row of every contradiction; a build tells of them everywhere; a later copy settles one."""
-    from flows.check_references import check_references
-
     with ChatServer() as teacher:
         run = SmallRun(tmp_path, teacher.url)
         settled, open_, same = copy(10, "7"), copy(11, "8"), copy(12, f"{right(12)}.0")
         run.rows = [question(number) for number in range(20)]
         run.rows += [settled, copy(10, f"{right(10)}.0") | {"question": question(10)["question"] + " "}, open_, same]
         run.write()
-        summary = check_references(str(run.recipe_path), out=str(tmp_path / "references")).summary
+        summary = run.check(tmp_path / "references").summary
         assert summary["conflicts"] == {"questions": 2, "rows": 3}
         listed = pq.read_table(tmp_path / "references" / "conflicting_references.parquet").to_pylist()
         lost = sorted(row["reference"] for row in listed if row["fate"] == CONFLICT)

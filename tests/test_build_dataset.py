@@ -1,4 +1,4 @@
-"""The build flow on a real Prefect server, with a chat server on loopback: what comes out, and what is never redone."""
+"""Builds with a chat server on loopback, some by the flow: what comes out, and what is never redone."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from small_run import SmallRun, funnel, question, table
 
 from tracemill.errors import TracemillError
 
-pytestmark = pytest.mark.usefixtures("prefect_flows")
-
 
 @pytest.fixture
 def teacher() -> Iterator[ChatServer]:
@@ -31,10 +29,14 @@ def run(teacher: ChatServer, tmp_path: Path) -> SmallRun:
     return SmallRun(tmp_path / "run", teacher.url)
 
 
+BY_FLOW = pytest.mark.usefixtures("prefect_flows")
+
+
+@BY_FLOW
 def test_every_row_is_accounted_for(run: SmallRun) -> None:
     """Source rows equal published plus dropped, each dropped row is on file with stage and reason, none is lost."""
     run.rows += [question(0), "{broken", {"question": "Too short", "answer": "#### 1"}]
-    built = run.build()
+    built = run.build_by_flow()
     counts = funnel(built)
     dropped = sum(n for key, n in counts.items() if key.split("/")[0] not in {"source", "published"})
     assert counts["source/rows"] == 65 == counts["published/rows"] + dropped
@@ -94,23 +96,25 @@ def test_dataset_loads_with_its_features(run: SmallRun, tmp_path: Path) -> None:
     assert data.features["n_correct"].dtype == "int32"
 
 
+@BY_FLOW
 def test_a_second_run_does_nothing(run: SmallRun, teacher: ChatServer) -> None:
     """Built again, everything is found finished: no task runs, no request is sent, the bytes stay."""
-    first = run.build()
+    first = run.build_by_flow()
     asked, before = teacher.received, run.digests()
-    second = run.build()
+    second = run.build_by_flow()
     assert (second.n_executed, teacher.received) == (0, asked)
     assert second.n_cached == first.n_cached + first.n_executed
     assert run.digests() == before
 
 
+@BY_FLOW
 def test_a_moved_store_recomputes_nothing(run: SmallRun, teacher: ChatServer) -> None:
     """The store can be moved between runs."""
-    run.build()
+    run.build_by_flow()
     asked = teacher.received
     shutil.move(run.folder / "store", run.folder / "moved")
     run.sections["run"] = {"store": str(run.folder / "moved")}
-    assert run.build().n_executed == 0
+    assert run.build_by_flow().n_executed == 0
     assert teacher.received == asked
 
 
@@ -183,15 +187,12 @@ def test_added_rows_leave_old_shards_alone(run: SmallRun, teacher: ChatServer) -
 
 def test_refresh_without_news_does_nothing(run: SmallRun, teacher: ChatServer) -> None:
     """Refreshing an unchanged dataset runs nothing; with new rows it brings them in."""
-    from flows.refresh_dataset import refresh_dataset
-
     built = run.build()
     asked = teacher.received
-    same = refresh_dataset(str(run.recipe_path), out=str(run.out))
+    same = run.refresh()
     assert (same.n_executed, same.manifest) == (0, built.manifest)
     run.rows.append(question(70))
-    run.write()
-    refreshed = refresh_dataset(str(run.recipe_path), out=str(run.out))
+    refreshed = run.refresh()
     assert funnel(refreshed)["source/rows"] == funnel(built)["source/rows"] + 1
     assert teacher.received == asked + 1
 
@@ -214,13 +215,17 @@ def test_unsolved_problems_are_sampled_again(run: SmallRun, teacher: ChatServer)
     assert teacher.received == asked + wrong
 
 
+@BY_FLOW
 def test_deleted_objects_are_made_again(run: SmallRun, teacher: ChatServer) -> None:
-    """Losing stored tables costs their recomputation, not a generation, and gives the same bytes."""
-    run.build()
+    """Losing stored tables costs their recomputation, not a generation, and gives the same bytes.
+
+    Prefect remembers results of their tasks.
+    """
+    run.build_by_flow()
     asked, before = teacher.received, run.digests()
     shutil.rmtree(run.folder / "store" / "objects")
     shutil.rmtree(run.out)
-    assert run.build().n_executed > 0
+    assert run.build_by_flow().n_executed > 0
     assert (teacher.received, run.digests()) == (asked, before)
 
 
@@ -269,8 +274,10 @@ def test_bad_input_is_named(run: SmallRun, damage: Any, message: str) -> None:
     assert not (run.out / "manifest.json").exists()
 
 
-def test_a_failing_teacher_loses_nothing(run: SmallRun, teacher: ChatServer) -> None:
+def test_a_failing_teacher_loses_nothing(run: SmallRun, teacher: ChatServer, by_flow: bool) -> None:
     """When the teacher goes away for good the run fails; what it answered is kept and not asked again."""
+    build = run.build_by_flow if by_flow else run.build
+    run.sections["distill"] = {"teacher": run.recipe()["distill"]["teacher"] | {"give_up_after_s": 1}}
     teacher.latency_s = 0.05
 
     def die() -> None:
@@ -280,8 +287,8 @@ def test_a_failing_teacher_loses_nothing(run: SmallRun, teacher: ChatServer) -> 
 
     threading.Thread(target=die, daemon=True).start()
     with pytest.raises(TracemillError):
-        run.build()
+        build()
     assert 10 <= teacher.completed < 60
     teacher.always = None
-    run.build()
+    build()
     assert teacher.completed == 60  # 59 clean rows and the one with the wrong trace, each exactly once

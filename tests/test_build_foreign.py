@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small_run
 from chat_server import ChatServer
 from prefect.client.orchestration import get_client
 from small_run import SmallRun, question, table
@@ -24,19 +25,22 @@ from tracemill.export import dataset_output
 from tracemill.run_manifest import MANIFEST, tops
 from tracemill.versions import Versions
 
-pytestmark = pytest.mark.usefixtures("prefect_flows")
 
-
-def audit(run: SmallRun, out: Path) -> Any:
-    store = f"run.store={run.folder / 'store'}"
-    return verify_dataset(str(run.folder / "traced.jsonl"), overrides=[store, "verify.workers=1"], out=str(out))
+def settings(run: SmallRun) -> list[str]:
+    return [f"run.store={run.folder / 'store'}", "verify.workers=1"]
 
 
 FLOWS: dict[str, Callable[[SmallRun, Path], Any]] = {
     "build": lambda run, out: build_dataset(str(run.recipe_path), out=str(out)),
     "refresh": lambda run, out: refresh_dataset(str(run.recipe_path), out=str(out)),
     "check": lambda run, out: check_references(str(run.recipe_path), out=str(out)),
-    "audit": audit,
+    "audit": lambda run, out: verify_dataset(str(run.folder / "traced.jsonl"), overrides=settings(run), out=str(out)),
+}
+PLAIN: dict[str, Callable[[SmallRun, Path], Any]] = {
+    "build": SmallRun.build,
+    "refresh": lambda run, _: run.refresh(),
+    "check": SmallRun.check,
+    "audit": lambda run, out: small_run.audit(run.folder / "traced.jsonl", out, settings(run)),
 }
 
 
@@ -48,6 +52,7 @@ def n_tasks(since: datetime) -> int:
     return found
 
 
+@pytest.mark.usefixtures("prefect_flows")
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=list(FLOWS))
 def test_a_flow_is_refused_before_its_first_task(tmp_path: Path, flow: Callable[[SmallRun, Path], Any]) -> None:
     """Everything in the directory is as it was, no lock among it; no task has run, no store was made, nobody asked."""
@@ -73,11 +78,11 @@ def test_flows_write_what_they_say(tmp_path: Path) -> None:
         beside = ["traces", "grey", "preferences", "rejected"]
         for name, output in {"build": dataset_output(beside), "audit": AUDIT, "check": REFERENCES}.items():
             out = tmp_path / name
-            FLOWS[name](run, out)
+            PLAIN[name](run, out)
             assert set(tops(json.loads((out / MANIFEST).read_bytes())["files"])) == output.names | {MANIFEST}
         for other in ("audit", "check"):
             with pytest.raises(StoreError, match="got: dataset "):
-                FLOWS[other](run, tmp_path / "build")
+                PLAIN[other](run, tmp_path / "build")
 
 
 def test_a_source_is_none_of_what_it_makes(tmp_path: Path) -> None:
@@ -111,9 +116,9 @@ def test_no_rows_take_no_rows_place(tmp_path: Path, flow: str) -> None:
         run.sections["distill"] |= run.recipe()["distill"]
         run.write()
         with pytest.raises(StoreError, match=rf"got: 0 rows\n.*stands: {n_rows} rows\n.*export.allow_empty: true"):
-            FLOWS[flow](run, run.out)
+            PLAIN[flow](run, run.out)
         assert snapshot(run.out) == before
         run.sections |= {"export": {"allow_empty": True}}
         run.write()
-        FLOWS[flow](run, run.out)
+        PLAIN[flow](run, run.out)
         assert (table(run.out, "dataset").num_rows, Versions(run.out).numbers()) == (0, [1, 2])

@@ -11,8 +11,6 @@ import pytest
 from chat_server import ChatServer
 from small_run import SmallRun, funnel, table
 
-pytestmark = pytest.mark.usefixtures("prefect_flows")
-
 
 def asked(name: str, left: int) -> str:
     return f"The {name} keeps its own ledger of sums for the whole of this long year. What is {left} + 5?"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from odd_replies import Odd, OddServer, reply
 from small_run import SmallRun, funnel, question, table
 
@@ -54,7 +53,6 @@ def _run(folder: Path, server: OddServer, rounds: int) -> SmallRun:
     return run
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_odd_replies_are_asked_again(tmp_path: Path) -> None:
     """With a second round every problem is published, by its first real answer; a second build asks nothing."""
     with OddServer(_odd) as server:
@@ -83,7 +81,6 @@ def test_odd_replies_are_asked_again(tmp_path: Path) -> None:
         assert len(server.asked) == n_asked
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_without_rounds_they_are_dropped_by_their_names(tmp_path: Path) -> None:
     """Without another round a problem without an answer is dropped as what it is, with the words, never as wrong."""
     with OddServer(_odd) as server:

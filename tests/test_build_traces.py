@@ -13,8 +13,6 @@ from chat_server import ChatServer
 from judge_server import JudgeServer
 from small_run import SmallRun, funnel, question, table
 
-pytestmark = pytest.mark.usefixtures("prefect_flows")
-
 
 @pytest.fixture
 def teacher() -> Iterator[ChatServer]:

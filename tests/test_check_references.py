@@ -104,12 +104,9 @@ def planted(folder: Path, **sections: Any) -> SmallRun:
 
 def check(run: SmallRun) -> Any:
     """Checks in this process; returns the run."""
-    from flows.check_references import check_references
-
-    return check_references(str(run.recipe_path), out=str(run.folder / "references"))
+    return run.check(run.folder / "references")
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_planted_bad_references_are_found(tmp_path: Path) -> None:
     """The bad references, and only they, are listed with source, row, outcome and detail; no row is lost."""
     run = planted(tmp_path)
@@ -131,7 +128,6 @@ def test_planted_bad_references_are_found(tmp_path: Path) -> None:
     assert "proof" in (run.folder / "references" / "report.html").read_text()
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_a_second_check_does_nothing(tmp_path: Path) -> None:
     """Checked again, everything is found finished and the bytes stay."""
     run = planted(tmp_path)
@@ -141,7 +137,6 @@ def test_a_second_check_does_nothing(tmp_path: Path) -> None:
     assert digests_of(run.folder / "references") == before
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_a_check_collects_for_the_build(tmp_path: Path) -> None:
     """What was collected for the check is not collected again by the build."""
     run = planted(tmp_path)
@@ -153,7 +148,6 @@ def test_a_check_collects_for_the_build(tmp_path: Path) -> None:
     assert n_manifests(run, "label") == collected == n_manifests(run, "collect")
 
 
-@pytest.mark.usefixtures("prefect_flows")
 @pytest.mark.needs_docker
 @pytest.mark.skipif(verifier_versions()["code"] == "none@1", reason="no verifier for code")
 def test_wrong_solutions_are_found(tmp_path: Path) -> None:
@@ -170,7 +164,6 @@ def test_wrong_solutions_are_found(tmp_path: Path) -> None:
     assert [(row["row"], row["outcome"]) for row in listed] == [(1, "incorrect"), (2, "incorrect")]
 
 
-@pytest.mark.usefixtures("prefect_flows")
 @pytest.mark.needs_real_data
 def test_real_references(real_data: Path, tmp_path: Path) -> None:
     """All 7,473 references of GSM8K and all 1,000 of SVAMP are good; of MATH's 5,000 not one in a hundred is bad."""

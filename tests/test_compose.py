@@ -27,6 +27,7 @@ from tracemill.store import Store
 pytestmark = [pytest.mark.needs_compose, pytest.mark.timeout(900)]
 
 RUN_S = 300
+SANDBOX_END_S = 60
 ADD = "a, b = map(int, input().split())\nprint(a {} b)"
 STREAMS = {"inputs": ["1 2\n", "5 7\n"], "outputs": ["3\n", "12\n"]}
 
@@ -101,6 +102,12 @@ def build(client: SyncPrefectClient) -> FlowRun:
     return client.create_flow_run_from_deployment(deployment.id, parameters={"recipe": "data/recipe.yaml"})
 
 
+def sandboxes(worker: str) -> list[str]:
+    """Owners, in that container, of the sandbox's containers that are there."""
+    owners = docker("ps", "--filter", "label=tracemill.sandbox", "--format", '{{.Label "tracemill.sandbox"}}').split()
+    return [owner for owner in owners if owner.startswith(f"{worker[:12]}/")]
+
+
 def test_the_ui_is_served(composed: Composed) -> None:
     """Whoever opens the published address gets Prefect's UI, which asks the API at that address."""
     with urlopen(f"http://127.0.0.1:{composed.port}/", timeout=30) as page:
@@ -123,7 +130,10 @@ def test_a_run_is_published(composed: Composed, client: SyncPrefectClient, tmp_p
     assert pc.sum(pc.equal(rows["category"], "code")).as_py() == 1
     dropped = table(out, "dropped").filter(pc.field("stage") == "verify")
     assert dropped["reason"].to_pylist() == ["incorrect"]
-    owners = docker("ps", "--filter", "label=tracemill.sandbox", "--format", '{{.Label "tracemill.sandbox"}}').split()
-    assert not [owner for owner in owners if owner.startswith(f"{container[:12]}/")], "the sandbox's containers ended"
+    # The run's process ends a moment after its state does, and they with it.
+    deadline = time.monotonic() + SANDBOX_END_S
+    while (left := sandboxes(container)) and time.monotonic() < deadline:
+        time.sleep(1)
+    assert left == [], "the sandbox's containers ended"
     faults = [line for line in composed("logs", "prefect-server").splitlines() if "| ERROR" in line]
     assert faults == [], "the server has recorded every event"

@@ -147,7 +147,6 @@ def dropped(run: SmallRun) -> list[dict[str, Any]]:
 WORDS_ONLY = {"fuzzy": None, "ngrams": {"min_containment": 1.0}}
 
 
-@pytest.mark.usefixtures("prefect_flows")
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_build_by_meaning(run: SmallRun, monkeypatch: pytest.MonkeyPatch, shared: bool) -> None:
     """What only the vector finds is dropped and reported; vectors are those of the semantic duplicates if it can be."""
@@ -174,7 +173,6 @@ def test_a_build_by_meaning(run: SmallRun, monkeypatch: pytest.MonkeyPatch, shar
     assert run.build().n_executed == 0
 
 
-@pytest.mark.usefixtures("prefect_flows")
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_row_that_cannot_be_embedded_is_dropped_once(
     run: SmallRun, monkeypatch: pytest.MonkeyPatch, shared: bool
@@ -192,7 +190,6 @@ def test_a_row_that_cannot_be_embedded_is_dropped_once(
     assert row["prompt"].startswith("Note 8 ")
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_a_build_with_a_judge(run: SmallRun) -> None:
     """The judge is asked about grey rows only, and once; what it calls the same goes, with its word as evidence."""
     bench = [{"name": "bench", "path": "bench.jsonl"}]

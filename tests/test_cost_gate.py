@@ -74,7 +74,7 @@ def teacher() -> Iterator[ChatServer]:
 
 
 @pytest.fixture
-def run(prefect_flows: None, teacher: ChatServer, tmp_path: Path) -> SmallRun:  # noqa: ARG001 - it has to be up
+def run(teacher: ChatServer, tmp_path: Path) -> SmallRun:
     made = SmallRun(tmp_path / "run", teacher.url)
     cost_settings(made, approval="required")
     return made
@@ -136,23 +136,23 @@ def test_an_estimate_costs_nothing_extra(run: SmallRun, teacher: ChatServer) -> 
     assert table(run.out, "dataset").equals(table(plain.out, "dataset"))
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("prefect_flows", "impatient")
 def test_a_person_agrees(run: SmallRun, teacher: ChatServer) -> None:
     """The run pauses with only the sample asked, goes on when it is resumed, and does not ask a second time."""
     with person(answer=True) as resumed:
-        built = run.build()
+        built = run.build_by_flow()
     assert len(resumed) == 1
     assert built.manifest["funnel"]
     n_before = teacher.completed
     run.rows = run.rows[:-1]  # the same problems but one: other inputs, so another approval would be due
     run.rows.append({"question": "How many legs have 12 ducks and 7 cows on a farm?", "answer": "#### 52"})
     with person(answer=True) as resumed:
-        run.build()
+        run.build_by_flow()
     assert len(resumed) == 1
     assert teacher.completed > n_before
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("prefect_flows", "impatient")
 def test_approval_outlives_a_failed_run(run: SmallRun, teacher: ChatServer) -> None:
     """A run that failed after its approval goes on in the next one without asking again."""
 
@@ -168,28 +168,28 @@ def test_approval_outlives_a_failed_run(run: SmallRun, teacher: ChatServer) -> N
         person(answer=True) as resumed,
         pytest.raises(TracemillError, match=r"no teacher has answered|nothing answers"),
     ):
-        run.build()
+        run.build_by_flow()
     assert len(resumed) == 1
     teacher.start()
     with person(answer=None):
-        run.build()
+        run.build_by_flow()
     assert not paused_runs()
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("prefect_flows", "impatient")
 def test_a_person_declines(run: SmallRun, teacher: ChatServer) -> None:
     """Declined, the run fails with the figures, and nothing but the sample was asked."""
     with person(answer=False), pytest.raises(CostNotApprovedError, match=r"declined\n  got:     requests: \d+"):
-        run.build()
+        run.build_by_flow()
     assert teacher.completed == SAMPLE
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("prefect_flows", "impatient")
 def test_nobody_comes(run: SmallRun, teacher: ChatServer) -> None:
     """When nobody answers in time the run fails, with what to do."""
     cost_settings(run, approval="required", wait_s=2)
     with pytest.raises(CostNotApprovedError, match="nobody has approved the cost"):
-        run.build()
+        run.build_by_flow()
     assert teacher.completed == SAMPLE
 
 

@@ -41,6 +41,7 @@ from tracemill.process_identity import process_name
 pytestmark = pytest.mark.usefixtures("prefect_flows")
 
 SILENCE_S = 40  # Prefect's flows beat every 30 s at most
+SHORT_SILENCE_S = 15  # of runs whose beats the test itself emits, every half second
 PATIENCE_S = 240.0
 DEAD = f"{socket.gethostname()}/4194304/1"
 
@@ -74,10 +75,10 @@ def test_the_next_run_marks_the_one_before_it(client: SyncPrefectClient, tmp_pat
     """After a SIGKILL and a second run, the first run, its phase and all its tasks are in a final state."""
     with ChatServer(latency_s=0.2) as teacher:
         run = SmallRun(tmp_path, teacher.url)
-        kill_when(run, has_paid_for(3))
+        kill_when(run, has_paid_for(3), by_flow=True)
         (killed,) = newest(client, run.recipe_path)
         assert state_of(client, killed.id) == "Running"
-        finish(run)
+        finish(run, by_flow=True)
     assert state_of(client, killed.id) == "Crashed"
     inside = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[killed.id]))
     phases = client.read_flow_runs(flow_run_filter=inside)
@@ -221,16 +222,11 @@ def kill_all(process: psutil.Process) -> None:
             one.send_signal(signal.SIGKILL)
 
 
-def test_silent_runs_are_marked_and_no_others(automation: None, client: SyncPrefectClient, tmp_path: Path) -> None:  # noqa: ARG001
-    """Killed with its worker, or started by hand and killed: Crashed. Ended, suspended, or paused and beating: let be.
-
-    A beat that arrives after the end of its run changes nothing.
-    """
+@pytest.mark.slow
+def test_killed_runs_are_marked(automation: None, client: SyncPrefectClient, tmp_path: Path) -> None:  # noqa: ARG001
+    """Killed with its worker, or started by hand and killed: Crashed, by the beats that Prefect's flows give."""
     deploy(str(PREFECT_API_URL.value()))
     set_up_automation(client, timedelta(seconds=SILENCE_S))
-    suspended = State[Any](
-        type=StateType.PAUSED, name="Suspended", state_details=StateDetails(pause_reschedule=True, pause_key="1")
-    )
     with ChatServer(latency_s=60) as teacher:
         worked, by_hand = (SmallRun(tmp_path / name, teacher.url) for name in ("worked", "by-hand"))
         worked.write(), by_hand.write()
@@ -244,6 +240,18 @@ def test_silent_runs_are_marked_and_no_others(automation: None, client: SyncPref
             until(lambda: all(beats_of(client, flow_run_id) for flow_run_id in killed))
         process.kill()
         process.wait()
+    until(lambda: {state_of(client, flow_run_id) for flow_run_id in killed} == {"Crashed"})
+
+
+def test_silent_runs_are_marked_and_no_others(automation: None, client: SyncPrefectClient) -> None:  # noqa: ARG001
+    """Silent while it runs: Crashed. Ended, suspended, or paused and beating: let be.
+
+    A beat that arrives after the end of its run changes nothing.
+    """
+    set_up_automation(client, timedelta(seconds=SHORT_SILENCE_S))
+    suspended = State[Any](
+        type=StateType.PAUSED, name="Suspended", state_details=StateDetails(pause_reschedule=True, pause_key="1")
+    )
     ended = {in_state(client, state): state.name for state in (Completed(), Failed(), suspended)}
     late = in_state(client, Completed())
     beat(late)
@@ -251,7 +259,7 @@ def test_silent_runs_are_marked_and_no_others(automation: None, client: SyncPref
 
     def all_marked() -> bool:
         beat(paused)
-        return {state_of(client, flow_run_id) for flow_run_id in [*killed, silent]} == {"Crashed"}
+        return state_of(client, silent) == "Crashed"
 
     until(all_marked)
     time.sleep(5)  # the automation is looked at every 5 s: what it would wrongly mark is due by now

@@ -16,9 +16,7 @@ from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort
 from small_run import SmallRun, question
 
-from flows.build_dataset import build, build_dataset
-from flows.plain_run import plain_run
-from tracemill.recipe_file import load_recipe
+from flows.build_dataset import build_dataset
 
 pytestmark = pytest.mark.usefixtures("prefect_flows")
 
@@ -100,7 +98,7 @@ def test_every_task_waits_for_what_made_its_inputs(
     """Shard by shard within a block, from block to block, and through the clustering in between."""
     rows = [question(number) for number in range(60)]
     run = SmallRun(tmp_path, teacher.url, rows=rows, sections={"run": {"shards_per_flow": 2, "workers": 3}})
-    built = run.build()
+    built = run.build_by_flow()
     seen = Recorded(client, built.n_executed)
     by_id = {task.id: task for task in seen.tasks}
 
@@ -128,7 +126,7 @@ def test_the_page_of_a_run_shows_the_dag(teacher: ChatServer, client: SyncPrefec
     """
     run = SmallRun(tmp_path, teacher.url, sections={"run": {"show_cached": 5}})
     for begins_with in ("snapshot", "curate"):
-        built = run.build()
+        built = run.build_by_flow()
         drawn = Recorded(client, built.n_executed).drawn()
         assert {name.split(" ")[0] for name in drawn if not drawn[name]} == {begins_with, "benchmarks"}
         after = {name.split(" ")[0]: {one.split(" ")[0] for one in drawn[name]} for name in drawn}
@@ -158,10 +156,9 @@ def test_most_tasks_of_the_demo_have_an_edge(
 def test_a_run_without_prefect_makes_the_same_bytes(teacher: ChatServer, tmp_path: Path) -> None:
     """The same functions without a server: every published file is the same, and so is the count of tasks."""
     shown = SmallRun(tmp_path / "shown", teacher.url)
-    built = shown.build()
+    built = shown.build_by_flow()
     plain = SmallRun(tmp_path / "plain", teacher.url)
-    plain.write()
-    alone = build(plain_run(load_recipe(plain.recipe_path)), str(plain.out))
+    alone = plain.build()
     files = [
         {name: digest for name, digest in run.digests().items() if name.endswith((".parquet", ".zst"))}
         for run in (shown, plain)

@@ -113,6 +113,7 @@ def states(checkout: Checkout) -> list[str]:
     return [run["state_type"] for run in found if run["deployment_id"]]
 
 
+@pytest.mark.slow
 @pytest.mark.needs_vllm
 def test_the_demo(checkout: Checkout) -> None:
     """`make demo` starts its teacher, builds, and says where everything is."""
@@ -133,10 +134,12 @@ def test_the_tests_that_are_named_exist(test: str) -> None:
 
 @pytest.mark.parametrize("typed", sorted(set(IN_CI.values())))
 def test_continuous_integration_types_it(typed: str) -> None:
-    """`.ci/run` has a line that begins with it; `make test` begins with `make check`."""
+    """`.ci/run` has a line that begins with it; `make test` begins with `make check`, and `make test-all` is it."""
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert any(line.startswith(typed) for line in lines)
-    assert "\ntest: setup check " in (ROOT / "Makefile").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "\ntest: setup check " in makefile
+    assert "\ntest-all: TEST_MARKS =\ntest-all: test " in makefile
 
 
 PAGE = """

@@ -12,9 +12,6 @@ import pytest
 from chat_server import ChatServer
 from small_run import SmallRun, funnel, question, table
 
-from flows.build_dataset import Built, build
-from flows.plain_run import plain_run
-from tracemill.recipe_file import load_recipe
 from tracemill.run_diff import diff
 
 STORE = Path(__file__).parent / "stores" / "before-refusals-were-asked-again.tar.gz"
@@ -40,11 +37,6 @@ def run(teacher: ChatServer, tmp_path: Path) -> SmallRun:
     return run
 
 
-def built(run: SmallRun) -> Built:
-    run.write()
-    return build(plain_run(load_recipe(run.recipe_path)), str(run.out))
-
-
 def prompts(teacher: ChatServer) -> set[str]:
     return {body["messages"][-1]["content"] for body in teacher.bodies}
 
@@ -52,7 +44,7 @@ def prompts(teacher: ChatServer) -> set[str]:
 def test_nothing_that_was_answered_is_asked_again(run: SmallRun, teacher: ChatServer) -> None:
     """Only the request that was refused is: the earlier version kept that for a result. The rows are as they were."""
     before = {row["id"]: row["answer"] for row in table(run.out, "dataset").to_pylist()}
-    again = built(run)
+    again = run.build()
     assert [STORY in prompt for prompt in prompts(teacher)] == [True]
     assert {row["id"]: row["answer"] for row in table(run.out, "dataset").to_pylist()} == before
     assert funnel(again)["distill/refused_by_teacher"] == 1
@@ -62,7 +54,7 @@ def test_what_can_be_answered_now_is_published(run: SmallRun, teacher: ChatServe
     """Once the server takes it, the row whose refusal was kept is distilled; nothing else is asked."""
     n_before = table(run.out, "dataset").num_rows
     teacher.max_model_len = 100_000
-    again = built(run)
+    again = run.build()
     assert all(STORY in prompt for prompt in prompts(teacher))
     assert "distill/refused_by_teacher" not in funnel(again)
     assert table(run.out, "dataset").num_rows == n_before + 1
@@ -74,7 +66,7 @@ def test_a_record_that_was_no_completion_is_asked_again(
     """It ended every run with "this is a bug"; it counts as not there, with one warning."""
     run.rows.append(question(24))
     with caplog.at_level(logging.WARNING):
-        built(run)
+        run.build()
     asked = [prompt for prompt in prompts(teacher) if STORY not in prompt]
     assert [question(24)["question"] in prompt for prompt in asked] == [True]
     assert len([record for record in caplog.records if "cannot be read as completions" in record.getMessage()]) == 1
@@ -82,7 +74,7 @@ def test_a_record_that_was_no_completion_is_asked_again(
 
 def test_the_earlier_publication_is_a_version_beside_the_new_one(run: SmallRun) -> None:
     """It can still be compared with: no row was added or removed, and only who judged the rows has changed."""
-    built(run)
+    run.build()
     differences = diff(run.out / "versions" / "0001", run.out)
     assert (differences.added.rows, differences.removed.rows) == (0, 0)
     assert set(differences.changed.why) == {"verdict"}

@@ -50,7 +50,7 @@ def test_a_failed_shard_says_where_why_and_how_to_run_it_alone(
         run.sections["run"] = run.recipe()["run"] | {"poison_share": 0}
         monkeypatch.setattr(tasks.distill, "build_request", breaks_on_one_row)
         with pytest.raises(ShardsFailedError) as failed:
-            run.build()
+            run.build_by_flow()
         told = str(failed.value)
         assert "distill: 1 of 4 shards failed" in told
         assert "stage distill broke off" in told
@@ -77,7 +77,7 @@ def test_a_failed_shard_says_where_why_and_how_to_run_it_alone(
         assert run_command(monkeypatch, command) == 0
         assert "distill ends well now: 20 rows in" in capsys.readouterr().out
         paid = teacher.completed
-        run.build()
+        run.build_by_flow()
         assert teacher.completed == paid
 
 

@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 from chat_server import ChatServer
 from jumping_clock import JumpingClock
-from killed_run import PATIENCE_S, end, finish, launch, n_ledger_lines
+from killed_run import PATIENCE_S, end, finish, n_ledger_lines, start
 from small_disk import SmallDisk, small_disk
 from small_run import SmallRun
-
-pytestmark = pytest.mark.usefixtures("prefect_flows")
 
 IN_FLIGHT = 8  # max_in_flight of the small run's teacher
 HOUR_S = 3600
@@ -26,21 +24,12 @@ def published_bytes(run: SmallRun) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def expected(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:  # noqa: ARG001 - must be up
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """What a run publishes to which nothing happens."""
     with ChatServer() as teacher:
         run = SmallRun(tmp_path_factory.mktemp("whole"), teacher.url)
         finish(run)
     return published_bytes(run)
-
-
-def started(
-    run: SmallRun, *, prefix: tuple[str, ...] = (), settings: dict[str, str] | None = None
-) -> subprocess.Popen[bytes]:
-    """A build in a process of its own."""
-    run.write()
-    arguments = (str(run.recipe_path), "--out", str(run.out))
-    return launch(run.folder, "flows.build_dataset", *arguments, prefix=prefix, settings=settings)
 
 
 def until(met: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
@@ -63,7 +52,7 @@ def on_disk(disk: SmallDisk, folder: Path, teacher: ChatServer) -> SmallRun:
 
 
 @pytest.mark.needs_mounts
-def test_a_full_disk(expected: dict[str, str], tmp_path: Path) -> None:
+def test_a_full_disk(expected: dict[str, str], tmp_path: Path, by_flow: bool) -> None:
     """A disk that fills up in mid-run ends the run with an error that names the place; with space again it goes on.
 
     What was recorded is not paid for again; what was in flight when the disk filled up is, once, since no try after
@@ -72,7 +61,7 @@ def test_a_full_disk(expected: dict[str, str], tmp_path: Path) -> None:
     with ChatServer(latency_s=0.1) as teacher, small_disk(tmp_path / "disk", 8) as disk:
         run = on_disk(disk, tmp_path / "run", teacher)
         ledger = disk.seen / "store" / "ledger"
-        process = started(run, prefix=disk.prefix)
+        process = start(run, by_flow=by_flow, prefix=disk.prefix)
         until(lambda: n_recorded(ledger) >= 10, process)
         disk.fill()
         assert process.wait(PATIENCE_S) == 1
@@ -85,7 +74,7 @@ def test_a_full_disk(expected: dict[str, str], tmp_path: Path) -> None:
         assert 10 <= n_kept < 60
         assert teacher.completed - n_kept <= IN_FLIGHT
         disk.empty()
-        end(started(run, prefix=disk.prefix), run.folder)
+        end(start(run, by_flow=by_flow, prefix=disk.prefix), run.folder)
         assert n_recorded(ledger) == 60
         assert teacher.completed - 60 <= IN_FLIGHT
         assert not list((disk.seen / "store" / ".tmp").iterdir())
@@ -100,7 +89,7 @@ def test_a_read_only_disk(tmp_path: Path, what: str) -> None:
         run = SmallRun(tmp_path / "run", teacher.url, sections={"run": {what: str(disk.place / what)}})
         (disk.seen / what).mkdir()
         disk.remount("ro")
-        assert started(run, prefix=disk.prefix).wait(PATIENCE_S) == 1
+        assert start(run, prefix=disk.prefix).wait(PATIENCE_S) == 1
         said = (run.folder / "build.log").read_text()
         assert str(disk.place / what) in said
         assert "Read-only file system" in said
@@ -109,11 +98,11 @@ def test_a_read_only_disk(tmp_path: Path, what: str) -> None:
 
 
 @pytest.mark.needs_compiler
-def test_a_clock_that_jumps(expected: dict[str, str], tmp_path: Path) -> None:
+def test_a_clock_that_jumps(expected: dict[str, str], tmp_path: Path, by_flow: bool) -> None:
     """The clock goes ahead and back by hours, in mid-run and between runs: the same bytes, and nothing paid twice."""
     with ChatServer(latency_s=0.1) as teacher:
         run, clock = SmallRun(tmp_path / "run", teacher.url), JumpingClock.made(tmp_path)
-        process = started(run, settings=clock.settings)
+        process = start(run, by_flow=by_flow, settings=clock.settings)
         for n_paid, jump in ((8, 9 * HOUR_S), (20, -7 * HOUR_S), (30, 2 * HOUR_S)):
             until(lambda n=n_paid: n_ledger_lines(run) >= n, process)  # type: ignore[misc]
             clock.set(jump)
@@ -121,7 +110,7 @@ def test_a_clock_that_jumps(expected: dict[str, str], tmp_path: Path) -> None:
         process.wait()
         n_lost = teacher.completed - n_ledger_lines(run)
         clock.set(-5 * HOUR_S)
-        end(started(run, settings=clock.settings), run.folder)
+        end(start(run, by_flow=by_flow, settings=clock.settings), run.folder)
         assert teacher.completed <= 60 + max(n_lost, IN_FLIGHT)
     assert published_bytes(run) == expected
     names = sorted(path.name for path in (run.folder / "store" / "ledger").glob("*.ledger"))
@@ -130,11 +119,11 @@ def test_a_clock_that_jumps(expected: dict[str, str], tmp_path: Path) -> None:
     assert births == names
 
 
-def test_two_runs_at_once(expected: dict[str, str], tmp_path: Path) -> None:
+def test_two_runs_at_once(expected: dict[str, str], tmp_path: Path, by_flow: bool) -> None:
     """Two runs of a recipe on one store and into one directory both end well, with the same bytes, and pay once."""
     with ChatServer(latency_s=0.05) as teacher:
         run = SmallRun(tmp_path / "run", teacher.url)
-        processes = [started(run) for _ in range(2)]
+        processes = [start(run, by_flow=by_flow) for _ in range(2)]
         for process in processes:
             end(process, run.folder)
         assert teacher.completed == 60

@@ -171,7 +171,6 @@ def dropped(run: SmallRun) -> dict[str, dict[str, Any]]:
     return {row["id"]: json.loads(row["evidence"]) for row in rows if row["stage"] == "label"}
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_a_build_with_labels(run: SmallRun, teacher: ChatServer, labeller: JudgeServer, tmp_path: Path) -> None:
     """Labels are published as columns, counted in the card, paid for once, and decide before the teacher is paid."""
     from datasets import load_dataset
@@ -209,7 +208,6 @@ def test_a_build_with_labels(run: SmallRun, teacher: ChatServer, labeller: Judge
     assert f'<td>easy</td><td class="n">{n_easy} of 13</td>' in (run.out / "report.html").read_text()
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_growth_keeps_decisions(run: SmallRun, labeller: JudgeServer) -> None:
     """Rows that stayed stay and rows that left have left, whatever is added; only new rows are labelled."""
     run.sections["label"]["downsample"] = [EASY, EASY | {"value": "medium", "keep": 0.3}]
@@ -226,7 +224,6 @@ def test_growth_keeps_decisions(run: SmallRun, labeller: JudgeServer) -> None:
     assert all(row["draw"] >= row["keep"] for row in after.values())
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_a_run_that_is_killed_while_it_labels(run: SmallRun, labeller: JudgeServer) -> None:
     """After SIGKILL at most the requests in flight are sent again, and the same rows leave as without it."""
     n_in_flight, labeller.latency_s = 4, 0.05
@@ -242,7 +239,6 @@ def test_a_run_that_is_killed_while_it_labels(run: SmallRun, labeller: JudgeServ
     assert set(dropped(run)) == {problem_id for problem_id in easy if draw(0, rule, problem_id) >= rule.keep}
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_a_build_without_labellers_asks_nobody(run: SmallRun, labeller: JudgeServer) -> None:
     """Without a model, its labels are empty, and language and length are there, by the tokenizer that is named."""
     run.sections["label"] = {"tokenizer": str(TOKENIZER)}
@@ -266,7 +262,6 @@ class UnevenTeacher(ChatServer):
         return super()._solve(prompt, digest)
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_difficulty_by_the_teacher_s_own_samples(run: SmallRun) -> None:
     """With several samples a round, what the teacher got right says how hard it found each problem."""
     del run.sections["label"]

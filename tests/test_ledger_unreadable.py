@@ -227,7 +227,6 @@ def teacher() -> Iterator[OddServer]:
         yield server
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_a_run_over_an_old_ledger(teacher: OddServer, tmp_path: Path) -> None:
     """A ledger full of replies as they came is no obstacle: the run asks again, publishes, and then asks nothing."""
     first = SmallRun(tmp_path / "first", teacher.url)

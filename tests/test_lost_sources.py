@@ -1,4 +1,4 @@
-"""Sources of which nothing is left, on a real Prefect server: the run stops before anything is paid for."""
+"""Sources of which nothing is left: the run stops before anything is paid for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from chat_server import ChatServer
-from small_run import SmallRun, question, table
+from small_run import SmallRun, audit, question, table
 
 from tracemill.errors import SourceError, TracemillError
 from tracemill.recipe_file import load_recipe
@@ -31,7 +31,6 @@ def small(folder: Path, url: str, **source: Any) -> SmallRun:
     return run
 
 
-@pytest.mark.usefixtures("prefect_flows")
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -44,8 +43,6 @@ def small(folder: Path, url: str, **source: Any) -> SmallRun:
 )
 def test_a_lost_source_stops_every_flow(name: str, content: bytes, says: str, tmp_path: Path) -> None:
     """Neither a build nor a check of references succeeds without one of its sources, and no teacher is asked before."""
-    from flows.check_references import check_references
-
     with ChatServer() as server:
         run = small(tmp_path, server.url, path=name)
         run.write()
@@ -53,13 +50,12 @@ def test_a_lost_source_stops_every_flow(name: str, content: bytes, says: str, tm
         with pytest.raises(TracemillError, match=says):
             run.build()
         with pytest.raises(TracemillError, match=says):
-            check_references(str(run.recipe_path), out=str(tmp_path / "references"))
+            run.check(tmp_path / "references")
         assert server.received == 0
     assert not (run.out / "manifest.json").exists()
     assert not (tmp_path / "references" / "manifest.json").exists()
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_a_source_that_may_be_empty(tmp_path: Path) -> None:
     """With allow_empty the run goes on; once the file is mended, its rows are new, and the others not asked again."""
     with ChatServer() as server:
@@ -76,11 +72,8 @@ def test_a_source_that_may_be_empty(tmp_path: Path) -> None:
         assert {n for n in range(14) for body in new if question(n)["question"] in body} == {0, 1, 2, 3}
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_the_audit_of_a_lost_file(tmp_path: Path) -> None:
     """An audit of what cannot be read is refused like a source, and of a folder it reads every file."""
-    from flows.verify_dataset import verify_dataset
-
     turns = [
         {"role": "user", "content": "2+2?", "info": {"reference_answer": "4"}},
         {"role": "assistant", "content": "4"},
@@ -89,18 +82,17 @@ def test_the_audit_of_a_lost_file(tmp_path: Path) -> None:
         (tmp_path / "sets" / name).parent.mkdir(parents=True)
         (tmp_path / "sets" / name).write_text(json.dumps({"messages": turns}) + "\n")
     settings = [f"run.store={tmp_path / 'store'}", "verify.workers=1"]
-    verify_dataset(str(tmp_path / "sets"), None, 0, settings, str(tmp_path / "out"))
+    audit(tmp_path / "sets", tmp_path / "out", settings)
     assert sorted(row["file"] for row in table(tmp_path / "out", "verdicts").to_pylist()) == [
         "a/set.jsonl",
         "b/set.jsonl",
     ]
     (tmp_path / "null.jsonl").write_text('{"messages": [{"role": "user", "content": null}]}\n')
     with pytest.raises(TracemillError, match="1 malformed_messages"):
-        verify_dataset(str(tmp_path / "null.jsonl"), None, 0, settings, str(tmp_path / "lost"))
+        audit(tmp_path / "null.jsonl", tmp_path / "lost", settings)
     assert not (tmp_path / "lost" / "manifest.json").exists()
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_benchmarks_are_read_in_every_format(tmp_path: Path) -> None:
     """A benchmark of tab-separated text in a folder counts; one with a row of the wrong shape stops the run."""
     with ChatServer() as server:

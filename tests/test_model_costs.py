@@ -12,7 +12,7 @@ from judge_server import JudgeServer
 from small_run import SmallRun
 from test_build_judged import server_of
 
-from flows.run_context import RunContext
+from flows.plain_run import PlainRun
 from tracemill.cost import Estimate, Measured, ModelMeasured, Outstanding
 from tracemill.errors import RecipeError
 from tracemill.recipe_cost import Cost
@@ -73,7 +73,7 @@ def teacher() -> Iterator[ChatServer]:
 def estimates(monkeypatch: pytest.MonkeyPatch) -> list[Estimate]:
     """The estimates that builds have made."""
     made: list[Estimate] = []
-    run_task = RunContext.run_task
+    run_task = PlainRun.run_task
 
     def noted(*arguments: Any, **more: Any) -> Any:
         value = run_task(*arguments, **more)
@@ -81,7 +81,7 @@ def estimates(monkeypatch: pytest.MonkeyPatch) -> list[Estimate]:
             made.append(value)
         return value
 
-    monkeypatch.setattr(RunContext, "run_task", noted)
+    monkeypatch.setattr(PlainRun, "run_task", noted)
     return made
 
 
@@ -95,7 +95,6 @@ def judged(folder: Path, teacher: ChatServer, judge: JudgeServer, cost: dict[str
     return SmallRun(folder, teacher.url, sections=sections)
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_models_are_measured_on_the_sample(tmp_path: Path, teacher: ChatServer, estimates: list[Estimate]) -> None:
     """The sample's wrong answers go to the judge, its right ones to perplexity and safety; no request is sent twice."""
     with JudgeServer(says=lambda prompt: "safe" if "piece" in prompt else "incorrect") as judge:
@@ -110,7 +109,6 @@ def test_models_are_measured_on_the_sample(tmp_path: Path, teacher: ChatServer, 
     assert all(model.requests_per_s for model in measured.values() if model.n_requests)
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_an_absent_model_stops_no_estimate(tmp_path: Path, teacher: ChatServer, estimates: list[Estimate]) -> None:
     """A judge that is not there yet leaves its time unknown; its requests are counted, their tokens estimated."""
     with JudgeServer() as judge:

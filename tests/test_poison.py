@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from prefect import Task
 from prefect.client.orchestration import get_client
 from samples import problem
-from small_run import SmallRun, funnel, table
+from small_run import SmallRun, audit, funnel, table
 
 import tasks.decontaminate
 import tasks.distill
@@ -91,11 +91,8 @@ def tables(key: str) -> list[dict[str, Any]]:
     return rows
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_a_row_that_breaks_a_stage_costs_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten stages break off on a row each: ten rows are dropped with what and where; mended, nothing shows of it."""
-    from flows.refresh_dataset import refresh_dataset
-
     with ChatServer(wrong_percent=0) as teacher:
         run = SmallRun(tmp_path / "run", teacher.url)
         with monkeypatch.context() as bugs:
@@ -113,13 +110,12 @@ def test_a_row_that_breaks_a_stage_costs_itself_alone(tmp_path: Path, monkeypatc
                 assert seen["where"].startswith("broken (test_poison.py:")
                 assert f"Note {number} " in seen["excerpt"]
             assert counts["source/rows"] == 62 == sum(counts.values()) - 62
-            assert {row["row"] for row in tables("poison-distill")} == {15, 16, 17, 18, 19}
             assert run.build().n_executed == 0
-            stands = refresh_dataset(str(run.recipe_path), out=str(run.out))
+            stands = run.refresh()
             assert (stands.n_executed, stands.manifest["poison"]["n"]) == (0, 10)
         asked = teacher.completed
         other_code(monkeypatch, "mended")
-        mended = refresh_dataset(str(run.recipe_path), out=str(run.out))
+        mended = run.refresh()
         assert not any(key.endswith("/poison") for key in funnel(mended))
         assert "poison" not in mended.manifest
         assert teacher.completed <= asked + 10
@@ -130,6 +126,19 @@ def test_a_row_that_breaks_a_stage_costs_itself_alone(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.usefixtures("prefect_flows")
+def test_poison_is_shown_where_the_run_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same by the flow: a table of the phase names the rows, and Prefect's cache knows them for finished."""
+    with ChatServer(wrong_percent=0) as teacher:
+        run = SmallRun(tmp_path / "run", teacher.url)
+        for module, name, number, _, _ in PLANTED_BUGS:
+            plant(monkeypatch, module, name, number)
+        counts = funnel(run.build_by_flow())
+        assert sum(n for key, n in counts.items() if key.endswith("/poison")) == len(PLANTED_BUGS)
+        assert {row["row"] for row in tables("poison-distill")} == {15, 16, 17, 18, 19}
+        assert run.build_by_flow().n_executed == 0
+
+
+@pytest.mark.usefixtures("prefect_flows")
 def test_above_the_share_the_task_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where more rows break a stage than may be set aside, its shard fails, and names rows and command."""
     with ChatServer(wrong_percent=0) as teacher:
@@ -137,7 +146,7 @@ def test_above_the_share_the_task_fails(tmp_path: Path, monkeypatch: pytest.Monk
         bug = breaking(lambda text: "Note 3" in text, tasks.label.language)
         monkeypatch.setattr(tasks.label, "language", bug)
         with pytest.raises(ShardsFailedError) as failed:
-            run.build()
+            run.build_by_flow()
         told_of = str(failed.value)
         assert "stage label broke off on 4 or more of 20 rows" in told_of
         assert "at most 3, which run.poison_share lets be set aside" in told_of
@@ -148,7 +157,6 @@ def test_above_the_share_the_task_fails(tmp_path: Path, monkeypatch: pytest.Monk
         assert funnel(run.build())["label/poison"] == 10
 
 
-@pytest.mark.usefixtures("prefect_flows")
 @pytest.mark.parametrize(
     ("module", "name", "marks"),
     [
@@ -162,14 +170,12 @@ def test_audits_account_for_poison(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, marks: str
 ) -> None:
     """An audit judges the other rows, and counts the one that breaks a stage among those that could not be read."""
-    from flows.verify_dataset import verify_dataset
-
     path = write(tmp_path)
     settings = [f"run.store={tmp_path / 'store'}", "collect.shard_rows=7", "verify.workers=1"]
-    before = verify_dataset(str(path), overrides=settings, out=str(tmp_path / "before")).summary
+    before = audit(path, tmp_path / "before", settings).summary
     settings[0] = f"run.store={tmp_path / 'other'}"
     monkeypatch.setattr(module, name, breaking(lambda text: marks in text, getattr(module, name)))
-    after = verify_dataset(str(path), overrides=settings, out=str(tmp_path / "after")).summary
+    after = audit(path, tmp_path / "after", settings).summary
     assert after["rows"] == before["rows"] == len(PLANTED) + 2
     n_poison = after["reasons"]["unreadable"]["poison"]
     assert n_poison >= 1

@@ -71,7 +71,7 @@ def test_postgres_restarts_under_a_run(cluster: Cluster, scene: Scene, tmp_path:
     """The database is shut down hard and started again while the teacher is asked: the run goes on, and pays once."""
     with ChatServer(latency_s=0.3) as teacher, temporary_settings({PREFECT_API_URL: scene.api_url}):
         run = SmallRun(tmp_path / "run", teacher.url)
-        process = start(run)
+        process = start(run, by_flow=True)
         until(lambda: n_ledger_lines(run) >= 10, "nothing is paid for")
         cluster.control("restart", "--mode=immediate")
         end(process, run.folder)

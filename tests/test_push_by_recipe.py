@@ -43,12 +43,12 @@ def test_a_build_sends_what_it_has_made(tmp_path: Path, hub: Hub, monkeypatch: p
     with ChatServer(wrong_percent=0) as teacher:
         run = SmallRun(tmp_path, teacher.url, rows=[question(n) for n in range(5)])
         run.sections = {"publish": {"repo": "org/name"}}
-        run.build()
+        run.build_by_flow()
         assert hub.asked == []
         assert "nothing was sent" in told_in_ui()
         Secret(value=TOKEN).save("push-test", overwrite=True)
         run.sections = {"publish": {"repo": "org/name", "really": True, "branch": "next", "token": "secret:push-test"}}
-        again = run.build()
+        again = run.build_by_flow()
     assert again.n_executed == 0, "sending changes nothing in the dataset"
     assert {who for _, who in hub.asked} == {f"Bearer {TOKEN}"}
     assert any(path.endswith("/commit/next") for path, _ in hub.asked)

@@ -11,17 +11,23 @@ import yaml
 from chat_server import ChatServer
 from small_run import funnel, table
 
+from flows.build_dataset import Built, build
+from flows.plain_run import plain_run
+from flows.teacher_place import load_recipe_here
 from tracemill.text import exact_key
 
-pytestmark = [pytest.mark.usefixtures("prefect_flows"), pytest.mark.needs_real_data]
+pytestmark = pytest.mark.needs_real_data
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "gsm8k-math.yaml"
 
 
+def built(recipe: Path, overrides: list[str], out: Path) -> Built:
+    """Builds without Prefect."""
+    return build(plain_run(load_recipe_here(str(recipe), overrides)), str(out))
+
+
 def test_gsm8k_and_math(real_data: Path, tmp_path: Path) -> None:
     """The funnel adds up to 12,473, no MATH-500 problem is left, and a second run sends no request."""
-    from flows.build_dataset import build_dataset
-
     out = tmp_path / "out"
     with ChatServer(models=("demo-teacher",)) as teacher:
         overrides = [
@@ -30,9 +36,9 @@ def test_gsm8k_and_math(real_data: Path, tmp_path: Path) -> None:
             f"distill.teacher.base_urls={json.dumps([teacher.url])}",
             "distill.limit=50",
         ]
-        counts = funnel(build_dataset(str(RECIPE), overrides, out=str(out)))
+        counts = funnel(built(RECIPE, overrides, out))
         asked = teacher.received
-        again = build_dataset(str(RECIPE), overrides, out=str(out))
+        again = built(RECIPE, overrides, out)
         assert (again.n_executed, teacher.received) == (0, asked)
     dropped = sum(n for key, n in counts.items() if key.split("/")[0] not in {"source", "published"})
     assert counts["source/rows"] == 12_473 == counts["published/rows"] + dropped
@@ -78,8 +84,6 @@ BENCHMARKS = {
 
 def test_every_source_up_to_generation(real_data: Path, tmp_path: Path) -> None:
     """All six question sets against four benchmarks: every row is accounted for, every removal explained."""
-    from flows.build_dataset import build_dataset
-
     everywhere, asked = ["math", "code", "choice", "instruction", "other"], ["math", "choice", "other"]
     with ChatServer(models=("nobody",)) as teacher:
         recipe = {
@@ -97,8 +101,8 @@ def test_every_source_up_to_generation(real_data: Path, tmp_path: Path) -> None:
         }
         path = tmp_path / "recipe.yaml"
         path.write_text(yaml.safe_dump(recipe))
-        built = build_dataset(str(path), out=str(tmp_path / "out"))
-    funnel_rows = built.manifest["funnel"]
+        made = built(path, [], tmp_path / "out")
+    funnel_rows = made.manifest["funnel"]
     for name, (_, n_rows) in SOURCES.items():
         counts = {
             row["stage"]: row["rows"] for row in funnel_rows if row["source"] == name and row["stage"] == "source"

@@ -17,7 +17,6 @@ from judge_server import JudgeServer
 from samples import problem, response, verdict
 from small_run import SmallRun, funnel, question, table
 
-from flows.refresh_dataset import refresh_dataset
 from tasks.decontaminate import JudgeContamination, judge_contamination_shard
 from tasks.label import LabelRound, label_by_model_shard
 from tasks.perplexity import PerplexityRound, perplexity_shard
@@ -242,16 +241,10 @@ def small(folder: Path, teacher: ChatServer, n_rows: int = 12, **sections: Any) 
     return SmallRun(folder, teacher.url, rows=rows, sections=sections)
 
 
-def refresh(run: SmallRun) -> Any:
-    run.write()
-    return refresh_dataset(str(run.recipe_path), out=str(run.out))
-
-
 def rows(run: SmallRun) -> pa.Table:
     return table(run.out, "dataset").sort_by("id")
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_a_prompt_that_is_refused_waits_for_the_next_run(teacher: Any, tmp_path: Path) -> None:
     """It is evidence, asked once a run and no new version; the server mended, it is answered, and all is cached."""
     run = small(tmp_path / "run", teacher, distill={"teacher": _teacher(teacher), "max_rounds": 3})
@@ -260,17 +253,17 @@ def test_a_prompt_that_is_refused_waits_for_the_next_run(teacher: Any, tmp_path:
     assert teacher.n_odd == 1, "another round sends the same request"
     assert funnel(first)["distill/refused_by_teacher"] == 1
     assert first.manifest[REFUSED] == {"distill.teacher (demo)": 1}
-    again = refresh(run)
+    again = run.refresh()
     note = f"nothing new: {run.out}, version 1, {rows(run).num_rows} rows, as before"
     assert again.note == f"{note}; 1 requests were asked again, and refused again"
     assert (teacher.n_odd, teacher.completed, again.manifest) == (2, completed, first.manifest)
     assert Versions(run.out).numbers() == [1]
     teacher.odd = None
-    mended = refresh(run)
+    mended = run.refresh()
     assert teacher.completed == completed + 1
     assert mended.note.startswith(f"{run.out}, version 2")
     assert REFUSED not in mended.manifest
-    still = refresh(run)
+    still = run.refresh()
     assert (still.n_executed, teacher.completed) == (0, completed + 1)
     assert still.note.startswith("nothing new")
     assert run.build().n_executed == 0
@@ -283,7 +276,6 @@ def _teacher(teacher: ChatServer, **more: Any) -> dict[str, Any]:
     return {"model": "demo", "base_urls": [teacher.url], "max_tokens": 64, "give_up_after_s": 5, **more}
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_a_wholly_wrong_server_fails_a_small_run(teacher: Any, tmp_path: Path) -> None:
     """Whatever it has answered is kept: once it is mended only what it refused is asked."""
     run = small(tmp_path, teacher, n_rows=5)
@@ -299,7 +291,6 @@ def test_a_wholly_wrong_server_fails_a_small_run(teacher: Any, tmp_path: Path) -
         run.build()
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_refusals_of_older_code_are_asked_again(teacher: Any, tmp_path: Path) -> None:
     """A store in which a refusal was kept for good is read, and its refusals are asked again."""
     run = small(tmp_path, teacher)
@@ -313,11 +304,10 @@ def test_refusals_of_older_code_are_asked_again(teacher: Any, tmp_path: Path) ->
         path.unlink()
     completed = teacher.completed
     teacher.odd = None
-    assert "distill/refused_by_teacher" not in funnel(refresh(run))
+    assert "distill/refused_by_teacher" not in funnel(run.refresh())
     assert teacher.completed == completed + 1
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_a_request_that_breaks_the_server_costs_its_row_alone(tmp_path: Path) -> None:
     """Alone in its shard too, it is set aside with the server's words, and asked again by the next run."""
     with ChatServer(wrong_percent=0) as server:

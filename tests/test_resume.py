@@ -24,28 +24,26 @@ from killed_run import (
 )
 from small_run import SmallRun, digests_of, table
 
-pytestmark = pytest.mark.usefixtures("prefect_flows")
-
 IN_FLIGHT = 8
 SOURCES = Path(__file__).parent.parent / "demo" / "sources"
 
 
-def test_killed_runs_end_in_the_same_bytes(tmp_path: Path) -> None:
+def test_killed_runs_end_in_the_same_bytes(tmp_path: Path, by_flow: bool) -> None:
     """SIGKILL while collecting, generating (twice) and exporting changes no byte and pays for nothing twice."""
     with ChatServer(latency_s=0.05) as teacher:
         run = SmallRun(tmp_path / "killed", teacher.url)
         moments = [is_collecting, has_paid_for(10), has_paid_for(35), is_exporting]
         for moment in moments:
-            kill_when(run, moment)
+            kill_when(run, moment, by_flow=by_flow)
         assert not (run.out / "manifest.json").exists()
-        finish(run)
+        finish(run, by_flow=by_flow)
         n_distinct = n_ledger_lines(run)
         assert n_distinct == 60
         assert teacher.completed - n_distinct <= IN_FLIGHT * 2  # two kills fell into generation
         assert not list((run.folder / "store" / ".tmp").iterdir())
 
         whole = dataclasses.replace(run, folder=tmp_path / "whole")
-        finish(whole)
+        finish(whole)  # without Prefect
     assert published_bytes(run) == published_bytes(whole)
 
 
@@ -73,7 +71,9 @@ def n_completed(base_url: str) -> int:
     return int(sum(float(count) for reason, count in counts if reason != "abort"))
 
 
+@pytest.mark.slow
 @pytest.mark.needs_vllm
+@pytest.mark.usefixtures("prefect_flows")
 def test_killed_runs_on_a_real_server(vllm: tuple[str, str], tmp_path: Path) -> None:
     """With a real vLLM server and sampling, a killed run equals an uninterrupted one from the same ledger.
 
@@ -86,15 +86,15 @@ def test_killed_runs_on_a_real_server(vllm: tuple[str, str], tmp_path: Path) -> 
     run.sections["distill"] = {"teacher": run.recipe()["distill"]["teacher"] | {"temperature": 0.8, "max_tokens": 300}}
     before = n_completed(base_url)
     for moment in (is_collecting, has_paid_for(8), has_paid_for(30), is_exporting):
-        kill_when(run, moment)
-    finish(run)
+        kill_when(run, moment, by_flow=True)
+    finish(run, by_flow=True)
     n_paid = n_completed(base_url) - before
     assert n_ledger_lines(run) <= n_paid <= n_ledger_lines(run) + 2 * IN_FLIGHT
 
     whole = dataclasses.replace(run, folder=tmp_path / "whole")
     shutil.copytree(run.folder / "store" / "ledger", whole.folder / "store" / "ledger")
     asked = n_completed(base_url)
-    finish(whole)
+    finish(whole, by_flow=True)
     assert n_completed(base_url) == asked
     assert published_bytes(run) == published_bytes(whole)
     outcomes = set(table(run.out, "verdicts")["outcome"].to_pylist())

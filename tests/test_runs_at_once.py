@@ -7,12 +7,9 @@ import subprocess
 import time
 from pathlib import Path
 
-import pytest
 from chat_server import ChatServer
-from killed_run import PATIENCE_S, end, has_paid_for, launch, n_ledger_lines
+from killed_run import PATIENCE_S, end, has_paid_for, n_ledger_lines, start
 from small_run import SmallRun, digests_of, question
-
-pytestmark = pytest.mark.usefixtures("prefect_flows")
 
 N_ROWS = 40
 IN_FLIGHT = 8
@@ -20,11 +17,7 @@ IN_FLIGHT = 8
 
 def start_two(run: SmallRun) -> list[subprocess.Popen[bytes]]:
     """Two builds of one recipe into one store."""
-    run.write()
-    return [
-        launch(run.folder, "flows.build_dataset", str(run.recipe_path), "--out", str(run.folder / out))
-        for out in ("one", "two")
-    ]
+    return [start(run, out=run.folder / out) for out in ("one", "two")]
 
 
 def test_two_runs_pay_once(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def workers(run: SmallRun) -> list[psutil.Process]:
 @contextlib.contextmanager
 def building(run: SmallRun) -> Iterator[subprocess.Popen[bytes]]:
     """A build in a process of its own, which does not outlive the block."""
-    process = start(run)
+    process = start(run, by_flow=True)
     try:
         yield process
     finally:
@@ -83,7 +83,7 @@ def test_ray_makes_the_same_bytes(run: SmallRun, teacher: ChatServer, tmp_path: 
     assert published_bytes(elsewhere.out) == published_bytes(run.out)
     assert teacher.received == 2 * asked
     elsewhere.sections = {}
-    assert elsewhere.build().n_executed == 0
+    assert elsewhere.build_by_flow().n_executed == 0
 
 
 def test_dask_makes_the_same_bytes_though_workers_die(run: SmallRun, teacher: ChatServer, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_dask_makes_the_same_bytes_though_workers_die(run: SmallRun, teacher: Ch
     assert n_ledger_lines(elsewhere) == asked
     assert teacher.received <= 2 * asked + N_WORKERS * IN_FLIGHT
     elsewhere.sections = {}
-    assert elsewhere.build().n_executed == 0
+    assert elsewhere.build_by_flow().n_executed == 0
 
 
 def test_dask_on_an_object_store_makes_the_same_bytes(run: SmallRun, bucket: str, tmp_path: Path) -> None:

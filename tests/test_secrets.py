@@ -118,7 +118,7 @@ def test_a_key_is_used_and_found_nowhere(
 ) -> None:
     """By its place, in the recipe's file, or in TEACHER_API_KEY: the teacher answers, and the key leaves no trace."""
     monkeypatch.setenv("PLANTED" if settings else "TEACHER_API_KEY", KEY)
-    built = with_teacher(run, **settings).build()
+    built = with_teacher(run, **settings).build_by_flow()
     assert sum(row["rows"] for row in built.manifest["funnel"] if row["stage"] == "published") > 0
     assert whereabouts(run, told()) == []
 
@@ -131,7 +131,7 @@ def test_a_key_that_a_server_repeats_is_found_nowhere(
     wrong = "sk-another-9876543210"
     monkeypatch.setenv("PLANTED", wrong)
     with pytest.raises(TracemillError, match=r"(?s)refuses the key.*\(not shown\)") as failed:
-        with_teacher(run, api_key="env:PLANTED").build()
+        with_teacher(run, api_key="env:PLANTED").build_by_flow()
     assert wrong not in str(failed.value)
     assert whereabouts(run, told(), wrong) == []
 

@@ -132,7 +132,6 @@ def teacher() -> Iterator[ChatServer]:
         yield server
 
 
-@pytest.mark.usefixtures("prefect_flows")
 @pytest.mark.parametrize(
     ("truncation", "n_published", "n_truncated"),
     [

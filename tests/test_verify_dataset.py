@@ -1,4 +1,4 @@
-"""The audit of a published dataset, on a real Prefect server: every row judged or accounted for."""
+"""The audit of a published dataset: every row judged or accounted for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import small_run
 import zstandard
 from audited_set import PLANTED, UNREADABLE, am_row, right, thought, write, write_as, wrong
 from chat_server import ChatServer
@@ -18,17 +19,12 @@ from flows.audit_dag import AuditRun
 from flows.verify_dataset import audit_recipe
 from tracemill.errors import RecipeError, SourceError, TracemillError
 
-pytestmark = pytest.mark.usefixtures("prefect_flows")
-
 
 def audit(path: Path | str, folder: Path, limit: int | None = None, **settings: Any) -> AuditRun:
     """Audits in this process, in shards of seven rows."""
-    from flows.verify_dataset import verify_dataset
-
     settings = {"run.store": folder / "store", "collect.shard_rows": 7, "verify.workers": 1} | settings
     overrides = [f"{key}={value}" for key, value in settings.items()]
-    run: AuditRun = verify_dataset(str(path), None, limit, overrides, str(folder / "out"))
-    return run
+    return small_run.audit(path, folder / "out", overrides, limit)
 
 
 def test_every_planted_error_is_found(tmp_path: Path) -> None:
@@ -114,6 +110,7 @@ def test_a_limit_spans_files(tmp_path: Path) -> None:
     assert audit(f"{tmp_path}/*/set.jsonl", tmp_path, limit=8).summary["rows"] == 8
 
 
+@pytest.mark.usefixtures("prefect_flows")
 def test_a_killed_audit_ends_in_the_same_bytes(tmp_path: Path) -> None:
     """SIGKILL in the middle changes no byte of what is published, and no finished shard is judged again."""
     rows = [right(number) if number % 3 else wrong(number) for number in range(400)]
@@ -200,13 +197,11 @@ def test_settings_are_those_of_an_audit(tmp_path: Path) -> None:
 
 def test_a_hub_dataset_is_streamed_as_far_as_the_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Of a Hub dataset no more files are asked for than the limit needs."""
-    from flows.verify_dataset import verify_dataset
-
     rows = b"".join(json.dumps(right(number)).encode() + b"\n" for number in range(20))
     overrides = [f"run.store={tmp_path / 'store'}", "collect.shard_rows=4", "verify.workers=1"]
     with serving(Hub({"train-1.jsonl": rows, "train-2.jsonl": rows})) as hub:
         point_at(hub, monkeypatch, tmp_path)
-        run = verify_dataset(ID, {"revision": COMMIT}, 10, overrides, str(tmp_path / "out"))
+        run = small_run.audit(ID, tmp_path / "out", overrides, 10, revision=COMMIT)
     assert (run.summary["rows"], run.summary["correct"], run.summary["revision"]) == (10, 10, COMMIT)
     assert {path for path, _ in hub.asked} == {"train-1.jsonl"}
     assert {row["file"] for row in table(tmp_path / "out", "verdicts").to_pylist()} == {"train-1.jsonl"}
@@ -230,6 +225,7 @@ def test_a_built_dataset_passes_its_own_audit(tmp_path: Path) -> None:
     assert found["correct"] == found["rows"] == table(built.out, "dataset").num_rows > 40
 
 
+@pytest.mark.usefixtures("prefect_flows")
 def test_the_command_fails_on_a_missing_file(tmp_path: Path) -> None:
     """The exit status is 1, and the error names the file."""
     assert launch_in(tmp_path, ["nowhere.jsonl"]).wait() == 1
@@ -299,6 +295,7 @@ def test_every_generation_of_a_row_is_judged(tmp_path: Path) -> None:
     assert found["repeated"] == {}
 
 
+@pytest.mark.usefixtures("prefect_flows")
 def test_a_set_of_which_nothing_could_be_judged_does_not_end_in_silence(tmp_path: Path) -> None:
     """Where every reference is of no use the command says so, publishes what it found, and ends with status 3."""
     path = write(tmp_path, [am_row(n, thought(2 * n), None) for n in range(3)])

@@ -13,7 +13,7 @@ import pytest
 from audited_set import write
 from chat_server import ChatServer
 from conftest import ROOT
-from small_run import SmallRun, question, table
+from small_run import SmallRun, audit, question, table
 
 from tracemill.errors import StoreError
 from tracemill.why import nearest_ids, story
@@ -21,7 +21,7 @@ from tracemill.why_text import render
 
 
 @pytest.fixture(scope="module")
-def run(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallRun]:  # noqa: ARG001
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallRun]:
     """A built run with a copy, a near copy, a contaminated row, wrong answers and a broken line."""
     rows: list[Any] = [question(n) for n in range(30)]
     near = question(5) | {"question": question(5)["question"] + " Please."}
@@ -122,13 +122,10 @@ def test_the_command(run: SmallRun) -> None:
     assert (refused.returncode, "nearest" in refused.stderr) == (1, True)
 
 
-@pytest.mark.usefixtures("prefect_flows")
 def test_a_row_of_an_audit(tmp_path: Path) -> None:
     """Of an audit's rows too: what was judged, and why."""
-    from flows.verify_dataset import verify_dataset
-
     settings = [f"run.store={tmp_path / 'store'}", "verify.workers=1"]
-    verify_dataset(str(write(tmp_path)), limit=3, overrides=settings, out=str(tmp_path / "out"))
+    audit(write(tmp_path), tmp_path / "out", settings, limit=3)
     row = table(tmp_path / "out", "verdicts").to_pylist()[0]
     assert story(tmp_path / "out", row["id"])[0]["outcome"] == row["outcome"]
     assert row["verifier"] in render(story(tmp_path / "out", row["id"]))
