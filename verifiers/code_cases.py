@@ -128,11 +128,11 @@ def _script(tests: dict[str, Any]) -> list[Case]:
 
 
 def _entry_point(tests: dict[str, Any]) -> str | None:
-    """A function, or a method as in ``Solution.f``; None where none is named."""
+    """A function, or a method as in ``Solution.f`` or ``Solution().f``; None where none is named."""
     name = tests.get("entry_point")
     if name is None or name == "":
         return None
-    if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+    if not isinstance(name, str) or not all(part.isidentifier() for part in name.replace("().", ".").split(".")):
         raise InvalidTests(f"entry_point is {name!r:.80}; expected: the name of a function")
     return name
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.schema import Cause
 from verifiers.code_results import CaseResult, Code, fault_of
+from verifiers.code_second_look import second_look
 from verifiers.output_comparison import why_different
 from verifiers.sandbox.inside.values import Malformed, encode
 from verifiers.value_comparison import same_value, shown
@@ -41,6 +42,7 @@ def judge_call(session: Session, case: Case, limits: Limits, settings: CodeTests
     request = case.request or {}
     message = {
         "op": "call",
+        "plain": True,
         "target": ["name", request["entry_point"]],
         "args": [encode(value) for value in request["args"]],
         "kwargs": {name: encode(value) for name, value in request["kwargs"].items()},
@@ -62,21 +64,14 @@ def judge_call(session: Session, case: Case, limits: Limits, settings: CodeTests
 
 
 def judge_script(session: Session, case: Case, limits: Limits, settings: CodeTests) -> list[CaseResult]:  # noqa: ARG001
-    """Tests in a container of their own.
-
-    Where they fail on objects of the program's they may need its very process; then nothing is said about it.
-    """
+    """Tests in a container of their own; where they fail they may need the program's very process: see second_look."""
     plan = dict(case.plan or {})
     talk = session.converse(plan, limits)
     results = read_reports(talk.program, talk.tester, talk.reports, limits)
-    failed = any(result.code in (Code.WA, Code.RE) for result in results)
-    if (
-        failed
-        and any(report.get("used_objects") for report in talk.reports)
-        and _needs_one_process(session, plan, limits)
-    ):
-        why = "the tests pass in the program's own process alone, which proves nothing"
-        return [CaseResult(Code.IE, why, cause=Cause.VERIFIER)]
+    codes = {result.code for result in results}
+    if codes <= {Code.AC, Code.WA, Code.RE} and codes != {Code.AC}:
+        end = next((report for report in talk.reports if report.get("end")), {})
+        return second_look(session, plan, end, results, limits)
     return results
 
 
@@ -112,13 +107,6 @@ def _fault_before_end(program: Run, limits: Limits) -> CaseResult | None:
 def _reported(report: dict[str, Any]) -> CaseResult:
     code = {"pass": Code.AC, "fail": Code.WA}.get(str(report.get("outcome")), Code.RE)
     return CaseResult(code, "" if code is Code.AC else f"{report['test']}: {report.get('detail')}"[:_SHOWN_CHARS])
-
-
-def _needs_one_process(session: Session, plan: dict[str, Any], limits: Limits) -> bool:
-    """Whether the tests pass in the program's own process. That it is right does not follow: it may have cheated."""
-    run, reports = session.share(plan, limits)
-    outcomes = [report.get("outcome") for report in reports if "test" in report]
-    return fault_of(run, limits) is None and bool(outcomes) and all(outcome == "pass" for outcome in outcomes)
 
 
 def _shown(value: object) -> str:

@@ -122,6 +122,10 @@ class Session(Protocol):
         """Runs tests in the program's own process. What they report, the program may have made up."""
         ...
 
+    def examine(self) -> str:
+        """Why the program's text is not innocent (see ``inside.innocence``), or "". It is read where it does not run."""
+        ...
+
 
 class Sandbox(Protocol):
     """Containers, and the queue in front of them. Used by any number of threads."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from verifiers.sandbox.container import Container, Frame
 
 _GRACE_S: Final = 20.0  # how much later than its wall limit the supervisor may say that a process has ended
+_EXAMINE_S: Final = 5.0  # a megabyte of program takes one
 _TESTER_S: Final = 10.0  # tests may take longer than what they test; they wait for it
 _COMPILER_OUTPUT: Final = 16 << 20
 _MAX_CONVERSATION: Final = 256 << 20
@@ -100,12 +101,25 @@ class ContainerSession:
     def share(self, plan: Mapping[str, Any], limits: Limits) -> tuple[Run, list[dict[str, Any]]]:
         """See the protocol."""
         container = self._program(limits.memory_mb)
-        container.order(_order("shared", limits), json.dumps(plan).encode())
+        told = {**plan, "source": self._source[0]}  # its own, for tests that look at it
+        container.order(_order("shared", limits), json.dumps(told).encode())
         said, deadline = bytearray(), time.monotonic() + limits.wall_s + _GRACE_S
         while (frame := container.receive(deadline)).header["is"] == "channel":
             said += frame.blob[: max(0, limits.output_bytes - len(said))]
         reports = [found for text in _split(said) if (found := _readable(text)) is not None]
         return _ended(container, frame, limits), [r["report"] for r in reports if isinstance(r.get("report"), dict)]
+
+    def examine(self) -> str:
+        """See the protocol."""
+        tester, limits = self._tester(), Limits(_EXAMINE_S, 3 * _EXAMINE_S, 512, 1 << 20)
+        plan = {"kind": "examine", "program": self._source[0]}
+        tester.order(_order("tester", limits), json.dumps(plan).encode())
+        said, deadline = bytearray(), time.monotonic() + limits.wall_s + _GRACE_S
+        while (frame := tester.receive(deadline)).header["is"] == "channel":
+            said += frame.blob
+        _mark(tester, frame)
+        reports = [found["report"] for text in _split(said) if (found := _readable(text)) and "report" in found]
+        return str(reports[0].get("why_not")) if reports else "it could not be examined"
 
 
 class _Relay:
