@@ -8,13 +8,16 @@ import struct
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from verifiers.sandbox.languages import LANGUAGES, PRODUCT
+from verifiers.sandbox.languages import LANGUAGES, MAY_BE_OLDER, PRODUCT
 from verifiers.sandbox.protocol import Compiled, Conversation, Limits, Run, SandboxFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from verifiers.sandbox.container import Container, Frame
+    from verifiers.sandbox.languages import Language
+    from verifiers.sandbox.quiet import Quiet
 
 _GRACE_S: Final = 20.0  # how much later than its wall limit the supervisor may say that a process has ended
 _EXAMINE_S: Final = 5.0  # a megabyte of program takes one
@@ -31,23 +34,41 @@ class ContainerSession:
         program: gives the container for programs, fit for so much memory.
         tester: gives the container for tests, which no program ever runs in.
         provenance: the image's digest.
+        quiet: of the engine.
     """
 
-    def __init__(self, program: Callable[[int], Container], tester: Callable[[], Container], provenance: str) -> None:
-        self._new_program, self._tester = program, tester
+    def __init__(
+        self, program: Callable[[int], Container], tester: Callable[[], Container], provenance: str, quiet: Quiet
+    ) -> None:
+        self._new_program, self._tester, self._quiet = program, tester, quiet
         self.provenance = provenance
         self._source: tuple[str, str] = ("", "")
         self._built: Container | None = None
+
+    def alone(self) -> AbstractContextManager[None]:
+        """See the protocol."""
+        return self._quiet.alone()
 
     def compile(self, source: str, language: str, memory_mb: int) -> Compiled:
         """See the protocol."""
         self._source, self._built = (source, language), None
         found = LANGUAGES[language]
+        compiled = self._compile_by(found.compile, source, found, memory_mb)
+        for command in found.older:
+            if compiled.ok or not MAY_BE_OLDER.search(compiled.errors):
+                break
+            older = self._compile_by(command, source, found, memory_mb)
+            compiled = older if older.ok else compiled
+        return compiled
+
+    def _compile_by(
+        self, command: tuple[str, ...] | None, source: str, found: Language, memory_mb: int
+    ) -> Compiled:
         limits = Limits(found.compile_s, 3 * found.compile_s, memory_mb, _COMPILER_OUTPUT)
         container = self._new_program(memory_mb)
-        order = {**_order("", limits), "do": "compile", "compiler": found.compile, "product": PRODUCT}
-        if found.compile is not None:
-            order["argv"] = list(found.compile)
+        order = {**_order("", limits), "do": "compile", "compiler": command, "product": PRODUCT}
+        if command is not None:
+            order["argv"] = list(command)
         container.order(order, source.encode("utf-8", "surrogatepass"))
         frame = container.receive(time.monotonic() + limits.wall_s + _GRACE_S)
         _mark(container, frame)
@@ -215,6 +236,7 @@ def _ended(container: Container, frame: Frame, limits: Limits) -> Run:
         cpu_s=header["cpu_s"],
         wall_s=header["wall_s"],
         rss_mb=header["rss_mb"],
+        waited_s=header["waited_s"],
     )
 
 
