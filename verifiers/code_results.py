@@ -50,7 +50,7 @@ def fault_of(run: Run, limits: Limits) -> CaseResult | None:  # noqa: PLR0911 - 
     if run.out_of_memory:
         return CaseResult(Code.MLE, f"more than {limits.memory_mb} MB", run.wall_s)
     if run.was_starved:
-        why = f"stopped by the clock after {limits.wall_s:g} s, with {run.cpu_s:.1f} s of CPU time: the machine is busy"
+        why = f"stopped by the clock after {run.wall_s:.0f} s, with {run.cpu_s:.1f} s of CPU time: the machine is busy"
         return CaseResult(Code.NOT_RUN, why, run.wall_s, Cause.VERIFIER)
     if run.stopped == "wall":
         return CaseResult(Code.TLE, f"not done after {limits.wall_s:g} s ({run.cpu_s:.1f} s of CPU time)", run.wall_s)

@@ -20,9 +20,7 @@ _NUMBER: Final = re.compile(rb"[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?
 _WORDS: Final = frozenset((b"yes", b"no"))
 
 
-def why_different(
-    expected: bytes, got: bytes, tolerance: float, *, exact_integers: bool = False
-) -> str | None:
+def why_different(expected: bytes, got: bytes, tolerance: float, *, exact_integers: bool = False) -> str | None:
     """Where the outputs part, for people; None when they are the same.
 
     Args:

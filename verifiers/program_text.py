@@ -39,7 +39,9 @@ _FENCE: Final = re.compile(r"^[ \t>]*+(`{3,}+|~{3,}+)[ \t]*+([^\s`]*+)[^\n`]*+$"
 _PYTHON_NAMES: Final = re.compile(
     r"^(?:async\s+)?(?:def|class)\s+(\w+)|^(\w+)\s*(?::[^=\n]+)?=(?!=)|^(?:from\s+\S+\s+)?import\s+(.+)", re.MULTILINE
 )
-_C_NAMES: Final = re.compile(r"^[\w:<>,*&\s]*?[\s*&](\w+)\s*\([^;{}]*\)\s*(?:const\s*)?\{|^(?:struct|class)\s+(\w+)", re.MULTILINE)
+_C_NAMES: Final = re.compile(
+    r"^[\w:<>,*&\s]*?[\s*&](\w+)\s*\([^;{}]*\)\s*(?:const\s*)?\{|^(?:struct|class)\s+(\w+)", re.MULTILINE
+)
 _PRINTS: Final = re.compile(r"\bprint\b|\bstdout\b|\bwrite\b")
 _MAIN: Final = re.compile(r"\bmain\s*\(")
 _WORD: Final = re.compile(r"\w+")
@@ -54,9 +56,7 @@ class _Block(NamedTuple):
     text: str
 
 
-def program_in(
-    answer: str, language: str, entry_point: str | None = None, asked: Collection[str] = ()
-) -> str | None:
+def program_in(answer: str, language: str, entry_point: str | None = None, asked: Collection[str] = ()) -> str | None:
     """The program that an answer gives, or None where it gives none.
 
     Args:

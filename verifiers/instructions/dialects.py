@@ -56,6 +56,8 @@ def _settle_relation(arguments: dict[str, Any], key: str) -> None:
     """Relations as the checks know them; "more than N" is "at least N + 1"."""
     word = str(arguments[key]).strip().lower()
     arguments[key], more = _RELATIONS.get(word, (word, 0))
-    number = next((name for name in arguments if name.endswith("frequency") or name.startswith("num_") or name == "N"), None)
+    number = next(
+        (name for name in arguments if name.endswith("frequency") or name.startswith("num_") or name == "N"), None
+    )
     if more and number and type(arguments[number]) is int:
         arguments[number] += more

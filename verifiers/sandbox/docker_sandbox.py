@@ -233,9 +233,7 @@ class _Slot(threading.Thread):
 
     def _session(self) -> ContainerSession:
         _, image = self._engine.use()
-        return ContainerSession(
-            self._program_container, self._tester_container, f"image {image}", self._engine.quiet
-        )
+        return ContainerSession(self._program_container, self._tester_container, f"image {image}", self._engine.quiet)
 
     def _program_container(self, memory_mb: int) -> Container:
         if self._program is not None and self._program.dirty:

@@ -61,9 +61,7 @@ class ContainerSession:
             compiled = older if older.ok else compiled
         return compiled
 
-    def _compile_by(
-        self, command: tuple[str, ...] | None, source: str, found: Language, memory_mb: int
-    ) -> Compiled:
+    def _compile_by(self, command: tuple[str, ...] | None, source: str, found: Language, memory_mb: int) -> Compiled:
         limits = Limits(found.compile_s, 3 * found.compile_s, memory_mb, _COMPILER_OUTPUT)
         container = self._new_program(memory_mb)
         order = {**_order("", limits), "do": "compile", "compiler": command, "product": PRODUCT}

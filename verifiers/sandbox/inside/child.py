@@ -102,8 +102,10 @@ def _compiled(source: bytes) -> types.CodeType:
         return compile(source, "main.py", "exec", dont_inherit=True)
     except SyntaxError:
         try:
-            rewritten = newer_syntax.older(source.decode())
-            return compile(rewritten, "main.py", "exec", dont_inherit=True)
+            text = source.decode()
+            rewritten = newer_syntax.older(text)
+            if rewritten != text:
+                return compile(rewritten, "main.py", "exec", dont_inherit=True)
         except (SyntaxError, ValueError, IndexError):
             pass  # the first message is about what was written
         raise

@@ -78,7 +78,11 @@ def _string(text: str, start: int, prefix: str, quote: str) -> tuple[str, int]:
     if not re.search(r"[\\\n#]", inside):
         for new in (quote, *_QUOTES):
             fits = new not in inside and (new == quote or new not in literal)
-            if fits and (len(new) == 3 or "\n" not in literal) and not literal.endswith(new[0] if new != quote else "\0"):
+            if (
+                fits
+                and (len(new) == 3 or "\n" not in literal)
+                and not literal.endswith(new[0] if new != quote else "\0")
+            ):
                 joined = "".join(piece if isinstance(piece, str) else "{" + "".join(piece) + "}" for piece in pieces)
                 return f"{prefix}{new}{joined}{new}", place
     return _formatted(prefix, quote, pieces), place
@@ -113,9 +117,7 @@ def _end_of_plain(text: str, place: int, quote: str) -> int:
     raise Unreadable("a string that is never closed")
 
 
-def _pieces(
-    text: str, place: int, quote: str, *, is_raw: bool
-) -> tuple[list[str | tuple[str, str, str]], int]:
+def _pieces(text: str, place: int, quote: str, *, is_raw: bool) -> tuple[list[str | tuple[str, str, str]], int]:
     """Literal texts, and fields as (code, conversion, format), up to the closing quote; and where that ends."""
     pieces: list[str | tuple[str, str, str]] = []
     literal = place

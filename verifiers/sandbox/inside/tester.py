@@ -98,8 +98,9 @@ def collect(plan: dict[str, Any], module: types.ModuleType, names: dict[str, Any
     usable = {name: value for name, value in names.items() if name not in withheld}
     module.__dict__["__all__"] = [name for name in usable if name not in text.bound]
     libraries = {name: found for name in text.used if (found := text.library(name)) is not None}
-    given = {name: found for name, found in leetcode.helpers(names).items() if name in text.used}
-    scope = {**given, **usable, **{name: found for name, found in libraries.items() if name not in usable}}
+    scope = {**usable, **{name: found for name, found in libraries.items() if name not in usable}}
+    if str(plan.get("entry_point")).startswith("Solution"):
+        scope.update({name: found for name, found in leetcode.helpers(names).items() if name in text.used})
     scope.update(__name__="tests", __builtins__=builtins)
     if plan["kind"] == "assert":
         setup, statement = _compiled(plan["setup"]), _compiled(plan["statement"], asserting=True)
