@@ -198,7 +198,7 @@ SNOOPING = (
     attack(48, "bytes that are no text", "WA", "import os\nos.write(1, bytes(range(128, 256)))"),
     attack(48, "bytes of another encoding", "WA", "import os\nos.write(1, 'é'.encode('latin-1'))", stdout="é\n"),
     attack(49, "a number of 10,001 digits", "AC", "print(10 ** 10000)", stdout="1" + "0" * 10_000 + "\n"),
-    attack(49, "a number of 100,001 digits", "RE", "print(10 ** 100000)"),
+    attack(49, "a number of 100,001 digits", "WA", "print(10 ** 100000)"),
     attack(49, "half a character", "RE", "print(chr(0xd800))"),
     attack(25, "looks for what is expected in its own memory", "WA", """
         import gc, sys

@@ -194,10 +194,10 @@ NULLS = {"N": None, "quantifier": None, "keyword_list": None, "word": None, "end
     ("truth", "name", "arguments"),
     [
         ({"func_name": "verify_paragraph_count", "N": 3},
-         "length_constraints:number_paragraphs", {"num_paragraphs": 3}),
+         "verify_paragraph_count", {"N": 3}),
         ({"func_name": "validate_word_constraint", "N": 9, "quantifier": "at most"},
-         "length_constraints:number_words", {"num_words": 9, "relation": "at most"}),
-        ({"func_name": "validate_lowercase"}, "change_case:english_lowercase", {}),
+         "validate_word_constraint", {"N": 9, "quantifier": "at most"}),
+        ({"func_name": "validate_lowercase"}, "validate_lowercase", {}),
     ],
 )  # fmt: skip
 def test_rlvr_ifeval(truth: dict[str, Any], name: str, arguments: dict[str, Any]) -> None:

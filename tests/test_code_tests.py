@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -29,7 +30,7 @@ from verifiers.value_comparison import same_value, shown
 
 T = TypeVar("T")
 FINE = Run(b"", "", 0, 0, None, out_of_memory=False, cpu_s=0.1, wall_s=0.2, rss_mb=10)
-DEEP: list[Any] = json.loads("[" * 200 + "]" * 200)
+DEEP: list[Any] = json.loads("[" * 500 + "]" * 500)
 LIMITS = Limits(cpu_s=1, wall_s=3, memory_mb=64, output_bytes=1 << 20)
 
 
@@ -43,7 +44,7 @@ LIMITS = Limits(cpu_s=1, wall_s=3, memory_mb=64, output_bytes=1 << 20)
         ("``` python\na\n```", "a\n"),
         ("~~~python\na\n~~~", "a\n"),
         ("````python\na\n```\nb\n````", "a\n```\nb\n"),
-        ("  ```python\n  a\n  ```", "  a\n"),
+        ("  ```python\n  a\n  ```", "a\n"),
         ("```python\na\n```\nor better\n```python\nb\n```", "b\n"),
         ("```python\na\n```\nprints\n```\n42\n```", "a\n"),
         ("```\na\n```", "a\n"),
@@ -75,7 +76,16 @@ def test_which_block_is_the_program(answer: str, program: str | None) -> None:
         (b"abc\n", b"ABC\n", False),
         (b"YES\n", b"yes\n", True),
         (b"100000000000000000\n", b"100000000000000001\n", False),
-        (b"2\n", b"2.0\n", False),
+        (b"2\n", b"2.0\n", True),
+        (b"-0\n", b"0.000\n", True),
+        (b"2\n", b"2.0000001\n", False),
+        (b"2 0.5\n", b"2.0000001 0.5\n", True),
+        (b"2 0.5\n", b"3 0.5\n", False),
+        (b"1000\n", b"1e3\n", True),
+        (b"1000\n", b"1e99999999999999999999\n", False),
+        (b"2\n", b"02\n", False),
+        (b"2.0\n", b"2\n", True),
+        (b"a2\n", b"a2.0\n", False),
         (b"0.5\n", b"0.5000001\n", True),
         (b"0.5\n", b"0.6\n", False),
         (b"1e3\n", b"1000\n", True),
@@ -113,6 +123,13 @@ def test_outputs(expected: bytes, got: bytes, same: bool) -> None:
         ([1, 2], {1, 2}, False),
         ([[1, 2]], [1, 2], False),
         (float("nan"), float("nan"), False),
+        (float("inf"), float("inf"), True),
+        (float("inf"), float("-inf"), False),
+        (float("inf"), 1e308, False),
+        ([10**5000], [10**5000], True),
+        ([10**5000], [10**5000 + 1], False),
+        (json.loads("[" * 200 + "]" * 200), json.loads("[" * 200 + "]" * 200), True),
+        (json.loads("[" * 200 + "]" * 200), json.loads("[" * 199 + "]" * 199), False),
         ([], [], True),
         ({"a": [1, {"b": 2.5}]}, {"a": (1, {"b": 2.5000000001})}, True),
         ({"a": 1}, {"a": 1, "b": 2}, False),
@@ -166,7 +183,10 @@ def test_bad_tests_are_the_problems_fault(tests: object, message: str) -> None:
         (replace(FINE, stopped="cpu", signal=9), Code.TLE, "more than 1 s of CPU time"),
         (replace(FINE, cpu_s=1.5), Code.TLE, "CPU time"),
         (replace(FINE, signal=signal.SIGXCPU), Code.TLE, "CPU time"),
-        (replace(FINE, stopped="wall", signal=9), Code.TLE, "not done after 3 s"),
+        (replace(FINE, stopped="wall", signal=9, wall_s=3), Code.TLE, "not done after 3 s"),
+        (replace(FINE, stopped="wall", signal=9, wall_s=3, waited_s=0.2), Code.TLE, "not done after 3 s"),
+        (replace(FINE, stopped="wall", signal=9, wall_s=3, waited_s=2), Code.NOT_RUN, "the machine is busy"),
+        (replace(FINE, stopped="wall", signal=9, wall_s=3, cpu_s=0.9), Code.NOT_RUN, "the machine is busy"),
         (replace(FINE, stopped="output", signal=9), Code.OLE, "more than 1 MB of output"),
         (replace(FINE, out_of_memory=True, signal=9), Code.MLE, "more than 64 MB"),
         (replace(FINE, out_of_memory=True, stopped="cpu", signal=9), Code.TLE, ""),
@@ -220,6 +240,7 @@ class FakeSession:
     compiles: bool = True
     wall_s: float = 0.0
     n_runs: int = 0
+    n_alone: int = 0
     runs: list[Run] = field(default_factory=list)
 
     def compile(self, source: str, language: str, memory_mb: int) -> Compiled:  # noqa: ARG002
@@ -237,6 +258,14 @@ class FakeSession:
 
     def share(self, plan: Mapping[str, Any], limits: Limits) -> tuple[Run, list[dict[str, Any]]]:
         raise NotImplementedError
+
+    def examine(self) -> str:
+        raise NotImplementedError
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        self.n_alone += 1
+        yield
 
 
 ECHO = {"kind": "stdio", "cases": [{"stdin": str(n), "stdout": "3" if n == 3 else str(n)} for n in range(6)]}
@@ -259,10 +288,14 @@ def test_how_many_tests_are_run() -> None:
 
 
 def test_a_starved_program_gets_a_second_chance() -> None:
-    """A program that the clock stopped while it was at work is run once more; one that slept is not."""
+    """A program that the clock stopped while it was at work is run once more, alone; one that slept is not."""
     starved = replace(FINE, stopped="wall", wall_s=3, cpu_s=0.9, signal=9)
-    assert codes_of(FakeSession(runs=[starved]), ECHO, first_tests=1) == "AC"
-    assert codes_of(FakeSession(runs=[starved, starved]), ECHO, first_tests=1) == "TLE"
+    once = FakeSession(runs=[starved])
+    assert codes_of(once, ECHO, first_tests=1) == "AC"
+    assert once.n_alone == 1
+    assert codes_of(FakeSession(runs=[starved, starved]), ECHO, first_tests=1) == "NOT_RUN"
+    waiting = FakeSession(runs=[replace(starved, cpu_s=0.01, waited_s=2.5)])
+    assert codes_of(waiting, ECHO, first_tests=1) == "AC"
     asleep = FakeSession(runs=[replace(starved, cpu_s=0.01)])
     assert codes_of(asleep, ECHO, first_tests=1) == "TLE"
     assert asleep.n_runs == 1

@@ -44,6 +44,7 @@ class CodeTests(Section):
     stop_at_first_failure: bool = Field(default=False, description="Strict: no pass rate, and no test after a failure.")
     pass_mark: Fraction = Field(default=1.0, description="Share of tests that must pass (DD: above 0.99).")
     float_tolerance: Fraction = Field(default=1e-6, description="Absolute or relative, where floats are expected.")
+    exact_integers: bool = Field(default=False, description="5.0 is no 5 in outputs (LiveCodeBench compares decimals).")
 
 
 class Instructions(Section):

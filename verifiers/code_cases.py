@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from verifiers.sandbox.inside.values import encode
+from verifiers.sandbox.inside.values import Unencodable, encode
 from verifiers.sandbox.languages import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_WORD: Final = re.compile(r"[^\W\d]\w*")
+_OWN: Final = re.compile(r"\b(?:def|class)\s+(\w+)")
 KINDS: Final = ("stdio", "call", "assert", "script")
 
 
@@ -52,6 +55,14 @@ class Tests:
     entry_point: str | None
     time_limit_s: float | None
     memory_limit_mb: int | None
+
+    @property
+    def asked(self) -> frozenset[str]:
+        """Words of tests that are code, but for the names of their own functions: some are what a program must define."""
+        plans = [case.plan for case in self.cases if case.plan is not None]
+        texts = [str(plan.get(key) or "") for plan in plans for key in ("setup", "statement", "code")]
+        words = {word for text in texts for word in _WORD.findall(text)}
+        return frozenset(words - {name for text in texts for name in _OWN.findall(text)})
 
 
 def read_tests(tests: object) -> Tests:
@@ -128,11 +139,11 @@ def _script(tests: dict[str, Any]) -> list[Case]:
 
 
 def _entry_point(tests: dict[str, Any]) -> str | None:
-    """A function, or a method as in ``Solution.f``; None where none is named."""
+    """A function, or a method as in ``Solution.f`` or ``Solution().f``; None where none is named."""
     name = tests.get("entry_point")
     if name is None or name == "":
         return None
-    if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+    if not isinstance(name, str) or not all(part.isidentifier() for part in name.replace("().", ".").split(".")):
         raise InvalidTests(f"entry_point is {name!r:.80}; expected: the name of a function")
     return name
 
@@ -146,9 +157,21 @@ def _check_values(number: int, args: list[Any], kwargs: dict[str, Any], expected
     try:
         for value in (*args, *kwargs.values()):
             encode(value)
-        json.dumps(expected, allow_nan=False)
-    except (ValueError, RecursionError) as error:
+        encode(expected)
+    except Unencodable as error:
         raise InvalidTests(f"the values of test {number} cannot be compared: {error}") from None
+    if _holds_nan(expected):
+        raise InvalidTests(f"the values of test {number} cannot be compared: nan equals nothing")
+
+
+def _holds_nan(value: Any) -> bool:
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, float) and math.isnan(one):
+            return True
+        left.extend(one if isinstance(one, list) else one.values() if isinstance(one, dict) else ())
+    return False
 
 
 def _numbered(tests: dict[str, Any], name: str) -> list[tuple[int, dict[str, Any]]]:

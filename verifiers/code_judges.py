@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.schema import Cause
 from verifiers.code_results import CaseResult, Code, fault_of
+from verifiers.code_second_look import second_look
 from verifiers.output_comparison import why_different
 from verifiers.sandbox.inside.values import Malformed, encode
 from verifiers.value_comparison import same_value, shown
@@ -15,25 +17,29 @@ if TYPE_CHECKING:
 
     from tracemill.recipe_verify import CodeTests
     from verifiers.code_cases import Case
-    from verifiers.sandbox.protocol import Limits, Run, Session
+    from verifiers.sandbox.protocol import Conversation, Limits, Run, Session
 
 _SHOWN_CHARS: Final = 700  # of what a test has reported
+_PATIENCE: Final = 5  # times the wall limit; on a machine with eight programs a core one of them has an eighth of it
 
 
 def judge_stdio(session: Session, case: Case, limits: Limits, settings: CodeTests) -> list[CaseResult]:
     """Input in, output out, compared here."""
-    run = _confirmed(lambda: session.run(case.stdin, limits))
+    run = session.run(case.stdin, limits)
+    if run.was_starved:
+        with session.alone():
+            run = session.run(case.stdin, patient(limits))
     fault = fault_of(run, limits)
     if fault is not None:
         return [fault]
-    difference = why_different(case.stdout, run.stdout, settings.float_tolerance)
+    tolerance = settings.float_tolerance
+    difference = why_different(case.stdout, run.stdout, tolerance, exact_integers=settings.exact_integers)
     return [CaseResult(Code.WA if difference else Code.AC, difference or "", run.wall_s)]
 
 
-def _confirmed(attempt: Callable[[], Run]) -> Run:
-    """Once more, where the clock stopped a program that was at work: a busy machine may have starved it."""
-    run = attempt()
-    return attempt() if run.stopped == "wall" and run.cpu_s > 0.1 * run.wall_s else run
+def patient(limits: Limits) -> Limits:
+    """The same with more time by the clock, for a program that a busy machine has starved."""
+    return replace(limits, wall_s=_PATIENCE * limits.wall_s)
 
 
 def judge_call(session: Session, case: Case, limits: Limits, settings: CodeTests) -> list[CaseResult]:
@@ -41,11 +47,15 @@ def judge_call(session: Session, case: Case, limits: Limits, settings: CodeTests
     request = case.request or {}
     message = {
         "op": "call",
+        "plain": True,
         "target": ["name", request["entry_point"]],
         "args": [encode(value) for value in request["args"]],
         "kwargs": {name: encode(value) for name, value in request["kwargs"].items()},
     }
     run, reply = session.call(message, limits)
+    if run.was_starved:
+        with session.alone():
+            run, reply = session.call(message, patient(limits))
     fault = _fault_before_end(run, limits)
     if fault is not None:
         return [fault]
@@ -62,22 +72,25 @@ def judge_call(session: Session, case: Case, limits: Limits, settings: CodeTests
 
 
 def judge_script(session: Session, case: Case, limits: Limits, settings: CodeTests) -> list[CaseResult]:  # noqa: ARG001
-    """Tests in a container of their own.
-
-    Where they fail on objects of the program's they may need its very process; then nothing is said about it.
-    """
+    """Tests in a container of their own; where they fail they may need the program's very process: see second_look."""
     plan = dict(case.plan or {})
     talk = session.converse(plan, limits)
+    if _were_starved(talk):
+        with session.alone():
+            talk = session.converse(plan, patient(limits))
     results = read_reports(talk.program, talk.tester, talk.reports, limits)
-    failed = any(result.code in (Code.WA, Code.RE) for result in results)
-    if (
-        failed
-        and any(report.get("used_objects") for report in talk.reports)
-        and _needs_one_process(session, plan, limits)
-    ):
-        why = "the tests pass in the program's own process alone, which proves nothing"
-        return [CaseResult(Code.IE, why, cause=Cause.VERIFIER)]
+    codes = {result.code for result in results}
+    if codes <= {Code.AC, Code.WA, Code.RE} and codes != {Code.AC}:
+        end = next((report for report in talk.reports if report.get("end")), {})
+        return second_look(session, plan, end, results, limits)
     return results
+
+
+def _were_starved(talk: Conversation) -> bool:
+    """Whether the clock stopped a program that was at work itself, or waited for tests that were."""
+    at_work = sum(run.cpu_s + max(run.waited_s, 0.0) for run in (talk.program, talk.tester))
+    stopped = "wall" in (talk.program.stopped, talk.tester.stopped)
+    return stopped and (talk.program.was_starved or at_work > talk.program.wall_s / 2)
 
 
 def read_reports(program: Run, tester: Run, reports: list[dict[str, Any]], limits: Limits) -> list[CaseResult]:
@@ -112,13 +125,6 @@ def _fault_before_end(program: Run, limits: Limits) -> CaseResult | None:
 def _reported(report: dict[str, Any]) -> CaseResult:
     code = {"pass": Code.AC, "fail": Code.WA}.get(str(report.get("outcome")), Code.RE)
     return CaseResult(code, "" if code is Code.AC else f"{report['test']}: {report.get('detail')}"[:_SHOWN_CHARS])
-
-
-def _needs_one_process(session: Session, plan: dict[str, Any], limits: Limits) -> bool:
-    """Whether the tests pass in the program's own process. That it is right does not follow: it may have cheated."""
-    run, reports = session.share(plan, limits)
-    outcomes = [report.get("outcome") for report in reports if "test" in report]
-    return fault_of(run, limits) is None and bool(outcomes) and all(outcome == "pass" for outcome in outcomes)
 
 
 def _shown(value: object) -> str:

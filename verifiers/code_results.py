@@ -49,6 +49,9 @@ def fault_of(run: Run, limits: Limits) -> CaseResult | None:  # noqa: PLR0911 - 
         return CaseResult(Code.TLE, f"more than {limits.cpu_s:g} s of CPU time", run.wall_s)
     if run.out_of_memory:
         return CaseResult(Code.MLE, f"more than {limits.memory_mb} MB", run.wall_s)
+    if run.was_starved:
+        why = f"stopped by the clock after {run.wall_s:.0f} s, with {run.cpu_s:.1f} s of CPU time: the machine is busy"
+        return CaseResult(Code.NOT_RUN, why, run.wall_s, Cause.VERIFIER)
     if run.stopped == "wall":
         return CaseResult(Code.TLE, f"not done after {limits.wall_s:g} s ({run.cpu_s:.1f} s of CPU time)", run.wall_s)
     if run.stopped == "output":

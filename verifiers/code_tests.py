@@ -7,6 +7,7 @@ in a container of their own, which talk with the program's; see sandbox.inside).
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -17,6 +18,7 @@ from verifiers.code_judges import JUDGES
 from verifiers.code_results import CaseResult, Code
 from verifiers.program_text import program_in
 from verifiers.protocol import Judgement, Pending, incorrect, too_slow, unusable
+from verifiers.sandbox.languages import MISSING_HEADER, YOUNG_PYTHON
 from verifiers.sandbox.protocol import Limits, SandboxFailure
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ NO_PROGRAM: Final = "no program found in the response"
 _MAX_PROGRAM = 1 << 20  # characters; the longest that judges accept have 64 KB
 _WALL: Final = 3  # times the CPU limit, as DMOJ has it
 _SHOWN_CODES: Final = 60
+_NODES: Final = re.compile(r"\b(?:ListNode|TreeNode)\b")
 
 
 class Judged(NamedTuple):
@@ -44,7 +47,7 @@ class CodeVerifier:
         settings: section ``verify.code`` of the recipe.
     """
 
-    version: Final = "code@2"
+    version: Final = "code@3"
 
     def __init__(self, settings: CodeTests) -> None:
         self._settings = settings
@@ -57,7 +60,7 @@ class CodeVerifier:
             return unusable(f"IE: {error}")
         if attempt.fault == UNCLOSED_THINK:
             return incorrect(None, "the response ends inside its think part")
-        program = program_in(attempt.answer, tests.language, tests.entry_point)
+        program = program_in(attempt.answer, tests.language, tests.entry_point, tests.asked)
         if program is None or not program.strip():
             return incorrect(None, NO_PROGRAM)
         if len(program) > _MAX_PROGRAM:
@@ -79,7 +82,7 @@ def run_tests(session: Session, program: str, tests: Tests, settings: CodeTests)
     compiled = session.compile(program, tests.language, memory_mb)
     cases = tests.cases[: settings.first_tests]
     if not compiled.ok:
-        return Judged([CaseResult(Code.CE, compiled.errors)] * len(cases), session.provenance)
+        return Judged([_not_compiled(compiled.errors, program, tests.language)] * len(cases), session.provenance)
     judge = JUDGES[tests.kind]
     results: list[CaseResult] = []
     spent_s = 0.0
@@ -93,7 +96,24 @@ def run_tests(session: Session, program: str, tests: Tests, settings: CodeTests)
         found = judge(session, case, limits, settings)
         spent_s += sum(result.wall_s for result in found)
         results.extend(found)
-    return Judged(results, session.provenance)
+    return Judged(_unless_nodes(results, program, tests), session.provenance)
+
+
+def _unless_nodes(results: list[CaseResult], program: str, tests: Tests) -> list[CaseResult]:
+    """Without the errors of a program that takes linked nodes and was given lists: how they are to be made is not said."""
+    takes_lists = any(isinstance(arg, list) for case in tests.cases for arg in (case.request or {}).get("args", ()))
+    if tests.kind != "call" or not takes_lists or not _NODES.search(program):
+        return results
+    why = "the arguments are lists, where the program takes linked nodes"
+    return [CaseResult(Code.IE, why, r.wall_s, Cause.VERIFIER) if r.code is Code.RE else r for r in results]
+
+
+def _not_compiled(errors: str, program: str, language: str) -> CaseResult:
+    """A program's own fault, but where it is written for a compiler younger than ours."""
+    is_young = language == "python" and errors.startswith("SyntaxError") and YOUNG_PYTHON.search(program)
+    if is_young or MISSING_HEADER.search(errors):
+        return CaseResult(Code.IE, f"our compiler does not know this yet: {errors}", cause=Cause.VERIFIER)
+    return CaseResult(Code.CE, errors)
 
 
 def conclude(judged: Judged | SandboxFailure, program: str, settings: CodeTests) -> Judgement:

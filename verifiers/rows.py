@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tracemill.missing_answer import Missing, blank, is_blank
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _NEEDED: Final = {"id": Cause.REFERENCE, "category": Cause.REFERENCE, "response": Cause.RESPONSE}
 _NULLABLE: Final = {"reference_answer": (str, "text"), "tests": (dict, "an object"), "constraints": (list, "a list")}
 _SHOWN_CHARS: Final = 120
+_MANY_DIGITS: Final = 4_000
 _CATEGORIES: Final = [str(category) for category in Category]
 
 
@@ -29,7 +31,7 @@ class BadRow(NamedTuple):
 def read_row(line: bytes) -> tuple[Any, Attempt | BadRow]:
     """The row's id (None where there is none) and its attempt, or what is wrong. Never raises on any line."""
     try:
-        row = json.loads(line.decode("utf-8-sig"))
+        row = json.loads(line.decode("utf-8-sig"), parse_int=_integer)
     except (ValueError, RecursionError) as error:
         return None, _bad("the line is not JSON", f"{type(error).__name__}: {error}", "one object a line")
     if not isinstance(row, dict):
@@ -52,6 +54,11 @@ def read_row(line: bytes) -> tuple[Any, Attempt | BadRow]:
         fault=split.fault,
         missing=missing,
     )
+
+
+def _integer(digits: str) -> int:
+    """An integer of any length; ``int`` refuses more than 4,300 digits, which programs return."""
+    return int(digits) if len(digits) < _MANY_DIGITS else int(Decimal(digits))
 
 
 def _shown_id(row_id: Any) -> Any:

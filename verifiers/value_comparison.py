@@ -1,7 +1,7 @@
 """What a function returned against what it should have returned, where that is JSON.
 
 Tuples are lists, and keys of objects are text, as JSON has them; a number may be an integer or a float of the same
-value; floats are forgiven their last digits. Not forgiven: true for 1, sets for lists, nan.
+value; floats are forgiven their last digits; infinity is infinity. Not forgiven: true for 1, sets for lists, nan.
 
 What was returned is looked at as it crossed (see ``sandbox.inside.values``), since a hostile program may have written
 it: nothing is decoded as a whole. Two hundred thousand integers of one hash, as the keys of a dict, take minutes.
@@ -82,7 +82,11 @@ def _same_scalar(wanted: Any, given: Any, tolerance: float) -> bool:
     if not isinstance(given, int | float):
         return False
     if isinstance(wanted, float) and isinstance(given, float):
-        return math.isfinite(given) and math.isclose(wanted, given, rel_tol=tolerance, abs_tol=tolerance)
+        return wanted == given or (
+            math.isfinite(given)
+            and math.isfinite(wanted)
+            and math.isclose(wanted, given, rel_tol=tolerance, abs_tol=tolerance)
+        )
     return bool(wanted == given)
 
 

@@ -35,6 +35,8 @@ sk sl so sq sv sw ta te th tl tr uk ur vi zh zh-cn zh-tw
 LANGUAGES: Final = frozenset(_CODES.split())
 _SURE: Final = 0.8  # langdetect's probability, from which another language is another language
 _LIKELY: Final = 0.5
+_CERTAIN: Final = 0.95  # from which a text in one case that the detector does not call English is not
+_FEW_WORDS: Final = 10  # of fewer the detector knows nothing
 
 
 def _compare(n_found: int, wanted: int, relation: str) -> bool:
@@ -99,14 +101,14 @@ def number_words(text: str, *, num_words: int, relation: str) -> bool:
 
 
 def nth_paragraph_first_word(text: str, *, num_paragraphs: int, nth_paragraph: int, first_word: str) -> bool:
-    """Exactly so many paragraphs between blank lines, and the n-th begins with this word."""
+    """Exactly so many paragraphs between blank lines, and the n-th begins with this word, in bold or not."""
     paragraphs = text.split("\n\n")
     if sum(bool(part.strip()) for part in paragraphs) != num_paragraphs or not 1 <= nth_paragraph <= num_paragraphs:
         return False
     words = paragraphs[nth_paragraph - 1].split()
     if not words:
         return False
-    found = re.match(r"[^.,?!'\"]*", words[0].lstrip("'\""))
+    found = re.match(r"[^.,?!'\"]*", words[0].strip("*_").lstrip("'\""))
     return found is not None and found.group().lower() == first_word.lower()
 
 
@@ -195,12 +197,21 @@ def capital_word_frequency(text: str, *, capital_frequency: int, capital_relatio
 
 def english_capital(text: str) -> bool:
     """English, all in capitals. The language is told from small letters: detectors know few words in capitals."""
-    return text.isupper() and response_language(text.lower(), language="en")
+    return text.isupper() and _is_not_foreign(text.lower())
 
 
 def english_lowercase(text: str) -> bool:
     """English, with no capital."""
-    return text.islower() and response_language(text, language="en")
+    return text.islower() and _is_not_foreign(text)
+
+
+def _is_not_foreign(text: str) -> bool:
+    """No other language for certain. A heading or a list of names is Catalan or Italian to the detector, at 0.99."""
+    if len(re.findall(r"[^\W\d_]{2,}", text)) < _FEW_WORDS:
+        letters = [letter for letter in text if letter.isalpha()]
+        return sum("a" <= letter <= "z" for letter in letters) > len(letters) / 2
+    found = _languages(text)
+    return max(found, key=lambda one: one[1], default=("en", 0.0))[0] == "en" or max(p for _, p in found) < _CERTAIN
 
 
 def no_comma(text: str) -> bool:

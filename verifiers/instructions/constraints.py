@@ -1,11 +1,14 @@
-"""The 25 constraints of IFEval: name, arguments, and what it takes to hold. A name that is not here is not judged."""
+"""The constraints that can be judged: name, arguments, and what it takes to hold. A name that is not here is not judged.
+
+The 25 of IFEval, and the 25 of RLVR-IFeval, which have names and meanings of their own.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from verifiers.instructions import checks
+from verifiers.instructions import checks, rlvr_checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +21,10 @@ def _is_above_zero(arguments: Mapping[str, Any]) -> bool:
 
 def _has_paragraph(arguments: Mapping[str, Any]) -> bool:
     return bool(1 <= arguments["nth_paragraph"] <= arguments["num_paragraphs"])
+
+
+def _has_ith_paragraph(arguments: Mapping[str, Any]) -> bool:
+    return bool(1 <= arguments["i"] <= arguments["N"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,44 @@ class Language(str):
     __slots__ = ()
 
 
+_FREQUENCY: Final = frozenset({"quantifier"})
+RLVR: Final[Mapping[str, Constraint]] = {
+    "verify_keywords": Constraint(rlvr_checks.keywords, {"keyword_list": list}),
+    "verify_keyword_frequency": Constraint(
+        rlvr_checks.keyword_frequency, {"word": str, "N": int, "quantifier": Relation}, _FREQUENCY
+    ),
+    "validate_forbidden_words": Constraint(rlvr_checks.forbidden_words, {"forbidden_words": list}),
+    "verify_letter_frequency": Constraint(
+        rlvr_checks.letter_frequency, {"letter": Letter, "N": int, "quantifier": Relation}, _FREQUENCY
+    ),
+    "validate_response_language": Constraint(rlvr_checks.language, {"language": Language}),
+    "verify_paragraph_count": Constraint(rlvr_checks.paragraph_count, {"N": int}),
+    "validate_word_constraint": Constraint(rlvr_checks.words, {"N": int, "quantifier": Relation}),
+    "verify_sentence_constraint": Constraint(rlvr_checks.sentences, {"N": int, "quantifier": Relation}),
+    "validate_paragraphs": Constraint(
+        rlvr_checks.paragraphs, {"N": int, "first_word": str, "i": int}, possible=_has_ith_paragraph
+    ),
+    "verify_postscript": Constraint(rlvr_checks.postscript, {"postscript_marker": str}),
+    "validate_placeholders": Constraint(rlvr_checks.placeholders, {"N": int}),
+    "verify_bullet_points": Constraint(rlvr_checks.bullet_points, {"N": int}),
+    "validate_title": Constraint(rlvr_checks.title),
+    "validate_choice": Constraint(rlvr_checks.choice, {"options": list}),
+    "validate_highlighted_sections": Constraint(rlvr_checks.highlighted_sections, {"N": int}),
+    "validate_sections": Constraint(rlvr_checks.sections, {"N": int, "section_splitter": str}),
+    "validate_json_format": Constraint(rlvr_checks.json_format),
+    "validate_repeat_prompt": Constraint(rlvr_checks.repeat_prompt, {"original_prompt": str}),
+    "validate_two_responses": Constraint(rlvr_checks.two_responses),
+    "validate_uppercase": Constraint(rlvr_checks.uppercase),
+    "validate_lowercase": Constraint(rlvr_checks.lowercase),
+    "validate_frequency_capital_words": Constraint(
+        rlvr_checks.frequency_capital_words, {"N": int, "quantifier": Relation}
+    ),
+    "validate_end": Constraint(rlvr_checks.end, {"end_phrase": str}),
+    "validate_quotation": Constraint(rlvr_checks.quotation),
+    "validate_no_commas": Constraint(rlvr_checks.no_commas),
+}
 CONSTRAINTS: Final[Mapping[str, Constraint]] = {
+    **RLVR,
     "keywords:existence": Constraint(checks.keywords_existence, {"keywords": list}),
     "keywords:frequency": Constraint(
         checks.keyword_frequency, {"keyword": str, "frequency": int, "relation": Relation}

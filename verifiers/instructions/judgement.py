@@ -17,6 +17,7 @@ def judge(answer: str, constraints: list[list[Any]], mode: str) -> list[dict[str
         mode: strict, or loose: it holds of the answer without its first line, its last line, its asterisks, or any
             of these together (IFEval's eight).
     """
+    answer = answer.strip()
     texts = [answer] if mode == "strict" else _loosened(answer)
     return [_finding(texts, name, arguments) for name, arguments in constraints]
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.schema import Outcome
 from tracemill.think import UNCLOSED_THINK
+from verifiers.instructions.conflicts import why_exclusive
 from verifiers.instructions.constraints import why_unusable
 from verifiers.instructions.dialects import canonical
 from verifiers.protocol import Judgement, Pending, incorrect, too_slow, unjudged, unreadable, unusable
@@ -26,7 +27,7 @@ class InstructionVerifier:
         settings: section ``verify.instructions`` of the recipe.
     """
 
-    version: Final = "instructions@2"
+    version: Final = "instructions@3"
 
     def __init__(self, settings: Instructions) -> None:
         self._settings = settings
@@ -42,6 +43,8 @@ class InstructionVerifier:
         unknown = [why for name, arguments in constraints if (why := why_unusable(name, arguments))]
         if unknown:
             return unusable("; ".join(unknown))
+        if (conflict := why_exclusive(constraints)) is not None:
+            return unusable(conflict)
         if attempt.fault == UNCLOSED_THINK:
             return incorrect(None, "the response ends inside its think part")
         if not attempt.answer.strip():

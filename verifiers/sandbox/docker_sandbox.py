@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from verifiers.sandbox.protocol import SandboxFailure, SandboxFault, Session
+from verifiers.sandbox.quiet import Quiet
 from verifiers.sandbox.session import ContainerSession
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class _Engine:
 
     def __init__(self, url: str | None, settings: SandboxSettings) -> None:
         self.settings = settings
+        self.quiet = Quiet()
         self._url = url
         self._lock = threading.Lock()
         self._api: APIClient | None = None
@@ -207,7 +209,8 @@ class _Slot(threading.Thread):
         if not (job.future.running() or job.future.set_running_or_notify_cancel()):
             return
         try:
-            result = job.work(self._session())
+            with self._engine.quiet.beside_others():
+                result = job.work(self._session())
         except SandboxFault as fault:
             self._again(job, str(fault))  # before the rest, which takes minutes where an engine has stopped answering
             self._engine.give_up()
@@ -230,7 +233,7 @@ class _Slot(threading.Thread):
 
     def _session(self) -> ContainerSession:
         _, image = self._engine.use()
-        return ContainerSession(self._program_container, self._tester_container, f"image {image}")
+        return ContainerSession(self._program_container, self._tester_container, f"image {image}", self._engine.quiet)
 
     def _program_container(self, memory_mb: int) -> Container:
         if self._program is not None and self._program.dirty:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
 T = TypeVar("T")
 
@@ -55,6 +56,7 @@ class Run:
         signal: number of the signal that ended it, or 0.
         stopped: why it was killed, if it was: a limit, or because nobody needed it any more (host).
         out_of_memory: a process was killed for memory, or the limit was passed.
+        waited_s: seconds that it was ready to run and did not, or -1 where that is not known.
     """
 
     stdout: bytes
@@ -66,6 +68,17 @@ class Run:
     cpu_s: float
     wall_s: float
     rss_mb: float
+    waited_s: float = -1.0
+
+    @property
+    def was_starved(self) -> bool:
+        """Whether the clock stopped it while it was at work, and others had the processor.
+
+        Work is the CPU time that it had and the time that it waited for a processor; a program that sleeps does neither.
+        Where nobody knows how long it waited, a tenth of the time at work must do.
+        """
+        at_work = self.cpu_s + max(self.waited_s, 0.0)
+        return self.stopped == "wall" and at_work > (0.1 if self.waited_s < 0 else 0.5) * self.wall_s
 
     @property
     def ended_well(self) -> bool:
@@ -99,6 +112,10 @@ class Session(Protocol):
         """What runs the programs: the image's digest."""
         ...
 
+    def alone(self) -> AbstractContextManager[None]:
+        """While it is open, no other session on the same engine runs anything."""
+        ...
+
     def compile(self, source: str, language: str, memory_mb: int) -> Compiled:
         """Makes ``source`` the program that the other methods run; once for all of its tests."""
         ...
@@ -120,6 +137,10 @@ class Session(Protocol):
 
     def share(self, plan: Mapping[str, Any], limits: Limits) -> tuple[Run, list[dict[str, Any]]]:
         """Runs tests in the program's own process. What they report, the program may have made up."""
+        ...
+
+    def examine(self) -> str:
+        """Why the program's text is not innocent (see ``inside.innocence``), or "". It is read where it does not run."""
         ...
 
 

@@ -8,15 +8,19 @@ import struct
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from verifiers.sandbox.languages import LANGUAGES, PRODUCT
+from verifiers.sandbox.languages import LANGUAGES, MAY_BE_OLDER, PRODUCT
 from verifiers.sandbox.protocol import Compiled, Conversation, Limits, Run, SandboxFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from verifiers.sandbox.container import Container, Frame
+    from verifiers.sandbox.languages import Language
+    from verifiers.sandbox.quiet import Quiet
 
 _GRACE_S: Final = 20.0  # how much later than its wall limit the supervisor may say that a process has ended
+_EXAMINE_S: Final = 5.0  # a megabyte of program takes one
 _TESTER_S: Final = 10.0  # tests may take longer than what they test; they wait for it
 _COMPILER_OUTPUT: Final = 16 << 20
 _MAX_CONVERSATION: Final = 256 << 20
@@ -30,23 +34,39 @@ class ContainerSession:
         program: gives the container for programs, fit for so much memory.
         tester: gives the container for tests, which no program ever runs in.
         provenance: the image's digest.
+        quiet: of the engine.
     """
 
-    def __init__(self, program: Callable[[int], Container], tester: Callable[[], Container], provenance: str) -> None:
-        self._new_program, self._tester = program, tester
+    def __init__(
+        self, program: Callable[[int], Container], tester: Callable[[], Container], provenance: str, quiet: Quiet
+    ) -> None:
+        self._new_program, self._tester, self._quiet = program, tester, quiet
         self.provenance = provenance
         self._source: tuple[str, str] = ("", "")
         self._built: Container | None = None
+
+    def alone(self) -> AbstractContextManager[None]:
+        """See the protocol."""
+        return self._quiet.alone()
 
     def compile(self, source: str, language: str, memory_mb: int) -> Compiled:
         """See the protocol."""
         self._source, self._built = (source, language), None
         found = LANGUAGES[language]
+        compiled = self._compile_by(found.compile, source, found, memory_mb)
+        for command in found.older:
+            if compiled.ok or not MAY_BE_OLDER.search(compiled.errors):
+                break
+            older = self._compile_by(command, source, found, memory_mb)
+            compiled = older if older.ok else compiled
+        return compiled
+
+    def _compile_by(self, command: tuple[str, ...] | None, source: str, found: Language, memory_mb: int) -> Compiled:
         limits = Limits(found.compile_s, 3 * found.compile_s, memory_mb, _COMPILER_OUTPUT)
         container = self._new_program(memory_mb)
-        order = {**_order("", limits), "do": "compile", "compiler": found.compile, "product": PRODUCT}
-        if found.compile is not None:
-            order["argv"] = list(found.compile)
+        order = {**_order("", limits), "do": "compile", "compiler": command, "product": PRODUCT}
+        if command is not None:
+            order["argv"] = list(command)
         container.order(order, source.encode("utf-8", "surrogatepass"))
         frame = container.receive(time.monotonic() + limits.wall_s + _GRACE_S)
         _mark(container, frame)
@@ -100,12 +120,25 @@ class ContainerSession:
     def share(self, plan: Mapping[str, Any], limits: Limits) -> tuple[Run, list[dict[str, Any]]]:
         """See the protocol."""
         container = self._program(limits.memory_mb)
-        container.order(_order("shared", limits), json.dumps(plan).encode())
+        told = {**plan, "source": self._source[0]}  # its own, for tests that look at it
+        container.order(_order("shared", limits), json.dumps(told).encode())
         said, deadline = bytearray(), time.monotonic() + limits.wall_s + _GRACE_S
         while (frame := container.receive(deadline)).header["is"] == "channel":
             said += frame.blob[: max(0, limits.output_bytes - len(said))]
         reports = [found for text in _split(said) if (found := _readable(text)) is not None]
         return _ended(container, frame, limits), [r["report"] for r in reports if isinstance(r.get("report"), dict)]
+
+    def examine(self) -> str:
+        """See the protocol."""
+        tester, limits = self._tester(), Limits(_EXAMINE_S, 3 * _EXAMINE_S, 512, 1 << 20)
+        plan = {"kind": "examine", "program": self._source[0]}
+        tester.order(_order("tester", limits), json.dumps(plan).encode())
+        said, deadline = bytearray(), time.monotonic() + limits.wall_s + _GRACE_S
+        while (frame := tester.receive(deadline)).header["is"] == "channel":
+            said += frame.blob
+        _mark(tester, frame)
+        reports = [found["report"] for text in _split(said) if (found := _readable(text)) and "report" in found]
+        return str(reports[0].get("why_not")) if reports else "it could not be examined"
 
 
 class _Relay:
@@ -201,6 +234,7 @@ def _ended(container: Container, frame: Frame, limits: Limits) -> Run:
         cpu_s=header["cpu_s"],
         wall_s=header["wall_s"],
         rss_mb=header["rss_mb"],
+        waited_s=header["waited_s"],
     )
 
 

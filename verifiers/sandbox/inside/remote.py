@@ -8,13 +8,15 @@ from __future__ import annotations
 import builtins
 import contextlib
 import importlib
+import inspect
 import os
+import re
 import sys
 from typing import Any
 
 from verifiers.sandbox.inside import channel
 from verifiers.sandbox.inside.solution import describe
-from verifiers.sandbox.inside.values import decode, encode
+from verifiers.sandbox.inside.typed import Receiver, Sender, update
 
 _UNARY = ("__len__", "__str__", "__repr__", "__iter__", "__next__", "__int__", "__float__", "__index__", "__neg__",
           "__abs__", "__reversed__", "__enter__", "__invert__", "__round__", "__format__")  # fmt: skip
@@ -34,16 +36,16 @@ class Program:
     """The program behind a channel.
 
     Attributes:
-        used_objects: whether anything but plain data has crossed.
         stops: whether the tests expect StopIteration of a function.
     """
 
     def __init__(self, fd: int) -> None:
-        self.used_objects = False
         self.stops = False
         self._fd = fd
         self._callbacks: list[Any] = []
         self._classes: dict[str, type] = {}
+        self._known: dict[int, Any] = {}
+        self._numpy_scalars = False
 
     def define(self, names: dict[str, Any], text: str) -> dict[str, Any]:
         """Stand-ins for the names that the program has defined, and the modules that it has imported.
@@ -53,6 +55,7 @@ class Program:
             text: the tests; a module that they do not name is not imported here.
         """
         self.stops = "StopIteration" in text
+        self._numpy_scalars = re.search(r"\b(?:numpy|np|pandas|pd|dtype|item|astype)\b", text) is not None
         defined: dict[str, Any] = {}
         for name, found in names.items():
             if found["kind"] == "module":
@@ -63,7 +66,7 @@ class Program:
             if found["kind"] == "class" and found["bases"]:
                 defined[name] = self.exception_class(found["bases"])
             elif found["kind"] == "value":
-                defined[name] = decode(found["value"], self._import)
+                defined[name] = self.decoded(found["value"])
             else:
                 defined[name] = Remote(self, ["name", name])
         return defined
@@ -75,17 +78,25 @@ class Program:
         if isinstance(known, type) and issubclass(known, BaseException):
             return known
         if name not in self._classes:
-            self._classes[name] = type(name, (self.exception_class(above or ["Exception"]),), {})
+            above_it = self.exception_class(above or ["Exception"])
+            self._classes[name] = type(name, (above_it,), {"__str__": _text_of, "__getattr__": _more_of})
         return self._classes[name]
 
-    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        """One request's reply; raises what the program raised."""
+    def ask(self, request: dict[str, Any], made: list[Any] | None = None) -> dict[str, Any]:
+        """One request's reply; raises what the program raised.
+
+        Args:
+            request: as ``solution`` answers it.
+            made: mutable values of the request, by number; what the program has changed in them is changed here.
+        """
         channel.send(self._fd, request)
         while True:
             reply = channel.receive(self._fd)
             if "callback" in reply:
                 channel.send(self._fd, self._called_back(reply))
                 continue
+            for number, after in (reply.get("changed") or {}).items():
+                update((made or [])[int(number)], self.decoded(after, made))
             if "raised" in reply:
                 raise self._exception(reply["raised"], request)
             return reply
@@ -95,19 +106,36 @@ class Program:
         kind = self.exception_class(raised["bases"])
         if issubclass(kind, StopIteration) and request.get("name") != "__next__" and not self.stops:
             return RuntimeError("the program raised StopIteration")
-        found: BaseException = kind(raised["text"])
+        text = str(raised["text"])
+        try:
+            found: BaseException = kind(*self.decoded(raised["args"])) if "args" in raised else kind(text)
+        except channel.Gone:
+            raise
+        except Exception:  # noqa: BLE001 - a class that wants other arguments
+            found = kind(text)
+        if kind.__name__ in self._classes:
+            found.__dict__.update(_text=text, _handle=self.decoded(raised["handle"]) if "handle" in raised else None)
+        elif str(found) != text:
+            found = kind(text)
         return found
 
-    def value(self, reply: dict[str, Any]) -> Any:
+    def value(self, reply: dict[str, Any], made: list[Any] | None = None) -> Any:
         """What a reply holds."""
-        return decode(reply["value"], self._import)
+        return self.decoded(reply["value"], made)
+
+    def decoded(self, data: Any, made: list[Any] | None = None) -> Any:
+        """A value that the program has sent."""
+        return Receiver(self._import, made or [], numpy_scalars=self._numpy_scalars).read(data)
+
+    def sender(self, made: list[Any]) -> Sender:
+        """Writes the arguments of a request; those that can be changed get their numbers in ``made``."""
+        return Sender(self._export, made, numbering=True)
 
     def encoded(self, value: Any) -> Any:
         """A value for a request."""
-        return encode(value, self._export)
+        return Sender(self._export, []).write(value)
 
     def _export(self, value: Any) -> list[Any]:
-        self.used_objects = True
         if isinstance(value, Remote):
             return value._target  # noqa: SLF001 - a stand-in is ours
         name = str(getattr(value, "__name__", ""))
@@ -123,14 +151,22 @@ class Program:
             return found
         if data[0] != "handle":
             raise ValueError(f"no such tag: {data[0]!r}")
-        self.used_objects = True
-        return Remote(self, ["handle", data[1]])
+        number = int(data[1])
+        if data[2] == "coroutine":
+            return self._awaited(number)
+        if number not in self._known:
+            self._known[number] = Remote(self, ["handle", number])
+        return self._known[number]
+
+    async def _awaited(self, number: int) -> Any:
+        """A coroutine of the program's, as one of the tests' own."""
+        return self.value(self.ask({"op": "await", "target": ["handle", number]}))
 
     def _called_back(self, message: dict[str, Any]) -> dict[str, Any]:
         try:
             function = self._callbacks[message["callback"]]
-            args = [decode(arg, self._import) for arg in message["args"]]
-            kwargs = {name: decode(arg, self._import) for name, arg in message["kwargs"].items()}
+            args = [self.decoded(arg) for arg in message["args"]]
+            kwargs = {name: self.decoded(arg) for name, arg in message["kwargs"].items()}
             return {"value": self.encoded(function(*args, **kwargs))}
         except Exception as error:  # noqa: BLE001 - whatever it raised is for the program to see
             return {"raised": describe(error)}
@@ -148,21 +184,38 @@ class Remote:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Calls it there; arguments that it changed in place are changed here."""
-        program = self._program
-        reply = program.ask(
-            {
-                "op": "call",
-                "target": self._target,
-                "args": [program.encoded(arg) for arg in args],
-                "kwargs": {name: program.encoded(arg) for name, arg in kwargs.items()},
-            }
-        )
-        for position, after in reply.get("changed", {}).items():
-            _update(args[int(position)], decode(after, program._import))  # noqa: SLF001
-        return program.value(reply)
+        made: list[Any] = []
+        sender = self._program.sender(made)
+        request = {
+            "op": "call",
+            "target": self._target,
+            "args": [sender.write(arg) for arg in args],
+            "kwargs": {name: sender.write(arg) for name, arg in kwargs.items()},
+        }
+        return self._program.value(self._program.ask(request, made), made)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__signature__":
+            return self._signature()
         return self._program.value(self._program.ask({"op": "get", "target": self._target, "name": name}))
+
+    @property
+    def __doc__(self) -> Any:  # type: ignore[override]
+        """What the program says of itself."""
+        return self.__getattr__("__doc__")
+
+    def _signature(self) -> inspect.Signature:
+        found = self._program.ask({"op": "signature", "target": self._target})["value"]
+        return inspect.Signature(
+            [
+                inspect.Parameter(
+                    name,
+                    inspect._ParameterKind(kind),  # noqa: SLF001 - it has no other name
+                    default=self._program.decoded(default[0]) if default else inspect.Parameter.empty,
+                )
+                for name, kind, default in found
+            ]
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         program = self._program
@@ -226,10 +279,15 @@ for _name in (*_UNARY, *_ACCESS, *_AMONG_OBJECTS):
     setattr(Remote, _name, _forwarded(_name))
 
 
-def _update(argument: Any, after: Any) -> None:
-    """What the program did to an argument in place."""
-    if isinstance(argument, (list, bytearray)):
-        argument[:] = after
-    elif isinstance(argument, (dict, set)):
-        argument.clear()
-        argument.update(after)
+def _text_of(error: BaseException) -> str:
+    """The text of an exception of the program's, as that has it."""
+    text = error.__dict__.get("_text")
+    return text if text is not None else Exception.__str__(error)
+
+
+def _more_of(error: BaseException, name: str) -> Any:
+    """What an exception of the program's has beside its arguments."""
+    handle = error.__dict__.get("_handle")
+    if handle is None:
+        raise AttributeError(name)
+    return getattr(handle, name)

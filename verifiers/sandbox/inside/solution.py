@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import builtins
 import functools
+import inspect
 import sys
 import types
 from typing import Any
 
-from verifiers.sandbox.inside import channel
+from verifiers.sandbox.inside import channel, leetcode
+from verifiers.sandbox.inside.typed import Receiver, Sender, Snapshot
 from verifiers.sandbox.inside.values import decode, encode
-
-_MUTABLE = (list, dict, set, bytearray)
 
 
 def load(code: Any) -> types.ModuleType:
-    """The program as a module; raises whatever it raises."""
+    """The program as a module; raises whatever it raises. A ``class Solution`` finds what LeetCode has imported."""
     module = types.ModuleType("solution")
     module.__dict__.update(__file__="main.py", __builtins__=builtins)
+    if leetcode.is_asked_for(code):
+        module.__dict__.update(leetcode.preamble())
     sys.modules["solution"] = module
     exec(code, module.__dict__)
     return module
@@ -58,18 +60,28 @@ def bases(kind: type) -> list[str]:
     return [base.__name__ for base in kind.__mro__ if issubclass(base, BaseException)]
 
 
+def names_of(module: types.ModuleType) -> dict[str, Any]:
+    """What the program has defined, and the methods of its ``class Solution``, each of a new object at every call."""
+    own = {name: value for name, value in list(vars(module).items()) if not name.startswith("__")}
+    own = {name: value for name, value in own.items() if not leetcode.is_given(name, value)}
+    methods = {name: leetcode.Method(own["Solution"], name) for name in leetcode.methods_of(own.get("Solution"))}
+    return {**methods, **own}
+
+
 class _Server:
     def __init__(self, fd: int, module: types.ModuleType) -> None:
         self._fd, self._module = fd, module
         self._objects: list[Any] = []
+        self._handles: dict[int, int] = {}
+        self._loop: Any = None
 
     def names(self) -> dict[str, Any]:
         """What the module defines."""
-        found = {name: value for name, value in list(vars(self._module).items()) if not name.startswith("__")}
-        return {name: self._descriptor(value) for name, value in found.items()}
+        return {name: self._descriptor(value) for name, value in names_of(self._module).items()}
 
     def _descriptor(self, value: Any) -> dict[str, Any]:
         if isinstance(value, type):
+            Sender.register(value)
             return {"kind": "class", "bases": bases(value)}
         if callable(value):
             return {"kind": "function"}
@@ -82,27 +94,61 @@ class _Server:
         try:
             reply: dict[str, Any] = getattr(self, f"_{request['op']}")(request)
         except BaseException as error:  # noqa: BLE001 - whatever the program raises is an answer
-            return {"raised": describe(error)}
+            return {"raised": self._raised(error)}
         return reply
+
+    def _raised(self, error: BaseException) -> dict[str, Any]:
+        """An exception as data; one of the program's own classes with a handle for what that adds."""
+        found = describe(error)
+        try:
+            found["args"] = self._encoded(tuple(error.args))
+            if type(error).__module__ == "solution":
+                found["handle"] = self._export(error)
+        except BaseException:  # noqa: BLE001, S110 - they are the program's code too; then its text must do
+            pass
+        return found
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
         target = self._target(request["target"])
-        args = [decode(arg, self._import) for arg in request["args"]]
-        kwargs = {name: decode(arg, self._import) for name, arg in request["kwargs"].items()}
-        reply = {"value": self._encoded(target(*args, **kwargs))}
-        changed = {}
-        for position, (before, arg) in enumerate(zip(request["args"], args)):  # noqa: B905 - Python 3.9
-            if isinstance(arg, _MUTABLE):
-                after = self._encoded(arg)
-                if after != before:
-                    changed[str(position)] = after
+        if request.get("plain"):  # for the host, which compares data
+            args = [decode(arg, self._import) for arg in request["args"]]
+            kwargs = {name: decode(arg, self._import) for name, arg in request["kwargs"].items()}
+            return {"value": encode(target(*args, **kwargs), self._export)}
+        made: list[Any] = []
+        receiver = Receiver(self._import, made, numbering=True)
+        args = [receiver.read(arg) for arg in request["args"]]
+        kwargs = {name: receiver.read(arg) for name, arg in request["kwargs"].items()}
+        snapshot = Snapshot(made)
+        sender = Sender(self._export, made)
+        try:
+            reply = {"value": sender.write(target(*args, **kwargs))}
+        except BaseException as error:  # noqa: BLE001 - as above
+            reply = {"raised": self._raised(error)}
+        changed = {str(number): sender.write_contents(made[number]) for number in snapshot.changed()}
         return {**reply, "changed": changed} if changed else reply
+
+    def _await(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The result of a coroutine, in the one event loop that the program's coroutines have here."""
+        import asyncio
+
+        self._loop = self._loop or asyncio.new_event_loop()
+        return {"value": self._encoded(self._loop.run_until_complete(self._target(request["target"])))}
+
+    def _signature(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Names, kinds and defaults of a function's parameters."""
+        parameters = inspect.signature(self._target(request["target"])).parameters.values()
+        return {
+            "value": [
+                [each.name, int(each.kind), [] if each.default is each.empty else [self._encoded(each.default)]]
+                for each in parameters
+            ]
+        }
 
     def _get(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"value": self._encoded(getattr(self._target(request["target"]), request["name"]))}
 
     def _set(self, request: dict[str, Any]) -> dict[str, Any]:
-        setattr(self._target(request["target"]), request["name"], decode(request["value"], self._import))
+        setattr(self._target(request["target"]), request["name"], self._decoded(request["value"]))
         return {"value": None}
 
     def _special(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -111,43 +157,51 @@ class _Server:
         method = getattr(type(target), request["name"], None)
         if method is None:
             return {"missing": True}
-        result = method(target, *[decode(arg, self._import) for arg in request["args"]])
+        result = method(target, *[self._decoded(arg) for arg in request["args"]])
         return {"missing": True} if result is NotImplemented else {"value": self._encoded(result)}
 
     def _same(self, request: dict[str, Any]) -> dict[str, Any]:
         """Whether two objects of the program are equal; one that equals anything equals nothing."""
-        left, right = self._target(request["target"]), decode(request["other"], self._import)
+        left, right = self._target(request["target"]), self._decoded(request["other"])
         return {"value": bool(left == right) and not bool(left == object())}
 
     def _isinstance(self, request: dict[str, Any]) -> dict[str, Any]:
-        return {"value": isinstance(decode(request["other"], self._import), self._target(request["target"]))}
+        return {"value": isinstance(self._decoded(request["other"]), self._target(request["target"]))}
 
     def _target(self, target: list[Any]) -> Any:
         kind, where = target
         return self._objects[where] if kind == "handle" else self._named(where)
 
     def _named(self, name: str) -> Any:
-        """``f``, ``Class.method``, or, as LeetCode has it, a method of class Solution."""
-        first, *rest = name.split(".")
-        names = vars(self._module)
-        if first not in names and not rest and hasattr(names.get("Solution"), first):
-            return getattr(names["Solution"](), first)
+        """``f``, ``Class.method``, or, as LeetCode has it, a method of class Solution, by its name alone or with it."""
+        first, *rest = name.replace("()", "").split(".")
+        names = names_of(self._module)
         if first not in names:
             raise NameError(f"name {first!r} is not defined")
         found = names[first]
+        if len(rest) == 1 and isinstance(found, type) and ("()" in name or leetcode.wants_an_object(found, rest[0])):
+            return leetcode.Method(found, rest[0])
         for part in rest:
             found = getattr(found, part)
         return found
 
     def _encoded(self, value: Any) -> Any:
-        return encode(value, self._export)
+        return Sender(self._export, []).write(value)
+
+    def _decoded(self, data: Any) -> Any:
+        return Receiver(self._import, []).read(data)
 
     def _export(self, value: Any) -> list[Any]:
+        """A handle: the same one for the same object, so that the tests can see that it is the same."""
         name = type.__getattribute__(value, "__name__") if isinstance(value, type) else ""
         if name and getattr(builtins, name, None) is value:
             return ["builtin", name]
-        self._objects.append(value)
-        return ["handle", len(self._objects) - 1, type(value).__name__, callable(value)]
+        number = self._handles.get(id(value))
+        if number is None:
+            number = self._handles[id(value)] = len(self._objects)
+            self._objects.append(value)
+        kind = "coroutine" if inspect.iscoroutine(value) else type(value).__name__
+        return ["handle", number, kind, callable(value)]
 
     def _import(self, data: list[Any]) -> Any:
         if data[0] == "handle":
@@ -177,7 +231,7 @@ class _Server:
                 continue
             if "raised" in message:
                 raise raised_like(message["raised"])
-            return decode(message["value"], self._import)
+            return self._decoded(message["value"])
 
 
 def raised_like(raised: dict[str, Any]) -> BaseException:

@@ -14,6 +14,8 @@ from verifiers.sandbox.inside import wire
 WORK = "/box"
 KILL_S = 5.0
 _POLICE_S = 0.05  # how often CPU time is looked at
+_WAIT_S = 0.5  # how often it is looked at how long processes have waited for a processor
+_MAX_TASKS = 64  # of which that is asked: a fork bomb has thousands
 # Modes in which the process talks on a channel, and in which it runs the compiled program.
 _TALKING = ("serve", "tester", "shared")
 _FOR_CHILD = ("mode", "argv", "cpu_s", "file_bytes", "stack_bytes")
@@ -28,13 +30,15 @@ class Trial:
         self.out, self.errors = bytearray(), bytearray()
         self._order, self._uid = order, uid
         self._n_errors = 0
+        self._waited_s = -1.0
         self._stopped: str | None = None
         self._poll = select.poll()
         os.mkdir(self.home, 0o700)
         os.chown(self.home, uid, uid)
         talks = order["mode"] in _TALKING
-        self._stdin = memoryview(b"" if talks else blob)
-        theirs_in, self._in = os.pipe()
+        # A file, as judges have it: programs map it, or ask for its size.
+        theirs_in = memfd("stdin", b"" if talks else blob)
+        os.lseek(theirs_in, 0, os.SEEK_SET)
         self._out, theirs_out = os.pipe()
         self._err, theirs_err = os.pipe()
         self._theirs = [theirs_in, theirs_out, theirs_err]
@@ -56,13 +60,15 @@ class Trial:
         order = self._order
         what: dict[str, Any] = {name: order[name] for name in _FOR_CHILD if name in order}
         what |= {"uid": self._uid, "home": self.home, "passed": [name for name, _ in self._passed]}
-        self._feed()
         socket.send_fds(forker, [json.dumps(what).encode()], [*self._theirs, *(fd for _, fd in self._passed)])
         self._close_theirs()
         self._watch(forker)
-        deadline, killed_at = began + order["wall_s"], None
+        deadline, killed_at, look_at = began + order["wall_s"], None, began + _WAIT_S
         while True:
             now = time.monotonic()
+            if now >= look_at and killed_at is None:
+                look_at = now + _WAIT_S
+                self._waited_s = max(self._waited_s, _waited(self._uid))
             for fd, _ in self._poll.poll(max(0.001, min(_POLICE_S, deadline - now)) * 1000):
                 if fd == forker.fileno():
                     return self._ended(json.loads(forker.recv(wire.PIECE)), time.monotonic() - began)
@@ -89,8 +95,6 @@ class Trial:
             os.set_blocking(fd, False)
             self._poll.register(fd, select.POLLIN)
         self._poll.register(forker.fileno(), select.POLLIN)
-        if self._in >= 0:
-            self._poll.register(self._in, select.POLLOUT)
         if self._channel is not None:
             self._channel.setblocking(False)
             self._poll.register(self._channel.fileno(), select.POLLIN)
@@ -98,31 +102,12 @@ class Trial:
         self._poll.register(0, select.POLLIN if self._channel is not None else 0)
 
     def _serve(self, fd: int) -> None:
-        if fd == self._in:
-            self._feed()
-        elif fd == 0:
+        if fd == 0:
             self._from_host()
         elif self._channel is not None and fd == self._channel.fileno():
             self._from_program()
         else:
             self._read(fd)
-
-    def _feed(self) -> None:
-        """Writes what the pipe takes; a program that does not read its input is none of our business."""
-        os.set_blocking(self._in, False)
-        try:
-            while self._stdin:
-                self._stdin = self._stdin[os.write(self._in, self._stdin[: 1 << 20]) :]
-        except BlockingIOError:
-            return
-        except OSError:
-            pass
-        self._end_input()
-
-    def _end_input(self) -> None:
-        self._forget(self._in)
-        os.close(self._in)
-        self._in = -1
 
     def _from_host(self) -> None:
         """What the tests say to the program, or the program to the tests; or that the host has seen enough.
@@ -196,6 +181,7 @@ class Trial:
             "stopped": self._stopped,
             "cpu_s": told["cpu_s"],
             "wall_s": wall_s,
+            "waited_s": self._waited_s,
             "rss_mb": told["rss_kb"] / 1024,
         }
 
@@ -221,11 +207,28 @@ class Trial:
     def close(self) -> None:
         """Closes every descriptor."""
         self._close_theirs()
-        for fd in (self._in, self._out, self._err):
-            if fd >= 0:
-                os.close(fd)
+        for fd in (self._out, self._err):
+            os.close(fd)
         if self._channel is not None:
             self._channel.close()
+
+
+def _waited(uid: int) -> float:
+    """Seconds for which the processes of a uid were ready to run, and others ran; -1 where the kernel does not tell."""
+    total, n_tasks = -1.0, 0
+    for name in os.listdir("/proc"):
+        try:
+            if not name.isdigit() or os.stat(f"/proc/{name}").st_uid != uid:
+                continue
+            for task in os.listdir(f"/proc/{name}/task"):
+                n_tasks += 1
+                if n_tasks > _MAX_TASKS:
+                    return total
+                with open(f"/proc/{name}/task/{task}/schedstat") as figures:
+                    total = max(total, 0.0) + int(figures.read().split()[1]) * 1e-9
+        except (OSError, ValueError, IndexError):
+            continue
+    return total
 
 
 def memfd(name: str, data: bytes) -> int:

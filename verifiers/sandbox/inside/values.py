@@ -8,15 +8,17 @@ takes any JSON and raises nothing but Malformed.
 from __future__ import annotations
 
 import collections
+import contextlib
 import datetime as dt
 import decimal
 import fractions
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-MAX_DEPTH = 100
+MAX_DEPTH = 400
+_FRAMES = 5 * MAX_DEPTH  # encoding takes three a level, and what calls it has some of its own
 MAX_NODES = 1_000_000
 _SAFE = 1 << 53
 _SEQUENCES: dict[str, type] = {
@@ -50,8 +52,23 @@ class Malformed(ValueError):  # noqa: N818 - as above
     """What was read is no encoded value."""
 
 
+@contextlib.contextmanager
+def room_to_recurse() -> Iterator[None]:
+    """Lets values of ``MAX_DEPTH`` be walked, whatever limit the program has set for itself.
+
+    For processes with one thread: the limit is the process's.
+    """
+    limit = sys.getrecursionlimit()
+    if limit < _FRAMES:
+        sys.setrecursionlimit(_FRAMES)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
 def encode(value: Any, export: Export | None = None) -> Any:
-    """The value as JSON.
+    """The value as JSON, as plain data: what a subclass adds is left behind.
 
     Args:
         value: anything.
@@ -60,15 +77,21 @@ def encode(value: Any, export: Export | None = None) -> Any:
     Raises:
         Unencodable: see there.
     """
-    return _Encoder(export).encode(value, 0)
+    try:
+        return Encoder(export).encode(value, 0)
+    except RecursionError:
+        raise Unencodable(f"nested deeper than {MAX_DEPTH}") from None
 
 
-class _Encoder:
+class Encoder:
+    """Writes one value; see :func:`encode`. A subclass may write some kinds of values otherwise."""
+
     def __init__(self, export: Export | None) -> None:
-        self._export = export
+        self.export = export
         self._nodes = 0
 
     def encode(self, value: Any, depth: int) -> Any:
+        """The value as JSON."""
         self._nodes += 1
         if depth > MAX_DEPTH:
             raise Unencodable(f"nested deeper than {MAX_DEPTH}")
@@ -77,14 +100,18 @@ class _Encoder:
         if value is None or value is True or value is False:
             return value
         try:
-            found = self._plain(value, depth)
+            found = self.special(value, depth) or self._plain(value, depth)
         except (TypeError, AttributeError, LookupError):  # a class that only claims to be a built-in one
             found = None
         if found is not None:
             return found[0]
-        if self._export is not None:
-            return self._export(value)
+        if self.export is not None:
+            return self.export(value)
         raise Unencodable(f"a {type(value).__name__} is no plain data")
+
+    def special(self, value: Any, depth: int) -> list[Any] | None:  # noqa: ARG002 - for subclasses
+        """What a subclass writes otherwise, in a list of one; else None."""
+        return None
 
     def _plain(self, value: Any, depth: int) -> list[Any] | None:
         """The encoded value in a list of one, or None where it is no plain data."""
@@ -132,35 +159,57 @@ def decode(data: Any, import_: Import | None = None) -> Any:
     Raises:
         Malformed: it is nothing of the kind.
     """
-    try:
-        return _decode(data, import_, 0)
-    except Malformed:
-        raise
-    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
-        raise Malformed(f"{type(error).__name__}: {error}"[:200]) from None
+    return Decoder(import_).read(data)
 
 
-def _decode(data: Any, import_: Import | None, depth: int) -> Any:  # noqa: PLR0911 - one for each kind of value
-    if data is None or isinstance(data, (bool, str)) or (isinstance(data, int) and -_SAFE < data < _SAFE):
-        return data
-    if not isinstance(data, list) or not data or depth > MAX_DEPTH:
-        raise Malformed(f"neither value nor tag: {type(data).__name__}")
-    tag, *rest = data
-    if tag == "int":
-        return int(rest[0], 16)
-    if tag == "float":
-        return float.fromhex(rest[0])
-    if tag == "dict":
-        return {_decode(k, import_, depth + 1): _decode(v, import_, depth + 1) for k, v in rest[0]}
-    if tag in _SEQUENCES:
-        return _SEQUENCES[tag](_decode(item, import_, depth + 1) for item in rest[0])
-    if tag in _TEXTS:
-        return _TEXTS[tag][2](rest[0])
-    if tag in _RARER:
-        return _RARER[tag](*rest)
-    if import_ is not None:
-        return import_(data)
-    raise Malformed(f"no such tag: {tag!r:.40}")
+class Decoder:
+    """Reads one value; see :func:`decode`. A subclass may know further tags."""
+
+    def __init__(self, import_: Import | None) -> None:
+        self._import = import_
+
+    def read(self, data: Any) -> Any:
+        """The value.
+
+        Raises:
+            Malformed: it is none.
+        """
+        try:
+            return self.decode(data, 0)
+        except Malformed:
+            raise
+        except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
+            raise Malformed(f"{type(error).__name__}: {error}"[:200]) from None
+
+    def decode(self, data: Any, depth: int) -> Any:  # noqa: PLR0911 - one for each kind of value
+        """The value of any JSON; raises whatever it raises, see :meth:`read`."""
+        if data is None or isinstance(data, (bool, str)) or (isinstance(data, int) and -_SAFE < data < _SAFE):
+            return data
+        if not isinstance(data, list) or not data or depth > MAX_DEPTH:
+            raise Malformed(f"neither value nor tag: {type(data).__name__}")
+        tag, *rest = data
+        if tag == "int":
+            return int(rest[0], 16)
+        if tag == "float":
+            return float.fromhex(rest[0])
+        special = self.special(tag, rest, depth)
+        if special is not None:
+            return special[0]
+        if tag == "dict":
+            return {self.decode(k, depth + 1): self.decode(v, depth + 1) for k, v in rest[0]}
+        if tag in _SEQUENCES:
+            return _SEQUENCES[tag](self.decode(item, depth + 1) for item in rest[0])
+        if tag in _TEXTS:
+            return _TEXTS[tag][2](rest[0])
+        if tag in _RARER:
+            return _RARER[tag](*rest)
+        if self._import is not None:
+            return self._import(data)
+        raise Malformed(f"no such tag: {tag!r:.40}")
+
+    def special(self, tag: Any, rest: list[Any], depth: int) -> list[Any] | None:  # noqa: ARG002 - for subclasses
+        """The value of a tag that a subclass knows, in a list of one; else None."""
+        return None
 
 
 _RARER: dict[str, Callable[..., Any]] = {
