@@ -1,8 +1,8 @@
 """What verdicts get wrong, by kind of fault: ``TRACEMILL_REAL_DATA=DIR python -m benchmarks.verdict_faults``.
 
 Reads ``DIR/verdicts/*.jsonl``, or the files named: a line is ``{"row", "right", "kind"}``, a row of the contract of
-``python -m verifiers``, its right outcome or a list of acceptable ones, and the kind of fault that it tries. The rows go
-through that very command, and each verdict is one of
+``python -m verifiers``, its right outcome or a list of acceptable ones, and the kind of fault that it tries. The rows
+go through that very command, and each verdict is one of
 
 - right: an acceptable outcome;
 - false correct: ``correct``, which is not acceptable: the worst;
