@@ -206,6 +206,7 @@ TYPED = (
             "killed_distillation",
             "ledger_objects",
             "task_runners",
+            "verdict_faults",
         )
     ),
     Typed(
