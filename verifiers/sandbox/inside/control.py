@@ -46,17 +46,17 @@ class _Change(ast.NodeTransformer):
         self._asserting = False
         self.n_changed = 0
 
-    def visit_Assert(self, node: ast.Assert) -> ast.AST:  # noqa: N802 - the name of the node
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
         self._asserting = True
         node.test = self.visit(node.test)
         self._asserting = False
         return node
 
-    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:  # noqa: N802 - as above
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         """What is denied is left alone: there, a comparison that fails passes."""
         return node if isinstance(node.op, ast.Not) else self.generic_visit(node)
 
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:  # noqa: N802 - as above
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
         if not self._asserting or not isinstance(node.ops[0], _COMPARED):
             return node
         self.n_changed += 1
@@ -66,7 +66,7 @@ class _Change(ast.NodeTransformer):
             node.comparators[0] = _nothing()
         return node
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802 - as above
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         is_assertion = name.startswith("assert")
         if name in _OF_TWO and len(node.args) > 1 and (self._asserting or is_assertion):

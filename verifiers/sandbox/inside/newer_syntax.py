@@ -125,9 +125,7 @@ def _pieces(text: str, place: int, quote: str, *, is_raw: bool) -> tuple[list[st
         if text.startswith(quote, place):
             pieces.append(text[literal:place])
             return pieces, place + len(quote)
-        if text[place] == "\\" and not is_raw:
-            place += 2
-        elif text.startswith(("{{", "}}"), place):
+        if (text[place] == "\\" and not is_raw) or text.startswith(("{{", "}}"), place):
             place += 2
         elif text[place] == "{":
             pieces.append(text[literal:place])
