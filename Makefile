@@ -65,7 +65,7 @@ worker: setup    ## runs what is started or scheduled on that server
 	TRACEMILL_HOME=$(CURDIR) $(VENV)/bin/prefect worker start --pool tracemill --type process
 
 screenshots: setup  ## Prefect's UI and a report as pictures, below .tracemill/screenshots (needs Chromium and its driver)
-	@PYTHONPATH=. $(VENV)/bin/python tests/screenshots.py
+	@PYTHONPATH=. $(VENV)/bin/python tests/support/screenshots.py
 
 check: setup     ## lint, types, import contracts (seconds)
 	$(VENV)/bin/ruff check
@@ -81,7 +81,7 @@ test-all: TEST_MARKS =
 test-all: test   ## check, and all tests
 
 docs: setup      ## docs/recipe-reference.md, from the recipe's sections; the tables of docs/scaling.md, from measured rates
-	@$(VENV)/bin/python -m tracemill.recipe_reference docs/recipe-reference.md
+	@$(VENV)/bin/python -m tracemill.cli.recipe_reference docs/recipe-reference.md
 	@$(VENV)/bin/python -m benchmarks.scaling docs/scaling.md
 
 lock:            ## resolve requirements.lock anew: names and versions only, so that it holds no address

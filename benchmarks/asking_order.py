@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from benchmarks.chat_endpoint import listen
-from tracemill.asking_order import Expected, asking_order
+from tracemill.generate import asking_order
+from tracemill.generate.order import Expected
+from tracemill.inference import ChatTeacher, Request
 from tracemill.ledger import Ledger, request_key
-from tracemill.recipe_server import Teacher
-from tracemill.teacher import ChatTeacher, Request
+from tracemill.recipe.sections.server import Teacher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

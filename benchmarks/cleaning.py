@@ -19,18 +19,18 @@ import time
 from typing import TYPE_CHECKING
 
 from tasks.clean import clean_shard
-from tasks.stage import body_of
-from tasks.work import Work
-from tracemill.recipe_clean import Clean
-from tracemill.recipe_source import Source
-from tracemill.schema import Category, Problem, rows_of, table_of
-from tracemill.sources.collect import collect, raw_tables
+from tasks.engine.stage import body_of
+from tasks.engine.work import Work
+from tracemill.core import Category, Problem, rows_of, table_of
+from tracemill.recipe.sections.clean import Clean
+from tracemill.sources import Source, raw_tables
+from tracemill.sources.collect import collect
 from tracemill.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracemill.manifest import Shard
+    from tracemill.store import Shard
 
 SOURCES = {
     "gsm8k": "gsm8k_train.jsonl",

@@ -30,9 +30,9 @@ import psutil
 from aiohttp import web
 
 from benchmarks.chat_endpoint import listen
+from tracemill.inference import ChatTeacher, Request
 from tracemill.ledger import Completion, Ledger, request_key
-from tracemill.recipe_server import Teacher as TeacherSettings
-from tracemill.teacher import ChatTeacher, Request
+from tracemill.recipe.sections.server import Teacher as TeacherSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

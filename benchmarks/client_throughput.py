@@ -29,9 +29,9 @@ from pathlib import Path
 from benchmarks.cores import on_cores, split_cores
 from benchmarks.server_maximum import BenchServe
 from demo.teacher.serve import MODEL_DIR, serving
+from tracemill.inference import ChatTeacher, Request
 from tracemill.ledger import Completion, Ledger, request_key
-from tracemill.recipe import Teacher as TeacherSettings
-from tracemill.teacher import ChatTeacher, Request
+from tracemill.recipe.sections.server import Teacher as TeacherSettings
 
 
 def _prompts(n: int) -> list[str]:

@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 
 from flows.command_line import TEMPORARY_SERVER
-from tracemill.process_identity import process_name
+from tracemill.core.process_identity import process_name
 
 ROOT = Path(__file__).parent.parent
 MARK = "TRACEMILL_CRASH_MATRIX"

@@ -28,20 +28,19 @@ import yaml
 
 from benchmarks.questions import questions, real_questions
 from flows.build_dataset import prepare
-from flows.decontamination import benchmarks_of
-from flows.plain_run import PlainRun
-from flows.shard_dag import ShardHistory, labellings
-from flows.source_shards import read_sources
+from flows.engine.plain_run import PlainRun
+from flows.phases.collect import read_sources
+from flows.phases.decontaminate import benchmarks_of
+from flows.phases.shards import ShardHistory, labellings
+from tasks.engine.stage import StageTask
 from tasks.label import measure_plan
-from tasks.stage import StageTask
-from tracemill.cleaning import clean
-from tracemill.contamination_index import BenchmarkIndex
-from tracemill.decontamination import decontaminate
-from tracemill.funnel import Funnel, render
-from tracemill.manifest import Manifest, Shard
-from tracemill.recipe import Recipe
-from tracemill.recipe_file import parse_recipe
-from tracemill.store import Store
+from tracemill.clean.clean import clean
+from tracemill.decontaminate.decontaminate import decontaminate
+from tracemill.decontaminate.index import BenchmarkIndex
+from tracemill.publish import Funnel
+from tracemill.publish.funnel import render
+from tracemill.recipe import Recipe, parse_recipe
+from tracemill.store import Manifest, Shard, Store
 from verifiers.reference_reader import VerifiersReader
 
 if TYPE_CHECKING:

@@ -26,13 +26,14 @@ from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
 from benchmarks.planted_contamination import KINDS, planted
-from tracemill.contamination import Prompt, worst
-from tracemill.contamination_by_meaning import decontaminate_by_meaning, items_as_problems
-from tracemill.contamination_index import ITEMS, BenchmarkIndex
-from tracemill.embedding import Embedder, embeddings, shared_embedder
-from tracemill.known_benchmarks import KNOWN, texts_of
-from tracemill.recipe_decontaminate import Decontaminate, Meaning
-from tracemill.recipe_semantic import Embedding
+from tracemill.decontaminate.index import ITEMS, BenchmarkIndex
+from tracemill.decontaminate.overlap import Prompt, worst
+from tracemill.decontaminate.semantic import decontaminate_by_meaning, items_as_problems
+from tracemill.embeddings import Embedder, shared_embedder
+from tracemill.embeddings.embeddings import embeddings
+from tracemill.recipe.known_benchmarks import KNOWN, texts_of
+from tracemill.recipe.sections.decontaminate import Decontaminate, Meaning
+from tracemill.recipe.sections.deduplicate import Embedding
 
 Flags = Sequence[bool]
 Method = Callable[[Sequence[str]], Flags]

@@ -18,8 +18,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tracemill.schema import Dropped, digest
-from tracemill.selection import Sample
+from tracemill.core import Dropped, digest
+from tracemill.select import Sample
 
 ROWS_PER_FILE = 50_000
 

@@ -14,8 +14,8 @@ from prefect import flow
 from prefect.settings import PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS, temporary_settings
 
 from flows.command_line import SERVER_START_S, TEMPORARY_SERVER
+from tracemill.inference import Refusal, Request
 from tracemill.ledger import Completion
-from tracemill.teacher import Refusal, Request
 
 WORDS = [f"{head}{tail}" for head in "bcdfghjklmnprstvwz" for tail in ("able", "ock", "ine", "ount", "erry", "oon")]
 
@@ -58,9 +58,9 @@ def _answer(request: Request) -> Completion:
 
 def use_instant_teacher() -> None:
     """Puts the instant teacher in the place of the real one, in this process."""
-    import tasks.asking
+    import tasks.engine.models
 
-    tasks.asking.shared_teacher = lambda *_: InstantTeacher()  # type: ignore[assignment,return-value]
+    tasks.engine.models.shared_teacher = lambda *_: InstantTeacher()  # type: ignore[assignment,return-value]
 
 
 def start_prefect() -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tracemill.funnel import FUNNEL, render
 from tracemill.ledger import Ledger
+from tracemill.publish.funnel import FUNNEL, render
 
 
 @dataclass

@@ -14,8 +14,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tracemill.languages import language
-from tracemill.token_length import count_tokens, estimated_tokens
+from tracemill.text.languages import language
+from tracemill.text.tokens import count_tokens, estimated_tokens
 
 COLUMNS = ("question", "problem", "text", "prompt", "content")
 LANGDETECT_SAMPLE = 1_500

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracemill.ledger import Completion, Ledger
-from tracemill.ledger_compaction import compact
-from tracemill.ledger_record import encode, guarded
-from tracemill.ledger_segment import new_name
-from tracemill.ledger_survey import segment_names
+from tracemill.ledger.compaction import compact
+from tracemill.ledger.record import encode, guarded
+from tracemill.ledger.segment import new_name
+from tracemill.ledger.survey import segment_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ def put_s(ledger: Ledger, round_: int) -> float:
 _OPENER = """
 import resource, sys
 import psutil
-from tracemill.ledger import Ledger
+from tracemill.ledger.ledger import Ledger
 before = psutil.Process().memory_info().rss
 ledger = Ledger(sys.argv[1])
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 
 from benchmarks.ledger import SHARD, look_up_s, put_s, timed, write
 from tracemill.ledger import Ledger
-from tracemill.ledger_mirror import Mirror
-from tracemill.ledger_place import Place
-from tracemill.ledger_shipping import ShippingLedger
+from tracemill.ledger.mirror import Mirror
+from tracemill.ledger.place import Place
+from tracemill.ledger.remote import ShippingLedger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,8 +5,8 @@
 Sets: GSM8K's calculator annotations (``<<48/2=24>>``: an expression and its value, by its authors), SVAMP's equations
 and answers, MATH-500's answers beside the boxes of the solutions; each also with another row's answer, as wrong pairs,
 where exact numbers differ. Further sets are files of ``{"reference", "answer", "label"}``. Both sides run in one
-process, pair by pair in turn: the verifier as ``verifiers.math_answer.judge``, math-verify as parse and verify on the
-same box.
+process, pair by pair in turn: the verifier as ``verifiers.maths.verifier.judge``, math-verify as parse and verify on
+the same box.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from math_verify import parse
 from math_verify import verify as mv_verify
 
-from tracemill.text import last_boxed
-from verifiers.math_answer import judge
-from verifiers.math_text import read_number, tidy
+from tracemill.text.boxes import last_boxed
+from verifiers.maths.text import read_number, tidy
+from verifiers.maths.verifier import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

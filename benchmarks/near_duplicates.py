@@ -30,10 +30,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.questions import SHARD_ROWS, questions, real_questions
-from tracemill.duplicate_clusters import cluster
-from tracemill.near_duplicates import SCHEME, deduplicate, sign
-from tracemill.recipe_duplicates import Deduplicate
-from tracemill.text import ngrams, words
+from tracemill.dedup.clusters import cluster
+from tracemill.dedup.minhash import SCHEME, deduplicate, sign
+from tracemill.recipe.sections.deduplicate import Deduplicate
+from tracemill.text.words import ngrams, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -19,13 +19,13 @@ import numpy as np
 import pyarrow as pa
 from datasketch import MinHash
 
-from tracemill.duplicate_clusters import Guard, cluster, similarities
-from tracemill.embedding import shared_embedder, unit
-from tracemill.near_duplicates import SCHEME, first_with
-from tracemill.recipe_duplicates import Signature
-from tracemill.recipe_semantic import Embedding
-from tracemill.text_hashes import exact_keys, number_keys, sketches
-from tracemill.vector_search import cluster_vectors, cosines
+from tracemill.dedup.clusters import Guard, cluster, similarities
+from tracemill.dedup.minhash import SCHEME, first_with
+from tracemill.dedup.vector_search import cluster_vectors, cosines
+from tracemill.embeddings import shared_embedder
+from tracemill.embeddings.embeddings import unit
+from tracemill.recipe.sections.deduplicate import Embedding, Signature
+from tracemill.text.hashes import exact_keys, number_keys, sketches
 
 SOURCES = {"gsm8k_train": ("question",), "svamp": ("Body", "Question"), "math_competition": ("problem",)}
 NEAR = 0.8

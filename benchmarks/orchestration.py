@@ -12,8 +12,8 @@ from pathlib import Path
 
 from benchmarks.instant_build import start_prefect, use_instant_teacher, write_inputs
 from flows import build_dataset as flow_module
-from flows.plain_run import plain_run
-from tracemill.recipe_file import load_recipe
+from flows.engine.plain_run import plain_run
+from tracemill.recipe import load_recipe
 
 
 def plain_build(recipe_path: Path, out: Path) -> None:

@@ -17,16 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.traces import random_response, vocabulary
-from tasks.stage import body_of
-from tasks.tally import tally_published
-from tasks.work import NoSettings, Work
-from tracemill.export import Publication
-from tracemill.manifest import Shard
-from tracemill.recipe import Select
-from tracemill.run_directory import publish
-from tracemill.schema import Outcome, Problem, Response, Verdict, problem_id, rows_of, table_of
-from tracemill.selection import Sample, select
-from tracemill.store import Store
+from tasks.engine.stage import body_of
+from tasks.engine.work import NoSettings, Work
+from tasks.publish import tally_published
+from tracemill.core import Outcome, Problem, Response, Verdict, problem_id, rows_of, table_of
+from tracemill.publish import Publication, publish
+from tracemill.recipe.sections.publish import Select
+from tracemill.select import Sample, select
+from tracemill.store import Shard, Store
 
 
 def main() -> None:

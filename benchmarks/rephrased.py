@@ -24,11 +24,12 @@ import pyarrow as pa
 
 from benchmarks.decontamination import SOURCES, rows, table
 from benchmarks.number_guard import exchanged
-from tracemill.contamination_by_meaning import decontaminate_by_meaning, items_as_problems
-from tracemill.contamination_index import ITEMS
-from tracemill.embedding import Embedder, embeddings, shared_embedder
-from tracemill.recipe_decontaminate import Meaning
-from tracemill.recipe_semantic import Embedding
+from tracemill.decontaminate.index import ITEMS
+from tracemill.decontaminate.semantic import decontaminate_by_meaning, items_as_problems
+from tracemill.embeddings import Embedder, shared_embedder
+from tracemill.embeddings.embeddings import embeddings
+from tracemill.recipe.sections.decontaminate import Meaning
+from tracemill.recipe.sections.deduplicate import Embedding
 
 HERE = Path(__file__).parent
 LIKENESSES = (0.95, 0.9, 0.85, 0.8)

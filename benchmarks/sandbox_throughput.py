@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 
 import docker
 
-from tracemill.recipe_verify import CodeTests, Sandbox
-from verifiers.code_cases import read_tests
-from verifiers.code_results import Code
-from verifiers.code_tests import run_tests
+from tracemill.recipe.sections.verify import CodeTests, Sandbox
+from verifiers.programs.cases import read_tests
+from verifiers.programs.results import Code
+from verifiers.programs.verifier import run_tests
 from verifiers.sandbox.container import connect, hardening
 from verifiers.sandbox.docker_sandbox import DockerSandbox
 

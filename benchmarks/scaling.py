@@ -13,8 +13,8 @@ from pathlib import Path
 
 from benchmarks import scaling_rates as rates
 from benchmarks.scaling_rates import Known, Rate
-from tracemill.duplicate_clusters import lsh_parameters
-from tracemill.recipe_duplicates import Deduplicate
+from tracemill.dedup.clusters import lsh_parameters
+from tracemill.recipe.sections.deduplicate import Deduplicate
 
 SIZES = {"1.4M": 1.4e6, "40M": 40e6, "1B": 1e9}
 SHARD_ROWS = 1000

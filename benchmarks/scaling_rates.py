@@ -94,7 +94,7 @@ EMBED = _measured(1 / 26, "s a row", "`semantic_search`: 26 questions/s on one c
 
 # --- The ledger -------------------------------------------------------------------------------------------------------
 
-ENTRY_BYTES = _measured(28, "bytes an entry in memory", "`tracemill/ledger_index.py`: two halves of a key and a place")
+ENTRY_BYTES = _measured(28, "bytes an entry in memory", "`tracemill/ledger/index.py`: two halves of a key and a place")
 RECORD_BYTES = _reckoned(12_500, "bytes a record", "a trace, its key and what is said of it; not compressed")
 RESPONSE_BYTES = _reckoned(
     12_250 / 23_715 * 5_872, "bytes a response", "`publishing`: 5,872 bytes for 23,715 characters"

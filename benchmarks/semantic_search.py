@@ -20,11 +20,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from tracemill.duplicate_clusters import Guard
-from tracemill.embedding import Embedder, shared_embedder, unit
-from tracemill.recipe_semantic import Embedding
-from tracemill.text_hashes import number_keys
-from tracemill.vector_search import cluster_vectors
+from tracemill.dedup.clusters import Guard
+from tracemill.dedup.vector_search import cluster_vectors
+from tracemill.embeddings import Embedder, shared_embedder
+from tracemill.embeddings.embeddings import unit
+from tracemill.recipe.sections.deduplicate import Embedding
+from tracemill.text.hashes import number_keys
 
 FILES = {"gsm8k_train.jsonl": "question", "math_competition.jsonl": "problem", "mbpp.jsonl": "text"}
 CHUNK = 20_000

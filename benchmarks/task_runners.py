@@ -19,14 +19,12 @@ from prefect import flow, task
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.command_line import TEMPORARY_SERVER
-from flows.run_context import RunContext
-from flows.steps import Step
-from tasks.stage import BY_KEY, STORED, stage
-from tasks.work import NoSettings, Produced, Work
-from tracemill.manifest import Manifest
-from tracemill.recipe import Recipe
-from tracemill.recipe_file import parse_recipe
-from tracemill.store import Store
+from flows.engine.context import RunContext
+from flows.engine.steps import Step
+from tasks.engine.stage import BY_KEY, STORED, stage
+from tasks.engine.work import NoSettings, Produced, Work
+from tracemill.recipe import Recipe, parse_recipe
+from tracemill.store import Manifest, Store
 
 RAW = {"name": "nothing", "sources": [{"name": "a", "path": "a"}], "distill": {"teacher": {"model": "m"}}}
 

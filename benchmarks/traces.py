@@ -18,19 +18,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tracemill.frequent_strings import frequent_strings, strings_of
-from tracemill.quality import Examined, fault_of
-from tracemill.recipe_quality import Quality
-from tracemill.schema import Response, rows_of, table_of
+from tracemill.core import Response, rows_of, table_of
+from tracemill.quality.filters import Examined, fault_of
+from tracemill.quality.frequent_strings import frequent_strings, strings_of
+from tracemill.quality.measures import kinds_of_characters, longest_run, measure, measure_responses, tokens_of, utf8
+from tracemill.recipe.sections.quality import Quality
 from tracemill.store import Store
-from tracemill.trace_loops import longest_run, tokens_of
-from tracemill.trace_measures import kinds_of_characters, measure, measure_responses, utf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracemill.frequent_strings import Strings
-    from tracemill.manifest import Shard
+    from tracemill.quality.frequent_strings import Strings
+    from tracemill.store import Shard
 
 PROMPT = "What comes next, and why? Explain every step of it."
 SHARED = (

@@ -1,1 +1,1 @@
-"""The DAG, readable top to bottom."""
+"""Prefect flows: four commands over ``phases`` (what a phase does) over ``engine`` (how it runs)."""

@@ -16,36 +16,32 @@ from typing import Any
 import pyarrow as pa
 from prefect import flow, get_run_logger
 
-from flows import shard_dag
 from flows.command_line import dataset_command, how_to_look, shown_place, work_done
-from flows.cost_gate import pass_cost_gate
-from flows.decontamination import Benchmarks, benchmarks_of, contamination_of, decontamination
-from flows.duplicates import cluster_duplicates, curate
-from flows.flow_parameters import without_secrets
+from flows.engine.context import RunContext
+from flows.engine.runners import local_runner
 from flows.forms import Overrides, RecipePath, Text
-from flows.frequent_strings import distill_and_select
-from flows.hub import push, refuse_unsendable
-from flows.publication import output_of, publish
-from flows.run_context import RunContext
-from flows.semantic_duplicates import embed_survivors, merge_duplicates
-from flows.shard_dag import ShardHistory, Stages, distill_one, labellings, prepare_one, set_aside
-from flows.source_shards import read_sources
-from flows.task_runners import local_runner
+from flows.parameters import without_secrets
+from flows.phases import shards
+from flows.phases.collect import read_sources
+from flows.phases.cost_gate import pass_cost_gate
+from flows.phases.decontaminate import Benchmarks, benchmarks_of, contamination_of, decontamination
+from flows.phases.duplicates import cluster_duplicates, curate
+from flows.phases.publish import output_of, publish, push, refuse_unsendable, warn_of_unjudged
+from flows.phases.select import distill_and_select
+from flows.phases.semantic_duplicates import embed_survivors, merge_duplicates
+from flows.phases.shards import ShardHistory, Stages, distill_one, labellings, prepare_one, set_aside
 from flows.teacher_place import load_recipe_here
-from flows.unjudged import warn_of_unjudged
 from tasks.distill import limit_problems
+from tasks.engine.work import NoSettings
+from tasks.judges import Calibration, calibrate
 from tasks.label import measure_plan
-from tasks.score import Calibration, calibrate
-from tasks.tally import tally_published
-from tasks.work import NoSettings
-from tracemill.collection import Collection, save_collection
-from tracemill.conflict_report import ConflictReport, conflict_report
-from tracemill.cuts import Cut
-from tracemill.funnel import FUNNEL, render
-from tracemill.manifest import Manifest, Shard
-from tracemill.published_tally import PublishedTally
-from tracemill.refusals import REFUSED
-from tracemill.store import Store
+from tasks.publish import tally_published
+from tracemill.dedup.conflict_report import ConflictReport, conflict_report
+from tracemill.inference.refusals import REFUSED
+from tracemill.publish.funnel import FUNNEL, render
+from tracemill.publish.tally import PublishedTally
+from tracemill.select.calibration import Cut
+from tracemill.store import Collection, Manifest, Shard, Store, save_collection
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,7 @@ def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "")
 
 
 def build(context: RunContext, out: str | None = None) -> Built:
-    """The method: in the flow run that is under way, or without Prefect (``flows/plain_run.py``).
+    """The method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
 
     Raises:
         TracemillError: what was finished before is kept.
@@ -106,7 +102,7 @@ def build(context: RunContext, out: str | None = None) -> Built:
         for label, history in prepared.items()
     }
     works_on = [history.current for history in prepared.values()] + list(over.values())
-    start_order = shard_dag.start_order(recipe, prepared)
+    start_order = shards.start_order(recipe, prepared)
     distilled = distill_and_select(context, collection, distill, counting, start_order, works_on)
     unjudged = warn_of_unjudged(context, list(distilled.values()))
     contamination = contamination_of(benchmarks, list(prepared.values()))

@@ -13,24 +13,23 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 
-from flows.artifacts import audit_artifact
-from flows.audit_dag import AuditRun, audit
 from flows.command_line import how_to_look, recipe_options, run_command, shown_place, work_done
-from flows.conflicts import conflicts_among
-from flows.flow_parameters import refuse_secrets, without_secrets
+from flows.engine.artifacts import audit_artifact
+from flows.engine.context import RunContext
+from flows.engine.runners import local_runner
 from flows.forms import Overrides, RecipePath, Text
-from flows.run_context import RunContext
-from flows.task_runners import local_runner
+from flows.parameters import refuse_secrets, without_secrets
+from flows.phases.audit import AuditRun, audit
+from flows.phases.conflicts import conflicts_among
 from tasks.audit import gold_shard
-from tasks.work import NoSettings
-from tracemill.audit_publication import CONFLICTS_FILE, REFERENCES, ReferencePublication
-from tracemill.audit_report import render, report
-from tracemill.conflict_report import FACTS, as_html
-from tracemill.recipe import Recipe
-from tracemill.recipe_file import load_recipe
-from tracemill.references import CHECKED
-from tracemill.schema import digest, pretty_json
-from tracemill.secret_place import refuse_unset
+from tasks.engine.work import NoSettings
+from tracemill.audit.publication import CONFLICTS_FILE, REFERENCES, ReferencePublication
+from tracemill.audit.references import CHECKED
+from tracemill.audit.report import render, report
+from tracemill.core import digest, pretty_json
+from tracemill.core.secrets import refuse_unset
+from tracemill.dedup.conflict_report import FACTS, as_html
+from tracemill.recipe import Recipe, load_recipe
 from tracemill.store import Store
 
 PUBLICATION_VERSION = 2
@@ -52,7 +51,7 @@ def check_references(recipe: RecipePath, overrides: Overrides = (), out: Text = 
 
 
 def check(context: RunContext, out: str | None = None) -> AuditRun:
-    """The method: in the flow run that is under way, or without Prefect (``flows/plain_run.py``).
+    """The method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
 
     Raises:
         TracemillError: what was finished before is kept.

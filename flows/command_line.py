@@ -21,7 +21,7 @@ from prefect.settings import (
 )
 
 from flows.teacher_place import load_recipe_here
-from tracemill.errors import TracemillError
+from tracemill.core import TracemillError
 
 Made = TypeVar("Made")
 

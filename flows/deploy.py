@@ -17,10 +17,9 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.crashed_runs import DEFAULT_API_URL, WORK_POOL
-from flows.flow_parameters import refuse_secrets
-from flows.heartbeats import set_up_automation, usual_silence
-from tracemill.errors import ServerError, TracemillError
+from flows.crashed_runs import DEFAULT_API_URL, WORK_POOL, set_up_automation, usual_silence
+from flows.parameters import refuse_secrets
+from tracemill.core import ServerError, TracemillError
 
 ROOT = Path(__file__).parent.parent
 DEPLOYMENTS = "deployments/prefect.yaml"

@@ -1,8 +1,8 @@
 """The flows' parameters as forms in Prefect's UI: choices, bounds and help. The API refuses what does not fit them.
 
-Texts are bound in the form's schema alone: on the command line :mod:`tracemill.recipe_file` says more of what is wrong.
-What may be left out is a plain empty field, and empty by default: of ``X | None`` the UI makes two tabs, one of them
-called None, and it sends a default of None, which the schema of a plain field refuses.
+Texts are bound in the form's schema alone: on the command line :mod:`tracemill.recipe.loading` says more of what is
+wrong. What may be left out is a plain empty field, and empty by default: of ``X | None`` the UI makes two tabs, one of
+them called None, and it sends a default of None, which the schema of a plain field refuses.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Annotated, Any, get_args
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema
 
+from tracemill.core import Section
 from tracemill.recipe import Recipe
-from tracemill.recipe_audit import Audit
-from tracemill.recipe_section import Section
-from tracemill.sources.draft import PlainField
+from tracemill.recipe.sections.audit import Audit
+from tracemill.sources.adapter import PlainField
 
 # Of a text: no key of a secret has one beside it, and no URL a password; env:NAME says where it is.
 _PLAIN = (

@@ -18,20 +18,19 @@ from prefect.states import Completed
 
 from flows.build_dataset import Built, build, summary
 from flows.command_line import dataset_command
-from flows.flow_parameters import without_secrets
+from flows.engine.context import RunContext
+from flows.engine.poison import is_mended
+from flows.engine.runners import local_runner
 from flows.forms import Overrides, RecipePath, Text
-from flows.poison import is_mended
-from flows.publication import output_of
-from flows.run_context import RunContext
-from flows.source_shards import read_sources
-from flows.task_runners import local_runner
+from flows.parameters import without_secrets
+from flows.phases.collect import read_sources
+from flows.phases.publish import output_of
 from flows.teacher_place import load_recipe_here
-from tracemill.collection import load_collection
-from tracemill.refusals import REFUSED, REFUSED_BY_TEACHER
-from tracemill.run_directory import published, refuse_foreign
-from tracemill.run_manifest import n_published
-from tracemill.store import Store
-from tracemill.versions import held
+from tracemill.inference.refusals import REFUSED, REFUSED_BY_TEACHER
+from tracemill.publish import published, refuse_foreign
+from tracemill.publish.manifest import n_published
+from tracemill.publish.versions import held
+from tracemill.store import Store, load_collection
 
 
 @without_secrets
@@ -51,7 +50,7 @@ def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "
 
 
 def refresh(context: RunContext, out: str | None = None) -> Built:
-    """The method: in the flow run that is under way, or without Prefect (``flows/plain_run.py``).
+    """The method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
 
     Raises:
         TracemillError: what stands there stands.

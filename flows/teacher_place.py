@@ -9,12 +9,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from flows.flow_parameters import refuse_secrets
-from tracemill.errors import RecipeError
-from tracemill.recipe import Recipe
-from tracemill.recipe_file import load_recipe, parse_section
-from tracemill.recipe_server import Teacher
-from tracemill.secret_place import refuse_unset, secrets_in
+from flows.parameters import refuse_secrets
+from tracemill.core import RecipeError
+from tracemill.core.secrets import refuse_unset, secrets_in
+from tracemill.recipe import Recipe, load_recipe, parse_section
+from tracemill.recipe.sections.server import Teacher
 
 
 def load_recipe_here(path: str, overrides: list[str], *, are_kept: bool = False) -> Recipe:

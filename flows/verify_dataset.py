@@ -16,26 +16,25 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 
-from flows.artifacts import audit_artifact
-from flows.audit_dag import AuditRun, audit
-from flows.audited_layout import PLAIN_FIELDS, laid_out
 from flows.command_line import add_overrides, how_to_look, run_command, shown_place, work_done
-from flows.flow_parameters import refuse_secrets, without_secrets
+from flows.engine.artifacts import audit_artifact
+from flows.engine.context import RunContext
+from flows.engine.runners import local_runner
 from flows.forms import NOWHERE, AuditOverrides, Columns, HubPlace, Limit, OnTheHub, Text
-from flows.run_context import RunContext
-from flows.task_runners import local_runner
+from flows.parameters import refuse_secrets, without_secrets
+from flows.phases.audit import AuditRun, audit
+from flows.phases.audited_layout import PLAIN_FIELDS, laid_out
 from tasks.audit import Given, traces_shard
-from tracemill.audit_publication import AUDIT, AuditPublication
-from tracemill.audit_report import render, report
-from tracemill.audit_tally import VERDICTS, nothing_judged
-from tracemill.errors import SourceError
-from tracemill.pin_recipe import commit_of
-from tracemill.pins import is_commit
-from tracemill.recipe_audit import Audit
-from tracemill.recipe_file import parse_section
-from tracemill.schema import digest, pretty_json
+from tracemill.audit.publication import AUDIT, AuditPublication
+from tracemill.audit.report import render, report
+from tracemill.audit.tally import VERDICTS, nothing_judged
+from tracemill.core import SourceError, digest, pretty_json
+from tracemill.recipe import parse_section
+from tracemill.recipe.loading import is_commit
+from tracemill.recipe.pinning import commit_of
+from tracemill.recipe.sections.audit import Audit
 from tracemill.sources.formats import FORMATS
-from tracemill.sources.layouts import LAYOUTS
+from tracemill.sources.layouts.registry import LAYOUTS
 from tracemill.sources.readers import files_of
 from tracemill.store import Store
 
@@ -75,7 +74,7 @@ def verify_dataset(
 
 
 def verify(context: RunContext[Audit], dataset: str, limit: int | None = None, out: str | None = None) -> AuditRun:
-    """The method: in the flow run that is under way, or without Prefect (``flows/plain_run.py``).
+    """The method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
 
     Args:
         context: of the run; its recipe says how the rows are laid out.

@@ -1,1 +1,1 @@
-"""Prefect tasks, one stage a file: read shards, call the core, write shards."""
+"""The Prefect tasks, one group of stages a module; ``engine`` is what all of them share."""

@@ -6,12 +6,11 @@ import dataclasses
 
 from prefect import task
 
-from tasks.stage import BY_KEY, RETRIES, STORED, stage
-from tasks.work import Produced, Work, split
+from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.engine.work import Produced, Work, split
 from tracemill.audit import AuditedRow, audited, row_responses
-from tracemill.recipe_section import Section
-from tracemill.references import gold_attempts
-from tracemill.schema import Dropped, Problem, Response, Verdict, table_of
+from tracemill.audit.references import gold_attempts
+from tracemill.core import Dropped, Problem, Response, Section, Verdict, table_of
 
 
 class Given(Section):

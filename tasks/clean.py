@@ -6,10 +6,10 @@ from collections import Counter
 
 from prefect import task
 
-from tasks.stage import BY_KEY, RETRIES, STORED, stage
-from tasks.work import Produced, Work
-from tracemill.cleaning import clean
-from tracemill.schema import Category, Dropped, digest, table_of
+from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.engine.work import Produced, Work
+from tracemill.clean.clean import clean
+from tracemill.core import Category, Dropped, digest, table_of
 from verifiers import verifier_versions
 from verifiers.reference_reader import VerifiersReader
 

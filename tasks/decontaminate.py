@@ -11,23 +11,27 @@ import pyarrow as pa
 from prefect import task
 from pydantic import Field
 
-from tasks.asking import Asking
-from tasks.semantic import embedded
-from tasks.stage import BY_KEY, RETRIES, STORED, stage
-from tasks.work import Produced, Work
-from tracemill.benchmark_items import items_of, source_of
-from tracemill.contamination_by_meaning import decontaminate_by_meaning, items_as_problems
-from tracemill.contamination_index import ITEMS, BenchmarkIndex
-from tracemill.contamination_report import JUDGED, shard_facts
-from tracemill.decontamination import GREY, Decontaminated, asked_texts, decontaminate, without
-from tracemill.embedding import shared_embedder
-from tracemill.manifest import Shard
-from tracemill.recipe_decontaminate import Benchmark, SameQuestion
-from tracemill.recipe_section import Section
-from tracemill.same_question import overlap_by_word, same_question_request, word_of, words_by_benchmark, worst_pairs
-from tracemill.schema import Dropped, table_of
-from tracemill.sources.collect import fingerprint
-from tracemill.store import Store
+from tasks.duplicates import embedded
+from tasks.engine.models import Asking
+from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.engine.work import Produced, Work
+from tracemill.core import Dropped, Section, table_of
+from tracemill.decontaminate.benchmarks import items_of, source_of
+from tracemill.decontaminate.decontaminate import GREY, Decontaminated, asked_texts, decontaminate, without
+from tracemill.decontaminate.index import ITEMS, BenchmarkIndex
+from tracemill.decontaminate.judge import (
+    overlap_by_word,
+    same_question_request,
+    word_of,
+    words_by_benchmark,
+    worst_pairs,
+)
+from tracemill.decontaminate.report import JUDGED, shard_facts
+from tracemill.decontaminate.semantic import decontaminate_by_meaning, items_as_problems
+from tracemill.embeddings import shared_embedder
+from tracemill.recipe.sections.decontaminate import Benchmark, SameQuestion
+from tracemill.sources import fingerprint
+from tracemill.store import Shard, Store
 
 
 class BenchmarkFiles(Section):

@@ -12,25 +12,22 @@ import pyarrow as pa
 from prefect import task
 from pydantic import Field
 
-from tasks.asking import Asking
-from tasks.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.engine.models import Asking
+from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.engine.work import Produced, Work, split
 from tasks.verify import is_for_models, unjudgeable
-from tasks.work import Produced, Work, split
-from tracemill.asking_order import asking_order, expected
-from tracemill.ledger import Completion
-from tracemill.ledger_shared import shared_ledger
-from tracemill.prompts import build_request
-from tracemill.recipe_distill import Truncation
-from tracemill.recipe_judge import ModelJudged
-from tracemill.recipe_section import Section
-from tracemill.recipe_server import Teacher
-from tracemill.recipe_verify import Verify
-from tracemill.refusals import REFUSED_BY_TEACHER
-from tracemill.schema import Dropped, Origin, Problem, Response, Verdict, digest, dropped_problem, table_of
-from tracemill.selection import source_traces, unsolved
-from tracemill.teacher import Refusal, Request
-from tracemill.think import fault_evidence, split_think
-from tracemill.truncation import Wholes
+from tracemill.core import Dropped, Origin, Problem, Response, Section, Verdict, digest, dropped_problem, table_of
+from tracemill.generate import Wholes, asking_order, build_request
+from tracemill.generate.order import expected
+from tracemill.inference import Refusal, Request
+from tracemill.inference.refusals import REFUSED_BY_TEACHER
+from tracemill.ledger import Completion, shared_ledger
+from tracemill.recipe.sections.distill import Truncation
+from tracemill.recipe.sections.judges import ModelJudged
+from tracemill.recipe.sections.server import Teacher
+from tracemill.recipe.sections.verify import Verify
+from tracemill.select import source_traces, unsolved
+from tracemill.text.think import fault_evidence, split_think
 
 # Problems that the teacher was not asked about, or refused: why.
 UNASKED = pa.schema([("problem_id", pa.string()), ("reason", pa.string()), ("message", pa.large_string())])
@@ -137,7 +134,7 @@ def _refused_before(work: Work, plan: DistillRound) -> set[str]:
 
 
 def _order(asked: Sequence[tuple[Problem, int]], requests: Sequence[Request], plan: DistillRound) -> list[int]:
-    """Places of the requests in the order in which they are sent; see tracemill/asking_order.py."""
+    """Places of the requests in the order in which they are sent; see tracemill/generate/order.py."""
     problems = {problem.id: problem for problem, _ in asked}
     earlier = {
         build_request(problem, plan.teacher, sample_index=index).key: problem.id

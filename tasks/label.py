@@ -10,18 +10,15 @@ from pathlib import Path
 from prefect import task
 from pydantic import Field
 
-from tasks.asking import Asking
-from tasks.stage import BY_KEY, RETRIES, STORED, stage
-from tasks.work import Produced, Work, split
-from tracemill.downsampling import downsample
-from tracemill.errors import RecipeError, RunnerError
-from tracemill.label_counts import count_labels
-from tracemill.labels import answered, labels_request, with_labels
-from tracemill.languages import language
-from tracemill.recipe_label import Label, Labeller
-from tracemill.recipe_section import Section
-from tracemill.schema import Problem
-from tracemill.token_length import ESTIMATE, count_tokens, estimated_tokens
+from tasks.engine.models import Asking
+from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.engine.work import Produced, Work, split
+from tracemill.core import Problem, RecipeError, RunnerError, Section
+from tracemill.label import answered, downsample, labels_request, with_labels
+from tracemill.label.counts import count_labels
+from tracemill.recipe.sections.label import Label, Labeller
+from tracemill.text.languages import language
+from tracemill.text.tokens import ESTIMATE, count_tokens, estimated_tokens
 
 
 class Measure(Section):

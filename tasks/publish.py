@@ -1,4 +1,7 @@
-"""Export: the last barrier. Writes the run's directory; cached by what it is made from and by what stands there."""
+"""Export: the last barrier. Writes the run's directory; cached by what it is made from and by what stands there.
+
+Tally: what the published rows are made of, for the card and the report; one task over all shards, small columns.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,30 @@ from typing import Any
 
 from prefect import task
 
-from tracemill.push import send, shipment
-from tracemill.recipe_publish import Publish
-from tracemill.run_directory import Published, publish
+from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.engine.work import Produced, Work
+from tracemill.publish import Published, publish
+from tracemill.publish.tally import PROBLEM_COLUMNS, SAMPLE_COLUMNS, TRACE_COLUMNS, Tallying
+from tracemill.recipe.sections.publish import Publish
+from tracemill.runs import send, shipment
 from tracemill.store import Store
+
+
+@task(name="tally", task_run_name="tally {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage()
+def tally_published(work: Work) -> Produced:
+    """Counts over the shards ``problems-…``, ``selected-…`` and ``traces-…``; its facts are a ``PublishedTally``."""
+    tallying = Tallying()
+    kinds = {
+        "problems": (tallying.add_problems, PROBLEM_COLUMNS),
+        "selected": (tallying.add_samples, SAMPLE_COLUMNS),
+        "traces": (tallying.add_traces, TRACE_COLUMNS),
+    }
+    for prefix, (add, columns) in kinds.items():
+        for name in work.numbered(prefix):
+            add(work.store.read_table(work.inputs[name], columns))
+    tally = tallying.result()
+    return Produced({}, tally.n_rows, tally.n_rows, facts=tally.model_dump())
 
 
 @task(name="export", task_run_name="export {label}", retries=2, retry_delay_seconds=[2, 10])

@@ -12,12 +12,11 @@ import sys
 from importlib import import_module
 from typing import Any
 
-from tasks.failed_task import FailedTask, failure_path
-from tasks.stage import StageTask, key_of, perform
-from tracemill.errors import StoreError, TracemillError
-from tracemill.manifest import Manifest
-from tracemill.recipe_file import parse_section
-from tracemill.store import Store
+from tasks.engine.failed_task import FailedTask, failure_path
+from tasks.engine.stage import StageTask, key_of, perform
+from tracemill.core import StoreError, TracemillError
+from tracemill.recipe import parse_section
+from tracemill.store import Manifest, Store
 
 
 def reproduce(store: Store, stage: str, key: str, overrides: list[str]) -> Manifest:

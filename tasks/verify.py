@@ -9,14 +9,14 @@ from collections.abc import Iterable
 
 from prefect import task
 
-from tasks.stage import BY_KEY, RETRIES, STORED, stage
-from tasks.work import Produced, Work
-from tracemill import missing_answer
-from tracemill.recipe_judge import ModelJudged
-from tracemill.recipe_verify import Verify
-from tracemill.schema import Cause, Outcome, Problem, Response, Verdict, digest, rows_of, table_of
+from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.engine.work import Produced, Work
+from tracemill.core import Cause, Outcome, Problem, Response, Verdict, digest, rows_of, table_of
+from tracemill.recipe.sections.judges import ModelJudged
+from tracemill.recipe.sections.verify import Verify
+from tracemill.text import missing_answer
 from verifiers import Attempt, Bench, attempt_of, verifier_versions, verify
-from verifiers.answer_words import why_missing
+from verifiers.maths.words import why_missing
 
 # Fact of a shard: responses that the sandbox failed to judge, by reason.
 UNJUDGED = "unjudged"

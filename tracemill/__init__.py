@@ -1,1 +1,1 @@
-"""The pure core of tracemill: rows, recipe, store, and what every stage decides. Knows neither Prefect nor Docker."""
+"""Turn many question sets into one verified, decontaminated dataset of reasoning traces. Read on: docs/architecture.md."""

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from verifiers.dispatch import Bench, verifier_versions, verify
     from verifiers.protocol import Attempt, attempt_of
-    from verifiers.worker_pool import WorkerPool
+    from verifiers.workers.pool import WorkerPool
 
 _HOME = {
     "Attempt": "protocol",
     "Bench": "dispatch",
-    "WorkerPool": "worker_pool",
+    "WorkerPool": "workers.pool",
     "attempt_of": "protocol",
     "verifier_versions": "dispatch",
     "verify": "dispatch",

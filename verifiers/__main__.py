@@ -14,8 +14,8 @@ import threading
 from queue import Queue
 from typing import TYPE_CHECKING
 
-from tracemill.recipe_verify import Sandbox, Verify
-from tracemill.schema import json_text
+from tracemill.core import json_text
+from tracemill.recipe.sections.verify import Sandbox, Verify
 from verifiers.dispatch import Awaited, Bench
 from verifiers.rows import BadRow, read_row, refusal, verdict_line
 from verifiers.sandbox.protocol import NoSandbox

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from tracemill.boxes import EMPTY_BOX
-from tracemill.think import UNCLOSED_THINK
-from verifiers.answer_words import why_missing
+from tracemill.text.boxes import EMPTY_BOX
+from tracemill.text.think import UNCLOSED_THINK
 from verifiers.choice_options import Named, Options, named, options_of
-from verifiers.math_text import last_box
+from verifiers.maths.text import last_box
+from verifiers.maths.words import why_missing
 from verifiers.protocol import Judgement, correct, incorrect, unreadable, unusable
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from verifiers.answer_words import MAX_CHARS, core
-from verifiers.math_text import read_number, tidy
+from verifiers.maths.text import read_number, tidy
+from verifiers.maths.words import MAX_CHARS, core
 
 # "A." "(A)" "A)" "A:" "[A]" "**A.**" "- A." "1." before a blank and a text; also with a full-width stop or colon.
 _MARK: Final = re.compile(

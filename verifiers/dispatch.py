@@ -6,18 +6,17 @@ from collections import deque
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, Self
 
-from tracemill import missing_answer
-from tracemill.errors import TracemillError, UnknownKindError
-from tracemill.recipe_verify import Verify
-from tracemill.schema import Category, Verdict
+from tracemill.core import Category, TracemillError, UnknownKindError, Verdict
+from tracemill.recipe.sections.verify import Verify
+from tracemill.text import missing_answer
 from verifiers.choice_answer import ChoiceVerifier
-from verifiers.code_tests import CodeVerifier
 from verifiers.instructions.verifier import InstructionVerifier
-from verifiers.math_answer import MathVerifier
+from verifiers.maths.verifier import MathVerifier
+from verifiers.programs.verifier import CodeVerifier
 from verifiers.protocol import Judgement, Means, Pending, unjudged, unusable
 from verifiers.sandbox.docker_sandbox import DockerSandbox
-from verifiers.worker_main import describe
-from verifiers.worker_pool import WorkerPool
+from verifiers.workers.main import describe
+from verifiers.workers.pool import WorkerPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

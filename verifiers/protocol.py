@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from tracemill.missing_answer import missing_answer
-from tracemill.schema import Cause, Outcome
+from tracemill.core import Cause, Outcome
+from tracemill.text.missing_answer import missing_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from tracemill.missing_answer import Missing
-    from tracemill.schema import Problem, Response
+    from tracemill.core import Problem, Response
+    from tracemill.text.missing_answer import Missing
     from verifiers.sandbox.protocol import Sandbox
-    from verifiers.worker_pool import WorkerPool
+    from verifiers.workers.pool import WorkerPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Attempt:
     Attributes:
         id: the response's id.
         answer: what follows the think part; the think part is never judged.
-        fault: why the response does not follow the think template (see ``tracemill.think.split_think``), or None.
+        fault: why the response does not follow the think template (see ``tracemill.text.think.split_think``), or None.
         missing: why there is no answer to judge, or None.
         tests: a test object of the verification contract, or None.
         constraints: ``[{"id", "kwargs"}]``, or None.

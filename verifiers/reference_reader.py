@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracemill.schema import Category
-from verifiers.answer_words import why_missing, why_no_answer
+from tracemill.core import Category
 from verifiers.choice_options import Options, named, options_of
+from verifiers.maths.words import why_missing, why_no_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

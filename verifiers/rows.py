@@ -6,13 +6,13 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from tracemill.missing_answer import Missing, blank, is_blank
-from tracemill.schema import Category, Cause, Outcome
-from tracemill.think import split_think
+from tracemill.core import Category, Cause, Outcome
+from tracemill.text.missing_answer import Missing, blank, is_blank
+from tracemill.text.think import split_think
 from verifiers.protocol import Attempt
 
 if TYPE_CHECKING:
-    from tracemill.schema import Verdict
+    from tracemill.core import Verdict
 
 _NEEDED: Final = {"id": Cause.REFERENCE, "category": Cause.REFERENCE, "response": Cause.RESPONSE}
 _NULLABLE: Final = {"reference_answer": (str, "text"), "tests": (dict, "an object"), "constraints": (list, "a list")}

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tracemill.schema import Category, Outcome
-from verifiers.answer_words import why_missing
+from tracemill.core import Category, Outcome
 from verifiers.choice_options import Options, fold, named, options_of
 from verifiers.dispatch import verify
-from verifiers.math_text import last_box
+from verifiers.maths.text import last_box
+from verifiers.maths.words import why_missing
 from verifiers.protocol import Attempt
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from tracemill.conflicting_references import Reference
+    from tracemill.dedup.conflicting_references import Reference
     from verifiers.dispatch import Bench
 
 _ANSWERED: Final = r"\boxed{{{}}}"

@@ -15,19 +15,18 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from tracemill.errors import UnknownLayoutError
-from tracemill.schema import Dropped, Problem, json_text, problem_id
-from tracemill.sources.criteria import answer_text
-from tracemill.sources.draft import Draft, ExcludedRowError, MalformedRowError
+from tracemill.core import Dropped, Problem, UnknownLayoutError, json_text, problem_id
+from tracemill.sources.adapter import Draft, ExcludedRowError, MalformedRowError
 from tracemill.sources.formats import format_of
-from tracemill.sources.layouts import LAYOUTS, required_columns
+from tracemill.sources.layouts.columns import answer_text
+from tracemill.sources.layouts.registry import LAYOUTS, required_columns
 from tracemill.sources.lost_sources import shard_facts
 from tracemill.sources.readers import RawRow, files_of, readings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tracemill.recipe_source import Source
+    from tracemill.sources.source import Source
 
 STAGE = "collect"
 EXCLUDED_CHARS = 2000  # tells which row it is; a row of OpenR1-Math has 100,000

@@ -21,7 +21,7 @@ import re
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Final, cast
 
-from tracemill.errors import SourceError
+from tracemill.core import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

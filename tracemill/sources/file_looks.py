@@ -10,7 +10,7 @@ import json
 import re
 from typing import Final, NamedTuple
 
-from tracemill.errors import SourceError
+from tracemill.core import SourceError
 
 LOOKED_AT: Final = 8192  # bytes: what one look into a buffered file gives
 _ERROR_KEYS: Final = frozenset({"error", "errors", "message", "detail", "details", "status", "code", "type", "title",

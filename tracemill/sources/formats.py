@@ -13,7 +13,7 @@ import json
 import re
 from typing import IO, TYPE_CHECKING, Final, cast
 
-from tracemill.errors import SourceError
+from tracemill.core import SourceError
 from tracemill.sources.delimited import BadRow, delimited_rows
 from tracemill.sources.file_looks import LOOKED_AT, is_json, refuse_other_content
 from tracemill.sources.packing import BROKEN, CHUNK, PACKINGS

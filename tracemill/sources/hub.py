@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from tracemill.errors import RecipeError, SourceError
-from tracemill.secret_place import revealed
+from tracemill.core import RecipeError, SourceError
+from tracemill.core.secrets import revealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from tracemill.recipe_source import Source
+    from tracemill.sources.source import Source
 
 RANGE: Final = 8 << 20  # Bytes a request. 11 GB, the largest file among the sources, are 1,400 requests.
 RETRIES: Final = 10  # With pauses of 1, 2, 4, then 8 s: about a minute without the Hub is lived through.

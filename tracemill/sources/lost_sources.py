@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from tracemill.errors import SourceError
+from tracemill.core import SourceError
 from tracemill.sources.file_looks import described
 from tracemill.sources.readers import files_of
 
 if TYPE_CHECKING:
-    from tracemill.recipe_source import Source
-    from tracemill.schema import Dropped
+    from tracemill.core import Dropped
+    from tracemill.sources.source import Source
 
 EXAMPLES: Final = 3  # rows whose text tells what a file looks like
 MALFORMED: Final = "malformed"  # keys of a shard's facts

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tracemill.errors import SourceError
+from tracemill.core import SourceError
 from tracemill.sources.delimited import BadRow
 from tracemill.sources.formats import DAMAGED, FORMATS, format_of, raw_rows
 from tracemill.sources.hub import HubFile, hub_files, open_hub_file
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import IO
 
-    from tracemill.recipe_source import Source
+    from tracemill.sources.source import Source
 
 # What ``datasets`` writes beside its data, in JSON.
 _ABOUT_DATA: Final = frozenset({"dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"})

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tracemill.schema import Outcome
-from tracemill.think import UNCLOSED_THINK
+from tracemill.core import Outcome
+from tracemill.text.think import UNCLOSED_THINK
 from verifiers.instructions.conflicts import why_exclusive
 from verifiers.instructions.constraints import why_unusable
 from verifiers.instructions.dialects import canonical
 from verifiers.protocol import Judgement, Pending, incorrect, too_slow, unjudged, unreadable, unusable
-from verifiers.worker_pool import TimedOut, Value
+from verifiers.workers.pool import TimedOut, Value
 
 if TYPE_CHECKING:
-    from tracemill.recipe_verify import Instructions
+    from tracemill.recipe.sections.verify import Instructions
     from verifiers.protocol import Attempt, Means
-    from verifiers.worker_pool import JobResult
+    from verifiers.workers.pool import JobResult
 
 _JUDGE: Final = "verifiers.instructions.judgement:judge"
 

@@ -24,7 +24,7 @@ from docker.errors import DockerException
 from docker.types import LogConfig, Ulimit
 from requests.exceptions import RequestException
 
-from tracemill.process_identity import is_gone, process_name
+from tracemill.core.process_identity import is_gone, process_name
 from verifiers.sandbox import seccomp
 from verifiers.sandbox.inside import wire
 from verifiers.sandbox.protocol import SandboxFault

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
-    from tracemill.recipe_verify import Sandbox as SandboxSettings
+    from tracemill.recipe.sections.verify import Sandbox as SandboxSettings
     from verifiers.sandbox.container import Container
 
 T = TypeVar("T")

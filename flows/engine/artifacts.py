@@ -1,0 +1,123 @@
+"""What a run leaves beside its states in Prefect's UI: a table per phase, the failed shards, the funnel with its links.
+
+One artifact per phase or run, never per task: each is a request to the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, cast
+from uuid import UUID
+
+import pyarrow as pa
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from flows.engine.failures import Failure, failures_markdown
+from flows.engine.progress import Progress, artifact_key
+from tracemill.publish.funnel import totals
+
+Tables = dict[str, UUID]  # artifacts with the tables of phases
+
+
+class Artifacts(Protocol):
+    """Where a run leaves pages and tables for people."""
+
+    def page(self, markdown: str, key: str, description: str) -> None:
+        """Leaves a page."""
+
+    def table(self, rows: list[dict[str, Any]], key: str, description: str) -> UUID | None:
+        """Leaves a table; returns its id, if it can be linked to."""
+
+
+class ServerArtifacts:
+    """Artifacts of the flow run that is under way."""
+
+    def page(self, markdown: str, key: str, description: str) -> None:
+        """See :class:`Artifacts`."""
+        create_markdown_artifact(markdown, key=key, description=description)
+
+    def table(self, rows: list[dict[str, Any]], key: str, description: str) -> UUID | None:
+        """See :class:`Artifacts`."""
+        return cast("UUID", create_table_artifact(rows, key=key, description=description))
+
+
+class NoArtifacts:
+    """For runs without a server."""
+
+    def page(self, markdown: str, key: str, description: str) -> None:
+        """Leaves nothing."""
+
+    def table(self, rows: list[dict[str, Any]], key: str, description: str) -> UUID | None:  # noqa: ARG002
+        """Leaves nothing."""
+        return None
+
+
+def phase_artifact(artifacts: Artifacts, progress: Progress) -> Tables:
+    """Leaves the table of a phase: what entered each stage, what it kept, what it dropped and why.
+
+    Returns:
+        the artifact's id by the phase's name; nothing where no stage was finished.
+    """
+    rows = phase_rows(progress)
+    if not rows:
+        return {}
+    made = artifacts.table(rows, artifact_key(f"phase-{progress.phase}"), progress.line())
+    return {} if made is None else {progress.phase: made}
+
+
+def phase_rows(progress: Progress) -> list[dict[str, Any]]:
+    """The table of a phase, in the order in which its stages were first finished."""
+    return [
+        {
+            "stage": stage,
+            "shards": progress.finished[stage],
+            "in": counts["in"],
+            "kept": counts["kept"],
+            "dropped": counts["in"] - counts["kept"],
+            "by reason": ", ".join(f"{reason} {n:,}" for reason, n in progress.dropped[stage].most_common()),
+        }
+        for stage, counts in progress.rows.items()
+    ]
+
+
+def failures_artifact(artifacts: Artifacts, phase: str, failures: Sequence[Failure]) -> None:
+    """Leaves the page of a phase's failed shards, with how to run each alone."""
+    artifacts.page(failures_markdown(failures), artifact_key(f"failed-{phase}"), f"{len(failures)} shards failed")
+
+
+def funnel_artifact(artifacts: Artifacts, funnel: pa.Table, tables: Tables, out: str) -> None:
+    """Leaves the funnel of a finished run, links to its phases' tables, and where its files are."""
+    artifacts.page(funnel_markdown(funnel, tables, out), "funnel", "Where every row went")
+
+
+def funnel_markdown(funnel: pa.Table, tables: Tables, out: str) -> str:
+    """The funnel as a table with what is left after each drop; then the links, then the paths."""
+    lines, left = ["| stage | reason | rows | left |", "|---|---|---:|---:|"], 0
+    for stage, reason, n_rows in totals(funnel):
+        if stage == "source":
+            left = n_rows
+        elif stage != "published":
+            left -= n_rows
+        lines.append(f"| {stage} | {reason} | {n_rows:,} | {left:,} |")
+    paths = _paths(out, ("dataset/README.md", "dataset", "dropped", "verdicts", "report.html"))
+    return "\n".join([*lines, "", *_links(tables), *paths])
+
+
+def audit_artifact(artifacts: Artifacts, text: str, tables: Tables, out: str) -> None:
+    """Leaves the figures of an audit as the terminal shows them, links to its tables, and where its files are."""
+    paths = _paths(out, ("summary.json", "dropped", "report.html"))
+    lines = ["```", text, "```", "", *_links(tables), *paths]
+    artifacts.page("\n".join(lines), "summary", "What was found")
+
+
+def _links(tables: Tables) -> list[str]:
+    """Links to tables of phases: relative, since a run does not know under which address its UI is looked at."""
+    links = " · ".join(f"[{phase}](../artifact/{table})" for phase, table in tables.items())
+    return [f"What each stage kept and dropped: {links}", ""] if links else []
+
+
+def _paths(out: str, names: Sequence[str]) -> list[str]:
+    """Files of a run's directory; not as links, which browsers do not follow from a server's page to a disk."""
+    root = out if "://" in out else Path(out).resolve().as_posix()
+    return [f"- `{root}/{name}`" for name in names]

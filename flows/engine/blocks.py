@@ -1,0 +1,243 @@
+"""Blocks: a phase over many shards as subflows that overlap, its shards going through in a bounded pool of threads.
+
+Prefect's UI stays usable up to 2-3k task runs in one flow run, so a phase over many shards is several subflows. Each
+shard is a function that calls its steps one after the other (``flows/engine/steps.py``), in a thread of one pool for
+all blocks, in the context of its own block's flow run. A block's subflow is opened when every shard of the one before
+has
+begun: while the last shards of one block are still under way, those of the next take the threads that are free, so that
+a long tail leaves no teacher idle.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
+from typing import Any, Generic, TypeVar
+
+from prefect import Flow, flow, tags
+from prefect.context import TagsContext
+
+from flows.engine.failures import Failure, failed, not_started
+from flows.engine.lineage import BlockEnd, Lineage, Node
+from flows.engine.runners import Tasks
+from flows.engine.steps import ShardSteps
+from tracemill.core import RecipeError, SourceError, TeacherMisconfiguredError
+from tracemill.store import Shard
+
+Result = TypeVar("Result")
+
+MOST_TAGS = 20  # sources that a flow run is tagged by; a recipe may have hundreds
+# Blocks with shards under way at once: the tail of one may outlast the whole next one.
+MOST_OPEN = 3
+# What is wrong with one shard for these reasons is wrong with all of them: no further shard is begun.
+FATAL = (RecipeError, SourceError, TeacherMisconfiguredError)
+
+
+class Ending(Exception):  # noqa: N818 - no error: the shard is left where it is
+    """The run is being ended, by an interrupt or by what has befallen Prefect."""
+
+
+class Block:
+    """The shards of one subflow.
+
+    Args:
+        labels: in the order in which they begin.
+
+    Attributes:
+        failures: of shards that could not be finished.
+        outputs: tables that its shards have made.
+        n_skipped: shards that were not begun.
+        outcome: what its subflow ends with, if not well.
+        all_begun: no shard waits for its beginning any more.
+        over: no shard is under way any more, or nobody waits for those that are.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = labels
+        self.failures: list[Failure] = []
+        self.outputs: list[Shard] = []
+        self.n_skipped = 0
+        self.outcome: Exception | None = None
+        self.all_begun, self.over = threading.Event(), threading.Event()
+        self._n_waiting = self._n_left = len(labels)
+        self._lock = threading.Lock()
+
+    def begin(self, *, skipped: bool) -> None:
+        """One more shard has its turn."""
+        with self._lock:
+            self.n_skipped += skipped
+            self._n_waiting -= 1
+            if self._n_waiting == 0:
+                self.all_begun.set()
+
+    def end(self) -> None:
+        """One more shard has ended, however."""
+        with self._lock:
+            self._n_left -= 1
+            if self._n_left == 0:
+                self.over.set()
+
+    def let_go(self) -> None:
+        """Ends every wait for the block."""
+        self.all_begun.set()
+        self.over.set()
+
+
+class Phase(Generic[Result]):
+    """Takes every shard through its function.
+
+    Args:
+        name: of the phase.
+        work: the function of each shard, by label.
+        steps: makes the steps of one shard, which raise what the function given to it raises.
+        window: shards under way at once, over all blocks.
+
+    Attributes:
+        results: of the functions, by label.
+        failures: of shards that could not be finished.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Mapping[str, Callable[[ShardSteps], Result]],
+        steps: Callable[[str, Callable[[], None]], ShardSteps],
+        window: int,
+    ) -> None:
+        self.name, self._work, self._steps, self._window = name, work, steps, window
+        self.results: dict[str, Result] = {}
+        self.failures: list[Failure] = []
+        self._blocks: Sequence[Block] = ()
+        self._cause: BaseException | None = None
+        self._free = threading.Semaphore(window)
+
+    def run(self, blocks: Sequence[Block], runner: Tasks, lineage: Lineage, after: Sequence[Node]) -> None:
+        """Runs the blocks in their order; returns when no shard is under way any more.
+
+        After a failure that would hit all shards none is begun any more.
+
+        Args:
+            blocks: of the labels.
+            runner: what runs the tasks of a block.
+            lineage: is told which block made what.
+            after: what the phase works on, for the run's own page.
+
+        Raises:
+            BaseException: a subflow could not be opened, or the wait was interrupted; open subflows end with it.
+        """
+        self._blocks = blocks
+        with (
+            ThreadPoolExecutor(self._window, thread_name_prefix="shard") as shards,
+            ThreadPoolExecutor(MOST_OPEN, thread_name_prefix="block") as subflows,
+        ):
+            try:
+                opened = []
+                for block in self._blocks:
+                    if self._is_doomed():
+                        break
+                    within = copy_context()
+                    opened.append(subflows.submit(within.run, self._open, block, shards, runner, lineage, after))
+                    block.all_begun.wait()
+                    self._free.acquire()  # a block is opened for shards that can begin
+                    self._free.release()
+                for subflow in opened:
+                    subflow.result()
+            except BaseException as error:
+                self._end(error)
+                raise
+
+    def _open(
+        self, block: Block, shards: ThreadPoolExecutor, runner: Tasks, lineage: Lineage, after: Sequence[Node]
+    ) -> None:
+        """Runs the subflow of a block."""
+        if self._cause is not None:
+            return
+
+        def body() -> BlockEnd:
+            # The flow run's tags are not for its tasks: each tag makes a task ask for a concurrency slot.
+            with TagsContext(current_tags=set()):
+                for label in block.labels:
+                    shards.submit(copy_context().run, self._through, block, label)
+            block.over.wait()
+            if self._cause is not None:
+                raise self._cause
+            block.outcome = self._outcome(block)
+            if block.outcome is not None:
+                raise block.outcome
+            return BlockEnd(min(block.labels), max(block.labels))
+
+        try:
+            with tags(self.name, *sorted({source_of(label) for label in block.labels})[:MOST_TAGS]):
+                _BODY.set(body)
+                named: Flow[Any, Any] = run_block.with_options(name=self.name, task_runner=runner)
+                end: Any = named(self.name, min(block.labels), max(block.labels), wait_for=after)
+            lineage.add_node(block.outputs, end)
+        except BaseException as error:
+            if error is not block.outcome:
+                self._end(error)
+                raise
+
+    def _through(self, block: Block, label: str) -> None:
+        """One shard, in a thread of the pool."""
+        self._free.acquire()
+        skipped = self._is_doomed()
+        block.begin(skipped=skipped)
+        step = self._steps(label, self._go_on)
+        try:
+            if not skipped:
+                self.results[label] = self._work[label](step)
+        except Ending:
+            pass
+        except Exception as error:  # noqa: BLE001 - a stage may raise anything; the other shards go on
+            failure = Failure(label, step.stage, error)
+            block.failures.append(failure)
+            self.failures.append(failure)
+        except BaseException as error:  # noqa: BLE001 - whoever waits for the phase must hear of it
+            self._end(error)
+        finally:
+            block.outputs += step.outputs
+            block.end()
+            self._free.release()  # after its failure is known, so that a fatal one opens no further block
+
+    def _outcome(self, block: Block) -> Exception | None:
+        """What the subflow of a block ends with; None if well."""
+        n_shards = len(block.labels)
+        if block.failures:
+            return failed(self.name, block.failures, n_shards)
+        return not_started(self.name, block.n_skipped, n_shards) if block.n_skipped else None
+
+    def _is_doomed(self) -> bool:
+        return self._cause is not None or any(isinstance(failure.error, FATAL) for failure in self.failures)
+
+    def _go_on(self) -> None:
+        if self._cause is not None:
+            raise Ending
+
+    def _end(self, cause: BaseException) -> None:
+        """Ends the subflows that are open; shards that are under way stop before their next step."""
+        self._cause = self._cause or cause
+        self._free.release()
+        for block in self._blocks:
+            block.let_go()
+
+
+_BODY: ContextVar[Callable[[], BlockEnd]] = ContextVar("block")
+
+
+def _body() -> BlockEnd:
+    return _BODY.get()()
+
+
+# A task's context carries its flow to the workers of a cluster: what the flow does is found in the thread's context,
+# so that it closes over nothing that cannot travel.
+@flow(flow_run_name="{phase} {first} to {last}", validate_parameters=False)
+def run_block(phase: str, first: str, last: str) -> BlockEnd:  # noqa: ARG001 - parameters are what the UI shows
+    """Takes the shards of a block through a phase."""
+    return _body()
+
+
+def source_of(label: str) -> str:
+    """The source in a shard's label, such as "00002-rows"."""
+    return label.partition("-")[2] or label

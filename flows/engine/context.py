@@ -1,0 +1,226 @@
+"""What the phases of one run share: recipe, store, logger; and how a phase over many shards becomes subflows."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Self
+
+from prefect import Task
+from prefect.futures import PrefectFuture
+from typing_extensions import TypeVar
+
+from flows.crashed_runs import take_over
+from flows.engine.artifacts import Artifacts, ServerArtifacts, Tables, failures_artifact, phase_artifact
+from flows.engine.blocks import Block, Phase
+from flows.engine.failures import failed
+from flows.engine.lineage import Lineage, Node, finished
+from flows.engine.poison import tell_of_poison
+from flows.engine.progress import Progress, reported
+from flows.engine.runners import check_cluster, everywhere, shard_tasks
+from flows.engine.steps import ShardSteps, Step, submit
+from tasks.engine.stage import StageTask, key_of
+from tasks.publish import export_dataset
+from tracemill.core import Section
+from tracemill.core.secrets import secrets_in
+from tracemill.inference import tokens_received
+from tracemill.inference.refusals import Tally
+from tracemill.ledger.place import Place, is_remote
+from tracemill.publish import Output, Published, published, refuse_empty, refuse_foreign
+from tracemill.publish.sources_inside import refuse_sources_inside
+from tracemill.recipe import Recipe
+from tracemill.recipe.sections.audit import Audit
+from tracemill.store import Manifest, Shard, Store, sweep_claims
+
+Result = TypeVar("Result")
+Value = TypeVar("Value")
+Plan = TypeVar("Plan", bound=Recipe | Audit, default=Recipe)
+
+
+@dataclass
+class RunContext(Generic[Plan]):
+    """One run.
+
+    Attributes:
+        recipe: what it is made from.
+        n_cached: tasks that were found finished.
+        n_executed: tasks that had to be run.
+        artifacts: where pages and tables for people are left.
+        tables: artifacts with the tables of the phases so far.
+        lineage: what has made which table, for the edges of the DAG.
+        exported: the task run that has published, once it has.
+        refused: requests that servers have refused, by server.
+    """
+
+    recipe: Plan
+    store: Store
+    logger: logging.Logger | logging.LoggerAdapter[logging.Logger]
+    n_cached: int = 0
+    n_executed: int = 0
+    artifacts: Artifacts = field(default_factory=ServerArtifacts)
+    tables: Tables = field(default_factory=dict)
+    lineage: Lineage = field(default_factory=Lineage)
+    exported: list[Node] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        if self.recipe.run.runner.is_cluster:
+            self.recipe = everywhere(self.recipe)
+            self.store = Store(self.recipe.run.store)
+
+    def anew(self) -> Self:
+        """A context of the same run that has counted nothing yet."""
+        return type(self)(self.recipe, self.store, self.logger)
+
+    @property
+    def ledger(self) -> str:
+        """Folder of the ledger, or its URL with how to work on it."""
+        run = self.recipe.run
+        place = run.ledger or self.store.path("ledger")
+        if not is_remote(place) or "#" in place:
+            return place
+        return str(Place(place, run.ledger_cache, run.ledger_upload_every_s))
+
+    def prepare(self, out: str, output: Output) -> None:
+        """Fails early where the store or the run's directory cannot be written; sweeps what killed runs left behind.
+
+        Raises:
+            StoreError: that, or the directory holds what is not to be replaced; nothing was touched.
+        """
+        refuse_foreign(Store(out), output)
+        refuse_sources_inside(out, self.recipe, output)
+        self.store.prepare()
+        Store(out).prepare()
+        self._look_around()
+
+    def _look_around(self) -> None:
+        """Sees to what other processes have left, and to those that will do the tasks."""
+        sweep_claims(self.store)
+        self.store.identity  # noqa: B018 - made here, before many threads ask for it
+        variables = [found.name for found in secrets_in(self.recipe) if found.name]
+        check_cluster(self.recipe.run, self.store, self.logger, variables)
+        take_over(self.logger)
+
+    def single(
+        self, stage: StageTask, section: Section, inputs: dict[str, Shard], label: str, *, again: bool = False
+    ) -> Manifest:
+        """Runs one task of the run itself, such as the duplicate clustering, and waits for it.
+
+        Args:
+            stage: of the task.
+            section: of the stage.
+            inputs: handles by name.
+            label: for people.
+            again: whatever it asks of servers is asked again later in the run: its refusals are counted then.
+
+        Raises:
+            TeacherMisconfiguredError: a server has refused more than the recipe allows.
+        """
+        key = key_of(stage, section, inputs)
+        is_finished = self.store.find(stage.name, key) is not None
+        self._count(cached=int(is_finished), executed=int(not is_finished))
+        after = self.lineage.nodes(inputs.values())
+        future = submit(stage, section, inputs, key, self.store, label, is_finished=is_finished, wait_for=after)
+        manifest = future.result()
+        self.lineage.add_task("", manifest, future.task_run_id)
+        self.lineage.add_node(manifest.outputs.values(), finished(future.task_run_id))
+        tally = Tally()
+        tally.add(manifest)
+        self._judge_refusals(tally, again=again)
+        return manifest
+
+    def run_task(self, task: Task[..., Value], *arguments: Any, after: Iterable[Shard] = ()) -> Value:
+        """Runs a task of the run that is no stage, such as the push, and waits for it.
+
+        Args:
+            task: Prefect's.
+            arguments: of the task.
+            after: tables that it works on.
+        """
+        nodes = [*self.lineage.nodes(after), *self.exported]
+        future: PrefectFuture[Value] = task.submit(*arguments, return_state=False, wait_for=nodes)
+        value = future.result()
+        if task is export_dataset:
+            self.exported = [finished(future.task_run_id)]
+        return value
+
+    def export(
+        self, publication: Published, tables: Iterable[Shard], out: str, *, may_empty: bool = True
+    ) -> dict[str, Any]:
+        """Publishes into ``out``, unless exactly this stands there; returns the publication's manifest.
+
+        Args:
+            publication: what is published.
+            tables: of which it is made.
+            out: the run's directory.
+            may_empty: False where it has no rows, and the recipe does not say that it may replace some.
+        """
+        standing = published(Store(out))
+        stands = standing is not None and standing["key"] == publication.key
+        self._count(cached=int(stands), executed=int(not stands))
+        if not stands and not may_empty:
+            refuse_empty(Store(out))  # in the task it would be tried again
+        return self.run_task(
+            export_dataset, self.store.url, out, publication, self.recipe.name, may_empty, after=tables
+        )
+
+    def phase(
+        self,
+        name: str,
+        last_stage: str,
+        work: Mapping[str, Callable[[Step], Result]],
+        start_order: Sequence[str] | None = None,
+        after: Iterable[Shard] = (),
+    ) -> dict[str, Result]:
+        """Takes every shard through its function, in subflows; returns the results by label, in the order given.
+
+        Args:
+            name: of the phase.
+            last_stage: the stage that ends a shard.
+            work: the function of each shard, by label.
+            start_order: labels in the order in which the shards begin, if not in the order given.
+            after: tables that the shards work on.
+
+        Raises:
+            ShardsFailedError: after everything that could be finished is finished.
+            TeacherMisconfiguredError: likewise, where a server has refused more than the recipe allows.
+        """
+        run = self.recipe.run
+        progress = Progress(name, len(work), last_stage)
+        blocks = [Block(labels) for labels in _few(list(start_order or work), run.shards_per_flow)]
+
+        def steps(label: str, go_on: Callable[[], None]) -> ShardSteps:
+            return ShardSteps(self.store, label, progress, self.lineage, run.show_cached, run.poison_share, go_on)
+
+        phase = Phase(name, work, steps, run.workers)
+        # Other processes' teachers tell of their tokens only when a shard is done.
+        tokens = (lambda: progress.n_tokens) if run.runner.is_cluster else tokens_received
+        with reported(progress, self.logger, run.progress_every_s, tokens):
+            phase.run(blocks, shard_tasks(run), self.lineage, self.lineage.nodes(after))
+        self._count(cached=progress.n_cached, executed=progress.n_executed)
+        self.tables |= phase_artifact(self.artifacts, progress)
+        tell_of_poison(self.artifacts, name, progress.poisoned, self.store.url, self.logger)
+        if phase.failures:
+            failures_artifact(self.artifacts, name, phase.failures)
+            raise failed(name, phase.failures, len(work))
+        self._judge_refusals(progress.refusals)
+        return {label: phase.results[label] for label in work}
+
+    def _judge_refusals(self, tally: Tally, *, again: bool = False) -> None:
+        """Says what was refused, and ends the run where it was too much."""
+        if not again:
+            self.refused += tally.refused
+        for sentence in tally.told():
+            self.logger.warning("%s; the next run asks for them again, and for nothing else", sentence)
+        tally.require_few()
+
+    def _count(self, *, cached: int, executed: int) -> None:
+        self.n_cached += cached
+        self.n_executed += executed
+
+
+def _few(labels: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for start in range(0, len(labels), size):
+        yield labels[start : start + size]

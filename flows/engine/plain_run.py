@@ -1,0 +1,104 @@
+"""A run without Prefect: the same phases and the same functions of each shard, step after step in this thread.
+
+What comes out is what comes out under Prefect, byte for byte; nothing is shown, retried or run side by side. For tests
+of what a build makes of its rows, and for measuring what orchestration costs (benchmarks.orchestration).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from prefect import Task
+from typing_extensions import TypeVar
+
+from flows.engine.artifacts import Artifacts, NoArtifacts
+from flows.engine.context import Plan, RunContext
+from flows.engine.failures import Failure, failed
+from flows.engine.steps import Step
+from tasks.engine.quarantine import find_finished
+from tasks.engine.stage import StageTask, key_of, perform
+from tracemill.core import Section
+from tracemill.inference.refusals import Tally
+from tracemill.store import Manifest, Shard, Store, sweep_claims
+
+Result = TypeVar("Result")
+Value = TypeVar("Value")
+
+
+@dataclass
+class PlainRun(RunContext[Plan]):
+    """A context that does everything itself."""
+
+    artifacts: Artifacts = field(default_factory=NoArtifacts)
+
+    def _look_around(self) -> None:
+        """Sees to what killed runs have left in the store; there is no server that would know of them."""
+        sweep_claims(self.store)
+
+    def single(
+        self,
+        stage: StageTask,
+        section: Section,
+        inputs: dict[str, Shard],
+        label: str,  # noqa: ARG002
+        *,
+        again: bool = False,
+    ) -> Manifest:
+        """One step of the run itself; see :meth:`RunContext.single`."""
+        manifest = self.step(stage, section, inputs)
+        tally = Tally()
+        tally.add(manifest)
+        self._judge_refusals(tally, again=again)
+        return manifest
+
+    def step(self, stage: StageTask, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
+        """One step, of the run itself or of a shard."""
+        is_finished = (
+            find_finished(self.store, stage.name, key_of(stage, section, inputs), self._poison_share) is not None
+        )
+        self._count(cached=int(is_finished), executed=int(not is_finished))
+        return perform(stage, self.store, section, inputs, self._poison_share)
+
+    def run_task(self, task: Task[..., Value], *arguments: Any, after: Iterable[Shard] = ()) -> Value:  # noqa: ARG002
+        """The task's function."""
+        return task.fn(*arguments)
+
+    def phase(
+        self,
+        name: str,
+        last_stage: str,  # noqa: ARG002
+        work: Mapping[str, Callable[[Step], Result]],
+        start_order: Sequence[str] | None = None,
+        after: Iterable[Shard] = (),  # noqa: ARG002
+    ) -> dict[str, Result]:
+        """Every shard, one after the other; see :meth:`RunContext.phase`."""
+        results: dict[str, Result] = {}
+        failures: list[Failure] = []
+        tally = Tally()
+
+        def step(stage: StageTask, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
+            manifest = self.step(stage, section, inputs)
+            tally.add(manifest)
+            return manifest
+
+        for label in start_order or work:
+            try:
+                results[label] = work[label](step)
+            except Exception as error:  # noqa: BLE001 - a stage may raise anything; the other shards go on
+                failures.append(Failure(label, name, error))
+        if failures:
+            raise failed(name, failures, len(work))
+        self._judge_refusals(tally)
+        return {label: results[label] for label in work}
+
+    @property
+    def _poison_share(self) -> float:
+        return self.recipe.run.poison_share
+
+
+def plain_run(recipe: Plan, logger: logging.Logger | None = None) -> PlainRun[Plan]:
+    """The context of a run without Prefect."""
+    return PlainRun(recipe, Store(recipe.run.store), logger or logging.getLogger("tracemill"))

@@ -1,0 +1,226 @@
+"""The progress artifact of a phase in Prefect's UI: a bar that moves while the phase runs, with the log's line below.
+
+It is a face of the run, never a part of it: a server that does not answer costs a late bar and nothing else.
+
+What a run says while it runs: stage, shards done of total, rows/s, tokens/s, time left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import logging
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol, cast
+from uuid import UUID
+
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+from tasks.engine.poison import POISON
+from tracemill.inference.refusals import Tally
+from tracemill.store import Manifest
+
+LAST_RETRIES = 2  # of the last picture, after 2 and 4 s; while the phase runs the next picture comes soon enough
+
+
+def artifact_key(text: str) -> str:
+    """An artifact's key: lower case and dashes are all that Prefect takes."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+class Bar(Protocol):
+    """Where progress is shown."""
+
+    def show(self, percent: float, text: str, *, last: bool = False) -> None:
+        """Shows a new picture; raises nothing."""
+        ...
+
+
+class ArtifactBar:
+    """The bar in Prefect's UI: one artifact, which is made with the first picture and changed by the others.
+
+    Args:
+        key: of the artifact.
+        complain: told what went wrong, the first time that it does.
+    """
+
+    def __init__(self, key: str, complain: Callable[[str], None]) -> None:
+        self._key, self._complain = key, complain
+        self._artifact: UUID | None = None
+        self._shown: tuple[float, str] | None = None
+        self._has_complained = False
+
+    def show(self, percent: float, text: str, *, last: bool = False) -> None:
+        """One request, or none where nothing has changed."""
+        if (percent, text) == self._shown:
+            return
+        try:
+            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: LAST_RETRIES if last else 0}):
+                self._send(percent, text)
+        except Exception as error:  # noqa: BLE001 - whatever keeps the server from showing a bar, the run goes on
+            self._complain_once(error)
+        else:
+            self._shown = (percent, text)
+
+    def _send(self, percent: float, text: str) -> None:
+        if self._artifact is None:
+            self._artifact = cast("UUID", create_progress_artifact(percent, key=self._key, description=text))
+        else:
+            update_progress_artifact(self._artifact, percent, description=text)
+
+    def _complain_once(self, error: Exception) -> None:
+        if not self._has_complained:
+            self._has_complained = True
+            self._complain(f"the bar {self._key} is not up to date in the UI: {type(error).__name__}: {error}")
+
+
+@dataclass
+class Progress:
+    """Counts of one phase; safe to use from many threads.
+
+    Args:
+        phase: name for people.
+        n_chains: shards that will go through the phase.
+        last_stage: the stage that ends a chain, whose count is "done".
+        n_tokens: completion tokens of the shards that were done in this run, wherever they were received.
+        rows: "in" and "kept" by stage, in each stage's own unit.
+        dropped: count by stage and "stage/reason".
+        poisoned: manifests of the tasks that have set rows aside.
+        refusals: what servers were asked and have refused.
+    """
+
+    phase: str
+    n_chains: int
+    last_stage: str
+    n_cached: int = 0
+    n_executed: int = 0
+    n_rows: int = 0
+    n_tokens: int = 0
+    finished: Counter[str] = field(default_factory=Counter)
+    running: Counter[str] = field(default_factory=Counter)
+    rows: dict[str, Counter[str]] = field(default_factory=dict)
+    dropped: dict[str, Counter[str]] = field(default_factory=dict)
+    poisoned: list[Manifest] = field(default_factory=list)
+    refusals: Tally = field(default_factory=Tally)
+    n_failed: int = 0
+    started_at: float = field(default_factory=time.monotonic)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def started(self, stage: str) -> None:
+        """A task that is not finished was submitted."""
+        with self._lock:
+            self.running[stage] += 1
+            self.n_executed += 1
+
+    def found(self, manifest: Manifest, most_shown: int) -> bool:
+        """A finished task was found; whether it is among the first few, which are submitted and shown as Cached."""
+        with self._lock:
+            is_shown = self.n_cached < most_shown
+            self.n_cached += 1
+            if is_shown:
+                self.running[manifest.stage] += 1
+            else:
+                self._count(manifest)
+        return is_shown
+
+    def done(self, manifest: Manifest, *, anew: bool = True) -> None:
+        """A submitted task ended well; ``anew`` unless it was only shown as Cached."""
+        with self._lock:
+            self.running[manifest.stage] -= 1
+            self.n_tokens += manifest.facts.get("completion_tokens", 0) if anew else 0
+            self._count(manifest)
+
+    def failed(self, stage: str) -> None:
+        """A submitted task ended in failure."""
+        with self._lock:
+            self.running[stage] -= 1
+            self.n_failed += 1
+
+    def _count(self, manifest: Manifest) -> None:
+        self.finished[manifest.stage] += 1
+        self.rows.setdefault(manifest.stage, Counter()).update({"in": manifest.rows_in, "kept": manifest.rows_kept})
+        self.dropped.setdefault(manifest.stage, Counter()).update(manifest.dropped)
+        self.refusals.add(manifest)
+        if POISON in manifest.facts:
+            self.poisoned.append(manifest)
+        if manifest.stage == self.last_stage:
+            self.n_rows += manifest.rows_in
+
+    def percent(self) -> float:
+        """Shards that went through, of 100; a shard that failed never does."""
+        return round(100 * self.finished[self.last_stage] / self.n_chains, 1) if self.n_chains else 100.0
+
+    def line(self, tokens_per_s: float | None = None) -> str:
+        """One line for the log."""
+        elapsed = max(time.monotonic() - self.started_at, 1e-9)
+        n_done = self.finished[self.last_stage]
+        parts = [f"{self.phase}: {n_done}/{self.n_chains} shards", f"{self.n_rows / elapsed:,.0f} rows/s"]
+        if tokens_per_s is not None:
+            parts.append(f"{tokens_per_s:,.0f} tokens/s")
+        if 0 < n_done < self.n_chains:
+            parts.append(f"ETA {_clock(elapsed / n_done * (self.n_chains - n_done))}")
+        if self.n_cached:
+            parts.append(f"{self.n_cached} tasks already done")
+        if n_refused := self.refusals.refused.total():
+            parts.append(f"{n_refused:,} refused")
+        if self.n_failed:
+            parts.append(f"{self.n_failed} FAILED")
+        with self._lock:
+            running = self.running.copy()
+        active = ", ".join(f"{stage} {count}" for stage, count in running.items() if count > 0)
+        return " · ".join(parts) + (f" · running: {active}" if active else "")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+@contextlib.contextmanager
+def reported(
+    progress: Progress,
+    logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
+    every_s: float,
+    tokens: Callable[[], int],
+    bar: Bar | None = None,
+) -> Iterator[None]:
+    """Logs the progress every ``every_s`` seconds, and once at the end; and moves its bar in the UI.
+
+    Args:
+        progress: what is counted.
+        logger: a Prefect run logger, so that terminal and UI both show it.
+        every_s: seconds between lines, and between requests for the bar.
+        tokens: completion tokens received so far.
+        bar: where else it is shown; an artifact of the flow run that is under way unless given.
+    """
+    stop = threading.Event()
+    first, began = tokens(), time.monotonic()
+    shown = bar or ArtifactBar(artifact_key(f"progress-{progress.phase}"), logger.warning)
+
+    def picture(*, last: bool = False) -> None:
+        received = tokens() - first
+        line = progress.line(received / max(time.monotonic() - began, 1e-9) if received else None)
+        logger.info(line)
+        shown.show(progress.percent(), line, last=last)
+
+    def report() -> None:
+        shown.show(progress.percent(), progress.line())
+        while not stop.wait(every_s):
+            picture()
+
+    # The artifact belongs to the flow run, which is found in the context.
+    reporter = threading.Thread(target=contextvars.copy_context().run, args=(report,), name="progress", daemon=True)
+    reporter.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        reporter.join()
+        picture(last=True)

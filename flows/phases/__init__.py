@@ -1,0 +1,1 @@
+"""What each phase of a run does, from the sources to the publication."""

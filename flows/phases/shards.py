@@ -1,0 +1,225 @@
+"""The DAG of one shard, as functions that call its steps one after the other.
+
+::
+
+    curate:   collect -> clean -> sign
+    prepare:  drop duplicates -> decontaminate -> label -> [label by model]* -> [downsample]
+    distill:  [over the limit?] -> reuse -> VERIFY -> (distill -> VERIFY)*        then see flows/phases/select.py
+    VERIFY:   verify -> [reward] -> [rubric] -> [judge]      models only where the recipe names them
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from flows.engine.steps import Step
+from tasks.clean import clean_shard
+from tasks.distill import DistillRound, Reuse, apply_limit_shard, distill_shard, reuse_traces_shard
+from tasks.duplicates import drop_duplicates_shard, set_aside_shard, sign_shard
+from tasks.engine.quarantine import SET_ASIDE
+from tasks.engine.stage import StageTask
+from tasks.engine.work import NoSettings
+from tasks.judges import JudgeRound, ScoreRound, judge_shard, reward_shard, rubric_shard
+from tasks.label import LabelRound, Measure, downsample_shard, label_by_model_shard, label_shard
+from tasks.snapshot import collect_shard
+from tasks.verify import verify_shard
+from tracemill.core import Outcome, Section, digest
+from tracemill.inference.refusals import REFUSED
+from tracemill.recipe.sections.judges import ModelJudged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tracemill.recipe import Recipe
+    from tracemill.select.calibration import Cut
+    from tracemill.sources import Source
+    from tracemill.store import Manifest, RawShard, Shard
+
+# Stages that follow each other, with their sections.
+Stages = tuple[tuple[StageTask, Section], ...]
+
+
+@dataclass(frozen=True)
+class ShardHistory:
+    """What has happened to one shard so far.
+
+    Attributes:
+        source: where its rows are from.
+        manifests: of every step, in order.
+        current: the table that the next step works on.
+    """
+
+    source: str
+    manifests: tuple[Manifest, ...]
+    current: Shard
+
+    def then(self, manifest: Manifest, output: str = "kept") -> ShardHistory:
+        """The history with one more step."""
+        return replace(self, manifests=(*self.manifests, manifest), current=manifest.outputs[output])
+
+    def outputs(self, name: str) -> list[Shard]:
+        """Every table of that name that a step has written, in order."""
+        return [manifest.outputs[name] for manifest in self.manifests if name in manifest.outputs]
+
+
+def curate_one(step: Step, raw: RawShard, source: Source, recipe: Recipe) -> ShardHistory:
+    """Raw rows to signed problems: ``current``, and the signatures are the last output of that name."""
+    collected = step(collect_shard, source, {"raw": raw.shard})
+    history = ShardHistory(raw.source, (collected,), collected.outputs["kept"])
+    history = history.then(step(clean_shard, recipe.clean, {"problems": history.current}))
+    signed = step(sign_shard, recipe.deduplicate.signature, {"problems": history.current})
+    history = replace(history, manifests=(*history.manifests, signed))
+    aside = set_aside([signed])
+    if aside:
+        history = history.then(step(set_aside_shard, NoSettings(), {"problems": history.current} | aside))
+    return history
+
+
+def prepare_one(
+    step: Step,
+    history: ShardHistory,
+    decisions: Shard,
+    decontaminate: Callable[[Step, ShardHistory], ShardHistory],
+    labelling: Stages,
+    aside: Mapping[str, Shard],
+) -> ShardHistory:
+    """Problems to labelled problems that are wanted, nobody's duplicate and in no benchmark.
+
+    Args:
+        step: does one step.
+        history: of the shard so far.
+        decisions: which rows are duplicates.
+        decontaminate: compares with benchmarks.
+        labelling: the stages that label.
+        aside: rows that were set aside beside the history, as inputs.
+    """
+    inputs = {"problems": history.current, "decisions": decisions, **aside}
+    history = history.then(step(drop_duplicates_shard, NoSettings(), inputs))
+    history = decontaminate(step, history)
+    for stage, section in labelling:
+        history = history.then(step(stage, section, {"problems": history.current}))
+    return history
+
+
+def labellings(recipe: Recipe, measure: Measure, ledger: str) -> Stages:
+    """The stages that label problems, and the one that selects by labels: apart, so that other rules ask nobody."""
+    stages: list[tuple[StageTask, Section]] = [(label_shard, measure)]
+    stages += [(label_by_model_shard, LabelRound(labeller=model, ledger=ledger)) for model in recipe.label.labellers]
+    if recipe.label.drop or recipe.label.downsample:
+        stages.append((downsample_shard, recipe.label.selected))
+    return tuple(stages)
+
+
+def distill_one(
+    step: Step, history: ShardHistory, over: Shard | None, cuts: Mapping[str, Cut], ledger: str, recipe: Recipe
+) -> Distilled:
+    """Problems to verified responses: reuse before generate, resample until one passes or the rounds are spent."""
+    if over is not None:
+        inputs = {"problems": history.current, "over": over}
+        history = history.then(step(apply_limit_shard, recipe.distill, inputs))
+    problems = history.current
+    rounds = Rounds(problems, verifications(recipe, cuts, ledger))
+    if recipe.reused:
+        rounds = rounds.judge(step, step(reuse_traces_shard, Reuse(models=recipe.reused), {"problems": problems}))
+    for number in range(recipe.distill.max_rounds):
+        plan = DistillRound(
+            teacher=recipe.distill.teacher,
+            first_sample=number * recipe.distill.samples_per_round,
+            samples=recipe.distill.samples_per_round,
+            truncation=recipe.distill.truncation,
+            models=judged_by_models(recipe),
+            verify=recipe.verify,
+            ledger=ledger,
+        )
+        inputs = {"problems": problems} | rounds.inputs("verdicts", SET_ASIDE) | rounds.refused()
+        asked = step(distill_shard, plan, inputs)
+        rounds = rounds.judge(step, asked)
+        if asked.rows_in == 0:
+            break
+    return Distilled(history, rounds)
+
+
+def start_order(recipe: Recipe, prepared: Mapping[str, ShardHistory]) -> list[str]:
+    """Labels of the shards in the order in which they are distilled: the largest first, so that none is last."""
+    sizes = {label: history.current.rows for label, history in prepared.items()}
+    if recipe.distill.teacher.order == "shuffled":
+        return sorted(sizes, key=lambda label: digest("start", label))
+    return (
+        sorted(sizes, key=lambda label: -sizes[label])
+        if recipe.distill.teacher.order == "longest_first"
+        else list(sizes)
+    )
+
+
+def verifications(recipe: Recipe, cuts: Mapping[str, Cut], ledger: str) -> Stages:
+    """The stages that judge a round of responses, in order: the rules, then the models that the recipe names."""
+    stages: list[tuple[StageTask, Section]] = [(verify_shard, recipe.verify)]
+    if recipe.reward is not None:
+        stages.append((reward_shard, ScoreRound(scored=recipe.reward, cut=cuts["reward"].value, ledger=ledger)))
+    if recipe.rubric is not None:
+        stages.append((rubric_shard, ScoreRound(scored=recipe.rubric, cut=cuts["rubric"].value, ledger=ledger)))
+    if recipe.judge is not None:
+        stages.append((judge_shard, JudgeRound(judge=recipe.judge, ledger=ledger)))
+    return tuple(stages)
+
+
+def judged_by_models(recipe: Recipe) -> ModelJudged:
+    """Where models can judge what rules cannot."""
+    scored = {str(category) for scores in (recipe.reward, recipe.rubric) if scores for category in scores.categories}
+    compares = recipe.judge is not None and Outcome.UNVERIFIABLE in recipe.judge.outcomes
+    return ModelJudged(
+        scored=tuple(sorted(scored)),
+        compared=tuple(sorted(recipe.judge.categories)) if recipe.judge and compares else (),
+    )
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """The rounds of responses to one shard's problems, and their verdicts."""
+
+    problems: Shard
+    stages: Stages
+    manifests: tuple[Manifest, ...] = ()
+
+    def judge(self, step: Step, answered: Manifest) -> Rounds:
+        """Verifies one more round; each stage sees the verdicts of those before it, and adds its own."""
+        inputs = {"problems": self.problems, "responses": answered.outputs["responses"]}
+        rounds = replace(self, manifests=(*self.manifests, answered))
+        for number, (stage, section) in enumerate(self.stages):
+            verified = step(stage, section, inputs | rounds.inputs(SET_ASIDE))
+            inputs = inputs | {f"verdicts-{number:03d}": verified.outputs["verdicts"]}
+            rounds = replace(rounds, manifests=(*rounds.manifests, verified))
+        return rounds
+
+    def refused(self) -> dict[str, Shard]:
+        """What the teacher has refused in these rounds, as inputs of the next one; nothing where it has not."""
+        return numbered([found for found in self.manifests if REFUSED in found.facts], "unasked")
+
+    def inputs(self, *names: str) -> dict[str, Shard]:
+        """The rounds' tables of these names, as numbered inputs."""
+        return numbered(self.manifests, *names)
+
+
+def numbered(manifests: Sequence[Manifest], *names: str) -> dict[str, Shard]:
+    """The outputs of these names, as numbered inputs."""
+    tables = [(name, found.outputs[name]) for name in names for found in manifests if name in found.outputs]
+    places: Counter[str] = Counter()
+    inputs = {}
+    for name, table in tables:
+        inputs[f"{name}-{places[name]:03d}"] = table
+        places[name] += 1
+    return inputs
+
+
+def set_aside(manifests: Sequence[Manifest]) -> dict[str, Shard]:
+    """The rows that stages have set aside, as inputs of a stage that must not see them."""
+    return numbered(manifests, SET_ASIDE)
+
+
+class Distilled(NamedTuple):
+    """One shard's problems, and all responses to them with their verdicts."""
+
+    history: ShardHistory
+    rounds: Rounds

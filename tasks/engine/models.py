@@ -1,0 +1,94 @@
+"""Asking models from within a task, through the ledger; what is refused is recorded, and the next run asks again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+
+from tasks.engine.work import Produced, Work
+from tracemill.core import TeacherUnavailableError
+from tracemill.inference import Dialect, Refusal, Request, shared_teacher
+from tracemill.inference.refusals import (
+    ASKED,
+    REFUSALS,
+    REFUSED,
+    as_before,
+    named,
+    refusals_in,
+    refusals_table,
+    refused_facts,
+)
+from tracemill.ledger import Completion, shared_ledger
+from tracemill.recipe.sections.server import ModelServer
+
+
+class Asking:
+    """What one task asks, and who was refused.
+
+    Args:
+        work: of the task; it knows what was refused when the task was last done.
+        ledger: where answers are.
+    """
+
+    def __init__(self, work: Work, ledger: str = "") -> None:
+        table = work.before.get(REFUSALS)
+        self._before = refusals_in(work.store.read_table(table)) if table is not None else {}
+        self._ledger = ledger
+        self._asked: Counter[str] = Counter()
+        self._refused: dict[str, list[Refusal]] = {}
+        self._facts: dict[str, dict[str, object]] = {}
+
+    def ask(
+        self, requests: Sequence[Request], server: ModelServer, dialect: Dialect | None = None
+    ) -> list[Completion | Refusal]:
+        """What came of each request.
+
+        Raises:
+            TeacherUnavailableError: no server answers: a failure of the infrastructure says nothing about an answer, so
+                the shard is tried again. What was answered is kept.
+        """
+        try:
+            found = ask(requests, server, self._ledger, dialect)
+        except TeacherUnavailableError:
+            # Nobody is needed for what was refused the last time: it stays so, until somebody is there to be asked.
+            given = shared_ledger(self._ledger).get_many(request.key for request in requests)
+            known: dict[str, Completion | Refusal] = {**self._before, **given}
+            if any(request.key not in known for request in requests):
+                raise
+            found = [known[request.key] for request in requests]
+        refused = [answer for answer in found if isinstance(answer, Refusal)]
+        self.note(server, len(requests), refused)
+        return [as_before(answer, self._before) if isinstance(answer, Refusal) else answer for answer in found]
+
+    def note(self, server: ModelServer, n_requests: int, refused: Sequence[Refusal]) -> None:
+        """Takes down how many requests a server was asked, and which it has refused."""
+        name = named(server)
+        self._asked[name] += n_requests
+        if refused:
+            told = self._refused.setdefault(name, [])
+            told += [as_before(answer, self._before) for answer in refused]
+            self._facts[name] = refused_facts(server, told)
+
+    def told(self, produced: Produced) -> Produced:
+        """A task's outcome with what was refused: then it is provisional, and the next run does it again."""
+        facts = produced.facts | {ASKED: dict(self._asked)}
+        if not self._refused:
+            return dataclasses.replace(produced, facts=facts)
+        return dataclasses.replace(
+            produced,
+            outputs={**produced.outputs, REFUSALS: refusals_table(self._refused)},
+            facts=facts | {REFUSED: self._facts},
+            provisional=True,
+        )
+
+
+def ask(
+    requests: Sequence[Request], server: ModelServer, ledger: str, dialect: Dialect | None = None
+) -> list[Completion | Refusal]:
+    """What came of each request, for work of which nothing is recorded.
+
+    Raises:
+        TeacherUnavailableError: no server answers. What was answered is kept.
+    """
+    return shared_teacher(server, ledger, dialect).complete(requests) if requests else []

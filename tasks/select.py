@@ -1,0 +1,70 @@
+"""What becomes of the responses: the one that is published, and what is kept of the others."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pyarrow as pa
+from prefect import task
+
+from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.engine.work import Produced, Work, split
+from tracemill.core import Problem, Response, Verdict, table_of
+from tracemill.quality.filters import Fault
+from tracemill.recipe.sections.publish import Select
+from tracemill.select import Sample, pairs, rejected_traces, select, traces
+from tracemill.select.records import Judged, Pair, Rejected
+from tracemill.select.selection import Unasked
+from tracemill.select.verdicts import settled_by_response
+
+
+@task(name="select", task_run_name="select {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems", drops=True)
+def select_shard(work: Work) -> Produced:
+    """One passing response per problem; every other problem is dropped where it was lost."""
+    problems = work.rows(Problem, "problems")
+    responses = work.all_rows(Response, "responses")
+    verdicts = settled_by_response(work.all_rows(Verdict, "verdicts"))
+    faults = _faults(work)
+    perplexities = _perplexities(work)
+    samples, dropped = select(problems, responses, verdicts, faults, _unasked(work), work.section, perplexities)
+    judged = Judged(responses, verdicts, faults, frozenset(sample.response_id for sample in samples))
+    measures = {row["response_id"]: row for row in work.table("measures").to_pylist()}
+    produced = split(len(problems), samples, Sample, dropped)
+    beside = {"traces": traces(judged, measures, perplexities), **_optional(problems, judged, work.section)}
+    return dataclasses.replace(produced, outputs={**produced.outputs, **beside})
+
+
+def _faults(work: Work) -> dict[str, Fault]:
+    """By response; of several filters the first that found something."""
+    found: dict[str, Fault] = {}
+    for name in work.numbered("faults"):
+        for row in work.table(name).to_pylist():
+            found.setdefault(row["response_id"], Fault(row["reason"], json.loads(row["evidence"])))
+    return found
+
+
+def _perplexities(work: Work) -> dict[str, float]:
+    if "perplexities" not in work.inputs:
+        return {}
+    rows = work.table("perplexities").to_pylist()
+    return {row["response_id"]: row["perplexity"] for row in rows if row["perplexity"] is not None}
+
+
+def _unasked(work: Work) -> dict[str, Unasked]:
+    return {
+        row["problem_id"]: Unasked(row["reason"], row["message"])
+        for name in work.numbered("unasked")
+        for row in work.table(name).to_pylist()
+    }
+
+
+def _optional(problems: list[Problem], judged: Judged, rules: Select) -> dict[str, pa.Table]:
+    """Tables that the recipe asks for."""
+    tables = {}
+    if rules.preferences:
+        tables["preferences"] = table_of(Pair, pairs(problems, judged, rules.preferences))
+    if rules.rejected:
+        tables["rejected"] = table_of(Rejected, rejected_traces(problems, judged))
+    return tables

@@ -1,0 +1,63 @@
+"""Reading what the run starts from: the sources as raw shards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import task
+from pydantic import Field
+
+from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
+from tasks.engine.work import Produced, Work, split
+from tracemill.core import Problem, Section
+from tracemill.sources import Source, collected, raw_tables
+from tracemill.store import Manifest, RawShard
+
+
+class Snapshot(Section):
+    """What the raw shards of a source depend on.
+
+    Attributes:
+        fingerprint: sizes and times of its files, or its Hub revision.
+        published: chunk lengths by file that must be kept.
+        limit: at most so many rows, from the beginning.
+    """
+
+    source: Source
+    shard_rows: int
+    fingerprint: list[Any]
+    published: dict[str, list[int]]
+    limit: int | None = None
+    data_dir: str = Field(json_schema_extra={"operational": True})
+
+
+@task(name="snapshot", task_run_name="snapshot {label}", version="1", retries=0, cache_policy=BY_KEY, **STORED)
+@stage()
+def snapshot_source(work: Work) -> Produced:
+    """A source as raw shards, read once in constant memory; they are stored as they are read."""
+    plan: Snapshot = work.section
+    shards, files = {}, {}
+    notes: list[str] = []
+    tables = raw_tables(plan.source, plan.data_dir, plan.shard_rows, plan.published, plan.limit, notes)
+    for number, table in enumerate(tables):
+        name = f"raw-{number:05d}"
+        shards[name], files[name] = work.store.write_table(table), table["file"][0].as_py()
+    n_rows = sum(shard.rows for shard in shards.values())
+    return Produced(shards, n_rows, n_rows, facts={"files": files, "notes": notes})
+
+
+def raw_shards(source: Source, manifest: Manifest) -> list[RawShard]:
+    """The raw shards of a snapshot, in the order of the source."""
+    files = manifest.facts["files"]
+    return [
+        RawShard(source=source.name, file=files[name], shard=shard) for name, shard in sorted(manifest.outputs.items())
+    ]
+
+
+@task(name="collect", task_run_name="collect {label}", version="6", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="raw", drops=True)
+def collect_shard(work: Work) -> Produced:
+    """Raw rows -> problems, by the adapter of the source's layout."""
+    raw = work.table("raw")
+    kept, dropped, facts = collected(raw, work.section)
+    return split(raw.num_rows, kept, Problem, dropped, **facts)

@@ -1,0 +1,196 @@
+"""``push``: what is shown before anything is sent, what is refused, and what a Hub on loopback gets."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from conftest import ROOT
+from test_card import LIMITED, OPEN, TALLY, text
+from test_run_diff import run, sample
+
+from tracemill.core import CorruptShardError, StoreError
+from tracemill.publish.tally import LicensedRows
+from tracemill.runs.push import render
+from tracemill.runs import shipment
+
+
+class Hub(ThreadingHTTPServer):
+    """Takes commits as the Hub does; every file goes inline, none through LFS.
+
+    Attributes:
+        made: bodies of the repositories that were made.
+        files: what was committed, by name.
+        removed: names that a commit removed.
+        asked: path of every request that changes something, and who asks.
+    """
+
+    def __init__(self, *, refuses: bool = False) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.refuses = refuses
+        self.made: list[dict[str, object]] = []
+        self.files: dict[str, bytes] = {"train-00000-of-00009.parquet": b"", "notes.md": b""}
+        self.removed: list[str] = []
+        self.asked: list[tuple[str, str | None]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Hub
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+    def answer(self, value: object, status: int = 200) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self) -> None:
+        if "/tree/" in self.path:
+            files = [{"type": "file", "path": name, "size": 0, "oid": "0" * 40} for name in self.server.files]
+            self.answer(files)
+        else:
+            siblings = [{"rfilename": name} for name in self.server.files]
+            self.answer({"id": "org/name", "sha": "0" * 40, "siblings": siblings, "tags": []})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.append((self.path, self.headers["Authorization"]))
+        if self.server.refuses:
+            self.answer({"error": "no right to write"}, 403)
+        elif self.path == "/api/repos/create":
+            self.server.made.append(json.loads(body))
+            self.answer({"url": f"{self.server.url}/datasets/org/name"})
+        elif "/preupload/" in self.path:
+            names = [file["path"] for file in json.loads(body)["files"]]
+            self.answer({"files": [{"path": name, "uploadMode": "regular", "shouldIgnore": False} for name in names]})
+        elif "/commit/" in self.path:
+            self.commit([json.loads(line) for line in body.splitlines()])
+            self.answer(
+                {
+                    "commitUrl": f"{self.server.url}/datasets/org/name/commit/{'1' * 40}",
+                    "commitOid": "1" * 40,
+                    "success": True,
+                }
+            )
+        else:
+            self.answer({"valid": True, "errors": [], "warnings": []})
+
+    def commit(self, lines: list[dict[str, dict[str, str]]]) -> None:
+        for line in lines:
+            if str(line["key"]) == "file":
+                self.server.files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+            elif str(line["key"]) == "deletedFile":
+                self.server.removed.append(line["value"]["path"])
+
+
+@pytest.fixture
+def hub(request: pytest.FixtureRequest) -> Iterator[Hub]:
+    with Hub(refuses=getattr(request, "param", False)) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_branch_is_made_and_gets_the_files(tmp_path: Path, hub: Hub) -> None:
+    """With --branch nothing goes to main."""
+    done = push(finished(tmp_path / "a", [OPEN]), "--really", "--branch", "next", hub=hub)
+    assert done.returncode == 0, done.stderr
+    paths = [path for path, _ in hub.asked]
+    assert "/api/datasets/org/name/branch/next" in paths
+    assert [path for path in paths if "/commit/" in path] == ["/api/datasets/org/name/commit/next"]
+
+
+def finished(folder: Path, rows: list[LicensedRows], card: list[LicensedRows] | None = None) -> Path:
+    """A run with such rows, whose card was written for those of ``card``."""
+    samples = [
+        sample(f"question {place} {n}", source=each.source, licence=each.licence, non_commercial=each.non_commercial)
+        for place, each in enumerate(rows)
+        for n in range(each.rows)
+    ]
+    written = text(TALLY.model_copy(update={"licences": rows if card is None else card}))
+    return run(folder, samples, texts={"dataset/README.md": written})
+
+
+def test_the_shipment_is_the_dataset_folder(tmp_path: Path) -> None:
+    """Names, sizes, rows, licence and how many rows are limited; nothing beside ``dataset/``."""
+    planned = shipment(finished(tmp_path / "a", [OPEN, LIMITED]), "org/name")
+    assert set(planned.files) == {"README.md", "train-00000-of-00002.parquet", "train-00001-of-00002.parquet"}
+    assert planned.files["README.md"] == (tmp_path / "a" / "dataset" / "README.md").stat().st_size
+    assert (planned.rows, planned.n_non_commercial) == (5, 1)
+    told = render(planned)
+    assert "1 rows are for non-commercial use only" in told
+    assert f"{sum(planned.files.values()):,} bytes" in told
+
+
+def test_nothing_is_sent_as_freer_than_it_is(tmp_path: Path) -> None:
+    """A card that says less of the licence than the rows is refused, with both."""
+    with pytest.raises(StoreError, match=r"(?s)not that of the rows.*mit.*by-row-partly-non-commercial"):
+        shipment(finished(tmp_path / "a", [OPEN, LIMITED], card=[OPEN]), "org/name")
+
+
+def test_only_what_was_published_is_sent(tmp_path: Path) -> None:
+    """A run that lost its manifest, or whose file has other bytes of the same size, is refused."""
+    folder = finished(tmp_path / "a", [OPEN])
+    card = folder / "dataset" / "README.md"
+    card.write_text(card.read_text().replace("# small", "# smell"))
+    with pytest.raises(CorruptShardError, match=r"README\.md is not the file"):
+        shipment(folder, "org/name")
+    (folder / "manifest.json").unlink()
+    with pytest.raises(StoreError, match="no finished run"):
+        shipment(folder, "org/name")
+
+
+def push(folder: Path, *words: str, hub: Hub | None = None) -> subprocess.CompletedProcess[str]:
+    """The command, with a Hub of ours where one is given."""
+    line = [sys.executable, "-m", "tracemill", "push", str(folder), "--repo", "org/name", *words]
+    place = {"HF_ENDPOINT": hub.url, "HF_TOKEN": "hf_nobody", "HF_HUB_DISABLE_XET": "1"} if hub else {}
+    return subprocess.run(line, cwd=ROOT, env=os.environ | place, capture_output=True, text=True, check=False)
+
+
+def test_the_hub_gets_the_files_in_one_commit(tmp_path: Path, hub: Hub) -> None:
+    """A private repository, the bytes that were published; Parquet files of an earlier version leave, others stay."""
+    folder = finished(tmp_path / "a", [OPEN])
+    done = push(folder, "--really", hub=hub)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().endswith(f"/commit/{'1' * 40}")
+    assert hub.made[0]["type"] == "dataset"
+    assert hub.made[0].get("private", hub.made[0].get("visibility")) in {True, "private"}
+    for name in shipment(folder, "org/name").files:
+        assert hub.files[name] == (folder / "dataset" / name).read_bytes()
+    assert hub.removed == ["train-00000-of-00009.parquet"]
+
+
+@pytest.mark.parametrize("hub", [True], indirect=True)
+def test_a_refusal_says_what_to_do(tmp_path: Path, hub: Hub) -> None:
+    """What the Hub refused is an error of ours, with the remedy."""
+    refused = push(finished(tmp_path / "a", [OPEN]), "--really", hub=hub)
+    assert refused.returncode == 1
+    assert re.search(r"(?s)could not send to org/name.*403.*hf auth login", refused.stderr)
+
+
+def test_the_command_sends_nothing_by_default(tmp_path: Path, hub: Hub) -> None:
+    """Without ``--really`` the files and their sizes are shown, and how to send them."""
+    folder = finished(tmp_path / "a", [OPEN])
+    shown = push(folder, hub=hub).stdout
+    assert render(shipment(folder, "org/name")) in shown
+    assert "nothing was sent" in shown
+    assert hub.made == []

@@ -1,0 +1,187 @@
+"""Real solutions of real problems in the real sandbox: all right, and wrong once a fault is planted."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from mutation import mutant
+
+from tracemill.recipe.sections.verify import CodeTests, Sandbox, Verify
+from verifiers import Attempt, Bench, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tracemill.core import Verdict
+
+pytestmark = [pytest.mark.needs_docker, pytest.mark.needs_real_data]
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with Bench(Verify(code=CodeTests(time_limit_s=3), sandbox=Sandbox(containers=2))) as bench:
+        yield bench
+
+
+@pytest.fixture(scope="module")
+def strict_bench() -> Iterator[Bench]:
+    """One second a test, and no test after a failure: faults are often endless loops."""
+    settings = CodeTests(time_limit_s=1, stop_at_first_failure=True)
+    with Bench(Verify(code=settings, sandbox=Sandbox(containers=2))) as bench:
+        yield bench
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def mbpp(folder: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (
+            f"mbpp/{row['task_id']}",
+            row["code"],
+            {"kind": "assert", "setup": row.get("test_setup_code") or "", "asserts": row["test_list"]},
+        )
+        for row in rows(folder / "sources" / "mbpp.jsonl")
+    ]
+
+
+def humaneval(folder: Path) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (
+            row["task_id"],
+            row["prompt"] + row["canonical_solution"],
+            {"kind": "script", "entry_point": row["entry_point"], "code": row["test"]},
+        )
+        for row in rows(folder / "benchmarks" / "humaneval.jsonl")
+    ]
+
+
+def judged(bench: Bench, programs: list[tuple[str, str, dict[str, Any]]]) -> dict[str, Verdict]:
+    attempts = [
+        Attempt(name, "code", "?", f"```python\n{program}\n```", tests=tests) for name, program, tests in programs
+    ]
+    return {verdict.response_id: verdict for verdict in verify(attempts, bench)}
+
+
+def not_(outcome: str, verdicts: dict[str, Verdict]) -> dict[str, str]:
+    return {name: v.detail for name, v in verdicts.items() if v.outcome != outcome}
+
+
+def test_every_reference_solution_is_correct(bench: Bench, real_data: Path) -> None:
+    """All 974 MBPP solutions pass their assertions and all 164 HumanEval solutions their scripts."""
+    solutions = mbpp(real_data) + humaneval(real_data)
+    assert len(solutions) == 974 + 164
+    assert not_("correct", judged(bench, solutions)) == {}
+
+
+# Planted faults that the tests of the data set do not notice, each read: nearly all change a branch or an amount that
+# no test reaches or is sensitive to (mbpp/177, 167, 188, 509, …); some are the same for every input (HumanEval/89: 2*2
+# for 2+2; HumanEval/131: only truth counts; mbpp/949: a longer sort key of the same order).
+SURVIVORS = {
+    *(f"HumanEval/{n}" for n in (32, 40, 52, 89, 127, 131, 153)),
+    *(
+        f"mbpp/{n}"
+        for n in (
+            9, 20, 39, 72, 101, 167, 177, 188, 192, 289, 315, 351, 364, 404, 438, 501, 509, 520, 532, 550, 658, 698,
+            711, 735, 783, 819, 876, 880, 896, 949, 952, 953,
+        )
+    ),
+}  # fmt: skip
+
+
+def test_a_planted_fault_is_found(strict_bench: Bench, real_data: Path) -> None:
+    """Each of those programs with one seeded fault is incorrect, but for the listed ones that their own tests miss."""
+    faulty = [(name, mutant(program, name), tests) for name, program, tests in mbpp(real_data) + humaneval(real_data)]
+    verdicts = judged(strict_bench, faulty)
+    assert set(not_("incorrect", verdicts)) == SURVIVORS
+    assert {verdicts[name].outcome for name in SURVIVORS} == {"correct"}
+
+
+CONTEST_PROGRAMS = {
+    "digjump": ("python", """\
+s = input().strip()
+n, where = len(s), {}
+for i, c in enumerate(s):
+    where.setdefault(c, []).append(i)
+far, todo = {0: 0}, [0]
+for i in todo:
+    for j in [i - 1, i + 1, *where.pop(s[i], [])]:
+        if 0 <= j < n and j not in far:
+            far[j] = far[i] + 1
+            todo.append(j)
+print(far[n - 1])
+"""),
+    "1000_A. Codehorses T-shirts": ("python", """\
+from collections import Counter
+import sys
+words = sys.stdin.read().split()
+n = int(words[0])
+print(sum((Counter(words[1 : n + 1]) - Counter(words[n + 1 : 2 * n + 1])).values()))
+"""),
+    "12_B. Correct Solution?": ("python", """\
+import sys
+n, m = [line.strip() for line in open(0)][:2]
+digits = sorted(n)
+if n != "0":
+    first = next(i for i, d in enumerate(digits) if d != "0")
+    digits.insert(0, digits.pop(first))
+print("OK" if "".join(digits) == m else "WRONG_ANSWER")
+"""),
+    "1238_B. Kill 'Em All": ("cpp", """\
+#include <bits/stdc++.h>
+int main() {
+    int q; std::scanf("%d", &q);
+    while (q--) {
+        int n, r; std::scanf("%d %d", &n, &r);
+        std::set<int, std::greater<int>> at;
+        for (int i = 0, x; i < n; i++) { std::scanf("%d", &x); at.insert(x); }
+        long long shots = 0;
+        for (int x : at) if (x - shots * r > 0) shots++;
+        std::printf("%lld\\n", shots);
+    }
+}
+"""),
+    "1139_C. Edgy Trees": ("cpp", """\
+#include <bits/stdc++.h>
+const long long M = 1000000007;
+int up[100005], size_[100005];
+int top(int v) { return up[v] == v ? v : up[v] = top(up[v]); }
+long long power(long long b, int e) { long long r = 1; while (e--) r = r * b % M; return r; }
+int main() {
+    int n, k; std::cin >> n >> k;
+    for (int i = 1; i <= n; i++) up[i] = i;
+    for (int i = 1, u, v, x; i < n; i++) { std::cin >> u >> v >> x; if (!x) up[top(u)] = top(v); }
+    for (int i = 1; i <= n; i++) size_[top(i)]++;
+    long long all = power(n, k);
+    for (int i = 1; i <= n; i++) all = (all - power(size_[i], k) + M) % M;
+    std::cout << all << std::endl;
+}
+"""),
+}  # fmt: skip
+
+
+def test_contest_samples_run_as_stdio(bench: Bench, real_data: Path) -> None:
+    """Programs for contest problems, in Python and C++, pass all of the data set's tests; one with a fault does not."""
+    problems = {
+        json.loads(row["labels"])["name"]: row for row in rows(real_data / "sources/code_contests_sample.jsonl")
+    }
+    attempts = []
+    for name, (language, program) in CONTEST_PROGRAMS.items():
+        cases = [
+            {"stdin": test["input"]["stdin"], "stdout": test["output"]["stdout"]}
+            for test in json.loads(problems[name]["test"])
+        ]
+        tests = {"kind": "stdio", "language": language, "cases": cases}
+        attempts.append(Attempt(name, "code", "?", f"```{language}\n{program}```", tests=tests))
+        faulty = (
+            program.replace("+ 1", "+ 2").replace("shots++", "shots += 2").replace("WRONG_", "").replace("+ M", "- 1")
+        )
+        attempts.append(Attempt(f"{name}, faulty", "code", "?", f"```{language}\n{faulty}```", tests=tests))
+    found = {verdict.response_id: (verdict.outcome, verdict.detail) for verdict in verify(attempts, bench)}
+    assert {
+        name: detail for name, (outcome, detail) in found.items() if (outcome == "correct") != ("," not in name)
+    } == {}

@@ -1,0 +1,31 @@
+"""Verdicts on programs, kind by kind of what has once been judged wrongly; each kind with what is right and what is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from program_faults import FAULTS, Fault
+
+from tracemill.recipe.sections.verify import CodeTests, Sandbox, Verify
+from verifiers import Attempt, Bench, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.needs_docker
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with Bench(Verify(workers=1, code=CodeTests(time_limit_s=4), sandbox=Sandbox(containers=1))) as bench:
+        yield bench
+
+
+@pytest.mark.parametrize("row", FAULTS, ids=[f"{row.kind}: {row.right}" for row in FAULTS])
+def test_each_kind_has_its_verdict(bench: Bench, row: Fault) -> None:
+    """A right program is correct or, where nothing can be told, unverifiable; a wrong one never is correct."""
+    attempt = Attempt("r", "code", "?", f"```python\n{row.program}\n```", tests=row.tests)
+    [verdict] = verify([attempt], bench)
+    assert verdict.outcome == row.right, verdict.detail
+    assert (verdict.cause is not None) == (row.right == "unverifiable")

@@ -1,0 +1,1 @@
+"""Cleaning rules and rewrites, each on one problem."""

@@ -1,0 +1,164 @@
+"""Commands on recipes, runs, the ledger: ``why``, ``report``, ``diff``, ``push``, ``pin``, ``doctor``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tracemill.cli.doctor import examined, is_ready
+from tracemill.cli.doctor import render as render_checks
+from tracemill.cli.ledger import DEFAULT as LEDGER
+from tracemill.cli.ledger import add_commands as add_ledger_commands
+from tracemill.cli.sources import listing
+from tracemill.core import TracemillError
+from tracemill.publish.versions import listed
+from tracemill.recipe.pinning import pin, render
+from tracemill.runs import diff, send, shipment, story
+from tracemill.runs.diff import render as render_diff
+from tracemill.runs.fetch import run_folder
+from tracemill.runs.push import render as render_shipment
+from tracemill.runs.report import page, told
+from tracemill.runs.why import render as render_life
+
+
+def main() -> int:
+    """Runs the command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tracemill", description=(__doc__ or "").splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    _add_why(commands.add_parser("why", help="everything that happened to one row"))
+    _add_report(commands.add_parser("report", help="the funnel and the yields of a finished run"))
+    _add_diff(commands.add_parser("diff", help="what changed between two runs: rows added, removed, changed, and why"))
+    _add_versions(commands.add_parser("versions", help="the publications that stand in a run's directory"))
+    _add_push(commands.add_parser("push", help="the dataset of a finished run, to the Hub; shows it unless --really"))
+    _add_pin(commands.add_parser("pin", help="fix the Hub datasets of a recipe to their present commits"))
+    _add_doctor(commands.add_parser("doctor", help="whether this machine, and a recipe, are ready for a run"))
+    _add_sources(commands.add_parser("sources", help="the data sets that a recipe can name by one word"))
+    add_ledger_commands(commands.add_parser("ledger", help="what has been paid for: stats, export, compact"))
+    arguments = parser.parse_args()
+    try:
+        status: int = arguments.run_command(arguments)
+    except TracemillError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return status
+
+
+def _add_why(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("id", metavar="ID", help="content id of a problem, or its first characters")
+    parser.add_argument("--run", metavar="DIR", help="the run's directory (default: the newest below runs/)")
+    parser.add_argument("--ledger", metavar="DIR", type=Path, help=f"what has been paid for (default: {LEDGER})")
+    parser.add_argument("--json", action="store_true", help="every record whole, for scripts")
+    parser.set_defaults(run_command=_why)
+
+
+def _why(arguments: argparse.Namespace) -> int:
+    default = Path(LEDGER)
+    ledger = arguments.ledger or (default if default.is_dir() else None)
+    records = story(_run_of(arguments.run), arguments.id, ledger)
+    print(json.dumps(records, indent=2, ensure_ascii=False) if arguments.json else render_life(records))
+    return 0
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="DIR", nargs="?", help="the run's directory (default: the newest below runs/)")
+    parser.add_argument("--html", action="store_true", help="only say where its page with the plots is")
+    parser.set_defaults(run_command=_report)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    run = _run_of(arguments.run)
+    print(page(run) if arguments.html else told(run))
+    return 0
+
+
+def _add_diff(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("a", metavar="A", help="directory of the earlier run, or a version of it such as runs/mine@1")
+    parser.add_argument("b", metavar="B", help="of the later run")
+    parser.add_argument("--examples", metavar="N", type=int, default=5, help="rows of each kind to show (default: 5)")
+    parser.add_argument("--json", action="store_true", help="for scripts")
+    parser.set_defaults(run_command=_diff)
+
+
+def _diff(arguments: argparse.Namespace) -> int:
+    found = diff(run_folder(arguments.a), run_folder(arguments.b), arguments.examples)
+    print(json.dumps(found.as_json(), indent=1, ensure_ascii=False) if arguments.json else render_diff(found))
+    return 0
+
+
+def _add_versions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="DIR", nargs="?", help="the run's directory (default: the newest below runs/)")
+    parser.set_defaults(run_command=_versions)
+
+
+def _versions(arguments: argparse.Namespace) -> int:
+    print("\n".join(listed(_run_of(arguments.run))))
+    return 0
+
+
+def _add_push(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", metavar="DIR", help="the run's directory, or a version of it such as runs/mine@1")
+    parser.add_argument("--repo", metavar="ORG/NAME", required=True, help="dataset repository; made if there is none")
+    parser.add_argument("--really", action="store_true", help="send it; otherwise only show what would be sent")
+    parser.add_argument("--public", action="store_true", help="a repository that is made is public (default: private)")
+    parser.add_argument("--branch", default="main", help="branch to send to; made if there is none (default: main)")
+    parser.set_defaults(run_command=_push)
+
+
+def _push(arguments: argparse.Namespace) -> int:
+    planned = shipment(run_folder(arguments.run), arguments.repo)
+    print(render_shipment(planned))
+    print(
+        send(planned, public=arguments.public, branch=arguments.branch)
+        if arguments.really
+        else "nothing was sent: --really sends it"
+    )
+    return 0
+
+
+def _add_pin(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", help="YAML file; revisions are written into it, all else stays")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be written")
+    parser.add_argument("--update", action="store_true", help="also move what has a commit to the newest one")
+    parser.set_defaults(run_command=_pin)
+
+
+def _pin(arguments: argparse.Namespace) -> int:
+    pins = pin(arguments.recipe, update=arguments.update, dry_run=arguments.dry_run)
+    print(render(pins, dry_run=arguments.dry_run))
+    return int(any(each.error is not None for each in pins))
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", nargs="?", type=Path, help="YAML file; also what it asks for")
+    parser.set_defaults(run_command=_doctor)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    checks = examined(arguments.recipe, Path())
+    print(render_checks(checks))
+    return int(not is_ready(checks))
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "word", metavar="WORD", nargs="?", help="only those with this in their name or id, with evidence"
+    )
+    parser.set_defaults(run_command=_sources)
+
+
+def _sources(arguments: argparse.Namespace) -> int:
+    print(listing(arguments.word))
+    return 0
+
+
+def _run_of(given: str | None) -> Path:
+    if given is not None:
+        return run_folder(given)
+    finished = sorted(Path("runs").glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
+    return finished[-1].parent if finished else Path("runs")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

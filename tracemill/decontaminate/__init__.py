@@ -1,0 +1,1 @@
+"""Overlap with benchmarks, by text, by vectors and by a judge. Imported by module."""

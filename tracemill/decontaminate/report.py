@@ -1,0 +1,139 @@
+"""What was found of each benchmark, by method and source, with examples: facts of a shard, JSON and pages."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from tracemill.html.page import table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tracemill.core import Dropped
+
+FACTS: Final = "contamination"  # of a shard's manifest
+JUDGED: Final = "contamination_judged"
+N_EXAMPLES: Final = 5  # a benchmark in the report; a shard brings as many
+_SHOWN_CHARS: Final = 300
+
+
+@dataclass
+class BenchmarkReport:
+    """One benchmark.
+
+    Attributes:
+        n_items: of the benchmark.
+        n_rows: that were dropped for it.
+        items: the items that were found, by id.
+        methods: rows by the method that decided.
+        sources: rows by source.
+        judged: what the judge said of grey rows, if one was asked.
+        examples: dropped rows with their evidence.
+    """
+
+    benchmark: str
+    n_items: int
+    n_rows: int = 0
+    items: list[str] = field(default_factory=list)
+    methods: dict[str, int] = field(default_factory=dict)
+    sources: dict[str, int] = field(default_factory=dict)
+    judged: dict[str, int] = field(default_factory=dict)
+    examples: list[dict[str, Any]] = field(default_factory=list)
+
+
+def shard_facts(dropped: Iterable[Dropped]) -> dict[str, Any]:
+    """What a shard's manifest says of each benchmark it met: rows by method, items, examples."""
+    facts: dict[str, Any] = {}
+    for row in dropped:
+        met = facts.setdefault(row.reason, {"methods": Counter(), "items": set(), "examples": []})
+        met["methods"][row.evidence["method"]] += 1
+        met["items"].add(row.evidence["item"])
+        if len(met["examples"]) < N_EXAMPLES:
+            met["examples"].append({"id": row.id, "prompt": (row.prompt or "")[:_SHOWN_CHARS], **row.evidence})
+    return {
+        FACTS: {
+            name: {**met, "methods": dict(met["methods"]), "items": sorted(met["items"])} for name, met in facts.items()
+        }
+    }
+
+
+def benchmark_reports(
+    n_items: Mapping[str, int], shards: Iterable[tuple[str, Mapping[str, Any]]]
+) -> list[BenchmarkReport]:
+    """The shards' facts summed up, in the order of the recipe; benchmarks of which nothing was found too.
+
+    Args:
+        n_items: items by benchmark.
+        shards: source and facts of every stage of every shard that dropped rows for a benchmark.
+    """
+    reports = {name: BenchmarkReport(name, count) for name, count in n_items.items()}
+    items: dict[str, set[str]] = {name: set() for name in n_items}
+    for source, facts in shards:
+        for name, met in facts.get(FACTS, {}).items():
+            report = reports[name]
+            n_rows = sum(met["methods"].values())
+            report.n_rows += n_rows
+            report.methods = dict(Counter(report.methods) + Counter(met["methods"]))
+            report.sources[source] = report.sources.get(source, 0) + n_rows
+            items[name].update(met["items"])
+            wanted = N_EXAMPLES - len(report.examples)
+            report.examples += [{"source": source, **example} for example in met["examples"][:wanted]]
+        for name, words in facts.get(JUDGED, {}).items():
+            reports[name].judged = dict(Counter(reports[name].judged) + Counter(words))
+    for name, report in reports.items():
+        report.items = sorted(items[name])
+    return list(reports.values())
+
+
+def as_json(reports: Iterable[BenchmarkReport]) -> list[dict[str, Any]]:
+    """For ``decontamination.json``."""
+    return [asdict(report) for report in reports]
+
+
+def as_markdown(reports: Iterable[BenchmarkReport]) -> str:
+    """A table for the card; "" if there are no benchmarks."""
+    rows = [
+        f"| {report.benchmark} | {report.n_items:,} | {len(report.items):,} | {report.n_rows:,} "
+        f"| {_methods(report)} | {_counts(report.sources)} |"
+        for report in reports
+    ]
+    header = ["| benchmark | items | found | rows dropped | by method | by source |", "|---|---:|---:|---:|---|---|"]
+    return "\n".join([*header, *rows]) if rows else ""
+
+
+def as_html(reports: Iterable[BenchmarkReport]) -> str:
+    """The same with examples, for the report; "" if there are no benchmarks."""
+    rows = "".join(
+        f'<tr><td>{html.escape(report.benchmark)}</td><td class="n">{report.n_items:,}</td>'
+        f'<td class="n">{len(report.items):,}</td><td class="n">{report.n_rows:,}</td>'
+        f"<td>{html.escape(_methods(report))}</td><td>{html.escape(_counts(report.sources))}{_examples(report)}</td></tr>"
+        for report in reports
+    )
+    header = (
+        '<th>benchmark</th><th class="n">items</th><th class="n">found</th><th class="n">rows dropped</th>'
+        "<th>by method</th><th>by source</th>"
+    )
+    return f"<h2>Decontamination</h2>{table(header, rows)}" if rows else ""
+
+
+def _methods(report: BenchmarkReport) -> str:
+    """Rows by method, and what the judge said of those that it was asked about."""
+    judged = f"; judge asked: {_counts(report.judged)}" if report.judged else ""
+    return _counts(report.methods) + judged
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "–"
+
+
+def _examples(report: BenchmarkReport) -> str:
+    shown = "".join(
+        f"<li><b>{html.escape(example['item'])}</b> {html.escape(example['method'])} {example['score']:.2f}, "
+        f"{html.escape(example['source'])}: {html.escape(example['prompt'])}<br>"
+        f"<small>shared: {html.escape(example['overlap'])}</small></li>"
+        for example in report.examples
+    )
+    return f"<details><summary>examples</summary><ul>{shown}</ul></details>" if shown else ""

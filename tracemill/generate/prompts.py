@@ -1,0 +1,87 @@
+"""What the teacher is asked: prompt templates, system prompts, and the request for one sample.
+
+The prompts are part of the data format. A template carries its version in its name and its text never changes:
+its name is in the key of every request (``ledger.request_key``), so another text under the same name would mix two
+datasets. Sources: P1 = arXiv 2503.19633 (system prompt), LR = arXiv 2504.09639 (suffixes).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from tracemill.core import Category, RecipeError
+from tracemill.inference import Request
+from tracemill.inference.protocol import CONTINUE
+from tracemill.ledger import request_key
+from tracemill.text.think import THINK_OPEN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracemill.core import Problem
+    from tracemill.recipe.sections.server import Teacher
+
+T = TypeVar("T")
+
+# P1's training system prompt, verbatim.
+_AM_SYSTEM_PROMPT = (
+    "You are a helpful assistant. To answer the user's question, you first think about the reasoning process and "
+    "then provide the user with the answer. The reasoning process and answer are enclosed within <think> and "
+    "<answer> tags, respectively, i.e., <think> reasoning process here </think> <answer> answer here </answer>."
+)
+
+SYSTEM_PROMPTS: Final[Mapping[str, str | None]] = {"none": None, "am": _AM_SYSTEM_PROMPT}
+
+# LR's suffixes for R1. A choice is boxed too: its letter is then read like any other final answer.
+_BOXED = "\n\nLet's think step by step and output the final answer within \\boxed{}."
+_FENCED = "\n\nLet's think step by step and output the final answer within ```python your code ```."
+
+TEMPLATES: Final[Mapping[str, Mapping[str, str]]] = {
+    "boxed@1": {Category.MATH: _BOXED, Category.CHOICE: _BOXED, Category.CODE: _FENCED},
+}
+
+
+def chat_messages(problem: Problem, teacher: Teacher) -> list[dict[str, str]]:
+    """The messages that ask ``teacher`` for an answer: system prompt if any, earlier turns as they are, the prompt.
+
+    With ``force_think`` the assistant's turn follows, begun with ``<think>``: the answer then starts inside it.
+
+    Raises:
+        RecipeError: the template or the system prompt is not known.
+    """
+    system = _known("distill.teacher.system_prompt", teacher.system_prompt, SYSTEM_PROMPTS)
+    suffixes = _known("distill.teacher.template", teacher.template, TEMPLATES)
+    messages = [{"role": "system", "content": system}] if system is not None else []
+    messages.extend(dict(turn) for turn in problem.history)
+    messages.append({"role": "user", "content": problem.prompt + _suffix(problem, suffixes)})
+    if teacher.force_think:
+        messages.append({"role": "assistant", "content": f"{THINK_OPEN}\n"})
+    return messages
+
+
+def _suffix(problem: Problem, suffixes: Mapping[str, str]) -> str:
+    """The template's suffix for this category; a problem that is judged in C++ is not asked for Python."""
+    suffix = suffixes.get(problem.category, "")
+    language = (problem.tests or {}).get("language", "python")
+    return suffix.replace("```python ", f"```{language} ") if language != "python" else suffix
+
+
+def _known(key: str, name: str, table: Mapping[str, T]) -> T:
+    try:
+        return table[name]
+    except KeyError:
+        raise RecipeError(f"{key} is not known", got=name, expected=f"one of {', '.join(sorted(table))}") from None
+
+
+def build_request(problem: Problem, settings: Teacher, sample_index: int) -> Request:
+    """The request for one sample of an answer to ``problem``; the index is in its key only, never sent."""
+    messages = chat_messages(problem, settings)
+    sampling: dict[str, Any] = {
+        "temperature": settings.temperature,
+        "top_p": settings.top_p,
+        "max_tokens": settings.max_tokens,
+    }
+    if settings.force_think:
+        sampling |= CONTINUE
+    key = request_key(messages, settings.model, settings.revision, settings.template, sampling, sample_index)
+    return Request(key, messages, sampling)

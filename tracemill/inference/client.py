@@ -1,0 +1,178 @@
+"""The teacher: answers requests from the ledger first, and from OpenAI-compatible servers what is not in it.
+
+Covered: every response is in the ledger before anybody hears of it; one key is asked once, however many threads want
+it; servers that are busy, slow, broken or away are waited for, and the others used meanwhile; requests that cannot be
+answered come back as data. Not covered: two *processes* that want the same key at the same time both ask for it.
+
+How it is put together: ``complete`` (any thread) -> ``teacher_batch.Desk`` (who waits for what) ->
+``teacher_engine.Engine`` (workers on one event loop) -> ``teacher_http.Wire``; ``teacher_watch`` looks after the
+servers, ``teacher_replies`` reads what they say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from tracemill.inference.batching import Desk
+from tracemill.inference.dialects import ChatDialect, Dialect
+from tracemill.inference.engine import Engine
+from tracemill.inference.protocol import Progress, Record, Refusal, Request, Teacher
+from tracemill.inference.servers import Patience
+from tracemill.ledger import Completion, shared_ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from tracemill.recipe.sections.server import ModelServer
+
+__all__ = [
+    "ChatTeacher",
+    "Completion",
+    "Patience",
+    "Progress",
+    "Refusal",
+    "Request",
+    "Teacher",
+    "shared_teacher",
+]
+
+
+# Shard tasks count, parse and guess languages in Python while the event loop sends and reads. Each of its system calls
+# lets the interpreter lock go, and getting it back takes one switch interval for every thread that computes: at
+# Python's 5 ms a request costs tens of milliseconds, and the servers can run dry (benchmarks.client_saturation).
+_SWITCH_INTERVAL_S = 0.0001
+
+
+class ChatTeacher:
+    """A teacher behind one or more servers of the OpenAI chat protocol; use it from any number of threads.
+
+    Args:
+        settings: the servers: section ``distill.teacher`` of the recipe, or that of a judge.
+        ledger: where responses are recorded, and looked up: a ``Ledger``, unless somebody else keeps them.
+        patience: how attempts are spaced.
+        extra_body: further fields of every request's body; for benchmarks only, since it is in no key.
+        dialect: how its servers are spoken to, instead of ``settings`` by the chat protocol.
+    """
+
+    def __init__(
+        self,
+        settings: ModelServer,
+        ledger: Record,
+        *,
+        patience: Patience | None = None,
+        extra_body: Mapping[str, Any] | None = None,
+        dialect: Dialect | None = None,
+    ) -> None:
+        self._ledger, self._pid = ledger, os.getpid()
+        self._desk = Desk(ledger)
+        dialect = dialect or ChatDialect(settings, extra_body or {})
+        self._engine = Engine(dialect, ledger, self._desk, patience or Patience())
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="tracemill-teacher", daemon=True)
+        self._start, self._checking = threading.Lock(), threading.Lock()
+
+    def check(self) -> None:
+        """Makes sure that the servers serve the model; a good result is remembered for the process.
+
+        Raises:
+            TeacherUnavailableError: nothing answers.
+            TeacherMisconfiguredError: something answers, but does not serve the model as the recipe needs it.
+        """
+        self._running()
+        with self._checking:
+            asyncio.run_coroutine_threadsafe(self._engine.check(), self._loop).result()
+
+    def complete(self, requests: Sequence[Request]) -> list[Completion | Refusal]:
+        """What came of each request, in their order; blocks until all are had.
+
+        Only what is not in the ledger is asked; if nothing is missing, no server is needed.
+
+        Raises:
+            TeacherUnavailableError: no server answers, or none has for give_up_after_s.
+            TeacherMisconfiguredError: a server does not serve the model, or refuses every request.
+            LedgerError: the ledger cannot be read or written.
+
+        Whatever is raised, also KeyboardInterrupt: responses that came in are in the ledger, and what only this call
+        waited for is cancelled.
+        """
+        wanted = {request.key: request for request in requests}
+        self._ledger.refresh()
+        found: dict[str, Completion | Refusal] = dict(self._ledger.get_many(wanted))
+        self._desk.count(n_asked=len(found), n_done=len(found), n_from_ledger=len(found))
+        missing = [request for key, request in wanted.items() if key not in found]
+        if missing:
+            self.check()
+            found.update(self._ask(missing))
+        return [found[request.key] for request in requests]
+
+    def progress(self) -> Progress:
+        """How far it is, over all threads; may be called from any of them."""
+        away_since = self._engine.watch.pool.away_since()
+        return self._desk.progress(None if away_since is None else time.time() - (time.monotonic() - away_since))
+
+    def close(self) -> None:
+        """Stops all work and flushes the ledger; the teacher cannot be used again."""
+        if self._pid != os.getpid():
+            return  # a forked child: thread, loop and connections are the parent's
+        if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(self._engine.close(), self._loop).result()
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+        if not self._loop.is_closed():
+            self._loop.close()
+        self._ledger.close()
+
+    def _ask(self, missing: Sequence[Request]) -> dict[str, Completion | Refusal]:
+        self._ledger.require_room()
+        self._desk.count(n_asked=len(missing))
+        batch, fresh = self._desk.take(missing)
+        try:
+            self._loop.call_soon_threadsafe(self._engine.enqueue, fresh)
+            results = batch.wait()
+        finally:
+            orphans = self._desk.withdraw(batch)
+            self._loop.call_soon_threadsafe(self._engine.cancel, orphans)
+        self._ledger.sync()
+        return results
+
+    def _running(self) -> None:
+        with self._start:
+            if self._thread.ident is None:
+                sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_INTERVAL_S))
+                self._thread.start()
+
+
+_shared: dict[tuple[int, Dialect, Path], ChatTeacher] = {}
+_shared_lock = threading.Lock()
+
+
+def shared_teacher(settings: ModelServer, ledger_dir: str | Path, dialect: Dialect | None = None) -> ChatTeacher:
+    """The one teacher of this process for these settings and this ledger: its threads share max_in_flight.
+
+    Raises:
+        LedgerError: the ledger cannot be opened.
+    """
+    ledger = shared_ledger(ledger_dir)
+    dialect = dialect or ChatDialect(settings)
+    # The process is part of the name: threads do not survive a fork, so a child needs a teacher of its own.
+    name = (os.getpid(), dialect, ledger.directory)
+    with _shared_lock:
+        if name not in _shared:
+            _shared[name] = ChatTeacher(settings, ledger, dialect=dialect)
+            atexit.register(_shared[name].close)
+        return _shared[name]
+
+
+def tokens_received() -> int:
+    """Completion tokens that this process's shared teachers have received so far, those from the ledger not counted."""
+    with _shared_lock:
+        teachers = list(_shared.values())
+    return sum(teacher.progress().completion_tokens for teacher in teachers)

@@ -1,0 +1,19 @@
+"""The run's directory: exported files, versions, funnel, tally, dataset card, report."""
+
+from __future__ import annotations
+
+from tracemill.publish.export import Publication, dataset_output
+from tracemill.publish.funnel import Funnel
+from tracemill.publish.run_directory import Output, Published, publish, published, refuse_empty, refuse_foreign
+
+__all__ = [
+    "Funnel",
+    "Output",
+    "Publication",
+    "Published",
+    "dataset_output",
+    "publish",
+    "published",
+    "refuse_empty",
+    "refuse_foreign",
+]

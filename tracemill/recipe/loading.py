@@ -1,0 +1,110 @@
+"""Reading a recipe: YAML and overrides to a validated :class:`Recipe`, or one error that names every fault in it.
+
+Pins: the commits at which Hub datasets are read. A branch moves under a run; a commit does not.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from pydantic import ValidationError
+
+from tracemill.core import RecipeError, Section
+from tracemill.recipe.faults import explain
+from tracemill.recipe.idle_keys import idle_keys
+from tracemill.recipe.overrides import overridden
+from tracemill.recipe.paths import with_paths_beside
+from tracemill.recipe.recipe import Recipe
+from tracemill.recipe.sections.audit import Audit
+from tracemill.recipe.values import Understanding
+from tracemill.recipe.yaml import read_yaml
+
+if TYPE_CHECKING:
+    from tracemill.recipe.sections.decontaminate import Benchmark
+    from tracemill.sources import Source
+
+COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+
+
+def is_commit(revision: str | None) -> bool:
+    """Whether it is a full commit hash; names of branches and tags can be moved."""
+    return revision is not None and COMMIT.fullmatch(revision) is not None
+
+
+def refuse_unpinned(recipe: Recipe, path: str) -> None:
+    """Raises if anything that is read from the Hub is not pinned to a commit.
+
+    Raises:
+        RecipeError: naming each, and the command that pins them.
+    """
+    read: list[Source | Benchmark] = [*recipe.sources, *recipe.decontaminate.benchmarks]
+    loose = [f"{place.name}: {place.revision}" for place in read if _is_loose(place.hub, place.revision)]
+    if loose:
+        raise RecipeError(
+            f"{path} reads {len(loose)} Hub datasets at no fixed commit; nothing has run",
+            got=", ".join(loose),
+            expected="a revision of 40 hexadecimal digits each",
+            remedy=f"python -m tracemill pin {path} looks the commits up and writes them into the recipe",
+        )
+
+
+def _is_loose(hub: str | None, revision: str | None) -> bool:
+    return hub is not None and not is_commit(revision)
+
+
+Kind = TypeVar("Kind", bound=Section)
+
+
+def load_recipe(path: str | Path, overrides: list[str] | None = None, *, pinned: bool = True) -> Recipe:
+    """Reads a YAML recipe and applies ``section.key=value`` overrides (values are YAML).
+
+    Args:
+        path: of the recipe.
+        overrides: settings on top of it.
+        pinned: what is read from the Hub must name a commit. A recipe to look at, and not to run, need not.
+
+    Raises:
+        RecipeError: the file cannot be read, any key or value in it is wrong, or a Hub dataset has no commit.
+    """
+    parsed = parse_recipe(read_yaml(path), overrides or [], origin=str(path))
+    recipe = with_paths_beside(parsed, path, overrides or [])
+    if pinned:
+        refuse_unpinned(recipe, str(path))
+    return recipe
+
+
+def parse_recipe(raw: object, overrides: list[str] | None = None, *, origin: str = "recipe") -> Recipe:
+    """Validates plain data as a recipe; see :func:`parse_section`."""
+    return parse_section(Recipe, raw, overrides, origin=origin)
+
+
+def parse_section(kind: type[Kind], raw: object, overrides: list[str] | None = None, *, origin: str) -> Kind:
+    """Validates plain data as a recipe of any kind.
+
+    Args:
+        kind: what it should be.
+        raw: the data.
+        overrides: ``section.key=value`` settings on top of it.
+        origin: where the data is from, for the error.
+
+    Raises:
+        RecipeError: naming every wrong key, its value, what was expected, and the nearest valid key.
+    """
+    if not isinstance(raw, dict):
+        got = "nothing: it is empty" if raw is None else "a list" if isinstance(raw, list) else type(raw).__name__
+        raise RecipeError(f"{origin} is not a recipe", got=got, expected="a mapping of sections")
+    understanding = Understanding()
+    understood = understanding.section(kind, overridden(raw, overrides or []))
+    if issubclass(kind, Recipe | Audit):  # a section alone, as a failed task keeps it, has all its keys
+        understanding.faults += idle_keys(understood)
+    found: list[object] = []
+    try:
+        made = kind.model_validate(understood)
+    except ValidationError as error:  # not the cause of what is raised: it holds the values, and secrets among them
+        found = list(error.errors(include_url=False))
+    if not found and not understanding.faults:
+        return made
+    told = explain(kind, understanding.faults, found)
+    raise RecipeError(f"{origin} is refused; nothing has run", got=told)

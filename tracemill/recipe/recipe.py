@@ -1,0 +1,156 @@
+"""The recipe: one frozen section per stage, read once, refused before anything runs if any of it is wrong."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from tracemill.core import Section
+from tracemill.core.settings import AtOnce, Fraction, Name, Positive, Seconds
+from tracemill.ledger.place import CACHE, EVERY_S
+from tracemill.recipe.sections.clean import Clean
+from tracemill.recipe.sections.decontaminate import Decontaminate
+from tracemill.recipe.sections.deduplicate import Deduplicate
+from tracemill.recipe.sections.distill import Distill
+from tracemill.recipe.sections.judges import Judge, Reward, Rubric
+from tracemill.recipe.sections.label import Label
+from tracemill.recipe.sections.publish import Publish, Select
+from tracemill.recipe.sections.quality import FrequentStrings, Perplexity, Quality, Safety
+from tracemill.recipe.sections.run import Runner
+from tracemill.recipe.sections.server import Teacher
+from tracemill.recipe.sections.verify import Verify
+from tracemill.sources import Source
+
+__all__ = ["Recipe", "Teacher"]
+
+
+class Collect(Section):
+    """Reading the sources."""
+
+    shard_rows: Positive = Field(default=1000, description="Source rows per shard; a Prefect task is a shard.")
+
+
+class Export(Section):
+    """The published files."""
+
+    shuffle_seed: int = Field(default=0, description="Of the order in which rows are published.")
+    rows_per_file: Positive = Field(default=50_000, description="Rows of one Parquet file of dataset/.")
+    keep_versions: Positive = Field(
+        default=3,
+        description="Publications that stay in the run's directory, the newest among them; older ones are removed.",
+        json_schema_extra={"operational": True},
+    )
+    allow_empty: bool = Field(
+        default=False,
+        description="A dataset of no rows may take the place of one that has some; else such a publication is refused.",
+        json_schema_extra={"operational": True},
+    )
+
+
+class Run(Section):
+    """How to run; never part of a result."""
+
+    store: str = Field(
+        default=".tracemill/store",
+        description="Folder of finished work; any that fsspec knows, as s3://bucket/folder.",
+        json_schema_extra={"operational": True},
+    )
+    ledger: str | None = Field(
+        default=None,
+        description="Folder or URL of what has been paid for; inside the store unless given.",
+        json_schema_extra={"operational": True},
+    )
+    ledger_cache: str = Field(
+        default=CACHE,
+        description="Where the ledger is on S3: folder for this machine's copy of it, on a disk that outlives the run.",
+        json_schema_extra={"operational": True},
+    )
+    ledger_upload_every_s: Seconds = Field(
+        default=EVERY_S,
+        description="Where the ledger is on S3: what a lost machine may have been paid for in vain, at most.",
+        json_schema_extra={"operational": True},
+    )
+    workers: AtOnce = Field(
+        default=4, description="Shard tasks at once, over all subflows.", json_schema_extra={"operational": True}
+    )
+    runner: Runner = Field(
+        default=Runner(), description="Where shard tasks run.", json_schema_extra={"operational": True}
+    )
+    shards_per_flow: Positive = Field(
+        default=200,
+        description="Shards per subflow: Prefect's UI stays usable up to 2-3k task runs in one flow run. The next one "
+        "begins during the tail of the one before.",
+        json_schema_extra={"operational": True},
+    )
+    show_cached: int = Field(
+        default=200,
+        ge=0,
+        description="So many finished tasks are shown as Cached in the UI; the rest is one figure.",
+        json_schema_extra={"operational": True},
+    )
+    poison_share: Fraction = Field(
+        default=0.01,
+        description="Rows of a task on which its stage breaks off are set aside, up to this share (a few in a small"
+        " shard); above it the task fails. 0: it fails on the first.",
+        json_schema_extra={"operational": True},
+    )
+    progress_every_s: Annotated[float, Field(ge=0.1, le=24 * 3600)] = Field(
+        default=5.0, description="How often the log says how far a phase is.", json_schema_extra={"operational": True}
+    )
+
+
+class Recipe(Section):
+    """Everything a run is made from."""
+
+    name: Name = Field(description="Of the dataset; the run is published in runs/<name> unless told otherwise.")
+    description: str = Field(default="", description="A sentence for the card and the report.")
+    data_dir: str = Field(
+        default=".",
+        description="Folder that paths of sources, benchmarks and label.tokenizer are relative to. Is it relative "
+        "itself, it is looked for beside the recipe, then where the command runs.",
+        json_schema_extra={"operational": True},
+    )
+    sources: tuple[Source, ...] = Field(min_length=1, description="In order of priority for duplicates.")
+    collect: Collect = Collect()
+    clean: Clean = Clean()
+    deduplicate: Deduplicate = Deduplicate()
+    decontaminate: Decontaminate = Decontaminate()
+    label: Label = Label()
+    distill: Distill
+    verify: Verify = Verify()
+    reward: Reward | None = None
+    rubric: Rubric | None = None
+    judge: Judge | None = None
+    quality: Quality = Quality()
+    perplexity: Perplexity | None = None
+    safety: Safety | None = None
+    frequent_strings: FrequentStrings | None = None
+    select: Select = Select()
+    export: Export = Export()
+    publish: Publish | None = Field(
+        default=None,
+        description="The Hub repository that finished datasets go to; off unless given.",
+        json_schema_extra={"operational": True},
+    )
+    run: Run = Run()
+
+    @property
+    def reused(self) -> tuple[str, ...]:
+        """Models whose traces are reused; none where the recipe says so."""
+        return self.distill.reuse_models if self.distill.reuse_traces else ()
+
+    @model_validator(mode="after")
+    def _measured_perplexity(self) -> Recipe:
+        if self.select.prefer == "lowest_perplexity" and self.perplexity is None:
+            raise ValueError("select.prefer: lowest_perplexity needs section perplexity, which names a model")
+        return self
+
+    @field_validator("sources")
+    @classmethod
+    def _unique_names(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+        names = [source.name for source in sources]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"source names must be unique; twice: {', '.join(twice)}")
+        return sources

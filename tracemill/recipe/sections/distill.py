@@ -1,0 +1,115 @@
+"""Section ``distill`` of the recipe: whom to ask, how often, and what becomes of responses that were cut off.
+
+Section ``distill.cost`` of the recipe: an estimate before anything is spent, and whether a person has to agree.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from pydantic.config import JsonDict
+
+from tracemill.core import Section
+from tracemill.core.settings import Positive, Seconds
+from tracemill.recipe.sections.server import Teacher
+
+_HOW: JsonDict = {"operational": True}  # an estimate changes no result
+# Sections of the models that are asked about responses.
+Asked = Literal["reward", "rubric", "judge", "perplexity", "safety.guard", "safety.classifier"]
+_WEEK_S = 7 * 24 * 3600.0
+
+
+class Cost(Section):
+    """What generation will cost, measured on a sample of the requests that the run sends anyway."""
+
+    sample: Positive = Field(
+        default=256,
+        description="Requests that are answered first to measure tokens and speed; they are part of the run.",
+        json_schema_extra=_HOW,
+    )
+    gpus: Positive | None = Field(
+        default=None, description="GPUs behind the teacher's servers.", json_schema_extra=_HOW
+    )
+    model_gpus: dict[Asked, Positive] = Field(
+        default_factory=dict,
+        description="GPUs behind the models that judge and filter, by section, as in {judge: 2, safety.guard: 1}.",
+        json_schema_extra=_HOW,
+    )
+    price_per_gpu_hour: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="Of one of them; needs gpus.", json_schema_extra=_HOW
+    )
+    currency: str = Field(default="USD", description="Of the price.", json_schema_extra=_HOW)
+    approval: Literal["none", "required"] = Field(
+        default="none",
+        description="required: the flow run pauses with the estimate until a person resumes it in Prefect's UI.",
+        json_schema_extra=_HOW,
+    )
+    wait_s: Seconds = Field(
+        default=_WEEK_S, description="How long the run waits for that person.", json_schema_extra=_HOW
+    )
+
+    @model_validator(mode="after")
+    def _priced(self) -> Cost:
+        if self.price_per_gpu_hour is not None and self.gpus is None and not self.model_gpus:
+            raise ValueError("price_per_gpu_hour needs gpus: how many are behind the servers")
+        return self
+
+
+Often = Annotated[int, Field(gt=0, le=1000)]  # requests of one problem
+
+
+class Truncation(Section):
+    """What becomes of a response that ends at ``max_tokens`` (``finish_reason=length``).
+
+    See tracemill/generate/truncation.py for what is sent, and when a response is not continued.
+    """
+
+    policy: Literal["drop", "continue", "resample"] = Field(
+        default="drop",
+        description="drop: it stays as it is, and section quality drops it; continue: from where it ends; resample: "
+        "once more, with room for max_tokens.",
+    )
+    max_tokens: Positive | None = Field(
+        default=None, description="Of the new request; required by resample. To continue: distill.teacher.max_tokens."
+    )
+    times: Often = Field(default=1, description="A response is continued at most so often.")
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Truncation:
+        if self.policy == "resample" and self.max_tokens is None:
+            raise ValueError("resample needs max_tokens, larger than distill.teacher.max_tokens")
+        if self.policy != "continue" and self.times != 1:
+            raise ValueError("times is of policy continue alone")
+        return self
+
+
+class Distill(Section):
+    """Reuse traces that came with a row, then ask the teacher for what is still unsolved."""
+
+    teacher: Teacher
+    reuse_traces: bool = Field(default=True, description="Verify the traces that came with a row before asking.")
+    reuse_models: tuple[str, ...] = Field(
+        default=("deepseek-r1",),
+        min_length=1,
+        description="Whose traces may stand for the teacher's; all others are as good as none. P1 reuses R1's.",
+    )
+    samples_per_round: Often = Field(default=1, description="Samples of each unsolved problem in a round.")
+    max_rounds: Often = Field(default=1, description="Rounds of samples until one passes.")
+    truncation: Truncation = Truncation()
+    cost: Cost | None = Field(
+        default=None,
+        description="Say before generation what it will cost, and have it approved.",
+        json_schema_extra={"operational": True},
+    )
+    limit: Positive | None = Field(
+        default=None,
+        description="At most so many problems are distilled, the first by content id; the rest is dropped.",
+    )
+
+    @model_validator(mode="after")
+    def _more_room(self) -> Distill:
+        room, first = self.truncation.max_tokens, self.teacher.max_tokens
+        if self.truncation.policy == "resample" and room is not None and room <= first:
+            raise ValueError(f"truncation.max_tokens is {room}; expected more than teacher.max_tokens, {first}")
+        return self

@@ -1,0 +1,181 @@
+"""The rows of a published dataset as digests, so that two of 1.4 million rows each are compared in little memory.
+
+A row is 64 bytes of id and 8 for each group of columns; texts are not read, since ``response_id`` stands for them.
+1.4 million rows of short texts against as many: 1.1 GB at most, 15 times as long as reading one of them whole
+(``benchmarks/diff_runs.py``).
+
+Where a run lost rows: what its ``dropped/`` says of ids, also of those that a row had before it was rewritten.
+"""
+
+from __future__ import annotations
+
+from tracemill.publish.funnel import DROP_STAGES
+from typing import Any, Final, NamedTuple, TYPE_CHECKING
+import json
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from numpy.typing import NDArray
+    from pathlib import Path
+
+# What can differ between two rows of one id -> the columns that say so. Prompt, history, reference, tests and
+# constraints are not among them: the id is made of those.
+GROUPS: Final = {
+    "response": ("response_id",),
+    "verdict": ("outcome", "score", "verifier", "n_correct", "n_judged", "pass_rate"),
+    "labels": (
+        "category",
+        "category_label",
+        "difficulty",
+        "difficulty_by_pass_rate",
+        "quality",
+        "language",
+        "n_prompt_tokens",
+    ),
+    "source": ("source", "licence", "non_commercial"),
+}
+_BETWEEN: Final = "\x1f"
+
+
+class Rows(NamedTuple):
+    """The rows of one dataset, by rising id.
+
+    Attributes:
+        ids: n, bytes.
+        digests: n × len(GROUPS), of the columns of each group.
+    """
+
+    ids: NDArray[np.bytes_]
+    digests: NDArray[np.uint64]
+
+
+def read_rows(folder: Path) -> Rows:
+    """The rows of ``dataset/``; columns that an older version did not write are as if they were empty."""
+    names = ["id", *(name for columns in GROUPS.values() for name in columns)]
+    ids: list[NDArray[np.bytes_]] = [np.empty(0, "S64")]
+    digests: list[NDArray[np.uint64]] = [np.empty((0, len(GROUPS)), np.uint64)]
+    for batch in batches(folder, names):
+        ids.append(np.array(batch["id"].to_pylist(), "S64"))
+        digests.append(np.column_stack([_digests(batch, columns) for columns in GROUPS.values()]))
+    found = np.concatenate(ids)
+    order = np.argsort(found, kind="stable")
+    return Rows(found[order], np.concatenate(digests)[order])
+
+
+def batches(folder: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Those of the columns that a folder of Parquet has, in pieces that are read one after the other."""
+    dataset = _parquet(folder)
+    names = [name for name in columns if name in dataset.schema.names]
+    for batch in dataset.scanner(columns=names, batch_readahead=2, fragment_readahead=1).to_batches():
+        if batch.num_rows:
+            yield pa.Table.from_batches([batch])
+
+
+def chosen_rows(folder: Path, ids: Iterable[str], columns: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of a few ids, with id and those of the columns that the folder has."""
+    dataset = _parquet(folder)
+    names = [name for name in ("id", *columns) if name in dataset.schema.names]
+    wanted = ds.field("id").isin(pa.array(sorted(ids), pa.string()))
+    found: list[dict[str, Any]] = dataset.to_table(columns=names, filter=wanted).to_pylist()
+    return found
+
+
+def _parquet(folder: Path) -> ds.Dataset:
+    return ds.dataset(folder, format="parquet", exclude_invalid_files=True)
+
+
+def _digests(table: pa.Table, columns: Sequence[str]) -> NDArray[np.uint64]:
+    """One digest a row, of the values as text: null counts as no text."""
+    texts = [table[name].cast(pa.string()) for name in columns if name in table.column_names]
+    joined = pc.binary_join_element_wise(*texts, _BETWEEN, null_handling="replace", null_replacement="")
+    hashed: NDArray[np.uint64] = pd.util.hash_array(joined.to_numpy(), categorize=False)
+    return hashed
+
+
+NOT_THERE: Final = "not in its sources"
+# Canonical JSON has no blanks and escapes quotes in texts, so that this is a key and its value.
+_FORMER_ID: Final = r'"former_id":"(?P<former>[^"]+)"'
+
+
+class Fate(NamedTuple):
+    """Where a row was lost.
+
+    Attributes:
+        name: stage and reason, as in ``verify/incorrect``.
+        id: of the row when it was dropped.
+        evidence: as ``dropped/`` has it, for the first few rows only.
+    """
+
+    name: str
+    id: str
+    evidence: Any = None
+
+
+def fates(run: Path, ids: set[str], n_evidence: int = 20) -> dict[str, Fate]:
+    """Where a run dropped rows, by the id that was asked for; ids that it never met are missing.
+
+    Copies of one row have its id and are dropped early, as duplicates of it: what was dropped last tells of the row.
+
+    Args:
+        run: a finished run's directory.
+        ids: of problems.
+        n_evidence: evidence is read for so many of them, those of the smallest ids.
+    """
+    if not ids:
+        return {}
+    dropped = run / "dropped"
+    found = _dropped(dropped, ids)
+    now_called = former_ids(dropped, "evidence", ids - set(found))
+    renamed = _dropped(dropped, set(now_called.values()))
+    found |= {asked: renamed[now] for asked, now in now_called.items() if now in renamed}
+    shown = sorted(found)[:n_evidence]
+    evidence = _evidence(dropped, {found[asked] for asked in shown})
+    return found | {asked: found[asked]._replace(evidence=evidence.get(found[asked])) for asked in shown}
+
+
+def former_ids(folder: Path, column: str, ids: set[str]) -> dict[str, str]:
+    """Id before cleaning rewrote the row -> id now.
+
+    Args:
+        folder: ``dataset/`` or ``dropped/`` of a run.
+        column: the JSON column that names the former id.
+        ids: the former ids that are wanted.
+    """
+    found: dict[str, str] = {}
+    wanted = pa.array(sorted(ids), pa.string())
+    for table in batches(folder, ["id", column]) if ids else ():
+        former = pc.struct_field(pc.extract_regex(table[column], _FORMER_ID), "former").cast(pa.string())
+        named = table.append_column("former", former).filter(pc.is_in(former, value_set=wanted))
+        found |= dict(zip(named["former"].to_pylist(), named["id"].to_pylist(), strict=True))
+    return found
+
+
+def _dropped(folder: Path, ids: set[str]) -> dict[str, Fate]:
+    found: dict[str, Fate] = {}
+    wanted = pa.array(sorted(ids), pa.string())
+    for table in batches(folder, ["id", "stage", "reason"]) if ids else ():
+        for row in table.filter(pc.is_in(table["id"], value_set=wanted)).to_pylist():
+            fate = _fate(row)
+            if row["id"] not in found or _place(fate) >= _place(found[row["id"]]):
+                found[row["id"]] = fate
+    return found
+
+
+def _fate(row: dict[str, Any]) -> Fate:
+    return Fate(f"{row['stage']}/{row['reason']}", row["id"])
+
+
+def _place(fate: Fate) -> int:
+    """Of its stage in the pipeline."""
+    stage = fate.name.partition("/")[0]
+    return DROP_STAGES.index(stage) if stage in DROP_STAGES else len(DROP_STAGES)
+
+
+def _evidence(folder: Path, wanted: set[Fate]) -> dict[Fate, Any]:
+    rows = chosen_rows(folder, {fate.id for fate in wanted}, ("stage", "reason", "evidence"))
+    return {_fate(row): json.loads(row["evidence"]) for row in rows}

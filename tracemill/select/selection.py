@@ -1,0 +1,306 @@
+"""The one response per problem that is published, and where each problem without one was lost."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+import pyarrow as pa
+
+from tracemill.core import Cause, Dropped, Origin, Outcome, Problem, Response, Row, Verdict, digest, dropped_problem
+from tracemill.core.schema import CUT_OFF
+from tracemill.label import labels_of
+from tracemill.quality.filters import published_turn
+from tracemill.select.difficulty import Measured, measured
+from tracemill.select.records import content_digest
+from tracemill.select.verdicts import settled_by_response
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping
+
+    from tracemill.quality.filters import Fault
+    from tracemill.recipe.sections.publish import Select
+
+# Of several failed responses, the outcome that says most about why the problem was lost.
+_TELLING = (
+    Outcome.SANDBOX_ERROR,
+    Outcome.UNVERIFIABLE,
+    Outcome.TIMEOUT,
+    Outcome.REFUSED,
+    Outcome.UNFINISHED,
+    Outcome.NO_ANSWER,
+    Outcome.INCORRECT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample(Row):
+    """One published row: a problem with its verified response.
+
+    Attributes:
+        response_id: of the published response, as in traces/ and verdicts/.
+        category_label: one of P1's seven, by a model; ``category`` is what decides who judges.
+        difficulty: one of P1's five levels, by a model.
+        difficulty_by_pass_rate: the level that the teacher's own samples say, see tracemill/select/difficulty.py.
+        pass_rate: share of the teacher's samples that were judged correct, None where there are too few.
+        quality: of the question, 1 to 5, by a model.
+        language: ISO 639-1 code, or "und".
+        n_prompt_tokens: of the prompt alone; ``info`` says by what it was counted, and why a label is missing.
+        n_correct: responses to this problem that were judged correct.
+        n_judged: responses that were judged correct or incorrect; the pass rate is the quotient.
+    """
+
+    id: str
+    response_id: str
+    source: str
+    category: str
+    category_label: str | None
+    difficulty: str | None
+    difficulty_by_pass_rate: str | None
+    pass_rate: float | None
+    quality: int | None
+    language: str | None
+    n_prompt_tokens: int | None
+    messages: list[dict[str, str]]
+    prompt: str
+    think: str
+    answer: str
+    reference_answer: str | None
+    tests: str | None
+    constraints: str | None
+    model: str
+    origin: str
+    outcome: str
+    score: float | None
+    verifier: str
+    n_correct: int
+    n_judged: int
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    licence: str
+    non_commercial: bool
+    info: str
+
+    arrow: ClassVar[pa.Schema] = pa.schema(
+        [
+            ("id", pa.string()),
+            ("response_id", pa.string()),
+            ("source", pa.string()),
+            ("category", pa.string()),
+            ("category_label", pa.string()),
+            ("difficulty", pa.string()),
+            ("difficulty_by_pass_rate", pa.string()),
+            ("pass_rate", pa.float64()),
+            ("quality", pa.int32()),
+            ("language", pa.string()),
+            ("n_prompt_tokens", pa.int64()),
+            ("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.large_string())]))),
+            ("prompt", pa.large_string()),
+            ("think", pa.large_string()),
+            ("answer", pa.large_string()),
+            ("reference_answer", pa.large_string()),
+            ("tests", pa.large_string()),
+            ("constraints", pa.large_string()),
+            ("model", pa.string()),
+            ("origin", pa.string()),
+            ("outcome", pa.string()),
+            ("score", pa.float64()),
+            ("verifier", pa.string()),
+            ("n_correct", pa.int32()),
+            ("n_judged", pa.int32()),
+            ("prompt_tokens", pa.int64()),
+            ("completion_tokens", pa.int64()),
+            ("licence", pa.string()),
+            ("non_commercial", pa.bool_()),
+            ("info", pa.large_string()),
+        ]
+    )
+
+
+class Unasked(NamedTuple):
+    """Why there is no response to a problem."""
+
+    reason: str
+    message: str
+
+
+def select(
+    problems: Iterable[Problem],
+    responses: Iterable[Response],
+    verdicts: Mapping[str, Verdict],
+    faults: Mapping[str, Fault],
+    unasked: Mapping[str, Unasked],
+    rules: Select,
+    perplexities: Mapping[str, float] | None = None,
+) -> tuple[list[Sample], list[Dropped]]:
+    """Chooses among the correct responses without a fault; every other problem is dropped where it was lost.
+
+    Args:
+        problems: of one shard.
+        responses: to those problems, source traces first, then samples in order.
+        verdicts: by response id, the one that counts on every response (see ``verdicts.settled``).
+        faults: by response id, from the quality filters.
+        unasked: by problem id, why the teacher was not asked or did not answer.
+        rules: which passing response is preferred.
+        perplexities: by response id, where they were measured.
+    """
+    answered: dict[str, list[Response]] = defaultdict(list)
+    for response in responses:
+        answered[response.problem_id].append(response)
+    samples: list[Sample] = []
+    dropped: list[Dropped] = []
+    for problem in problems:
+        given = answered[problem.id]
+        correct = [r for r in given if verdicts[r.id].outcome == Outcome.CORRECT]
+        passing = [r for r in correct if r.id not in faults]
+        if passing:
+            found = measured(given, verdicts, rules.pass_rate)
+            samples.append(_sample(problem, _preferred(passing, rules, perplexities or {}), given, verdicts, found))
+        else:
+            dropped.append(_lost(problem, given, correct, verdicts, faults, unasked))
+    return samples, dropped
+
+
+def _preferred(passing: list[Response], rules: Select, perplexities: Mapping[str, float]) -> Response:
+    """By the recipe; equals by what they say, so that neither ids nor the order of answers decide."""
+    if rules.prefer == "first":
+        return passing[0]
+    if rules.prefer == "lowest_perplexity":
+        return min(passing, key=lambda r: (perplexities.get(r.id, math.inf), content_digest(r), r.id))
+    sign = 1 if rules.prefer == "shortest" else -1
+    return min(passing, key=lambda r: (sign * (len(r.think or "") + len(r.answer)), content_digest(r), r.id))
+
+
+def _lost(
+    problem: Problem,
+    given: list[Response],
+    correct: list[Response],
+    verdicts: Mapping[str, Verdict],
+    faults: Mapping[str, Fault],
+    unasked: Mapping[str, Unasked],
+) -> Dropped:
+    if correct:
+        found = [faults[response.id] for response in correct]
+        counts = Counter(fault.reason for fault in found)
+        reason = min(counts, key=lambda name: (-counts[name], name))
+        shown = next(fault.evidence for fault in found if fault.reason == reason)
+        return dropped_problem(problem, "quality", reason, {"faults": dict(counts), **shown})
+    if not given:
+        why = unasked.get(problem.id, Unasked("no_response", "no round of sampling was left"))
+        stage = "verify" if why.reason == Outcome.UNVERIFIABLE else "distill"
+        return dropped_problem(problem, stage, why.reason, {"message": why.message})
+    if all(response.finish_reason == CUT_OFF for response in given):  # nothing is said about an answer
+        evidence = {"n_responses": len(given), "verdicts": _judged(given, verdicts)}
+        return dropped_problem(problem, "distill", "truncated", evidence)
+    outcomes = {verdicts[response.id].outcome for response in given}
+    outcome = next(outcome for outcome in _TELLING if outcome in outcomes)
+    return dropped_problem(problem, "verify", str(outcome), {"verdicts": _judged(given, verdicts)})
+
+
+def _judged(given: list[Response], verdicts: Mapping[str, Verdict]) -> list[dict[str, Any]]:
+    """The verdicts in short; in full they stand in verdicts/."""
+    chosen = [verdicts[response.id] for response in given[:4]]
+    return [
+        {"outcome": v.outcome, "extracted": (v.extracted or "")[:200], "detail": v.detail[:300]}
+        | ({"cause": v.cause} if v.cause else {})
+        for v in chosen
+    ]
+
+
+def _sample(
+    problem: Problem, chosen: Response, given: list[Response], verdicts: Mapping[str, Verdict], found: Measured
+) -> Sample:
+    verdict = verdicts[chosen.id]
+    outcomes = Counter(verdicts[response.id].outcome for response in given)
+    record, labels = problem.as_record(), labels_of(problem)
+    think = chosen.think or ""
+    turn = {"role": "assistant", "content": published_turn(think, chosen.answer)}
+    return Sample(
+        id=problem.id,
+        response_id=chosen.id,
+        source=problem.source,
+        category=problem.category,
+        category_label=labels.get("category"),
+        difficulty=labels.get("difficulty"),
+        difficulty_by_pass_rate=found.difficulty,
+        pass_rate=found.pass_rate,
+        quality=labels.get("quality"),
+        language=labels.get("language"),
+        n_prompt_tokens=labels.get("n_prompt_tokens"),
+        messages=[*problem.history, {"role": "user", "content": problem.prompt}, turn],
+        prompt=problem.prompt,
+        think=think,
+        answer=chosen.answer,
+        reference_answer=problem.reference_answer,
+        tests=record["tests"],
+        constraints=record["constraints"],
+        model=chosen.model,
+        origin=chosen.origin,
+        outcome=verdict.outcome,
+        score=verdict.score,
+        verifier=verdict.verifier,
+        n_correct=outcomes[Outcome.CORRECT],
+        n_judged=outcomes[Outcome.CORRECT] + outcomes[Outcome.INCORRECT],
+        prompt_tokens=chosen.prompt_tokens,
+        completion_tokens=chosen.completion_tokens,
+        licence=problem.licence,
+        non_commercial=problem.non_commercial,
+        info=record["info"],
+    )
+
+
+def unsolved(
+    problems: Iterable[Problem], verdicts: Iterable[Verdict], for_models: Container[str] = frozenset()
+) -> list[Problem]:
+    """The problems that another sample may still solve.
+
+    Closed are those with a correct response, those whose sandbox failed (the next run judges the same response), and
+    those that an ``unverifiable`` calls beyond judging: by its reference, or by a cause that an old verdict does not
+    name. A response that cannot be read, one that is no answer, and a limit of our verifiers, are asked again like a
+    wrong answer.
+
+    Args:
+        problems: of one shard.
+        verdicts: all verdicts on all responses to them.
+        for_models: ids of problems that models can judge where rules cannot: no rule's verdict closes them.
+    """
+    solved_or_closed = {
+        verdict.problem_id
+        for verdict in settled_by_response(verdicts).values()
+        if verdict.outcome in {Outcome.CORRECT, Outcome.SANDBOX_ERROR}
+        or (_is_beyond_judging(verdict) and verdict.problem_id not in for_models)
+    }
+    return [problem for problem in problems if problem.id not in solved_or_closed]
+
+
+def _is_beyond_judging(verdict: Verdict) -> bool:
+    return verdict.outcome == Outcome.UNVERIFIABLE and verdict.cause in {Cause.REFERENCE, None}
+
+
+def source_traces(problem: Problem, models: Container[str] | None = None) -> list[Response]:
+    """The responses that came with a problem.
+
+    Args:
+        problem: with its traces.
+        models: only those of these models; None: all.
+    """
+    return [
+        Response(
+            id=digest("trace", problem.id, index, trace["think"], trace["answer"]),
+            problem_id=problem.id,
+            origin=Origin.SOURCE,
+            model=trace["model"],
+            sample_index=index,
+            think=trace["think"],
+            answer=trace["answer"],
+            fault=trace["fault"],
+            finish_reason=None,
+            prompt_tokens=None,
+            completion_tokens=None,
+            fault_evidence=trace.get("fault_evidence"),
+        )
+        for index, trace in enumerate(problem.traces)
+        if models is None or trace["model"] in models
+    ]

@@ -1,0 +1,1 @@
+"""Functions on text, imported by module: words, hashes, languages, normal form, lettered options, the think template."""

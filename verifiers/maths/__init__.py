@@ -1,0 +1,1 @@
+"""Mathematical answers: read as text, compared by text, symbolically and numerically."""

@@ -1,0 +1,1 @@
+"""Verdicts by models: judges, reward models, rubrics."""

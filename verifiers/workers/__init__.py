@@ -1,0 +1,1 @@
+"""The processes in which verifiers run, and are killed when they take too long."""
