@@ -136,10 +136,9 @@ class Calibration(Section):
 @task(name="calibrate", task_run_name="calibrate {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
 @stage()
 def calibrate(work: Work) -> Produced:
-    """The cut of a score, from the first answers to the calibration problems; rows are answers. See
-    tracemill/select/calibration.py.
+    """The cut of a score, from the first answers to the calibration problems; rows are answers.
 
-    Every request is one that the build sends anyway, so nothing is paid twice.
+    How it is found: tracemill/select/calibration.py. Every request is one that the build sends anyway, so nothing is paid twice.
     """
     plan: Calibration = work.section
     problems = _calibration_problems(work, plan)

@@ -1,1 +1,1 @@
-"""Turn many question sets into one verified, decontaminated dataset of reasoning traces. Read on: docs/architecture.md."""
+"""Turn many question sets into one verified, decontaminated dataset of reasoning traces: docs/architecture.md."""

@@ -184,7 +184,7 @@ class Tally:
         self._examples = order
 
     def add_dropped(self, dropped: pa.Table) -> None:
-        """Counts rows of :class:`tracemill.core.schema.Dropped`: they could not be read, or there was nothing to judge."""
+        """Counts rows of :class:`tracemill.core.Dropped`: they could not be read, or there was nothing to judge."""
         for record in dropped.select(["source", "reason", "evidence"]).to_pylist():
             evidence = json.loads(record["evidence"])
             known = record["reason"] in self._how.statuses

@@ -2,8 +2,8 @@
 
 For paraphrases and translations, which share no words. A model finds problems alike that differ in their numbers only
 (docs/duplicates.md), so the cosine is corrected by the numbers and formulas of both, however they tell them
-(``tracemill/decontaminate/likeness.py``), unless the recipe says otherwise. Only the prompt has a vector, not the turns before it; a
-prompt that the model cannot take whole has none.
+(``tracemill/decontaminate/likeness.py``), unless the recipe says otherwise. Only the prompt has a vector, not the turns
+before it; a prompt that the model cannot take whole has none.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Functions on text, imported by module: words, hashes, languages, normal form, lettered options, the think template."""
+"""Functions on text, imported by module: words, hashes, languages, normal form, options, the think template."""

@@ -57,8 +57,8 @@ class Scored(ModelServer):
     )
     calibration: Positive | None = Field(
         default=None,
-        description=f"Problems in the calibration set, {DEFAULT_CALIBRATION} if not given: see
-        tracemill/select/calibration.py.",
+        description=f"Problems in the calibration set, {DEFAULT_CALIBRATION} if not given: "
+        "see tracemill/select/calibration.py.",
     )
 
     @model_validator(mode="after")
