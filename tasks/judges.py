@@ -138,7 +138,8 @@ class Calibration(Section):
 def calibrate(work: Work) -> Produced:
     """The cut of a score, from the first answers to the calibration problems; rows are answers.
 
-    How it is found: tracemill/select/calibration.py. Every request is one that the build sends anyway, so nothing is paid twice.
+    How it is found: tracemill/select/calibration.py. Every request is one that the build sends
+    anyway, so nothing is paid twice.
     """
     plan: Calibration = work.section
     problems = _calibration_problems(work, plan)

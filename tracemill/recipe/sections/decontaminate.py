@@ -121,7 +121,8 @@ class Embeddings(Embedding):
     min_similarity: Similar = Field(
         default=0.9,
         description="Cosine, corrected by the numbers and formulas of both texts "
-        "(tracemill/decontaminate/likeness.py); with same_numbers: false the cosine itself (DD section 2.2: bge-m3, more than 0.9).",
+        "(tracemill/decontaminate/likeness.py); with same_numbers: false "
+        "the cosine itself (DD section 2.2: bge-m3, more than 0.9).",
     )
     min_grey: Similar = Field(default=0.8, description="From here on, on the same scale, it is for the judge to say.")
 
