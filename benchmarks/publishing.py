@@ -21,7 +21,7 @@ from tasks.stage import NoSettings, Work
 from tasks.tally import tally_published
 from tracemill.export import Publication
 from tracemill.manifest import Shard
-from tracemill.recipe import Select
+from tracemill.recipe_select import Select
 from tracemill.run_directory import publish
 from tracemill.schema import Outcome, Problem, Response, Verdict, problem_id, rows_of, table_of
 from tracemill.selection import Sample, select

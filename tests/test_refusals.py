@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from judge_server import JudgeServer
 from samples import problem, response, verdict
 from small_run import SmallRun, funnel, question, table
 
+import tracemill.teacher
 from tasks.decontaminate import JudgeContamination, judge_contamination_shard
 from tasks.label import LabelRound, label_by_model_shard
 from tasks.perplexity import PerplexityRound, perplexity_shard
@@ -39,7 +41,7 @@ from tracemill.recipe_semantic import Embedding
 from tracemill.refusals import REFUSED, Tally, allowed, as_before
 from tracemill.schema import Outcome, Problem, Response, Verdict, table_of
 from tracemill.store import Store
-from tracemill.teacher import Refusal
+from tracemill.teacher import Patience, Refusal
 from tracemill.versions import Versions
 
 
@@ -308,8 +310,9 @@ def test_refusals_of_older_code_are_asked_again(teacher: Any, tmp_path: Path) ->
     assert teacher.completed == completed + 1
 
 
-def test_a_request_that_breaks_the_server_costs_its_row_alone(tmp_path: Path) -> None:
+def test_a_request_that_breaks_the_server_costs_its_row_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Alone in its shard too, it is set aside with the server's words, and asked again by the next run."""
+    monkeypatch.setattr(tracemill.teacher, "Patience", partial(Patience, base_s=0.01, cap_s=0.1))
     with ChatServer(wrong_percent=0) as server:
         run = small(tmp_path, server, n_rows=3, collect={"shard_rows": 1})
         run.rows[1] = {"question": "POISON: what is 1 + 1?", "answer": "#### 2"}
