@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +70,7 @@ class TimedRun(PlainRun[Recipe]):
 
     def __init__(self, recipe: Recipe, store: Store) -> None:
         super().__init__(recipe, store, logging.getLogger("curation"))
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def step(self, stage: StageTask, section: Any, inputs: Mapping[str, Shard]) -> Manifest:
         """One step."""
@@ -132,7 +132,8 @@ def _prepared(path: Path) -> tuple[TimedRun, dict[str, ShardHistory], Shard]:
     context.store.prepare()
     benchmarks = benchmarks_of(context)
     labelling = labellings(recipe, measure_plan(recipe.label, recipe.data_dir), context.ledger)
-    return context, prepare(context, read_sources(context), benchmarks, labelling), benchmarks.items
+    prepared, _ = prepare(context, read_sources(context), benchmarks, labelling)
+    return context, prepared, benchmarks.items
 
 
 def _real(data: Path, folder: Path) -> None:

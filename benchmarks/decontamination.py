@@ -67,26 +67,29 @@ def ours(items: Sequence[tuple[str, str, str]], **rules: object) -> Method:
     return flags
 
 
+def _embedder(folder: str) -> Embedder:
+    return shared_embedder(Embedding(model="benchmark", path=folder))
+
+
 @functools.lru_cache(maxsize=2)
-def _embedded(embedder: Embedder, prompts: tuple[str, ...]) -> pa.Table:
+def _embedded(folder: str, prompts: tuple[str, ...]) -> pa.Table:
     """Vectors of one list of prompts, for every threshold."""
     rows = [{"id": str(n), "prompt": text} for n, text in enumerate(prompts)]
-    return embeddings(pa.Table.from_pylist(rows), embedder)
+    return embeddings(pa.Table.from_pylist(rows), _embedder(folder))
 
 
 def by_meaning(
     items: Sequence[tuple[str, str, str]], folder: str, least: float, *, same_numbers: bool = True
 ) -> Method:
     """Our comparison of vectors alone."""
-    embedder = shared_embedder(Embedding(model="benchmark", path=folder))
     known = pa.Table.from_pylist([dict(zip(ITEMS.names, item, strict=True)) for item in items], schema=ITEMS)
-    vectors = embeddings(items_as_problems(known), embedder)
+    vectors = embeddings(items_as_problems(known), _embedder(folder))
     rules = Meaning(min_similarity=least, min_grey=least, same_numbers=same_numbers)
 
     def flags(prompts: Sequence[str]) -> Flags:
         rows = [{"id": str(n), "prompt": text, "source": "", "row": n} for n, text in enumerate(prompts)]
         problems = pa.Table.from_pylist(rows)
-        found = _embedded(embedder, tuple(prompts))
+        found = _embedded(folder, tuple(prompts))
         dropped = {row.id for row in decontaminate_by_meaning(problems, found, known, vectors, rules=rules).dropped}
         return [str(place) in dropped for place in range(len(prompts))]
 
@@ -114,7 +117,7 @@ def similar(texts: Sequence[str], least: float) -> Method:
             scores = process.cdist(
                 part, texts, scorer=Indel.normalized_similarity, score_cutoff=least / 100, workers=-1
             )
-            found += (np.asarray(scores) > 0).any(axis=1).tolist()
+            found += [bool(row.any()) for row in np.asarray(scores) > 0]
         return found
 
     return flags

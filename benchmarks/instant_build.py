@@ -60,7 +60,12 @@ def use_instant_teacher() -> None:
     """Puts the instant teacher in the place of the real one, in this process."""
     import tasks.engine.models
 
-    tasks.engine.models.shared_teacher = lambda *_: InstantTeacher()  # type: ignore[assignment,return-value]
+    tasks.engine.models.shared_teacher = lambda *_: InstantTeacher()  # type: ignore[assignment, attr-defined]
+
+
+@flow(name="warm-up")
+def warm_up() -> None:
+    """Does nothing."""
 
 
 def start_prefect() -> None:
@@ -69,4 +74,4 @@ def start_prefect() -> None:
         os.environ.setdefault(variable, value)
     logging.getLogger("prefect").setLevel(logging.WARNING)
     with temporary_settings({PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: SERVER_START_S}):
-        flow(lambda: None, name="warm-up")()
+        warm_up()

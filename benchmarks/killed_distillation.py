@@ -33,7 +33,7 @@ from benchmarks.cores import on_cores, split_cores
 from benchmarks.killed_outcome import outcome
 from benchmarks.killed_trial import Trial, end_group
 from benchmarks.server_maximum import BenchServe, Meter, rates, read_server
-from demo.problems import draw
+from demo.problems import Problem, draw
 from demo.teacher.lessons import ask
 from demo.teacher.serve import HOST, MODEL_DIR, MODEL_NAME, DemoServer
 from tracemill.ledger import Ledger
@@ -50,7 +50,7 @@ FIRST_KILL, LAST_KILL = 0.1, 0.9  # of the first round of samples, as recorded i
 def write_inputs(trial: Trial) -> None:
     """Sources and recipe."""
     given, rng = trial.given, Random(trial.given.seed)  # noqa: S311 - reproducible problems
-    problems = {}
+    problems: dict[str, Problem] = {}
     while len(problems) < given.problems:
         problem = draw(rng, HARD_SHARE)
         problems.setdefault(problem.prompt, problem)

@@ -12,7 +12,6 @@ import json
 import os
 import random
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -118,4 +117,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

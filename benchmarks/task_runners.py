@@ -21,6 +21,7 @@ from prefect.testing.utilities import prefect_test_harness
 from flows.command_line import TEMPORARY_SERVER
 from flows.engine.context import RunContext
 from flows.engine.steps import Step
+from flows.phases.publish import output_of
 from tasks.engine.stage import BY_KEY, STORED, stage
 from tasks.engine.work import NoSettings, Produced, Work
 from tracemill.recipe import Recipe, parse_recipe
@@ -54,7 +55,7 @@ def seconds_a_task(recipe: Recipe, name: str, n_tasks: int) -> float:
     @flow(name="phase")
     def phase() -> None:
         context = RunContext(recipe, Store(recipe.run.store), logging.getLogger("benchmark"))
-        context.prepare(f"{recipe.run.store}-out")
+        context.prepare(f"{recipe.run.store}-out", output_of(recipe))
         for round_name, n in (("warm", 16), ("measured", n_tasks)):
             work = {f"{i:05d}-{name}": partial(one, name=f"{name} {round_name}", number=i) for i in range(n)}
             began = time.perf_counter()

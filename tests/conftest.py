@@ -32,6 +32,7 @@ settings.load_profile("tracemill")
 ROOT = Path(__file__).parent.parent
 # Root may mount; others may where the kernel lets them have a user namespace.
 OWN_MOUNTS = ["unshare", "--mount", *(() if os.geteuid() == 0 else ("--user", "--map-root-user"))]
+STARTED = {"prefect_server", "by_flow", "checkout", "matrix", "composed"}  # fixtures with servers or processes
 LEFT_OUT = pytest.StashKey[int]()  # tests that were deselected
 VLLM_PYTHON = ROOT / ".venv-vllm" / "bin" / "python"
 
@@ -175,7 +176,7 @@ def slow_files_first(items: list[pytest.Item]) -> None:
     n_slow = Counter(
         item.path
         for item in items
-        if "prefect_server" in getattr(item, "fixturenames", ())
+        if STARTED & set(getattr(item, "fixturenames", ()))
         or any(marker.name.startswith("needs_") for marker in item.iter_markers())
     )
     items.sort(key=lambda item: -n_slow[item.path])

@@ -72,6 +72,7 @@ def test_a_documented_command_works(checkout: Checkout, case: Typed, run: str) -
     assert re.search(case.shows, done.stdout + done.stderr), done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_server_the_deployments_and_a_worker(checkout: Checkout) -> None:
     """`make deploy` on the server of `make ui`; what is started from a terminal is done by `make worker`."""
     deployed = checkout.run("PREFECT_API_URL=http://127.0.0.1:{port}/api make deploy")

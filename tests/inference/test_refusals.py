@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from judge_server import JudgeServer
 from samples import problem, response, verdict
 from small_run import SmallRun, funnel, question, table
 
+import tracemill.inference.client
 from tasks.decontaminate import JudgeContamination, judge_contamination_shard
 from tasks.duplicates import embed_shard
 from tasks.engine.stage import StageTask, perform
@@ -26,6 +28,7 @@ from tasks.quality import PerplexityRound, SafetyRound, perplexity_shard, safety
 from tracemill.core import Outcome, Problem, Response, Section, TeacherMisconfiguredError, Verdict, table_of
 from tracemill.decontaminate.decontaminate import GREY
 from tracemill.inference import Refusal
+from tracemill.inference.client import Patience
 from tracemill.inference.refusals import REFUSED, Tally, allowed, as_before
 from tracemill.publish.versions import Versions
 from tracemill.quality.filters import FAULTS
@@ -302,8 +305,9 @@ def test_refusals_of_older_code_are_asked_again(teacher: Any, tmp_path: Path) ->
     assert teacher.completed == completed + 1
 
 
-def test_a_request_that_breaks_the_server_costs_its_row_alone(tmp_path: Path) -> None:
+def test_a_request_that_breaks_the_server_costs_its_row_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Alone in its shard too, it is set aside with the server's words, and asked again by the next run."""
+    monkeypatch.setattr(tracemill.inference.client, "Patience", partial(Patience, base_s=0.01, cap_s=0.1))
     with ChatServer(wrong_percent=0) as server:
         run = small(tmp_path, server, n_rows=3, collect={"shard_rows": 1})
         run.rows[1] = {"question": "POISON: what is 1 + 1?", "answer": "#### 2"}

@@ -527,7 +527,8 @@ def test_killed_and_started_again_pays_only_for_what_was_in_flight(server: ChatS
     """After kill -9 at any time, a second process asks again at most for what was in flight."""
     server.latency_s = 0.02
     code = (
-        "import sys; sys.path[:0] = ['tests/support']; from tests.inference.test_teacher import _requests, _settings, ChatTeacher, Ledger\n"
+        "import sys; sys.path[:0] = ['tests/support']\n"
+        "from tests.inference.test_teacher import _requests, _settings, ChatTeacher, Ledger\n"
         "ChatTeacher(_settings(sys.argv[1]), Ledger(sys.argv[2])).complete(_requests(200))"
     )
     root = Path(__file__).resolve().parents[2]

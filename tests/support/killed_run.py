@@ -23,7 +23,7 @@ def start(run: SmallRun, *, by_flow: bool = False, out: Path | None = None, **mo
     run.write()
     if by_flow:
         return launch(run.folder, "flows.build_dataset", str(run.recipe_path), "--out", str(out or run.out), **more)
-    return _popen(run.folder, ["-m", "tests.plain_build", str(run.recipe_path), str(out or run.out)], **more)
+    return _popen(run.folder, ["-m", "tests.support.plain_build", str(run.recipe_path), str(out or run.out)], **more)
 
 
 def launch(

@@ -1,4 +1,4 @@
-"""A build without Prefect as a program, for tests that kill it: ``python -m tests.plain_build RECIPE OUT``."""
+"""A build without Prefect as a program, for tests that kill it: ``python -m tests.support.plain_build RECIPE OUT``."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from conftest import ROOT
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from small_run import SmallRun, table
 
 from flows.phases import cost_gate
@@ -157,21 +158,18 @@ def test_a_person_agrees(run: SmallRun, teacher: ChatServer) -> None:
 def test_approval_outlives_a_failed_run(run: SmallRun, teacher: ChatServer) -> None:
     """A run that failed after its approval goes on in the next one without asking again."""
 
-    class Unplugged(threading.Thread):
+    class LockedOut(threading.Thread):
         def run(self) -> None:
             while teacher.completed < SAMPLE + 5:
                 time.sleep(0.005)
-            teacher.stop()
+            teacher.api_key = "another"  # which no run tries again, as it would where nothing answers
 
     teacher.latency_s = 0.05
-    Unplugged().start()
-    with (
-        person(answer=True) as resumed,
-        pytest.raises(TracemillError, match=r"no teacher has answered|nothing answers"),
-    ):
+    LockedOut().start()
+    with person(answer=True) as resumed, pytest.raises(TracemillError, match="HTTP 401: wrong key"):
         run.build_by_flow()
     assert len(resumed) == 1
-    teacher.start()
+    teacher.api_key = None
     with person(answer=None):
         run.build_by_flow()
     assert not paused_runs()
@@ -194,8 +192,19 @@ def test_nobody_comes(run: SmallRun, teacher: ChatServer) -> None:
     assert teacher.completed == SAMPLE
 
 
-def test_without_a_ui_nothing_is_spent(run: SmallRun, teacher: ChatServer, tmp_path: Path) -> None:
-    """On a temporary server nobody could ever agree: the run fails at once and names the remedy."""
+def test_without_a_ui_nothing_is_spent(run: SmallRun, teacher: ChatServer) -> None:
+    """Where no server is named nobody could ever agree: the run fails at once and names the remedy."""
+    with (
+        temporary_settings(restore_defaults={PREFECT_API_URL}),
+        pytest.raises(CostNotApprovedError, match=r"(?s)no UI to do it in.*requests: .*make ui"),
+    ):
+        run.build()
+    assert teacher.completed == SAMPLE
+
+
+@pytest.mark.slow
+def test_a_temporary_server_is_no_ui(run: SmallRun, teacher: ChatServer, tmp_path: Path) -> None:
+    """The same of the command, which starts a server for itself alone."""
     run.write()
     environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     failed = subprocess.run(
