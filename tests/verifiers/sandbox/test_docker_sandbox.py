@@ -300,7 +300,7 @@ OWNER = """
 import sys, threading
 sys.path.insert(0, sys.argv[1])
 from tracemill.recipe.sections.verify import Sandbox
-from tracemill.process_identity import process_name
+from tracemill.core.process_identity import process_name
 from verifiers.sandbox.docker_sandbox import DockerSandbox
 from verifiers.sandbox.protocol import Limits
 def work(session):
