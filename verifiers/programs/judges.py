@@ -80,9 +80,8 @@ def judge_script(session: Session, case: Case, limits: Limits, settings: CodeTes
             talk = session.converse(plan, patient(limits))
     results = read_reports(talk.program, talk.tester, talk.reports, limits)
     codes = {result.code for result in results}
-    if codes <= {Code.AC, Code.WA, Code.RE} and codes != {Code.AC}:
-        end = next((report for report in talk.reports if report.get("end")), {})
-        return second_look(session, plan, end, results, limits)
+    if codes <= {Code.AC, Code.WA, Code.RE} and any(report.get("needs_more") for report in talk.reports):
+        return second_look(session, plan, results, limits)
     return results
 
 

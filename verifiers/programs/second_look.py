@@ -27,15 +27,12 @@ _CONTROLLED: Final = ("assert", "check", "module")
 ALONE: Final = "the tests pass in the program's own process alone, which proves nothing"
 
 
-def second_look(
-    session: Session, plan: dict[str, Any], end: dict[str, Any], results: list[CaseResult], limits: Limits
-) -> list[CaseResult]:
+def second_look(session: Session, plan: dict[str, Any], results: list[CaseResult], limits: Limits) -> list[CaseResult]:
     """What is to be said of tests of which some have failed across the wall.
 
     Args:
         session: where the program is compiled.
         plan: the tests.
-        end: the last report of the tests' own process, which says of what form they are.
         results: what became of them across the wall.
         limits: of each run.
 
@@ -46,7 +43,7 @@ def second_look(
         return results
     if any(_passes(session, {**plan, "control": side}, limits) for side in ("right", "left")):
         return results
-    why = _why_undecided(session, end)
+    why = _why_undecided(session.examine(plan))
     if why:
         return [CaseResult(Code.IE, f"{ALONE} ({why})", results[0].wall_s, Cause.VERIFIER)]
     return [CaseResult(Code.AC, "", result.wall_s) for result in results]
@@ -58,9 +55,9 @@ def _passes(session: Session, plan: dict[str, Any], limits: Limits) -> bool:
     return fault_of(run, limits) is None and bool(outcomes) and all(outcome == "pass" for outcome in outcomes)
 
 
-def _why_undecided(session: Session, end: dict[str, Any]) -> str:
-    if end.get("form") not in _CONTROLLED:
+def _why_undecided(examined: dict[str, Any]) -> str:
+    if examined.get("form") not in _CONTROLLED:
         return "a test module cannot be controlled"
-    if not end.get("n_perturbed"):
+    if not examined.get("n_perturbed"):
         return "the tests compare nothing that can be replaced"
-    return session.examine()
+    return str(examined.get("why_not", "the program could not be examined"))

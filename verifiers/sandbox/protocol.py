@@ -139,8 +139,12 @@ class Session(Protocol):
         """Runs tests in the program's own process. What they report, the program may have made up."""
         ...
 
-    def examine(self) -> str:
-        """Why the program's text is not innocent (see ``inside.innocence``), or "". It is read where it does not run."""
+    def examine(self, plan: Mapping[str, Any]) -> dict[str, Any]:
+        """What the texts of program and tests say, read where no program runs: ``why_not``, ``form``, ``n_perturbed``.
+
+        Why the program is not innocent ("" if it is), the form of the tests, and how many comparisons of theirs the
+        control replaces; {} where that could not be told.
+        """
         ...
 
 

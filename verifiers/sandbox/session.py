@@ -128,17 +128,17 @@ class ContainerSession:
         reports = [found for text in _split(said) if (found := _readable(text)) is not None]
         return _ended(container, frame, limits), [r["report"] for r in reports if isinstance(r.get("report"), dict)]
 
-    def examine(self) -> str:
+    def examine(self, plan: Mapping[str, Any]) -> dict[str, Any]:
         """See the protocol."""
         tester, limits = self._tester(), Limits(_EXAMINE_S, 3 * _EXAMINE_S, 512, 1 << 20)
-        plan = {"kind": "examine", "program": self._source[0]}
-        tester.order(_order("tester", limits), json.dumps(plan).encode())
+        asked = {"kind": "examine", "program": self._source[0], "tests": plan}
+        tester.order(_order("tester", limits), json.dumps(asked).encode())
         said, deadline = bytearray(), time.monotonic() + limits.wall_s + _GRACE_S
         while (frame := tester.receive(deadline)).header["is"] == "channel":
             said += frame.blob
         _mark(tester, frame)
         reports = [found["report"] for text in _split(said) if (found := _readable(text)) and "report" in found]
-        return str(reports[0].get("why_not")) if reports else "it could not be examined"
+        return dict(reports[0]) if reports else {}
 
 
 class _Relay:

@@ -259,7 +259,7 @@ class FakeSession:
     def share(self, plan: Mapping[str, Any], limits: Limits) -> tuple[Run, list[dict[str, Any]]]:
         raise NotImplementedError
 
-    def examine(self) -> str:
+    def examine(self, plan: Mapping[str, Any]) -> dict[str, Any]:
         raise NotImplementedError
 
     @contextmanager

@@ -36,10 +36,12 @@ class Program:
     """The program behind a channel.
 
     Attributes:
+        used_objects: whether anything but data has crossed.
         stops: whether the tests expect StopIteration of a function.
     """
 
     def __init__(self, fd: int) -> None:
+        self.used_objects = False
         self.stops = False
         self._fd = fd
         self._callbacks: list[Any] = []
@@ -136,6 +138,7 @@ class Program:
         return Sender(self._export, []).write(value)
 
     def _export(self, value: Any) -> list[Any]:
+        self.used_objects = True
         if isinstance(value, Remote):
             return value._target  # noqa: SLF001 - a stand-in is ours
         name = str(getattr(value, "__name__", ""))
@@ -151,6 +154,7 @@ class Program:
             return found
         if data[0] != "handle":
             raise ValueError(f"no such tag: {data[0]!r}")
+        self.used_objects = True
         number = int(data[1])
         if data[2] == "coroutine":
             return self._awaited(number)

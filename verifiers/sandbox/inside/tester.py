@@ -16,7 +16,7 @@ from typing import Any
 from verifiers.sandbox.inside import channel, control, innocence, leetcode
 from verifiers.sandbox.inside.remote import Program
 from verifiers.sandbox.inside.test_module import InvalidTests, Test, tests_in
-from verifiers.sandbox.inside.test_text import TestText
+from verifiers.sandbox.inside.test_text import TestText, may_shadow
 
 _SHOWN = 300
 
@@ -27,7 +27,7 @@ def run_tests(fd: int, plan: dict[str, Any]) -> None:
     Or, where the plan is to examine a program, reports what its text says; see ``innocence``.
     """
     if plan["kind"] == "examine":
-        channel.send(fd, {"report": {"why_not": innocence.why_not(plan["program"])}})
+        channel.send(fd, {"report": _examined(plan["program"], plan["tests"])})
         return
     program = Program(fd)
     try:
@@ -39,19 +39,31 @@ def run_tests(fd: int, plan: dict[str, Any]) -> None:
         names = program.define(loaded["loaded"], str(plan))
         try:
             for name, test in collect(plan, types.ModuleType("solution"), names):
-                report(fd, name, *outcome_of(test))
+                program.used_objects = False
+                outcome, detail = outcome_of(test)
+                needs_more = outcome != "pass" and (program.used_objects or not TestText(plan).is_plain())
+                report(fd, name, outcome, detail, needs_more=needs_more)
                 n_tests += 1
         except channel.Gone:
             pass
         except InvalidTests as error:
             channel.send(fd, {"report": {"invalid": str(error)[:_SHOWN]}})
-    form, n_perturbed = TestText(plan).form, control.perturbed(plan)[1]
-    channel.send(fd, {"report": {"end": True, "n_tests": n_tests, "form": form, "n_perturbed": n_perturbed}})
+    channel.send(fd, {"report": {"end": True, "n_tests": n_tests}})
 
 
-def report(fd: int, name: str, outcome: str, detail: str) -> None:
-    """Reports one test."""
-    channel.send(fd, {"report": {"test": name, "outcome": outcome, "detail": detail[:_SHOWN]}})
+def _examined(program: str, plan: dict[str, Any]) -> dict[str, Any]:
+    """What a second look asks of the texts, see ``code_second_look``."""
+    return {
+        "why_not": innocence.why_not(program),
+        "form": TestText(plan).form,
+        "n_perturbed": control.perturbed(plan)[1],
+    }
+
+
+def report(fd: int, name: str, outcome: str, detail: str, *, needs_more: bool = False) -> None:
+    """Reports one test; ``needs_more`` says that it may have failed for want of what does not cross."""
+    told = {"test": name, "outcome": outcome, "detail": detail[:_SHOWN], "needs_more": needs_more}
+    channel.send(fd, {"report": told})
 
 
 def outcome_of(test: Callable[[], object]) -> tuple[str, str]:
@@ -91,18 +103,15 @@ def collect(plan: dict[str, Any], module: types.ModuleType, names: dict[str, Any
     Raises:
         InvalidTests: there are none, or they cannot be read.
     """
-    text = TestText(plan)
     module.__dict__.update(names)
     sys.modules["solution"] = module
-    withheld = text.withheld(names, plan.get("entry_point"))
-    usable = {name: value for name, value in names.items() if name not in withheld}
-    module.__dict__["__all__"] = [name for name in usable if name not in text.bound]
-    libraries = {name: found for name in text.used if (found := text.library(name)) is not None}
-    scope = {**usable, **{name: found for name, found in libraries.items() if name not in usable}}
-    if str(plan.get("entry_point")).startswith("Solution"):
-        scope.update({name: found for name, found in leetcode.helpers(names).items() if name in text.used})
+    if plan["kind"] == "assert" and not may_shadow(names):
+        scope, text = dict(names), None
+    else:
+        text = TestText(plan)
+        scope = _scope(text, plan, module, names)
     scope.update(__name__="tests", __builtins__=builtins)
-    if plan["kind"] == "assert":
+    if text is None or plan["kind"] == "assert":
         setup, statement = _compiled(plan["setup"]), _compiled(plan["statement"], asserting=True)
 
         def test() -> None:
@@ -111,6 +120,18 @@ def collect(plan: dict[str, Any], module: types.ModuleType, names: dict[str, Any
 
         return [("assert", test)]
     return _script(plan, scope, names, text)
+
+
+def _scope(text: TestText, plan: dict[str, Any], module: types.ModuleType, names: dict[str, Any]) -> dict[str, Any]:
+    """The program's names but for those that must not serve the tests; what libraries have under those; and helpers."""
+    withheld = text.withheld(names, plan.get("entry_point"))
+    usable = {name: value for name, value in names.items() if name not in withheld}
+    module.__dict__["__all__"] = [name for name in usable if name not in text.bound]
+    libraries = {name: found for name in withheld if (found := text.library(name)) is not None}
+    scope = {**usable, **libraries}
+    if str(plan.get("entry_point")).startswith("Solution"):
+        scope.update({name: found for name, found in leetcode.helpers(names).items() if name in text.used})
+    return scope
 
 
 def _compiled(text: str, *, asserting: bool = False) -> types.CodeType:

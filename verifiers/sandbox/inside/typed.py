@@ -74,7 +74,7 @@ class Sender(Encoder):
     def special(self, value: Any, depth: int) -> list[Any] | None:
         """See the module."""
         kind = type(value)
-        if kind is int or kind is str or kind is float or kind is tuple:
+        if kind is tuple:
             return None
         if is_mutable(value):
             number = self._numbers.get(id(value))

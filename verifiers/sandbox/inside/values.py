@@ -97,8 +97,13 @@ class Encoder:
             raise Unencodable(f"nested deeper than {MAX_DEPTH}")
         if self._nodes > MAX_NODES:
             raise Unencodable(f"more than {MAX_NODES} values")
-        if value is None or value is True or value is False:
+        kind = type(value)
+        if kind is str or value is None or kind is bool:
             return value
+        if kind is int:
+            return value if -_SAFE < value < _SAFE else ["int", hex(value)]
+        if kind is float:
+            return ["float", value.hex()]
         try:
             found = self.special(value, depth) or self._plain(value, depth)
         except (TypeError, AttributeError, LookupError):  # a class that only claims to be a built-in one
