@@ -1,8 +1,8 @@
 """Verification: a response and what it is judged by -> a verdict. Knows no Prefect.
 
 Reading order: protocol, dispatch; maths (verifier, text, words; symbolic and numeric in the workers), workers (pool,
-process, main); choice_answer (choice_options); instructions; programs (verifier, text, cases, judges, results), sandbox;
-models (judge, reward, rubric, scores).
+process, main); choice_answer (choice_options); instructions; programs (verifier, text, cases, judges, results),
+sandbox; models (judge, reward, rubric, scores).
 Names are looked up when used: every worker process imports this package, and must not import Arrow and pydantic with it
 (0.5 s and 270 MB of address space each).
 """

@@ -1,4 +1,4 @@
-"""Verdicts on programs, kind by kind of what has once been judged wrongly; each kind with what is right and what is not."""
+"""Verdicts on programs, by kinds that have once been judged wrongly: what is right, and what is not."""
 
 from __future__ import annotations
 

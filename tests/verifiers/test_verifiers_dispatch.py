@@ -22,8 +22,8 @@ def test_every_category_has_an_entry() -> None:
     assert set(verifiers_for(Verify())) == set(Category)
     assert verifier_versions() == {
         "choice": "choice@3",
-        "code": "code@2",
-        "instruction": "instructions@2",
+        "code": "code@3",
+        "instruction": "instructions@3",
         "math": "math@4",
         "other": "none@1",
     }

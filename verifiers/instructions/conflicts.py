@@ -6,13 +6,15 @@ languages, two cases, two ends. What excludes itself by what an answer would hav
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 _MANY: Final = 10**9
-# Constraint -> what is counted, the argument that says how many, and the one that says how they relate or the relation itself.
+# Constraint -> what is counted, the argument that says how many, and the one that says how they relate, or the
+# relation.
 _COUNTS: Final = {
     "length_constraints:number_words": ("words", "num_words", "relation"),
     "length_constraints:number_sentences": ("sentences", "num_sentences", "relation"),
@@ -74,7 +76,7 @@ def _conflicts(constraints: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator
     if len({language.partition("-")[0] for language in languages}) > 1:
         yield f"no answer is in {' and in '.join(sorted(languages))}"
     ends = sorted((_plain(arguments["end_phrase"]) for name, arguments in constraints if name in _ENDS), key=len)
-    if any(not longer.endswith(shorter) for shorter, longer in zip(ends, ends[1:], strict=False)):
+    if any(not longer.endswith(shorter) for shorter, longer in itertools.pairwise(ends)):
         yield "no answer ends in two ways"
 
 

@@ -1,4 +1,4 @@
-"""The constraints that can be judged: name, arguments, and what it takes to hold. A name that is not here is not judged.
+"""The constraints that can be judged: name, arguments, and what it takes to hold. Names not here are not judged.
 
 The 25 of IFEval, and the 25 of RLVR-IFeval, which have names and meanings of their own.
 """

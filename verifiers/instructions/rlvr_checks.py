@@ -1,8 +1,9 @@
 """What each constraint of RLVR-IFeval means, as that set's own checker has it (open-instruct's if_functions).
 
 The names are much like IFEval's, and the meanings are others: words lie between blanks, a keyword is a whole word, a
-section is what is between two splitters, and letters have their case. docs/verification.md has the table. A check is given the
-stripped text of a response, as that checker is. Where the original passes by accident, a comment says what decides here.
+section is what is between two splitters, and letters have their case. docs/verification.md has the table. A check is
+given the stripped text of a response, as that checker is. Where the original passes by accident, a comment says what
+decides here.
 """
 
 from __future__ import annotations

@@ -41,10 +41,9 @@ class InstructionVerifier:
             return unusable(f"a constraint is no object with id and kwargs; got: {malformed[0]!r:.120}")
         constraints = [canonical(constraint) for constraint in attempt.constraints]
         unknown = [why for name, arguments in constraints if (why := why_unusable(name, arguments))]
-        if unknown:
-            return unusable("; ".join(unknown))
-        if (conflict := why_exclusive(constraints)) is not None:
-            return unusable(conflict)
+        fault = "; ".join(unknown) or why_exclusive(constraints)
+        if fault:
+            return unusable(fault)
         if attempt.fault == UNCLOSED_THINK:
             return incorrect(None, "the response ends inside its think part")
         if not attempt.answer.strip():

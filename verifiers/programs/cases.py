@@ -57,7 +57,7 @@ class Tests:
 
     @property
     def asked(self) -> frozenset[str]:
-        """Words of tests that are code, but for the names of their own functions: some are what a program must define."""
+        """Words of tests that are code, without the names of their own functions: some a program must define."""
         plans = [case.plan for case in self.cases if case.plan is not None]
         texts = [str(plan.get(key) or "") for plan in plans for key in ("setup", "statement", "code")]
         words = {word for text in texts for word in _WORD.findall(text)}

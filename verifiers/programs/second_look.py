@@ -1,11 +1,12 @@
-"""Tests that fail across the wall, looked at once more beside the program: where what they see does not cross, they pass.
+"""Tests that fail across the wall, run once more beside the program: where what they see does not cross, they pass.
 
-Captured output, a seeded ``random``, files, the environment, the tests' own classes: all that is one process's alone. So
-a failure is not believed before the tests have failed in the program's own process too. That they pass there makes nothing
-correct by itself, since there a program could make them pass. It does where three things are so:
+Captured output, a seeded ``random``, files, the environment, the tests' own classes: all that is one process's alone.
+So a failure is not believed before the tests have failed in the program's own process too. That they pass there makes
+nothing correct by itself, since there a program could make them pass. It does where three things are so:
 
 - the tests can be controlled: asserts, or ``check(candidate)``, that compare something;
-- under the control, which replaces what they compare by an object equal to nothing, they fail, whichever side it replaces;
+- under the control, which replaces what they compare by an object equal to nothing, they fail, whichever side it
+replaces;
 - the program is innocent: its text has no means to reach what is beside it (``sandbox.inside.innocence``).
 
 Who passes under the control as well has shown that passing there means nothing; the failure across the wall stands. All

@@ -4,8 +4,8 @@ Blocks are found by a CommonMark parser, so that a fence in a list item or a quo
 docstring closes nothing. Then, by this rule, which docs/verification.md tells too:
 
 1. Of the blocks that are closed, those whose fence names the language; else those whose fence names none.
-2. Of these, the last that defines most of what the tests ask for by name; where they ask for nothing, the last whole program:
-   one that prints, or that has a main function.
+2. Of these, the last that defines most of what the tests ask for by name; where they ask for nothing, the last whole
+program: one that prints, or that has a main function.
 3. Before it, every earlier block that defines, last of all, a name which it uses and does not define.
 
 What is never closed was cut off, and is no program. A fence that closes on the last line of the program itself closes.
@@ -33,7 +33,8 @@ _CLOSING: Final = re.compile(r"[ \t>]*+(`{3,}+|~{3,}+)[ \t]*+")
 # Code and, on the same line, the fence that should have stood on the next.
 _GLUED: Final = re.compile(r"^([^\n`]*[^\s`>])(```+)[ \t]*$", re.MULTILINE)
 _INNER_FENCE: Final = re.compile(r"^ {0,3}(?:```+|~~~+)[ \t]*[A-Za-z]", re.MULTILINE)
-# A fence as any indent has it, for answers in which the parser sees none: an indented block, to CommonMark. Possessive throughout:
+# A fence as any indent has it, for answers in which the parser sees none: an indented block, to CommonMark.
+# Possessive throughout:
 # nothing to go back to, or a line of a million tildes would take for ever.
 _FENCE: Final = re.compile(r"^[ \t>]*+(`{3,}+|~{3,}+)[ \t]*+([^\s`]*+)[^\n`]*+$", re.MULTILINE)
 _PYTHON_NAMES: Final = re.compile(
@@ -138,7 +139,7 @@ def _tag(info: str) -> str:
 
 
 def _blocks(answer: str) -> list[_Block]:
-    """The closed blocks, as CommonMark has them. One that swallows the fence of another was not closed where it ends."""
+    """The closed blocks, as CommonMark has them. One that swallows another's fence was not closed where it ends."""
     if len(answer) > _LONG or ("```" not in answer and "~~~" not in answer):
         return []
     parser = MarkdownIt("commonmark")

@@ -100,7 +100,7 @@ def run_tests(session: Session, program: str, tests: Tests, settings: CodeTests)
 
 
 def _unless_nodes(results: list[CaseResult], program: str, tests: Tests) -> list[CaseResult]:
-    """Without the errors of a program that takes linked nodes and was given lists: how they are to be made is not said."""
+    """Without the errors of a program that takes linked nodes and was given lists: how to make them is not said."""
     takes_lists = any(isinstance(arg, list) for case in tests.cases for arg in (case.request or {}).get("args", ()))
     if tests.kind != "call" or not takes_lists or not _NODES.search(program):
         return results

@@ -74,8 +74,8 @@ class Run:
     def was_starved(self) -> bool:
         """Whether the clock stopped it while it was at work, and others had the processor.
 
-        Work is the CPU time that it had and the time that it waited for a processor; a program that sleeps does neither.
-        Where nobody knows how long it waited, a tenth of the time at work must do.
+        Work is the CPU time that it had and the time that it waited for a processor; a program that sleeps does
+        neither. Where nobody knows how long it waited, a tenth of the time at work must do.
         """
         at_work = self.cpu_s + max(self.waited_s, 0.0)
         return self.stopped == "wall" and at_work > (0.1 if self.waited_s < 0 else 0.5) * self.wall_s

@@ -1,4 +1,4 @@
-"""Programs run side by side; one that the clock stopped while others had the processor is run again with nothing beside it."""
+"""Programs run side by side; one that the clock stopped while others had the processor is run again alone."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Whether a program's text can reach the tests beside it at all: an allow-list, and what is not on it is not innocent.
 
-Only of a program that is innocent does it count that tests pass in its own process. Looked at in the tests' container, where
-no program runs. Innocent means: imports of calculating libraries only; no way to look names up at run time; no attribute
-with an underscore but of its own objects; no equality, truth or membership of its own making; nothing of a library
-or of a class replaced; no files, no processes, no exits. Most right programs are; a wrong one that is cannot
+Only of a program that is innocent does it count that tests pass in its own process. Looked at in the tests' container,
+where no program runs. Innocent means: imports of calculating libraries only; no way to look names up at run time; no
+attribute with an underscore but of its own objects; no equality, truth or membership of its own making; nothing of a
+library or of a class replaced; no files, no processes, no exits. Most right programs are; a wrong one that is cannot
 make a test pass but by returning what the test wants to see.
 """
 
@@ -80,9 +80,14 @@ def _faults(tree: ast.Module) -> Iterator[str]:
                 yield f"it defines {node.name}"
         elif isinstance(node, ast.ClassDef) and node.keywords:
             yield "it has a metaclass"
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "type":
-            if len(node.args) != 1:
-                yield "it makes a class of parts"
+        elif _makes_a_class(node):
+            yield "it makes a class of parts"
+
+
+def _makes_a_class(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        return False
+    return node.func.id == "type" and len(node.args) != 1
 
 
 def _of_import(node: ast.Import | ast.ImportFrom) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""LeetCode's and LiveCodeBench's way: a ``class Solution`` without imports, and linked nodes that only a comment defines.
+"""LeetCode's and LiveCodeBench's way: a ``class Solution`` without imports, linked nodes that only a comment defines.
 
-Such programs are written for a file that begins with imports of everything common. They find them here; programs of any other
-form do not, since for them a missing import is a fault.
+Such programs are written for a file that begins with imports of everything common. They find them here; programs of any
+other form do not, since for them a missing import is a fault.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-# In the order of LiveCodeBench's own preamble, of two names that are the same the later wins; but typing, whose Counter is
+# In the order of LiveCodeBench's own preamble, of two names that are the same the later wins; but typing, whose
+# Counter is
 # an alias, comes first.
 _STARRED = (
     "typing", "string", "re", "datetime", "collections", "heapq", "bisect", "copy", "math", "random", "statistics",

@@ -1,4 +1,4 @@
-"""F-strings as Python 3.12 reads them, made into ones that older versions read: quotes and backslashes within the braces.
+"""F-strings as Python 3.12 reads them, made into ones that older versions read: quotes, backslashes within braces.
 
 Only for programs that do not compile as they are. What is within braces is never changed, only what is around it:
 ``f"{d["a"]}"`` becomes ``f'''{d["a"]}'''``, or ``"{}".format(d["a"])`` where no quotes fit.
@@ -29,7 +29,10 @@ def _code(text: str, start: int, closing: str) -> tuple[str, int]:
     """Code up to a bracket, comma-like end or the end of the text, rewritten, and where it ends.
 
     Args:
-        closing: "" for a whole program; "}" within braces, where also ``!``, ``:`` and ``=`` at the outermost level end it.
+        text: of the program.
+        start: place of the first character.
+        closing: "" for a whole program; "}" within braces, where ``!``, ``:`` and ``=`` at the outermost level end it
+        too.
     """
     parts: list[str] = []
     place, depth = start, 0
@@ -89,7 +92,8 @@ def _string(text: str, start: int, prefix: str, quote: str) -> tuple[str, int]:
 
 
 def _formatted(prefix: str, quote: str, pieces: list[str | tuple[str, str, str]]) -> str:
-    texts, values = [], []
+    texts: list[str] = []
+    values: list[str] = []
     for piece in pieces:
         if isinstance(piece, str):
             texts.append(piece)

@@ -1,7 +1,7 @@
 """Tests in the program's own process: a second look where they may need more of it than crosses to another process.
 
-What they report here, the program may have made up. So that they pass says little, and by itself makes nothing correct: see
-``code_second_look`` for what is asked besides. That they fail here too is the program's own word against itself.
+What they report here, the program may have made up. So that they pass says little, and by itself makes nothing correct:
+see ``code_second_look`` for what is asked besides. That they fail here too is the program's own word against itself.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The tests in a module: functions, classes and fixtures as pytest has them, and unittest's cases, with their set-up.
 
-Done here and not by pytest itself, which takes longer to start than most tests take to run. What comes after the last test
-of a class or module decides nothing, and is left out.
+Done here and not by pytest itself, which takes longer to start than most tests take to run. What comes after the last
+test of a class or module decides nothing, and is left out.
 """
 
 from __future__ import annotations
@@ -139,6 +139,10 @@ def _cases(
     """One test, or one for each set of arguments that it is marked with, and each parameter of its fixtures.
 
     Args:
+        name: of the test.
+        function: that the tests' author has written.
+        fixtures: that it may ask for.
+        prepare: is called before all.
         make: the function to call, what is to be called around it, and the object that it belongs to.
     """
     arguments: list[dict[str, Any]] = [{}]
@@ -232,7 +236,7 @@ class _Fixtures:
         """These and a class's own."""
         inner = _Fixtures({}, self._lasting)
         methods = {name: value for base in reversed(kind.__mro__) for name, value in vars(base).items()}
-        inner._by_name = {**self._by_name, **_Fixtures(methods)._by_name}
+        inner._by_name = {**self._by_name, **_Fixtures(methods)._by_name}  # noqa: SLF001 - another one of its own kind
         return inner
 
     def needed_by(self, test: str, names: list[str]) -> list[str]:

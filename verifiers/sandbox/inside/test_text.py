@@ -10,7 +10,8 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-# Names that tests take from a library without an import, where the program has imported them too. A program's own thing of
+# Names that tests take from a library without an import, where the program has imported them too. A program's own
+# thing of
 # that name must not serve the tests.
 _LIBRARIES = (
     "math", "collections", "itertools", "functools", "heapq", "bisect", "copy", "decimal", "fractions", "datetime",
@@ -30,9 +31,9 @@ _MADE_BY_DEF = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 _PLAIN = (
     ast.Module, ast.Assert, ast.Compare, ast.Call, ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.UnaryOp,
-    ast.BinOp, ast.BoolOp, ast.Name, ast.expr_context, ast.cmpop, ast.operator, ast.unaryop, ast.boolop, ast.FunctionDef,
-    ast.arguments, ast.arg, ast.Expr, ast.GeneratorExp, ast.ListComp, ast.comprehension, ast.For, ast.keyword, ast.Pass,
-    ast.JoinedStr, ast.FormattedValue,
+    ast.BinOp, ast.BoolOp, ast.Name, ast.expr_context, ast.cmpop, ast.operator, ast.unaryop, ast.boolop,
+    ast.FunctionDef, ast.arguments, ast.arg, ast.Expr, ast.GeneratorExp, ast.ListComp, ast.comprehension, ast.For,
+    ast.keyword, ast.Pass, ast.JoinedStr, ast.FormattedValue,
 )  # fmt: skip
 
 
@@ -97,7 +98,8 @@ class TestText:
         """Names of the program's that must not serve the tests: those of built-ins and libraries.
 
         Unless the program is asked for them: some are asked for a ``sum``. So it is where the tests import it from the
-        program by name, where it is the entry point and they call it by name, or where they use nothing else of the program's.
+        program by name, where it is the entry point and they call it by name, or where they use nothing else of the
+        program's.
         """
         foreign = {name for name in names if hasattr(builtins, name) or self.library(name) is not None}
         asked = self.asked & foreign
@@ -111,7 +113,8 @@ class TestText:
     def is_plain(self) -> bool:
         """Whether nothing in the tests depends on more than arguments and results: calls, literals and comparisons.
 
-        No imports, no attributes, no variables that a program could keep an eye on; nothing is the same but None, True, False.
+        No imports, no attributes, no variables that a program could keep an eye on; nothing is the same but None, True,
+        False.
         """
         nodes = [node for tree in self.trees for node in ast.walk(tree)]
         return all(isinstance(node, _PLAIN) and not _asks_for_identity(node) for node in nodes)

@@ -1,10 +1,10 @@
-"""Values between a program and its tests with their types: arrays, tables, named tuples, counters, and what is the same.
+"""Values between a program and its tests with their types: arrays, tables, named tuples, counters, identities.
 
-Plain data cross as ``values`` has it. Beyond that: numpy's and pandas' own classes and those of ``collections`` cross as
-what they are, made anew from plain data by the reader's own libraries; an object of a class of the program's that
-derives from a built-in one crosses as that data, and with a handle for what its class adds. Arguments that can be changed are
-numbered on both sides in the order in which they are met, so that a result may say "your second argument itself", and
-changes in place find their way back to wherever the tests hold them.
+Plain data cross as ``values`` has it. Beyond that: numpy's and pandas' own classes and those of ``collections`` cross
+as what they are, made anew from plain data by the reader's own libraries; an object of a class of the program's that
+derives from a built-in one crosses as that data, and with a handle for what its class adds. Arguments that can be
+changed are numbered on both sides in the order in which they are met, so that a result may say "your second argument
+itself", and changes in place find their way back to wherever the tests hold them.
 
 The writer may be hostile: what is read is made of plain data and of names that are looked up in tables here.
 """
@@ -71,7 +71,7 @@ class Sender(Encoder):
         finally:
             self._numbers[id(value)] = number
 
-    def special(self, value: Any, depth: int) -> list[Any] | None:
+    def special(self, value: Any, depth: int) -> list[Any] | None:  # noqa: PLR0911 - one for each kind of value
         """See the module."""
         kind = type(value)
         if kind is tuple:
@@ -213,7 +213,7 @@ class Receiver(Decoder):
         """See the module."""
         if tag == "ref":
             return [self._made[rest[0]]]
-        if tag == "dict" or tag == "list" or tag == "set":
+        if isinstance(tag, str) and tag in {"dict", "list", "set"}:
             return [self._container(tag, rest[0], depth)] if self._numbering else None
         read = _READERS.get(tag) if isinstance(tag, str) else None
         if read is None:
@@ -303,7 +303,7 @@ def _read_tuple(receiver: Receiver, rest: list[Any], depth: int) -> Any:
     name, fields, items = rest
     key = (str(name), tuple(map(str, fields)))
     if key not in _tuples:
-        _tuples[key] = collections.namedtuple(*key)  # type: ignore[misc]  # noqa: PYI024
+        _tuples[key] = collections.namedtuple(*key)  # noqa: PYI024
     return _tuples[key](*[receiver.decode(item, depth + 1) for item in items])
 
 

@@ -186,7 +186,7 @@ class Decoder:
         except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError) as error:
             raise Malformed(f"{type(error).__name__}: {error}"[:200]) from None
 
-    def decode(self, data: Any, depth: int) -> Any:  # noqa: PLR0911 - one for each kind of value
+    def decode(self, data: Any, depth: int) -> Any:  # noqa: C901, PLR0911 - one for each kind of value
         """The value of any JSON; raises whatever it raises, see :meth:`read`."""
         if data is None or isinstance(data, (bool, str)) or (isinstance(data, int) and -_SAFE < data < _SAFE):
             return data
