@@ -22,7 +22,7 @@ from tasks.engine.work import NoSettings, Work
 from tasks.publish import tally_published
 from tracemill.core import Outcome, Problem, Response, Verdict, problem_id, rows_of, table_of
 from tracemill.publish import Publication, publish
-from tracemill.recipe.sections.publish import Select
+from tracemill.recipe.sections.select import Select
 from tracemill.select import Sample, select
 from tracemill.store import Shard, Store
 

@@ -85,7 +85,7 @@ def build(context: RunContext, out: str | None = None) -> Built:
     """
     recipe = context.recipe
     out = out or f"runs/{recipe.name}"
-    refuse_unsendable(recipe.publish, out)
+    refuse_unsendable(recipe.push, out)
     context.prepare(out, output_of(recipe))
     benchmarks = benchmarks_of(context)
     counting = measure_plan(recipe.label, recipe.data_dir)

@@ -15,7 +15,7 @@ from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.engine.work import Produced, Work
 from tracemill.publish import Published, publish
 from tracemill.publish.tally import PROBLEM_COLUMNS, SAMPLE_COLUMNS, TRACE_COLUMNS, Tallying
-from tracemill.recipe.sections.publish import Publish
+from tracemill.recipe.sections.push import Push
 from tracemill.runs import send, shipment
 from tracemill.store import Store
 
@@ -52,8 +52,8 @@ def export_dataset(
 @task(name="push", task_run_name="push to {repo}", persist_result=False)
 def push_dataset(
     run: str,
-    section: Publish,
-    token_of: Callable[[Publish], str],
+    section: Push,
+    token_of: Callable[[Push], str],
     repo: str,
 ) -> str:
     """Sends a run's dataset to the Hub; returns the commit's address.

@@ -12,7 +12,7 @@ from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.engine.work import Produced, Work, split
 from tracemill.core import Problem, Response, Verdict, table_of
 from tracemill.quality.filters import Fault
-from tracemill.recipe.sections.publish import Select
+from tracemill.recipe.sections.select import Select
 from tracemill.select import Sample, pairs, rejected_traces, select, traces
 from tracemill.select.records import Judged, Pair, Rejected
 from tracemill.select.selection import Unasked

@@ -32,13 +32,13 @@ from tracemill.publish.export import CARD
 from tracemill.publish.report import report
 from tracemill.publish.tally import PublishedTally
 from tracemill.recipe import Recipe
-from tracemill.recipe.sections.publish import Publish
+from tracemill.recipe.sections.push import Push
 from tracemill.runs import shipment
 from tracemill.runs.push import render
 from tracemill.select.calibration import Cut
 
 
-def refuse_unsendable(section: Publish | None, out: str) -> None:
+def refuse_unsendable(section: Push | None, out: str) -> None:
     """Before anything is paid for: whether what the recipe wants sent could be sent.
 
     Raises:
@@ -56,7 +56,7 @@ def refuse_unsendable(section: Publish | None, out: str) -> None:
         token_of(section)
 
 
-def token_of(section: Publish) -> str:
+def token_of(section: Push) -> str:
     """The token, from the environment or a Secret block of Prefect's.
 
     Raises:
@@ -65,7 +65,7 @@ def token_of(section: Publish) -> str:
     kind, _, name = section.token.partition(":")
     if kind == "env":
         found = os.environ.get(name, "")
-        remedy = f"set {name} where the flow runs, or name a Secret block: publish.token=secret:NAME"
+        remedy = f"set {name} where the flow runs, or name a Secret block: push.token=secret:NAME"
     else:
         found, remedy = _secret(name), f"make the block: Blocks, Secret, name {name} in Prefect's UI"
     if not found:
@@ -88,12 +88,12 @@ def push(context: RunContext, out: str) -> str | None:
     Raises:
         StoreError: the card's licence is not that of the rows, or the Hub refused. The dataset is finished and stands.
     """
-    section = context.recipe.publish
+    section = context.recipe.push
     if section is None:
         return None
     told = render(shipment(Path(out), section.repo))
     commit = context.run_task(push_dataset, out, section, token_of, section.repo) if section.really else None
-    end = f"sent: {commit}" if commit else "nothing was sent: publish.really=true sends it"
+    end = f"sent: {commit}" if commit else "nothing was sent: push.really=true sends it"
     context.logger.info("%s\n%s", told, end)
     context.artifacts.page(f"```\n{told}\n```\n{end}", "hub", "What goes to the Hub")
     return commit

@@ -20,7 +20,7 @@ from test_push import Hub
 from flows.phases.publish import refuse_unsendable, token_of
 from tracemill.core import RecipeError
 from tracemill.recipe import parse_recipe
-from tracemill.recipe.sections.publish import Publish
+from tracemill.recipe.sections.push import Push
 
 TOKEN = "hf_secretsecret"  # noqa: S105 - nobody's
 
@@ -42,12 +42,12 @@ def test_a_build_sends_what_it_has_made(tmp_path: Path, hub: Hub, monkeypatch: p
     monkeypatch.delenv("HF_TOKEN", raising=False)
     with ChatServer(wrong_percent=0) as teacher:
         run = SmallRun(tmp_path, teacher.url, rows=[question(n) for n in range(5)])
-        run.sections = {"publish": {"repo": "org/name"}}
+        run.sections = {"push": {"repo": "org/name"}}
         run.build_by_flow()
         assert hub.asked == []
         assert "nothing was sent" in told_in_ui()
         Secret(value=TOKEN).save("push-test", overwrite=True)
-        run.sections = {"publish": {"repo": "org/name", "really": True, "branch": "next", "token": "secret:push-test"}}
+        run.sections = {"push": {"repo": "org/name", "really": True, "branch": "next", "token": "secret:push-test"}}
         again = run.build_by_flow()
     assert again.n_executed == 0, "sending changes nothing in the dataset"
     assert {who for _, who in hub.asked} == {f"Bearer {TOKEN}"}
@@ -71,13 +71,13 @@ def recipe(**publish: Any) -> dict[str, Any]:
         "name": "small",
         "sources": [{"name": "a", "path": "a.jsonl"}],
         "distill": {"teacher": {"model": "m"}},
-        **({"publish": {"repo": "org/name"} | publish} if publish else {}),
+        **({"push": {"repo": "org/name"} | publish} if publish else {}),
     }
 
 
 @pytest.mark.parametrize(
     ("changes", "named"),
-    [({"token": TOKEN}, "publish.token"), ({"repo": "no-name"}, "publish.repo"), ({"reely": True}, "really")],
+    [({"token": TOKEN}, "push.token"), ({"repo": "no-name"}, "push.repo"), ({"reely": True}, "really")],
 )
 def test_a_wrong_section_is_refused(changes: dict[str, Any], named: str) -> None:
     """A token in its own stead, a repository without its owner, an unknown key."""
@@ -94,11 +94,11 @@ def test_where_it_goes_is_in_no_digest() -> None:
 def test_what_cannot_be_sent_is_refused_before_anything_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """No token, or a run's directory that is not on a disk; a dry run needs no token."""
     monkeypatch.delenv("NOBODYS_TOKEN", raising=False)
-    section = Publish(repo="org/name", really=True, token="env:NOBODYS_TOKEN")  # noqa: S106 - a place
+    section = Push(repo="org/name", really=True, token="env:NOBODYS_TOKEN")  # noqa: S106 - a place
     with pytest.raises(RecipeError, match=r"(?s)no token.*env:NOBODYS_TOKEN.*publish\.token=secret:NAME"):
         refuse_unsendable(section, "runs/small")
     with pytest.raises(RecipeError, match="folder on a disk"):
-        refuse_unsendable(Publish(repo="org/name"), "s3://bucket/run")
+        refuse_unsendable(Push(repo="org/name"), "s3://bucket/run")
     refuse_unsendable(section.model_copy(update={"really": False}), "runs/small")
     refuse_unsendable(None, "s3://bucket/run")
     monkeypatch.setenv("NOBODYS_TOKEN", TOKEN)

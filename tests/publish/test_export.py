@@ -11,7 +11,7 @@ from small_run import digests_of, table
 
 from tracemill.core import Dropped, Outcome, StoreError, Verdict, dropped_problem, json_text, table_of
 from tracemill.publish import Publication, publish, published
-from tracemill.recipe.sections.publish import Select
+from tracemill.recipe.sections.select import Select
 from tracemill.runs import story
 from tracemill.select import Sample, select
 from tracemill.store import Shard, Store

@@ -31,8 +31,8 @@ from tracemill.ledger import Completion
 from tracemill.quality.filters import FAULTS
 from tracemill.quality.perplexity import perplexity_of
 from tracemill.recipe import parse_recipe
-from tracemill.recipe.sections.publish import Select
 from tracemill.recipe.sections.quality import Perplexity
+from tracemill.recipe.sections.select import Select
 from tracemill.select import select
 from tracemill.store import Store
 

@@ -15,7 +15,7 @@ from samples import problem, response, verdict
 
 from tracemill.core import StoreError
 from tracemill.publish import Publication
-from tracemill.recipe.sections.publish import Select
+from tracemill.recipe.sections.select import Select
 from tracemill.runs import diff
 from tracemill.runs.diff import render
 from tracemill.publish import publish

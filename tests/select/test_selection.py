@@ -13,7 +13,7 @@ from tracemill.core import ConservationError, Dropped, Outcome, Response
 from tracemill.publish import Funnel
 from tracemill.publish.funnel import render
 from tracemill.quality.filters import Fault
-from tracemill.recipe.sections.publish import Select
+from tracemill.recipe.sections.select import Select
 from tracemill.select import Sample, select, source_traces, unsolved
 from tracemill.select.selection import Unasked
 from tracemill.store import Manifest

@@ -9,7 +9,7 @@ from samples import problem, response, verdict
 
 from tracemill.core import Outcome, Response
 from tracemill.quality.filters import Fault
-from tracemill.recipe.sections.publish import Select
+from tracemill.recipe.sections.select import Select
 from tracemill.select import pairs, rejected_traces, select
 from tracemill.select.records import NOT_PREFERRED, Judged, content_digest
 

@@ -17,7 +17,7 @@ from tracemill.ledger import Completion
 from tracemill.recipe.sections.distill import Truncation
 from tracemill.recipe.sections.judges import Judge, ModelJudged
 from tracemill.recipe.sections.label import PassRate
-from tracemill.recipe.sections.publish import Select
+from tracemill.recipe.sections.select import Select
 from tracemill.recipe.sections.verify import Verify
 from tracemill.select import pairs, select, settled, unsolved
 from tracemill.select.difficulty import measured

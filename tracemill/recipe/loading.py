@@ -17,6 +17,7 @@ from tracemill.recipe.idle_keys import idle_keys
 from tracemill.recipe.overrides import overridden
 from tracemill.recipe.paths import with_paths_beside
 from tracemill.recipe.recipe import Recipe
+from tracemill.recipe.renamed import with_new_names
 from tracemill.recipe.sections.audit import Audit
 from tracemill.recipe.values import Understanding
 from tracemill.recipe.yaml import read_yaml
@@ -95,6 +96,8 @@ def parse_section(kind: type[Kind], raw: object, overrides: list[str] | None = N
     if not isinstance(raw, dict):
         got = "nothing: it is empty" if raw is None else "a list" if isinstance(raw, list) else type(raw).__name__
         raise RecipeError(f"{origin} is not a recipe", got=got, expected="a mapping of sections")
+    if issubclass(kind, Recipe):
+        raw, overrides = with_new_names(raw, overrides or [], origin)
     understanding = Understanding()
     understood = understanding.section(kind, overridden(raw, overrides or []))
     if issubclass(kind, Recipe | Audit):  # a section alone, as a failed task keeps it, has all its keys

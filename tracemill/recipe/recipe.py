@@ -15,9 +15,10 @@ from tracemill.recipe.sections.deduplicate import Deduplicate
 from tracemill.recipe.sections.distill import Distill
 from tracemill.recipe.sections.judges import Judge, Reward, Rubric
 from tracemill.recipe.sections.label import Label
-from tracemill.recipe.sections.publish import Publish, Select
+from tracemill.recipe.sections.push import Push
 from tracemill.recipe.sections.quality import FrequentStrings, Perplexity, Quality, Safety
 from tracemill.recipe.sections.run import Runner
+from tracemill.recipe.sections.select import Select
 from tracemill.recipe.sections.server import Teacher
 from tracemill.recipe.sections.verify import Verify
 from tracemill.sources import Source
@@ -128,7 +129,7 @@ class Recipe(Section):
     frequent_strings: FrequentStrings | None = None
     select: Select = Select()
     export: Export = Export()
-    publish: Publish | None = Field(
+    push: Push | None = Field(
         default=None,
         description="The Hub repository that finished datasets go to; off unless given.",
         json_schema_extra={"operational": True},

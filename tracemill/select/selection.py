@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
     from tracemill.quality.filters import Fault
-    from tracemill.recipe.sections.publish import Select
+    from tracemill.recipe.sections.select import Select
 
 # Of several failed responses, the outcome that says most about why the problem was lost.
 _TELLING = (

@@ -1,31 +1,13 @@
-"""Section ``publish`` of the recipe, off unless given: the Hub repository that a finished dataset goes to.
-
-Section ``select`` of the recipe: which correct response is published, and what is published beside it.
-"""
+"""Section ``push`` of the recipe, off unless given: the Hub repository that a finished dataset goes to."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 from pydantic.config import JsonDict
 
 from tracemill.core import Section
-from tracemill.recipe.sections.label import PassRate
-
-
-class Select(Section):
-    """Which of a problem's passing responses is published."""
-
-    prefer: Literal["first", "shortest", "longest", "lowest_perplexity"] = Field(
-        default="first", description="first: in the order of sampling, traces that came along before; ties by content."
-    )
-    pass_rate: PassRate = Field(default=PassRate(), description="Difficulty by the teacher's own samples.")
-    preferences: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="At most so many pairs of a right and a wrong response per problem, in preferences/."
-    )
-    rejected: bool = Field(default=False, description="Publish the responses that were not chosen, in rejected/.")
-
 
 _HOW: JsonDict = {"operational": True}  # where a dataset goes changes nothing in it
 Repository = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$", max_length=96)]
@@ -33,7 +15,7 @@ Repository = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-
 TokenPlace = Annotated[str, Field(pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|secret:[a-z0-9-]+)$")]
 
 
-class Publish(Section):
+class Push(Section):
     """To the Hub at the end of every build; the run only says what it would send unless ``really`` is set."""
 
     repo: Repository = Field(description="Dataset repository, ORG/NAME; made if there is none.", json_schema_extra=_HOW)
