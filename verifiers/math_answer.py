@@ -14,6 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.prompts import UNCLOSED_THINK
+from tracemill.schema import Outcome
 from verifiers.answer_words import (
     MAX_CHARS,
     choice_of,
@@ -29,7 +30,7 @@ from verifiers.math_comparison import compare_texts
 from verifiers.math_doubts import why_doubtful
 from verifiers.math_reading import read
 from verifiers.math_sameness import Found
-from verifiers.math_statement import NO_ANSWER, stated
+from verifiers.math_statement import NO_ANSWER, Stated, stated
 from verifiers.math_text import read_number, tidy
 from verifiers.math_tokens import NotUnderstood
 from verifiers.math_tree import Call, Node, Num, Quantity
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
 
 _COMPARE = "verifiers.math_symbolic:compare"  # by name: its module imports sympy, which only workers should
 _WORD: Final = re.compile(r"[a-z]+")
+_PHRASE: Final = re.compile(r"^[a-z]{3,}\s*\d")
+_FIGURE: Final = re.compile(r"\d+")
+_JOINED: Final = re.compile(r"\b(?:and|or)\b", re.IGNORECASE)  # 5 hours and 30 minutes may be any number
 _PROMPT_CHARS: Final = 20_000  # of a prompt in which counted things are looked for
 _PLAIN_CHARS: Final = 60  # of a number that is compared in this process
 
@@ -58,9 +62,10 @@ class MathVerifier:
         settled = decide(attempt.answer, reference, attempt.fault, attempt.prompt)
         if settled is not None or reference is None:
             return settled or unusable("the reference is missing")
-        text = stated(attempt.answer).text or ""
+        found = stated(attempt.answer, core(reference))
+        text = found.text or ""
         future = means.pool.submit(_COMPARE, reference, text, sorted(_told(attempt.prompt, reference, text)))
-        return Pending(future, lambda result: _conclude(result, reference, text))
+        return Pending(future, lambda result: _softened(_conclude(result, reference, text), found, reference))
 
 
 def judge(answer: str, reference: str | None, prompt: str = "") -> Judgement:
@@ -76,8 +81,10 @@ def judge(answer: str, reference: str | None, prompt: str = "") -> Judgement:
         return settled or unusable("the reference is missing")
     from verifiers.math_symbolic import compare  # see that module
 
-    text = stated(answer).text or ""
-    return _conclude(Value(compare(reference, text, _told(prompt, reference, text))), reference, text)
+    found = stated(answer, core(reference))
+    text = found.text or ""
+    result = Value(compare(reference, text, _told(prompt, reference, text)))
+    return _softened(_conclude(result, reference, text), found, reference)
 
 
 def _told(prompt: str, reference: str, text: str) -> frozenset[str]:
@@ -98,8 +105,36 @@ def decide(answer: str, reference: str | None, fault: str | None = None, prompt:
     if found.text is None:
         return incorrect(None, found.why or NO_ANSWER) if found.is_missing else unreadable(None, found.why)
     if found.why:
-        return unreadable(found.text, found.why)
-    return _decide_text(reference, found.text, _told(prompt, reference, found.text))
+        return _of_open_claim(found, reference)
+    judged = _decide_text(reference, found.text, _told(prompt, reference, found.text))
+    return None if judged is None else _softened(judged, found, reference)
+
+
+def _of_open_claim(found: Stated, reference: str) -> Judgement:
+    """Of an answer that is open: wrong all the same where it names other numbers than the reference, and several."""
+    gold = core(reference)
+    if read_number(tidy(gold)) is not None and len(found.others) > 1 and not _JOINED.search(found.text or ""):
+        if all(_differ(gold, other) and _is_far(gold, other) for other in found.others):
+            return incorrect(found.text, f"none of the values that are named is {gold}")
+    return unreadable(found.text, found.why)
+
+
+def _is_far(gold: str, other: str) -> bool:
+    """Not 5 hours for 5.5."""
+    one, two = read_number(tidy(gold)), read_number(tidy(other))
+    return one is None or two is None or abs(one.value - two.value) > 1
+
+
+def _softened(judged: Judgement, found: Stated, reference: str) -> Judgement:
+    """A wrong answer is open where a part of what is stated would be right."""
+    if judged.outcome != Outcome.INCORRECT:
+        return judged
+    if found.is_loose:
+        return unreadable(found.text, f"what stands beside the box makes another answer of it: {found.text}")
+    gold = tidy(core(reference))
+    if any(tidy(other) == gold for other in found.others):
+        return unreadable(found.text, "one of several boxes")
+    return judged
 
 
 def _decide_text(reference: str, content: str, told: frozenset[str]) -> Judgement | None:
@@ -118,7 +153,17 @@ def _decide_text(reference: str, content: str, told: frozenset[str]) -> Judgemen
         or _decide_choices(gold, target, content)
         or _doubt(gold, target, content)
         or _decide_numbers(core(reference), content, told)
+        or _decide_phrases(gold, target, content)
     )
+
+
+def _decide_phrases(gold: str, target: str, box: str) -> Judgement | None:
+    """The same words with another number are another answer: July 4 and July 5."""
+    phrases = [written_alike(side).lower() for side in (gold, target)]
+    if any("\\" in phrase or not _PHRASE.search(phrase) for phrase in phrases):
+        return None
+    words, numbers = ([pattern(phrase) for phrase in phrases] for pattern in (_FIGURE.split, _FIGURE.findall))
+    return _wrong(gold, target, box) if words[0] == words[1] and numbers[0] != numbers[1] else None
 
 
 def _doubt(gold: str, target: str, box: str) -> Judgement | None:

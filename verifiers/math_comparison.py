@@ -46,6 +46,7 @@ _MAX_ITEMS: Final = 60
 _MIXED: Final = 12  # hours between 3:30 and 15:30
 _EXPRESSIONS = (Num, Name, Indexed, Call)
 _INEQUALITIES: Final = frozenset(["<", ">", "<=", ">=", "!="])
+_SHORT_SCALES: Final[dict[Node, Node]] = {Name("k"): Num(Fraction(10**3)), Name("M"): Num(Fraction(10**6))}
 _HALF_TURN: Final = Num(Fraction(180))
 
 
@@ -171,7 +172,7 @@ def _named(node: Node) -> tuple[Node | None, Node, str | None]:
             if not _is_label(first) and _is_label(rest[-1]) and len(rest) == 1 and _is_constant(first):
                 return rest[0], first, None
             if _is_label(first):
-                return first, rest[-1], _chain_fault(rest, ops[1:])
+                return first, rest[-1], None  # of x = 3 + 4 = 7 the last one counts
             if _is_constant(first):
                 return None, rest[-1], _chain_fault(list(parts), ops)
             return None, node, None
@@ -190,8 +191,8 @@ def _is_label(node: Node) -> bool:
             return node not in CONSTANTS or node in (Name("e"), Name("i"))
         case Call(name, args) if name.startswith("function "):
             return bool(args)
-        case Call("mul", args):
-            return all(_is_label(arg) and not isinstance(arg, Call) or (isinstance(arg, Call) and _is_label(arg)) for arg in args)
+        case Call(("mul" | "div"), args):
+            return all(map(_is_label, args))
         case Call("abs" | "deg", (inner,)):
             return _is_label(inner)
         case Ratio(parts) | Seq("()", parts) | Seq("{}", parts) | Seq("<>", parts):
@@ -230,7 +231,9 @@ def _compared(gold: Node, target: Node) -> Finding | None:
     gold_value, target_value = _same_names(gold_label, gold_value, target_label, target_value)
     finding = _values(gold_value, target_value)
     if gold_label is not None and target_label is not None and not _same_label(gold_label, target_label):
-        return unsure("values of different unknowns") if finding is None or finding.found != Found.DIFFERENT else finding
+        return (
+            unsure("values of different unknowns") if finding is None or finding.found != Found.DIFFERENT else finding
+        )
     return finding
 
 
@@ -239,10 +242,15 @@ def _are_equations(gold: Node, target: Node) -> bool:
     if not all(isinstance(side, Relation) and side.ops == ("=",) for side in (gold, target)):
         return False
     labels = [_named(side)[0] for side in (gold, target)]
-    if any(isinstance(label, (Seq, Ratio)) or (isinstance(label, Call) and label.name.startswith("function")) for label in labels):
+    if any(
+        isinstance(label, (Seq, Ratio)) or (isinstance(label, Call) and label.name.startswith("function"))
+        for label in labels
+    ):
         return False
     values = [_named(side)[1] for side in (gold, target)]
-    if None in labels or any(letters_of(label) & letters_of(value) for label, value in zip(labels, values, strict=True) if label):
+    if None in labels or any(
+        letters_of(label) & letters_of(value) for label, value in zip(labels, values, strict=True) if label
+    ):
         return True
     return labels[0] != labels[1] and len(letters_of(gold)) > 1
 
@@ -252,9 +260,11 @@ def _about(gold: Node, target: Node) -> Finding | None:
     for side, other, is_gold in ((target, gold, False), (gold, target, True)):
         if isinstance(side, Relation) and side.ops and set(side.ops) <= {"=", "~"} and side.ops[-1] == "~":
             values = [part for part in side.parts if not _is_label(part) or part in CONSTANTS]
-            findings = [_compared(other, value) if is_gold else _compared(other, value) for value in values]
-            if any(finding is not None and finding.found == Found.EQUAL for finding in findings):
-                return EQUAL if _are_near(values) else unsure("an exact value and another one about it")
+            findings = [_compared(value, other) if is_gold else _compared(other, value) for value in values]
+            if EQUAL in findings[:-1] or (findings and findings[-1] == EQUAL and _are_near(values)):
+                return EQUAL
+            if EQUAL in findings:
+                return unsure("an exact value and another one about it")
     return None
 
 
@@ -283,9 +293,13 @@ def _same_names(gold_label: Node | None, gold: Node, target_label: Node | None, 
     match gold_label, target_label:
         case Call(name, args), Call(other, others) if name == other and name.startswith("function"):
             if len(args) == len(others) and all(isinstance(arg, Name) for arg in (*args, *others)):
-                names = {arg.name: gold_arg for arg, gold_arg in zip(others, args, strict=True) if isinstance(arg, Name)}
+                names = {
+                    arg.name: gold_arg for arg, gold_arg in zip(others, args, strict=True) if isinstance(arg, Name)
+                }
                 return gold, renamed(target, names)
-        case Seq(_, names_), Seq(_, others) if set(map(str, names_)) == set(map(str, others)) and isinstance(target, Seq):
+        case Seq(_, names_), Seq(_, others) if set(map(str, names_)) == set(map(str, others)) and isinstance(
+            target, Seq
+        ):
             if len(target.items) == len(others):
                 order = [others.index(name) for name in names_]
                 return gold, Seq(target.brackets, tuple(target.items[at] for at in order))
@@ -351,9 +365,14 @@ def _values(gold: Node, target: Node) -> Finding | None:
         case Grid(rows), Grid(others):
             if [len(row) for row in rows] == [len(row) for row in others]:
                 return _in_order(children(gold), children(target))
-            return unsure("matrices of different shape")
-        case (Grid(), _) | (_, Grid()):
-            return unsure("a matrix and something else")
+            is_turned = {len(rows), len(rows[0])} == {len(others), len(others[0])} != {len(rows)}
+            return unsure("a row and a column") if is_turned else DIFFERENT
+        case (Grid(), other) | (other, Grid()):
+            return (
+                DIFFERENT
+                if _is_scalar(other) and not isinstance(other, (Name, Indexed))
+                else unsure("a matrix and a name")
+            )
         case (Indexed(_, Num()), _) | (_, Indexed(_, Num())) if _is_scalar(gold) and _is_scalar(target):
             finding = _scalars(gold, target)
             is_number = not letters_of(gold) or not letters_of(target)
@@ -363,9 +382,10 @@ def _values(gold: Node, target: Node) -> Finding | None:
         case _, Ratio((_, _)) if _is_scalar(gold):
             return _ratio_and_number(target, gold)
         case Relation(), _ if _is_scalar(target):
-            return unsure("the answer is an equation, not a value")
-        case _, Relation() if _is_scalar(gold):
-            return unsure("the answer is an equation, not a value")
+            return DIFFERENT
+        case _, Relation(_, parts) if _is_scalar(gold):
+            is_side = _is_scalar(parts[-1]) and _scalars(gold, parts[-1]) == EQUAL
+            return unsure("the answer is an equation, not a value") if is_side else DIFFERENT
         case _ if _is_scalar(gold) and _is_scalar(target):
             return _scalars(gold, target)
         case _:
@@ -384,19 +404,21 @@ def _as_tuple(node: Node, other: Node) -> Node:
 
 
 def _one_and_several(one: Node, several: Seq) -> Finding | None:
+    if any(name.startswith("bold ") for name in letters_of(one)):
+        return unsure("a vector told by other vectors, and its components")
     findings = [_compared(one, item) for item in several.items]
     if len(several.items) == 1 and several.brackets in _UNORDERED:
         return findings[0]
     if all(finding is not None and finding.found == Found.EQUAL for finding in findings):
         return unsure("one value and several")
-    if several.brackets in _UNORDERED and all(finding is not None for finding in findings):
-        return DIFFERENT
-    return unsure("one value and several")
+    if any(finding is None or finding.found == Found.UNSURE for finding in findings):
+        return unsure("one value and several")
+    return DIFFERENT
 
 
 def _ratio_and_number(ratio: Node, number: Node) -> Finding:
     finding = same_value(ratio, number)
-    return EQUAL if finding is not None and finding.found == Found.EQUAL else unsure("a ratio and a number")
+    return finding or unsure("a ratio and a number")
 
 
 def _ratios(gold: Ratio, target: Ratio) -> Finding | None:
@@ -450,7 +472,7 @@ def _list_and_tuple(gold: Seq, target: Seq) -> Finding | None:
         return in_order
     if {gold.brackets, target.brackets} & {"(]", "[)"}:
         return DIFFERENT
-    if _unordered(gold.items, target.items) == EQUAL:
+    if gold.brackets == "" and _unordered(gold.items, target.items) == EQUAL:
         return unsure("the same values in another order")
     return DIFFERENT
 
@@ -510,7 +532,11 @@ def _assignments(gold: Seq, target: Seq) -> Finding | None:
         if golds.keys() == targets.keys():
             return _named_alike(golds, targets)
         finding = _in_order(list(golds.values()), list(targets.values()))
-        return DIFFERENT if finding is not None and finding.found == Found.DIFFERENT else unsure("values of other unknowns")
+        return (
+            DIFFERENT
+            if finding is not None and finding.found == Found.DIFFERENT
+            else unsure("values of other unknowns")
+        )
     if golds is None and targets is None:
         return None
     named, other = (golds, target) if golds is not None else (targets, gold)
@@ -573,18 +599,47 @@ def _label_text(label: Node) -> str:
 
 def _scalars(gold: Node, target: Node) -> Finding | None:
     (gold, gold_unit), (target, target_unit) = _measure(gold), _measure(target)
+    bases = [unit for unit in (gold_unit, target_unit) if unit and unit.startswith("base ")]
+    if len(bases) == 1:
+        return _bases(gold, gold_unit, target, target_unit)
     if gold_unit and target_unit and gold_unit != target_unit:
         return unsure(f"the units differ: {gold_unit} and {target_unit}")
     percents = [isinstance(side, Call) and side.name == "percent" for side in (gold, target)]
     if any(percents):
         return _percents(gold, target, is_unit=bool(gold_unit or target_unit))
+    written = target
     gold, target, is_letter = _letter_unit(gold, gold_unit, target, target_unit)
     finding = _moduli(gold, target) or same_value(gold, target)
-    if finding is not None and finding.found == Found.EQUAL and is_letter:
+    if (finding == EQUAL and is_letter) or (finding == DIFFERENT and _is_number_and_letters(gold, written)):
         return unsure("a letter that may be a unit or a factor")
-    if finding is None or finding.found == Found.EQUAL or "degree" not in {gold_unit, target_unit} or gold_unit == target_unit:
+    if (
+        finding is None
+        or finding.found == Found.EQUAL
+        or "degree" not in {gold_unit, target_unit}
+        or gold_unit == target_unit
+    ):
         return finding
     return _in_radians(gold, gold_unit, target) or finding
+
+
+def _bases(gold: Node, gold_unit: str | None, target: Node, target_unit: str | None) -> Finding | None:
+    """Of a number to a base and one without: the same digits are the same, and its value is another notation."""
+    if same_value(gold, target) == EQUAL:
+        return EQUAL
+    is_gold = gold_unit is not None and gold_unit.startswith("base ")
+    value = _to_base(*((gold, gold_unit or "") if is_gold else (target, target_unit or "")))
+    other = target if is_gold else gold
+    return unsure("numbers to different bases") if value is None or same_value(value, other) == EQUAL else DIFFERENT
+
+
+def _to_base(digits: Node, unit: str) -> Node | None:
+    base = int(unit.removeprefix("base "))
+    if not isinstance(digits, Num) or digits.value.denominator != 1:
+        return None
+    try:
+        return Num(Fraction(int(str(digits.value), base)))
+    except ValueError:
+        return None
 
 
 def _measure(node: Node) -> tuple[Node, str | None]:
@@ -611,9 +666,11 @@ def _in_radians(gold: Node, gold_unit: str | None, target: Node) -> Finding | No
 
 
 def _percents(gold: Node, target: Node, *, is_unit: bool) -> Finding | None:
-    golds, targets = ([side.args[0], side] if isinstance(side, Call) and side.name == "percent" else [side] for side in (gold, target))
+    golds, targets = (
+        [side.args[0], side] if isinstance(side, Call) and side.name == "percent" else [side] for side in (gold, target)
+    )
     if is_unit:
-        return unsure("a percentage and a measure")
+        return unsure("a percentage and a measure") if same_value(golds[0], targets[0]) == EQUAL else DIFFERENT
     if len(golds) == len(targets) == 2:
         return same_value(golds[0], targets[0])
     findings = [same_value(a, b) for a in golds for b in targets]
@@ -637,9 +694,23 @@ def _letter_unit(gold: Node, gold_unit: str | None, target: Node, target_unit: s
     return gold, target, False
 
 
+def _is_number_and_letters(gold: Node, target: Node) -> bool:
+    """Of 28 and 28 pct: letters without a blank may be a unit that is not known here."""
+    if letters_of(gold):
+        return False
+    if isinstance(target, Call) and target.name == "mul" and target.args[1] in _SHORT_SCALES:  # 1k
+        return same_value(gold, Call("mul", (target.args[0], _SHORT_SCALES[target.args[1]]))) == EQUAL
+    n_letters = 0
+    while isinstance(target, Call) and target.name == "mul" and isinstance(target.args[1], Name):
+        target, n_letters = target.args[0], n_letters + 1
+    return n_letters > 1 and not letters_of(target) and same_value(gold, target) == EQUAL
+
+
 def _number_and_letter(node: Node) -> tuple[Node | None, str]:
     match node:
-        case Call("mul", (value, Name(letter))) | Call("mul", (value, Call("pow", (Name(letter), _)))) if not letters_of(value):
+        case Call("mul", (value, Name(letter))) | Call("mul", (value, Call("pow", (Name(letter), _)))) if (
+            not letters_of(value)
+        ):
             return value, letter.lower()
         case _:
             return None, ""

@@ -10,7 +10,7 @@ import re
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from verifiers.math_tokens import GROUPED, NotUnderstood, Token, tokens_of
+from verifiers.math_tokens import GROUPED, SIDE_BY_SIDE, NotUnderstood, Token, tokens_of
 from verifiers.math_tree import (
     E,
     I,
@@ -168,11 +168,18 @@ class _Parser:
 
     def several(self) -> Node:
         """Clauses between commas, "and" and "or"."""
-        items, words = [self.clause()], set()
+        groups, items, words = [], [self.clause()], set()
         while (word := self._separator()) is not None:
-            words.add(word)
+            if word == ";":
+                groups.append(items)
+                items = []
+            else:
+                words.add(word)
             items.append(self.clause())
-        return _joined(items, words)
+        groups.append(items)
+        if len(groups) > 1 and any(len(group) > 1 for group in groups):  # x = 1, y = 2; x = 3, y = 4
+            return Seq("", tuple(Seq("()", tuple(group)) if len(group) > 1 else group[0] for group in groups))
+        return _joined([item for group in groups for item in group], words or {","})
 
     def _separator(self) -> str | None:
         token = self.peek()
@@ -180,10 +187,14 @@ class _Parser:
             return None
         if token.kind in ",;":
             following = self.peek(1)
-            if following is None or following.kind == "." or (following.kind == "command" and following.text == "ldots"):
+            if (
+                following is None
+                or following.kind == "."
+                or (following.kind == "command" and following.text == "ldots")
+            ):
                 return None
             self.place += 1
-            return self._conjunction() or ","
+            return self._conjunction() or token.kind
         return self._conjunction()
 
     def _conjunction(self) -> str | None:
@@ -369,7 +380,7 @@ class _Parser:
                 if had_slash:
                     self.is_ambiguous = True
                 if _is_number(token) and isinstance(node, Num):
-                    raise NotUnderstood("two numbers side by side")
+                    raise NotUnderstood(SIDE_BY_SIDE)
                 if token.kind == "number" and self.tokens[self.place - 1].kind == "letter" and not token.spaced:
                     raise NotUnderstood("a number behind a letter")
                 node = _call("mul", node, self.power())
@@ -441,13 +452,17 @@ class _Parser:
 
     def _is_unit_after_slash(self) -> bool:
         following = self.peek(1)
-        return following is not None and following.kind in {"text", "word"} and bool(unit_of(following.text, told=self.told))
+        return (
+            following is not None
+            and following.kind in {"text", "word"}
+            and bool(unit_of(following.text, told=self.told))
+        )
 
     def _with_unit(self, node: Node) -> Node:
         if isinstance(node, Quantity):
             return node
         if self.take("%"):
-            return self._with_unit_of_percent(Call("percent", (node,)))
+            return self._with_unit_of_percent(_call("percent", node))
         token = self.peek()
         if token is None:
             return node
@@ -495,12 +510,17 @@ class _Parser:
         following = self.peek()
         if self.at_command("cdot") and (after := self.peek(1)) and after.kind == "text":
             raise NotUnderstood("a product of units")
-        if following and following.kind in {"number", "text"} and not self._is_conjunction(following) and following.text != "to":
+        if (
+            following
+            and following.kind in {"number", "text"}
+            and not self._is_conjunction(following)
+            and following.text != "to"
+        ):
             raise NotUnderstood(f"more behind a unit: {following.text!r}", is_words=True)
         return self._percent_or_quantity(node, unit)
 
     def _percent_or_quantity(self, node: Node, unit: str) -> Node:
-        return Call("percent", (node,)) if unit == "percent" else Quantity(node, unit)
+        return _call("percent", node) if unit == "percent" else Quantity(node, unit)
 
     def _unit_power(self) -> str:
         token, following = self.peek(), self.peek(1)
@@ -522,17 +542,17 @@ class _Parser:
             self.place += 1
             if self.at_command("circ", "degree"):
                 self.place += 1
-                node = Call("deg", (node,))
+                node = _call("deg", node)
             elif self._is_degree_group():
                 self.place += 3
-                node = Call("deg", (node,))
+                node = _call("deg", node)
             else:
                 node = self._postfixed(_call("pow", node, self.exponent()))
             if isinstance(node, Call) and node.name == "deg":
                 self._celsius()
         if self.at_command("degree"):
             self.place += 1
-            node = Call("deg", (node,))
+            node = _call("deg", node)
         return node
 
     def _celsius(self) -> None:
@@ -542,7 +562,13 @@ class _Parser:
 
     def _is_degree_group(self) -> bool:
         inner, close = self.peek(1), self.peek(2)
-        return self.at("{") and inner is not None and inner.text in {"circ", "degree"} and close is not None and close.kind == "}"
+        return (
+            self.at("{")
+            and inner is not None
+            and inner.text in {"circ", "degree"}
+            and close is not None
+            and close.kind == "}"
+        )
 
     def exponent(self) -> Node:
         if self.at("{"):
@@ -564,7 +590,7 @@ class _Parser:
                 self.place += 1
             if self.at("!"):
                 raise NotUnderstood("so many factorials")
-            node = Call("fac2" if double else "fac", (node,))
+            node = _call("fac2" if double else "fac", node)
         if self.at("'"):
             raise NotUnderstood("a mark on a letter")
         return node
@@ -576,14 +602,12 @@ class _Parser:
         node = self.several()
         self.want("}")
         self.nesting -= 1
-        if isinstance(node, Seq) and not node.brackets:
-            return Seq("{}", node.items)
-        return node
+        return node  # TeX's braces are not seen: {1, 3} is the list 1, 3
 
     def atom(self) -> Node:
         token = self.next()
         if token.kind == "number":
-            return Num(_value(token), token.places)
+            return self._number(token)
         if token.kind == "letter":
             return self._letter(token)
         if token.kind == "dressed":
@@ -606,6 +630,17 @@ class _Parser:
         self._stuck()
         raise NotUnderstood(token.text)
 
+    def _number(self, token: Token) -> Node:
+        """A number, with its base: 221_3."""
+        node = Num(_value(token), token.places)
+        if not self.at("_"):
+            return node
+        self.place += 1
+        base = self.exponent()
+        if not isinstance(base, Num) or base.value.denominator != 1 or not 2 <= base.value <= 36 or token.places:
+            raise NotUnderstood("an index of a number")
+        return Quantity(node, f"base {base.value}")
+
     def _choose(self) -> Node | None:
         """{n \\choose k}"""
         begun, self.place = self.place, self.place + 1
@@ -615,7 +650,7 @@ class _Parser:
                 self.place += 1
                 bottom = self.sum()
                 self.want("}")
-                return Call("binom", (top, bottom))
+                return _call("binom", top, bottom)
         except NotUnderstood:
             pass
         self.place = begun
@@ -681,7 +716,7 @@ class _Parser:
             above = self.exponent()
             if isinstance(below, Num) or isinstance(above, Num):
                 self.is_ambiguous = True
-                return Call("binom", (below, above))
+                return _call("binom", below, above)
         self.place = begun
         return self._indexed(Name("C"))
 
@@ -721,16 +756,19 @@ class _Parser:
         if glued and glued.group(1):
             self.place -= 1
             self.tokens[self.place : self.place + 1] = [
-                token._replace(kind="letter", text=glued.group(1)), token._replace(kind="word", text=glued.group(2), spaced=False),
+                token._replace(kind="letter", text=glued.group(1)),
+                token._replace(kind="word", text=glued.group(2), spaced=False),
             ]
             return self.atom()
-        if text.lower() in _SMALL_WORDS or is_change(text) or not _is_product(text):
+        if text in _SMALL_WORDS or is_change(text) or not _is_product(text):
             raise NotUnderstood(f"the words {text!r}", is_words=True)
         if text.lower() in UNIT_NAMES and len(text) > 2:
             raise NotUnderstood(f"the words {text!r}", is_words=True)
         # The last letter may bear an index or a power.
         self.place -= 1
-        self.tokens[self.place : self.place + 1] = [token._replace(kind="letter", text=letter, spaced=token.spaced and not at) for at, letter in enumerate(text)]
+        self.tokens[self.place : self.place + 1] = [
+            token._replace(kind="letter", text=letter, spaced=token.spaced and not at) for at, letter in enumerate(text)
+        ]
         return self.power()
 
     def _more_words(self, text: str) -> Node:
@@ -765,7 +803,7 @@ class _Parser:
         if name in {"sqrt", "cbrt"}:
             return self._root(name)
         if name in {"binom", "dbinom", "tbinom"}:
-            return Call("binom", (self._argument(), self._argument()))
+            return _call("binom", self._argument(), self._argument())
         if name == "pi":
             return PI
         if name == "infty":
@@ -779,7 +817,7 @@ class _Parser:
             if not self.at_command("r" + name[1:]):
                 raise NotUnderstood("a bracket that is never closed")
             self.place += 1
-            return Call(name[1:], (inner,))
+            return _call(name[1:], inner)
         if name in {"lvert", "vert"}:
             return self._absolute("rvert" if name == "lvert" else "vert")
         if name == "langle":
@@ -808,7 +846,9 @@ class _Parser:
             return E if token.text == "e" else I if token.text == "i" else Name(token.text)
         if token.kind == "word":
             self.place -= 1
-            self.tokens[self.place] = token._replace(text=token.text[1:], kind="word" if len(token.text) > 2 else "letter", spaced=False)
+            self.tokens[self.place] = token._replace(
+                text=token.text[1:], kind="word" if len(token.text) > 2 else "letter", spaced=False
+            )
             first = token.text[0]
             return E if first == "e" else I if first == "i" else Name(first)
         if token.kind == "command":
@@ -827,7 +867,10 @@ class _Parser:
     def _derivative(self) -> Node | None:
         """dy/dx is one thing by its name."""
         texts = [token.text for token in self.tokens[self.place : self.place + 12]]
-        found = re.match(r"\{ (?:d|partial)(?: \^ (?:\{ )?(\d)(?: \})?)? ?(\S*) ?\} \{ (?:d|partial) ?(\S+)(?: \^ (?:\{ )?(\d)(?: \})?)? \}", " ".join(texts))
+        found = re.match(
+            r"\{ (?:d|partial)(?: \^ (?:\{ )?(\d)(?: \})?)? ?(\S*) ?\} \{ (?:d|partial) ?(\S+)(?: \^ (?:\{ )?(\d)(?: \})?)? \}",
+            " ".join(texts),
+        )
         glued = re.match(r"\{ d(\S) \} \{ d(\S) \}", " ".join(texts))
         match = glued or found
         if match is None:
@@ -837,7 +880,7 @@ class _Parser:
 
     def _root(self, name: str) -> Node:
         if name == "cbrt":
-            return Call("root", (self._argument() if self.at("{") else self.atom(), Num(Fraction(3))))
+            return _call("root", self._argument() if self.at("{") else self.atom(), Num(Fraction(3)))
         degree: Node = Num(Fraction(2))
         if self.take("["):
             degree = self.sum()
@@ -845,16 +888,16 @@ class _Parser:
         token = self.peek()
         if token and token.kind == "number":
             self.place += 1
-            return Call("root", (Num(_value(token), token.places), degree))
+            return _call("root", Num(_value(token), token.places), degree)
         if self.at("("):
-            return Call("root", (self._bracketed(), degree))
-        return Call("root", (self._argument(), degree))
+            return _call("root", self._bracketed(), degree)
+        return _call("root", self._argument(), degree)
 
     def _applied(self, name: str, *, is_plain: bool) -> Node:
         """A function and its argument: in brackets, or the product behind it."""
         if name in {"sqrt", "cbrt"} and is_plain:
             degree = Num(Fraction(2 if name == "sqrt" else 3))
-            return Call("root", (self._in_brackets()[0], degree))
+            return _call("root", self._in_brackets()[0], degree)
         base: Node | None = None
         exponent: Node | None = None
         for _ in range(2):
@@ -911,7 +954,9 @@ class _Parser:
             return _call("neg", self._juxtaposed())
         node = self._mixed() or self.power()
         while (token := self.peek()) and self._begins_factor(token):
-            is_function = token.kind == "command" and token.text in FUNCTIONS or token.kind == "word" and token.text in FUNCTIONS
+            is_function = (
+                token.kind == "command" and token.text in FUNCTIONS or token.kind == "word" and token.text in FUNCTIONS
+            )
             if is_function or token.kind in {"(", "[", "|"}:
                 if token.kind in {"(", "["}:
                     self.is_ambiguous = True
@@ -932,14 +977,16 @@ class _Parser:
     def _over(self) -> Node:
         begun = self.place
         if self.at("{"):
-            end = next((at for at in range(self.place, len(self.tokens)) if self.tokens[at].kind == "}"), len(self.tokens))
+            end = next(
+                (at for at in range(self.place, len(self.tokens)) if self.tokens[at].kind == "}"), len(self.tokens)
+            )
             inside = self.tokens[self.place + 1 : end]
             if not any(token.text == "i" for token in inside):
                 self.place = end + 1
                 return Name("over " + " ".join(token.text for token in inside))
         self.place = begun
         inner = self._argument()
-        return Call("conj", (inner,)) if inner.__class__ is not Name else Name(f"over {inner.name}")  # type: ignore[union-attr]
+        return _call("conj", inner) if inner.__class__ is not Name else Name(f"over {inner.name}")  # type: ignore[union-attr]
 
     def _big(self, name: str) -> Node:
         """A sum or product with bounds."""
@@ -975,7 +1022,9 @@ class _Parser:
 
     def _closed(self, opening: str, inner: Node) -> Node:
         if opening == "\\{":
-            if (self.at_command("mid") or self.at("|") or self.at(":")) and isinstance(inner, (Name, Relation, Seq, Ratio)):
+            if (self.at_command("mid") or self.at("|") or self.at(":")) and isinstance(
+                inner, (Name, Relation, Seq, Ratio)
+            ):
                 self.place += 1
                 condition = self.several()
                 self.want("\\}")
@@ -1005,7 +1054,7 @@ class _Parser:
             self.place += 1
         else:
             raise NotUnderstood("a bar that is never closed")
-        return Call("abs", (inner,))
+        return _call("abs", inner)
 
     def _angle(self, opening: str, closing: str) -> Node:
         if opening == "<":
@@ -1070,7 +1119,11 @@ def _joined(items: list[Node], words: set[str]) -> Node:
     if len(items) == 1:
         return items[0]
     are_inequalities = all(isinstance(item, Relation) and set(item.ops) - {"=", "~", "in"} for item in items)
-    if are_inequalities or (any(isinstance(item, (Relation, Sets)) for item in items) and words == {"or"} and not all(_is_equation(item) for item in items)):
+    if are_inequalities or (
+        any(isinstance(item, (Relation, Sets)) for item in items)
+        and words == {"or"}
+        and not all(_is_equation(item) for item in items)
+    ):
         word = "or" if words == {"or"} else "and" if words == {"and"} else ","
         return Logic(word, tuple(items))
     return Seq("", tuple(items))
@@ -1097,7 +1150,7 @@ def _call(name: str, *args: Node) -> Node:
         if isinstance(arg, Quantity):
             return Quantity(_call("neg", arg.value), arg.unit)
         if isinstance(arg, Call) and arg.name == "percent":
-            return Call("percent", (_call("neg", arg.args[0]),))
+            return _call("percent", _call("neg", arg.args[0]))
     return Call(name, args)
 
 

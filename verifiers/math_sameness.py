@@ -58,7 +58,9 @@ def same_value(gold: Node, target: Node) -> Finding | None:
 
 
 def _has_bare_logarithm(*sides: Node) -> bool:
-    return any(isinstance(part, Call) and part.name == "log" and len(part.args) == 1 for side in sides for part in walk(side))
+    return any(
+        isinstance(part, Call) and part.name == "log" and len(part.args) == 1 for side in sides for part in walk(side)
+    )
 
 
 def _compared(gold: Node, target: Node, log_base: int | None) -> Finding | None:
@@ -220,8 +222,8 @@ def _whole_of(node: Node) -> int | None:
         case Num(value, None) if value.denominator == 1:
             return value.numerator
         case Call("neg", (inner,)):
-            value = _whole_of(inner)
-            return None if value is None else -value
+            whole = _whole_of(inner)
+            return None if whole is None else -whole
         case _:
             return None
 

@@ -26,11 +26,15 @@ class Stated(NamedTuple):
         text: the answer; None where there is none that could be read.
         why: why the answer is open, or why there is none.
         is_missing: whether no answer is given at all, or only half of a box.
+        others: readings of a part, as of one of several boxes; where one of them is right, nothing is wrong.
+        is_loose: whether the text is more than was boxed, so that another value is no wrong answer.
     """
 
     text: str | None
     why: str = ""
     is_missing: bool = False
+    others: tuple[str, ...] = ()
+    is_loose: bool = False
 
 
 def stated(answer: str, reference: str = "") -> Stated:
@@ -40,10 +44,7 @@ def stated(answer: str, reference: str = "") -> Stated:
         answer: what follows the think part.
         reference: the known answer, which says whether a word may be an answer.
     """
-    boxes = boxes_of(answer.replace("\\Boxed", "\\boxed"))
-    if boxes:
-        return _of_boxes(answer.replace("\\Boxed", "\\boxed"), boxes)
-    return _of_claims(answer[-SEARCHED_CHARS:], reference)
+    return boxed(answer.replace("\\Boxed", "\\boxed")) or _of_claims(answer[-SEARCHED_CHARS:], reference)
 
 
 # Boxes
@@ -73,13 +74,19 @@ _DENIED: Final = re.compile(
 _OPENINGS: Final = re.compile(r"\$\$|\$|\\\[|\\\]|\\\(|\\\)|\n\s*\n|\\begin\{[a-z]+\*?\}|\\end\{[a-z]+\*?\}")
 _RELATION: Final = re.compile(
     r"=|<|>|:|\\(?:approx|le|ge|leq|geq|ne|neq|implies|Rightarrow|Longrightarrow|Leftrightarrow|iff|to|rightarrow|longrightarrow|therefore|in|equiv|"
-    r"sim|simeq|cong|mid|text\s*\{[^{}]*\}|mbox\s*\{[^{}]*\}|mathrm\s*\{[^{}]*\}|q?quad|tag\s*\{[^{}]*\}|label\s*\{[^{}]*\}|color\s*\{[^{}]*\}|hspace\s*\{[^{}]*\})"
-    r"(?![a-zA-Z])|\\\\|&|,|;|≈|≤|≥|⇒|→|∴"
+    r"sim|simeq|cong|mid|text\s*\{[^{}]*\}|mbox\s*\{[^{}]*\}|mathrm\s*\{[^{}]*\}|q?quad|tag\s*\{[^{}]*\}|label\s*\{[^{}]*\}|color\s*\{[^{}]*\}|hspace\s*\{[^{}]*\}|pmod|bmod|mod|bigg?|Bigg?)"
+    r"(?![a-zA-Z])|\(\s*\\(?:text|mathrm|bmod|mod)|\\\\|&|,|;|≈|≤|≥|⇒|→|∴"
 )
 _SETTING: Final = re.compile(
     r"\\(?:left|right|big[lr]?|Big[lr]?|displaystyle|textstyle|large|Large|huge|bf|it|color|blue|red|hline|nonumber)(?![a-zA-Z])|\\[,;:! >]|~|\s|\*\*"
     r"|\\(?:blacksquare|square|qed|Box|bigstar|checkmark)(?![a-zA-Z])|[.!。?*_{}]"
 )
+
+
+def boxed(answer: str) -> Stated | None:
+    """What the boxes of an answer state; None where there is none."""
+    boxes = boxes_of(answer)
+    return _of_boxes(answer, boxes) if boxes else None
 
 
 def _of_boxes(answer: str, boxes: list[FoundBox]) -> Stated:
@@ -96,7 +103,8 @@ def _of_boxes(answer: str, boxes: list[FoundBox]) -> Stated:
     text = _list_of(answer, group)
     if _is_denied(before, after):
         return Stated(text, "the box is called wrong, or only compared with")
-    return Stated(_with_surroundings(before, text, after))
+    whole = _with_surroundings(before, text, after)
+    return Stated(whole, others=tuple(box.content or "" for box in group[1:] and group), is_loose=whole != text)
 
 
 def _is_denied(before: str, after: str) -> bool:
@@ -120,7 +128,9 @@ def _joined(answer: str, boxes: list[FoundBox]) -> list[FoundBox]:
 def _list_of(answer: str, group: list[FoundBox]) -> str:
     contents = [group[0].content or ""]
     for one, other in zip(group, group[1:], strict=False):
-        label = re.search(r"((?:[a-zA-Z](?:_\{?\w\}?)?|\([a-z](?:\s*,\s*[a-z])+\))\s*=)[\s$]*$", answer[one.end : other.start])
+        label = re.search(
+            r"((?:[a-zA-Z](?:_\{?\w\}?)?|\([a-z](?:\s*,\s*[a-z])+\))\s*=)[\s$]*$", answer[one.end : other.start]
+        )
         contents.append(f"{label.group(1) if label else ''}{other.content}")
     if len(contents) > 1 and contents[1].startswith(other_label := _label_of(contents[1])) and other_label:
         label = re.search(r"([a-zA-Z](?:_\{?\w\}?)?\s*=)[\s$]*$", answer[: group[0].start])
@@ -152,8 +162,15 @@ def _with_surroundings(before: str, text: str, after: str) -> str:
             back += re.match(r"\s*(?:\\?%|\^\{?\\circ\}?)", after[closing.end() :]).group()  # type: ignore[union-attr]
     else:
         glued = re.search(r"(?:^|[\s(:])((?:[-−]|[\d.]+\s*[*·×/]|\d*√)\s*)$", before)
-        front = glued.group(1) if glued and not re.search(r"[\w.,)*]\s*[-−]\s+$", before) and not before.endswith(" ") else ""
-        tail = re.match(r"\s*\\?%|\s?[*·×/^!√]\s*[\w(√\\]+|(?<![\s])[\d.]*\^?\\?(?:sqrt|pi|cdot)[^\s.]*|\^\{?\\circ\}?|π|√\d+|\s*(?:million|billion|thousand|hundred|dozen)\b", after)
+        front = (
+            glued.group(1)
+            if glued and not re.search(r"[\w.,)*]\s*[-−]\s+$", before) and not before.endswith(" ")
+            else ""
+        )
+        tail = re.match(
+            r"\s*\\?%|\s?[*·×/^!√]\s*[\w(√\\]+|(?<![\s])[\d.]*\^?\\?(?:sqrt|pi|cdot)[^\s.]*|\^\{?\\circ\}?|π|√\d+|\s*(?:million|billion|thousand|hundred|dozen)\b",
+            after,
+        )
         back = tail.group() if tail else ""
     front, back = _last_part(front), _first_part(back)
     if not front and not back:
@@ -167,6 +184,8 @@ def _with_surroundings(before: str, text: str, after: str) -> str:
 def _last_part(text: str) -> str:
     """What stands after the last relation before the box, if it is more than what sets text."""
     part = _RELATION.split(text)[-1]
+    if re.search(r"(?<![\\a-zA-Z])(?!(?:sin|cos|tan|log|ln|exp|sqrt|pi)\b)[a-zA-Z]{2,}", part):
+        return ""
     return part.strip() if _SETTING.sub("", part).strip("()[]| ") else ""
 
 
@@ -191,10 +210,18 @@ _SAID: Final = re.compile(
 )
 _SENTENCE: Final = re.compile(r"(?<=[^\s.])[.!?](?=\s|$)(?!\s*\d)|(?<=[\d)$}])\.(?=\s|$)|[。！？]|\n+")
 _CLAUSE: Final = re.compile(
-    r",?\s+(?:because|since|as|so\s+that|which|where|who|when|if|i\.e\.|that\s+is|hence|thus)\b|;\s|\s[-–—]\s(?=[a-z])|,\s+(?:not|rather|but|and\s+not|so)\b|\s*（|\s+\((?=[a-z])"
+    r",?\s+(?:because|since|so\s+that|i\.e\.|that\s+is)\b|,\s+(?:as|which|where|who|when|hence|thus)\b|;\s|\s[-–—]\s(?=[a-z])|,\s+(?:not|rather|but|and\s+not|so)\b|\s*（|\s+\((?=[a-z])"
 )
-_VALUE: Final = re.compile(r"\$\$.+?\$\$|\$[^$]+\$|\\\(.+?\\\)|\\\[.+?\\\]|[-−–+]?\s?[\d.]*\d[\d,.]*(?:/\d+)?(?:[eE][+-]?\d+)?%?", re.DOTALL)
-_WRAPPED: Final = re.compile(r"\$\$(.+?)\$\$|\$([^$]+)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+# A formula between its signs is kept whole while its sentence is taken apart: its place in a list, between two marks.
+_FORMULA: Final = re.compile(r"\$\$(.+?)\$\$|(?<!\\)\$((?:[^$\\]|\\.)+?)\$|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+_OPEN, _SHUT = "\ue000", "\ue001"
+_WRAPPED: Final = re.compile(f"{_OPEN}([^{_SHUT}]*){_SHUT}")
+_VALUE: Final = re.compile(f"{_OPEN}[^{_SHUT}]*{_SHUT}" + r"|[-−–+]?\s?[\d.]*\d[\d,.]*(?:/\d+)?(?:[eE][+-]?\d+)?%?")
+_LONE: Final = re.compile(r"\s*(?:[a-zA-Z](?:_\{?\w\}?)?|\\[a-z]+)\s*")
+_PROSE: Final = re.compile(r"(?<![\\a-zA-Z{])(?!(?:sin|cos|tan|log|and|mod|gcd|max|min)\b)[a-zA-Z]{3,}(?![a-zA-Z}])")
+# Its signs are hidden in the private area, so that none of them ends a sentence or is taken for a word.
+_HIDDEN: Final = {code: chr(0xE100 + code) for code in [10, *range(32, 127)]}
+_SHOWN: Final = {code: chr(code - 0xE100) for code in range(0xE100, 0xE180)}
 _REFUSAL: Final = re.compile(
     r"\b(?:do(?:es)?\s*n['o]t\s+know|don't\s+know|not\s+sure|no\s+idea|unable|cannot\s+(?:solve|determine|answer|say|tell)|can't\s+(?:solve|determine|answer|say|tell)"
     r"|give\s+up|could\s+not\s+(?:solve|find)|couldn't)\b",
@@ -210,7 +237,7 @@ _FILLERS: Final = frozenset(
     hence then we get have has he she it they there that this i final result sum x""".split()
 )  # fmt: skip
 _EMPHASIS: Final = re.compile(r"\*\*|__|(?<!\w)\*(?=\S)|(?<=\S)\*(?!\w)|^#+\s+|`", re.MULTILINE)
-_DIGIT: Final = re.compile(r"\d|\\frac|\\sqrt|\\pi|[½π∞√]")
+_DIGIT: Final = re.compile(rf"\d|{_OPEN}|\\frac|\\sqrt|\\pi|[½π∞√]")
 _LETTERS: Final = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*")
 _COPULA: Final = re.compile(
     r".*\b(?:is|are|was|were|equals?|gives?|get|gets|have|has|had|takes?|costs?|makes?|earns?|need|needs|spends?|spent|be|becomes?|left|=|pays?|saves?|to)\b",
@@ -221,13 +248,19 @@ _MARKUP: Final = re.compile(r"^\s*[-*•>]\s+")
 
 
 def _of_claims(answer: str, reference: str) -> Stated:
-    text = re.sub(r"<<[^<>]*>>", "", answer).strip()
+    text = _ENVIRONMENT.sub(_last_row, re.sub(r"<<[^<>]*(?:>>|$)", "", answer)).strip()
     if not text:
         return Stated(None, NO_ANSWER, is_missing=True)
     marked = _HASHES.findall(text) or _LETTER_A.findall(text)
     if marked:
         return Stated(_EMPHASIS.sub("", marked[-1]).strip())
-    text = _EMPHASIS.sub("", text).strip()
+    found = _of_text(_EMPHASIS.sub("", _FORMULA.sub(_hidden, text)).strip(), reference)
+    return found._replace(
+        text=None if found.text is None else _shown(found.text), others=tuple(map(_shown, found.others))
+    )
+
+
+def _of_text(text: str, reference: str) -> Stated:
     said = list(_SAID.finditer(text))
     if said:
         return _of_remainder(text, said)
@@ -235,6 +268,19 @@ def _of_claims(answer: str, reference: str) -> Stated:
         return Stated(_unwrapped(text))
     sentences = [part.strip() for part in _SENTENCE.split(text) if part and part.strip()]
     return _of_sentence(sentences, reference)
+
+
+_ENVIRONMENT: Final = re.compile(
+    r"(?:\$\$|\\\[)?\s*\\begin\{(align|aligned|equation|gather|split|eqnarray)(\*?)\}(.*?)\\end\{\1\2\}\s*(?:\$\$|\\\])?",
+    re.DOTALL,
+)
+
+
+def _last_row(environment: re.Match[str]) -> str:
+    """The last row of aligned equations, as one formula."""
+    rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", environment.group(3)) if row.strip()]
+    last = rows[-1].replace("&", " ").strip().rstrip(".,") if rows else ""
+    return f" $${last}$$ "
 
 
 def _of_remainder(text: str, said: list[re.Match[str]]) -> Stated:
@@ -262,11 +308,28 @@ def _is_one_formula(text: str) -> bool:
     """Whether an answer is nothing but mathematics."""
     if len(text) > 300:
         return False
-    if _WRAPPED.fullmatch(text):
+    if _WRAPPED.fullmatch(text.rstrip(" .")) or _LONE.fullmatch(text.rstrip(".")):
         return True
-    return not [word for word in _LETTERS.findall(re.sub(r"\\[a-zA-Z]+", " ", text)) if len(word) > 2 and not _is_mathematical(word)] and bool(
-        _DIGIT.search(text) or len(text) <= 30 and re.search(r"[=+^*/<>]", text)
-    )
+    if _WRAPPED.search(text):
+        return False
+    words = _LETTERS.findall(re.sub(r"\\[a-zA-Z]+", " ", text))
+    if any(len(word) > 2 and not _is_mathematical(word) or word.lower() in _FILLERS_IN_TEXT for word in words):
+        return False
+    return bool(_DIGIT.search(text) or (len(text) <= 30 and re.search(r"[=+^*/<>]", text)))
+
+
+def _hidden(match: re.Match[str]) -> str:
+    inner = next(group for group in match.groups() if group is not None)
+    if _LONE.fullmatch(inner):
+        return f" {inner.strip()} "
+    if len(_PROSE.findall(re.sub(r"\\[a-zA-Z]+(?:\s*\{[^{}]*\})?", " ", inner))) > 1:
+        return match.group()
+    return f"{_OPEN}{inner.translate(_HIDDEN)}{_SHUT}"
+
+
+def _shown(text: str) -> str:
+    """A text with its formulas as they were."""
+    return _WRAPPED.sub(lambda match: f"${match.group(1).translate(_SHOWN)}$", text)
 
 
 def _is_mathematical(word: str) -> bool:
@@ -274,17 +337,21 @@ def _is_mathematical(word: str) -> bool:
 
 
 def _unwrapped(text: str) -> str:
-    match = _WRAPPED.fullmatch(text.strip().rstrip("."))
-    if match is None:
-        return text.strip().rstrip(".")
-    return next(group for group in match.groups() if group is not None).strip()
+    plain = text.strip().rstrip(".")
+    match = _WRAPPED.fullmatch(plain)
+    return match.group(1).translate(_SHOWN).strip().rstrip(".,;") if match else plain
 
 
 def _cleaned(remainder: str) -> Stated:
     """A remainder as an answer: mathematics, or a value among words that change nothing."""
     clause = _CLAUSE.split(remainder, maxsplit=1)[0].strip().rstrip(".,;: ")
     clause = re.sub(r"(?:です|となります|になります|个|人|である)$", "", clause).strip()
-    clause = re.sub(r"^(?:\$\s*)?(?:equal\s+to|exactly|simply|just|therefore|clearly|given\s+by|option|choice)\s+", "", clause, flags=re.IGNORECASE)
+    clause = re.sub(
+        r"^(?:\$\s*)?(?:equal\s+to|exactly|simply|just|therefore|clearly|given\s+by|option|choice)\s+",
+        "",
+        clause,
+        flags=re.IGNORECASE,
+    )
     if not clause:
         return Stated(None, _UNREAD)
     whole = _WRAPPED.fullmatch(clause)
@@ -301,20 +368,64 @@ _FILLERS_IN_TEXT: Final = frozenset(["of", "in", "is", "to", "it", "we", "he", "
 
 
 def _plain_formula(text: str) -> str:
-    """A formula in dollars with units behind it, as one text."""
-    return re.sub(r"\$\$|(?<!\\)\$(?=[^\d]|\d[^$]*\$)|\\[()\[\]]", " ", text).strip() if text.count("$") % 2 == 0 else text
+    """Formulas with units or commas behind them, as one text."""
+    return _WRAPPED.sub(lambda match: f" {match.group(1).translate(_SHOWN)} ", text).strip()
 
 
 def _of_value_among_words(clause: str) -> Stated:
-    values = [match for match in _VALUE.finditer(clause) if match.group().strip(" .,+-−–")]
+    values = [match for match in _VALUE.finditer(clause) if _is_value(match.group())]
     words = [word.lower() for word in _LETTERS.findall(_WRAPPED.sub(" ", clause))]
     if not values:
         return _of_words(clause, words)
     if len(values) > 1:
-        return Stated(clause, "several values without a box")
-    if any(word in _HEDGES or (is_change(word) and word not in _FILLERS | {"in", "of", "to", "for", "from", "on", "at", "by", "with", "the", "as", "per", "each", "all", "after", "before", "more", "less", "second", "remaining", "then", "only", "and"}) for word in words):
+        return _at_the_end(clause, values) or Stated(
+            clause, _SEVERAL_VALUES, others=tuple(_unwrapped(each.group()) for each in values)
+        )
+    if any(word in _HEDGES or (is_change(word) and word not in _HARMLESS) for word in words):
         return Stated(clause, "words that change a value")
+    if re.search(r"(?:%|percent)\s+of\b", clause):
+        return Stated(clause, "a share of something")
     return _value_with_unit(clause, values[0])
+
+
+_HARMLESS: Final = _FILLERS | frozenset(
+    """in of to for from on at by with the as per each all after before more less second seconds remaining then only and when where last
+    first total every both even odd than""".split()
+) - frozenset(["than"])
+_SEVERAL_VALUES: Final = "several values without a box"
+_BEFORE_END: Final = re.compile(
+    r"(?P<lead>(?:\S+\s+){0,4})(?:\b(?:is|are|was|were|equals?|be|becomes?|gets?|have|has|gives?|yields?|obtain|find|that|to|of|by|is\s+just|simply|implies|means)|\b(?:therefore|thus|hence|so|then),?|=|:)\s*$",
+    re.IGNORECASE,
+)
+_TAIL: Final = re.compile(r"\s*(?:[a-zA-Z]+\s*){0,4}[.,;:!]*$")
+
+
+def _is_value(text: str) -> bool:
+    """Not a lone letter in dollars."""
+    return bool(_unwrapped(text).strip(" .,+-−–"))
+
+
+def _at_the_end(clause: str, values: list[re.Match[str]]) -> Stated | None:
+    """Of several values the one with which the clause ends, behind "is" or "=": the sum of 3 and 4 is 7."""
+    last = values[-1]
+    before, after = clause[: last.start()], clause[last.end() :]
+    link = _BEFORE_END.search(before)
+    if link is None or not _TAIL.fullmatch(after):
+        return None
+    near = [word.lower() for word in _LETTERS.findall(f"{link.group('lead')} {after}")]
+    harmless = _HARMLESS | _BETWEENS
+    if any(
+        word in _HEDGES - _BETWEENS or word == "than" or (is_change(word) and word not in harmless) for word in near
+    ):
+        return None
+    if re.search(r"[a-zA-Z]\s*=\s*$", before) and not re.search(r"(?<![A-Za-z0-9)}^])[a-zA-Z]\s*=\s*$", before):
+        return None
+    return _value_with_unit(clause, last)
+
+
+_BETWEENS: Final = frozenset(
+    ["between", "and", "or", "under", "over", "above", "below", "times", "another", "other", "case", "cases", "step"]
+)
 
 
 def _of_words(clause: str, words: list[str]) -> Stated:
@@ -333,7 +444,9 @@ def _value_with_unit(clause: str, value: re.Match[str]) -> Stated:
         unit = re.match(r"\s*([A-Za-z]+(?:\s+per\s+[A-Za-z]+)?)\b", after)
         has_unit = unit is not None and unit_of(unit.group(1)) is not None and re.search(r"[\d}]$", text)
         return Stated(f"{text} {unit.group(1)}" if has_unit and unit else text)
-    if re.match(r"[\w^√π*/(!_]|\s*[*/^√π=<>×·÷+]|\s+[a-zA-Z]\b(?!\s+[a-z]{2,})(?<!\sa)", after) and not re.match(r"\s?%|\s*(?:st|nd|rd|th)\b|\s+a\b", after):
+    if re.match(r"[\w^√π*/(!_]|\s*[*/^√π=<>×·÷+]|\s+[a-zA-Z]\b(?!\s+[a-z]{2,})(?<!\sa)", after) and not re.match(
+        r"\s?%|\s*(?:st|nd|rd|th)\b|\s+a\b", after
+    ):
         return Stated(clause, "a value that goes on without a box")
     if re.search(r"[*/^√×·÷<>_(|]$|[a-zA-Z]\d*\s?[+\-−=]$", before) and not re.search(r"\w\s*=\s*$", before):
         return Stated(clause, "a value that began earlier without a box")
@@ -342,7 +455,11 @@ def _value_with_unit(clause: str, value: re.Match[str]) -> Stated:
     unit = re.match(r"\s*((?:square |cubic )?[A-Za-z]+(?:\s+per\s+[A-Za-z]+)?)\b", after)
     sign = "$" if before.endswith("$") else ""
     label = re.search(r"(?<![A-Za-z0-9)])([A-Za-z])\s*=\s*$", before)
-    text = f"{label.group(1)} = {raw}" if label else sign + re.sub(r"^[–+]\s*|^[-−]\s+", "-" if raw[0] in "–-−" else "", raw).rstrip(".,")
+    text = (
+        f"{label.group(1)} = {raw}"
+        if label
+        else sign + re.sub(r"^[–+]\s*|^[-−]\s+", "-" if raw[0] in "–-−" else "", raw).rstrip(".,")
+    )
     if unit and unit_of(unit.group(1)) is not None:
         text = f"{text} {unit.group(1)}"
     return Stated(text)
@@ -366,31 +483,48 @@ def _of_sentence(sentences: list[str], reference: str) -> Stated:
 def _may_answer(sentence: str, reference: str) -> bool:
     """Whether a sentence without a figure has an answer in words: a number, infinity, the words of the reference."""
     words = [word.lower() for word in _LETTERS.findall(sentence)]
-    known = {word.lower() for word in _LETTERS.findall(re.sub(r"\\(?:text\w*|mathrm)", " ", reference)) if len(word) > 1}
+    known = {
+        word.lower() for word in _LETTERS.findall(re.sub(r"\\(?:text\w*|mathrm)", " ", reference)) if len(word) > 1
+    }
     if known & set(words) and not _REFUSAL.search(sentence):
         return True
-    return any(number_in_words(word) is not None or word in {"infinity", "infinite", "zero", "none", "pi"} for word in words) and not (
-        _REFUSAL.search(sentence)
-    )
+    return any(
+        number_in_words(word) is not None or word in {"infinity", "infinite", "zero", "none", "pi"} for word in words
+    ) and not (_REFUSAL.search(sentence))
 
 
 def _may_be_words(reference: str) -> bool:
     return not _DIGIT.search(reference)
 
 
+def _main_clause(clause: str) -> str:
+    """Without what explains or denies something else, where a value is left."""
+    cut = _CLAUSE.search(clause)
+    if cut is None or ";" in cut.group() or not _DIGIT.search(clause[: cut.start()]):
+        return clause
+    says_why = re.search(r"because|since|\bas\b|not|rather|\(|（|[-–—]", cut.group())
+    return clause[: cut.start()] if says_why or not _DIGIT.search(clause[cut.end() :]) else clause
+
+
 def _of_last_clause(sentence: str) -> Stated:
     """A sentence's value: behind its last sign of equality, or the only one it has."""
     if _REFUSAL.search(sentence):
         return Stated(sentence, "the answer is not given for certain")
-    parts = re.split(r",?\s+(?:so|thus|hence|therefore|which\s+means|meaning|giving|i\.e\.)\s+(?:that\s+)?", sentence, flags=re.IGNORECASE)
+    parts = re.split(
+        r",?\s+(?:so|thus|hence|therefore|which\s+means|meaning|giving|i\.e\.)\s+(?:that\s+)?|;\s",
+        sentence,
+        flags=re.IGNORECASE,
+    )
     clause = next((part for part in reversed(parts) if _VALUE.search(part) and _DIGIT.search(part)), sentence)
-    clause = _CLAUSE.split(clause, maxsplit=1)[0] if _DIGIT.search(_CLAUSE.split(clause, maxsplit=1)[0]) else clause
-    if _is_one_formula(clause):
-        return Stated(_unwrapped(re.sub(r"^(?:so|thus|hence|therefore)\b[,:]?\s*", "", clause, flags=re.IGNORECASE)))
+    clause = _main_clause(clause)
     clause = re.sub(r"^(?:so|thus|hence|therefore)\b[,:]?\s*", "", clause, flags=re.IGNORECASE).rstrip(".,;: ")
     if _is_one_formula(clause):
         return Stated(_unwrapped(clause))
     equality = _EQUALITY.match(clause)
-    if equality and not _WRAPPED.search(clause) and re.fullmatch(r".*?[\d)]\s*[-+*/x×·÷]\s*[\d($].*|.*\d%?\s*", equality.group("left"), re.DOTALL):
+    if (
+        equality
+        and not _WRAPPED.search(clause)
+        and re.fullmatch(r".*?[\d)]\s*[-+*/x×·÷]\s*[\d($].*|.*\d%?\s*", equality.group("left"), re.DOTALL)
+    ):
         return _of_value_among_words(equality.group("right").strip())
     return _of_value_among_words(clause)

@@ -24,7 +24,7 @@ from verifiers.math_comparison import compare_texts
 from verifiers.math_doubts import why_lost
 from verifiers.math_sameness import ONLY_REAL, Found
 from verifiers.math_text import tidy
-from verifiers.math_tokens import NotUnderstood
+from verifiers.math_tokens import SIDE_BY_SIDE, NotUnderstood
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -95,7 +95,7 @@ def _by_math_verify(gold_text: str, target_text: str, told: frozenset[str], beyo
     if not _values(target):
         return _found("unread_answer", target_text)
     found = _judge(gold, target)
-    if beyond and found["finding"] == "different":
+    if beyond not in {"", SIDE_BY_SIDE} and found["finding"] == "different":
         return _found("doubtful", f"math-verify finds them different, but {beyond} is not understood")
     return found
 

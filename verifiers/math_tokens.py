@@ -25,6 +25,9 @@ class NotUnderstood(Exception):  # noqa: N818 - a finding, not an error
         self.is_words = is_words
 
 
+SIDE_BY_SIDE: Final = "two numbers side by side"
+
+
 class Token(NamedTuple):
     """One token.
 
@@ -75,7 +78,7 @@ _SILENT: Final = re.compile(
 )
 _BLANK: Final = re.compile(r"(?:\s|\\[,;:> ]|\\!|\\q?quad(?![a-zA-Z])|~|\\\\(?=\s*$)|\\$)+")
 _DIGITS: Final = r"\d+(?:\.\d+)?|\.\d+"
-_GROUPS: Final = r"(?:\{,\}|,\\!|\\!|\\,|'|,(?:\\,|\s)(?=0))"  # a blank behind a comma makes a list, but of 1, 000
+_GROUPS: Final = r"(?:\{,\s*\}|,\\!|\\!|\\,|'|,(?:\\,|\s)(?=0))"  # a blank behind a comma makes a list, but of 1, 000
 _NUMBER: Final = re.compile(
     rf"(?P<hex>0[xXbo][0-9A-Fa-f]+)"
     rf"|(?P<repeat>(?P<before>\d*\.\d*?)(?:\\(?:overline|bar|dot|overset\{{\.\}})\s*(?P<brace>\{{)?(?P<block>\d+)(?(brace)\}})|\((?P<round>\d+)\))"
@@ -93,7 +96,9 @@ _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
 _TEXT_COMMANDS: Final = frozenset(
     "text textbf textit textrm textsf texttt textnormal mbox hbox emph mathrm operatorname mathop".split()
 )
-_BOLD: Final = frozenset("mathbf boldsymbol bm vec hat mathbb mathcal widehat underline tilde pmb overrightarrow".split())
+_BOLD: Final = frozenset(
+    "mathbf boldsymbol bm vec hat mathbb mathcal widehat underline tilde pmb overrightarrow".split()
+)
 _SLANTED: Final = frozenset("mathit mathsf mathnormal ensuremath mathtt".split())
 _TWO_SIGNS: Final = {"<=": "le", ">=": "ge", "!=": "ne", "=>": "implies", "->": "to", "**": "^", "==": "="}
 _MATHS_IN_TEXT: Final = re.compile(r"[-+\d\s.,/()%=:]*\d[-+\d\s.,/()%=:]*")
@@ -205,7 +210,10 @@ class _Scanner:
             raise NotUnderstood("a number that begins with zero")
         if len(digits) > 20_000 or (exponent and len(exponent.group(1)) > 6):
             raise NotUnderstood("a number of that many digits")
-        value, places = Fraction(int((whole or "0") + decimals), 10 ** len(decimals)), len(decimals) if decimals else None
+        value, places = (
+            Fraction(int((whole or "0") + decimals), 10 ** len(decimals)),
+            len(decimals) if decimals else None,
+        )
         if exponent:
             value *= Fraction(10) ** int(exponent.group(1))
             places = None if places is None else places - int(exponent.group(1))
@@ -318,7 +326,11 @@ class _Scanner:
         words = " ".join(plain.split())
         if not words:
             self.place, self.spaced = end, True
-        elif _MATHS_IN_TEXT.fullmatch(words) or re.fullmatch(r"[-+=<>,;:.]|-?\d*\\?[a-z]*\{?\}?", words) is not None and not words.isalpha():
+        elif (
+            _MATHS_IN_TEXT.fullmatch(words)
+            or re.fullmatch(r"[-+=<>,;:.]|-?\d*\\?[a-z]*\{?\}?", words) is not None
+            and not words.isalpha()
+        ):
             self._splice(plain, end)
         elif len(words) == 1 and words.isalpha() and words.isascii():
             upright = words in "ei"

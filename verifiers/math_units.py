@@ -30,7 +30,7 @@ UNIT_NAMES: Final = {
         "nickel": "nickel nickels", "peso": "peso pesos",
         "degree": "degree degrees deg", "radian": "rad radian radians", "celsius": "celsius", "fahrenheit": "fahrenheit",
         "kelvin": "kelvin kelvins k", "am": "am a.m", "pm": "pm p.m", "mile per hour": "mph",
-        "kilometre per hour": "kph kmh", "percent": "percent", "newton": "n newton newtons", "joule": "j joule joules",
+        "kilometre per hour": "kph kmh", "percent": "percent percentage pct", "newton": "n newton newtons", "joule": "j joule joules",
         "kilojoule": "kj kilojoule kilojoules", "watt": "w watt watts", "kilowatt": "kw kilowatt kilowatts",
         "volt": "v volt volts", "ampere": "amp amps ampere amperes", "ohm": "ohm ohms", "hertz": "hz hertz",
         "pascal": "pa pascal pascals", "kilopascal": "kpa", "atmosphere": "atm atmosphere atmospheres",
@@ -72,7 +72,7 @@ hand handshake hat head heart helmet hen hero hole home horse hotdog house hurdl
 item jacket jar jelly jellybean jersey job judge juror kangaroo kernel key kid king kitten kite knife knight lamp lap
 laptop lawn leaf leg lemon lemonade lesson letter level library life light line link lion list lizard loaf lock log
 lollipop lunch machine magazine magnet man mango marble mark marker mask match mat meal medal member men message mint
-mirror mistake model monkey monster month motorcycle mountain mouse mouth movie muffin mug mushroom musician nail name
+mirror mistake model monkey monster month motorcycle mountain mouse multiple mouth movie muffin mug mushroom musician nail name
 napkin necklace neighbor neighbour newspaper night nose note notebook novel number nurse nut object octopus office onion
 orange order ornament outcome outfit owl package packet page painting panda pancake panel paper parent park parrot part
 participant partition partner party passenger patch path patient peach peanut pear pebble pen pencil penguin people pepper
@@ -106,13 +106,13 @@ _POWER: Final = re.compile(r"\^?\{?([23])\}?$")
 # Never a counted thing, though the problem speaks of it: these change the value or say something about it.
 _CHANGES: Final = frozenset(
     """about above after all almost and approximately around as at before below between both but by cubed cubes degree
-    dozens double doubled each eighths either else equal even every except exactly excluding factorial false fewer fifth
+    dozens double doubled each eighths either else equal every except exactly excluding factorial fewer fifth
     fifths first for fourth fourths from half halves hundreds if in incorrect infinite infinity inverse is last least
-    less log maximum maybe mean millions minimum minus mod modulo more most multiple multiples multiplied nearly
-    negative neither ninths no nor not odd of off only opposite or other over pair pairs percentage pi plus positive
+    less log maximum maybe mean millions minimum minus mod modulo more most multiplied nearly
+    negative neither ninths no nor not of off only opposite or other over pair pairs pi plus positive
     power quarter quarters quintuple ratio reciprocal remainder remaining root score second seconds sevenths sixths some
     square squared squares sum tenth tenths than the then third thirds thousands thousandths through tens times to total
-    triple true twice under undefined unless until up upon when where without wrong zero""".split()
+    triple twice under undefined unless until up upon when where without wrong""".split()
 )  # fmt: skip
 
 SCALES: Final = {
@@ -148,7 +148,8 @@ def unit_of(words: str, power: str | None = None, told: frozenset[str] = frozens
     numerator, *denominators = (part.strip(" .") for part in re.split(r"\s*/\s*|\s+per\s+|\s+an?\s+", text))
     names = [_one_unit(numerator, power if not denominators else None, told)]
     names += [
-        _one_unit(part, power if place == len(denominators) - 1 else None, told) for place, part in enumerate(denominators)
+        _one_unit(part, power if place == len(denominators) - 1 else None, told)
+        for place, part in enumerate(denominators)
     ]
     return None if None in names or not names[0] else " per ".join(name or "" for name in names)
 

@@ -63,7 +63,13 @@ class Evaluation:
                 return self._value(node, in_angle=False)
             except NoValueError:
                 raise
-            except (ArithmeticError, ValueError, TypeError, OverflowError, mpmath.libmp.libhyper.NoConvergence) as error:
+            except (
+                ArithmeticError,
+                ValueError,
+                TypeError,
+                OverflowError,
+                mpmath.libmp.libhyper.NoConvergence,
+            ) as error:
                 raise NoValueError(str(error)) from None
 
     def _value(self, node: Node, *, in_angle: bool) -> Value:
@@ -241,7 +247,9 @@ class Evaluation:
         raise NoValueError("a double factorial of no whole number")
 
     def _binomial(self, n: Value, k: Value) -> Value:
-        if all(isinstance(value, Fraction) and value.denominator == 1 and 0 <= value <= _MAX_FACTORIAL for value in (n, k)):
+        if all(
+            isinstance(value, Fraction) and value.denominator == 1 and 0 <= value <= _MAX_FACTORIAL for value in (n, k)
+        ):
             return Fraction(comb(n.numerator, k.numerator))
         return mp.binomial(_float(n), _float(k))
 
@@ -321,8 +329,12 @@ _OPERATIONS: Final[dict[str, Callable[..., Value]]] = {
     "fac": Evaluation._factorial,
     "fac2": Evaluation._double_factorial,
     "binom": Evaluation._binomial,
-    "floor": lambda at, value: at._whole(value, lambda part: part // 1 if isinstance(part, Fraction) else mp.floor(part)),
-    "ceil": lambda at, value: at._whole(value, lambda part: -(-part // 1) if isinstance(part, Fraction) else mp.ceil(part)),
+    "floor": lambda at, value: at._whole(
+        value, lambda part: part // 1 if isinstance(part, Fraction) else mp.floor(part)
+    ),
+    "ceil": lambda at, value: at._whole(
+        value, lambda part: -(-part // 1) if isinstance(part, Fraction) else mp.ceil(part)
+    ),
     "gcd": _whole_numbers(gcd),
     "lcm": _whole_numbers(lcm),
     "max": _extreme(max),
