@@ -919,7 +919,7 @@ class _Parser:
             node: Node = _call("pow", E, args[0])
         else:
             node = Call(name, args)
-        if exponent == Call("neg", (Num(Fraction(1)),)):
+        if exponent == Num(Fraction(-1)):
             if name not in _ODD:
                 raise NotUnderstood(f"an inverse of {name}")
             return Call(_ODD[name], args)
@@ -1013,12 +1013,21 @@ class _Parser:
         bars, self.bars = self.bars, 0
         if opening == "\\{" and self.take("\\}"):
             node: Node = Name("∅")
+        elif opening == "\\{" and self._is_set_builder():
+            letter = Name(self.next().text)
+            self.place += 1
+            node = Seq("{|}", (letter, self.several()))
+            self.want("\\}")
         else:
             inner = self.several()
             node = self._closed(opening, inner)
         self.bars = bars
         self.nesting -= 1
         return node
+
+    def _is_set_builder(self) -> bool:
+        letter, bar = self.peek(), self.peek(1)
+        return letter is not None and letter.kind == "letter" and bar is not None and bar.text in {"|", ":", "mid"}
 
     def _closed(self, opening: str, inner: Node) -> Node:
         if opening == "\\{":

@@ -89,6 +89,9 @@ def boxed(answer: str) -> Stated | None:
     return _of_boxes(answer, boxes) if boxes else None
 
 
+_SCALE: Final = re.compile(r"(?:hundred|thousand|million|billion|trillion|dozen)s?(?![a-z])", re.IGNORECASE)
+
+
 def _of_boxes(answer: str, boxes: list[FoundBox]) -> Stated:
     last = boxes[-1]
     if last.content is None:
@@ -193,7 +196,8 @@ def _first_part(text: str) -> str:
     """What stands before the first relation after the box, if it is more than words or what sets text."""
     part = _RELATION.split(text, maxsplit=1)[0]
     rest = _SETTING.sub("", part).strip("()[]| ")
-    return part.strip().rstrip(".") if rest and not re.fullmatch(r"[A-Za-z]{2,}.*", rest) else ""
+    is_words = re.fullmatch(r"[A-Za-z]{2,}.*", rest, re.DOTALL) and not _SCALE.match(rest)
+    return part.strip().rstrip(".") if rest and not is_words else ""
 
 
 # Claims without a box
@@ -202,7 +206,7 @@ _HASHES: Final = re.compile(r"^\s*#{4}\s*(\S.*?)\s*$", re.MULTILINE)
 _LETTER_A: Final = re.compile(r"^\s*A:\s*(\S.*?)\s*$", re.MULTILINE)
 _SAID: Final = re.compile(
     r"(?:\b(?:final\s+|correct\s+|right\s+)?(?:answer|result|solution)(?:\s+to\s+(?:the|this)\s+(?:problem|question))?\s*"
-    r"(?:is|are|was|=|:|would\s+be|must\s+be|should\s+be|comes?\s+(?:out\s+)?to|equals)\s*(?:[:：]\s*)?"
+    r"(?:(?:is|are|was)(?!n['’]t)|=|:|would\s+be|must\s+be|should\s+be|comes?\s+(?:out\s+)?to|equals)\s*(?:[:：]\s*)?"
     r"|\b(?:die\s+)?antwort\s*(?:ist|lautet|:)\s*:?|\b(?:la\s+)?respuesta\s*(?:es|:)\s*:?|\b(?:la\s+)?réponse\s*(?:est|:)\s*:?"
     r"|\b(?:la\s+)?risposta\s*(?:è|:)\s*:?|\ba\s+resposta\s*(?:é|:)\s*:?|ответ\s*:?"
     r"|(?:答案|结果|答え|正解|解)\s*(?:应该|应)?(?:是|为|为:|は|[:：])\s*[:：]?)\s*",
@@ -299,7 +303,7 @@ def _of_remainder(text: str, said: list[re.Match[str]]) -> Stated:
 
 
 _HEDGE_BEFORE: Final = re.compile(
-    r"\b(?:might|may|could|not|n't|if|whether|unless|wrong|incorrect|some|someone|student|guess|assume|suppose|who|why|what|how)\b",
+    r"n['’]t\b|\b(?:might|may|could|not|if|whether|unless|wrong|incorrect|some|someone|student|guess|assume|suppose|who|why|what|how)\b",
     re.IGNORECASE,
 )
 

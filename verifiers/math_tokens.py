@@ -114,6 +114,7 @@ def tokens_of(text: str, mode: str = GROUPED) -> list[Token]:
     Raises:
         NotUnderstood: a sign that is no mathematics.
     """
+    text = re.sub(r"^\s*\*\*(.*)\*\*\s*$", r"\1", text, flags=re.DOTALL)
     text = _RAISED_RUN.sub(_raised, text)
     text = _LOWERED_RUN.sub(lambda run: "_{" + unicodedata.normalize("NFKC", run.group()) + "}", text)
     text = text.translate(_SIGNS)
