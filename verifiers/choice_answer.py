@@ -14,7 +14,7 @@ from tracemill.boxes import EMPTY_BOX
 from tracemill.prompts import UNCLOSED_THINK
 from verifiers.answer_words import why_missing
 from verifiers.choice_options import Named, Options, named, options_of
-from verifiers.math_statement import boxed
+from verifiers.math_boxes import boxed
 from verifiers.protocol import Judgement, correct, incorrect, unreadable, unusable
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ _STATEMENT: Final = re.compile(
     r"(?:(?:final|correct|right|best)\s+)?(?:answer|option|choice)(?:\s+(?:choice|option))?"
     r"(?:\s*(?:is|are|would\s+be|should\s+be|must\s+be|[:：=])\s*[:：]?|[ \t]+[-–—](?=[ \t]+\S))\s*"
     rf"{_SAID}(?:option\s+|choice\s+)?(?=(?P<en>[^\n]{{1,200}}))"
-    r"|\b(?:antwort|respuesta|réponse|risposta|resposta|ответ)[ \t]*(?:ist|es|est|è|é)?[ \t]*[:：]?[ \t]*(?=(?P<other>[^\n]{1,200}))"
+    r"|\b(?:antwort|respuesta|réponse|risposta|resposta|ответ)[ \t]*(?:ist|es|est|è|é)?[ \t]*[:：]?[ \t]*"
+    r"(?=(?P<other>[^\n]{1,200}))"
     r"|(?<!不)(?<!不应)(?<!不能)(?<!不该)(?<!不要)(?<!非)(?:答案|正确的?(?:选项|答案)|(?:应该?|故)?选择?)\s*(?:应该?)?(?:是|为|[:：])?\s*"
     r"(?P<zh>[（(]?[A-J](?:[、,，]?[A-J])*[)）]?)",
     re.IGNORECASE,

@@ -21,7 +21,6 @@ from verifiers.answer_words import (
     core,
     currency_of,
     split_choice,
-    split_unit,
     why_no_answer,
     words_of,
     written_alike,
@@ -113,16 +112,20 @@ def decide(answer: str, reference: str | None, fault: str | None = None, prompt:
 def _of_open_claim(found: Stated, reference: str) -> Judgement:
     """Of an answer that is open: wrong all the same where it names other numbers than the reference, and several."""
     gold = core(reference)
-    if read_number(tidy(gold)) is not None and len(found.others) > 1 and not _JOINED.search(found.text or ""):
-        if all(_differ(gold, other) and _is_far(gold, other) for other in found.others):
-            return incorrect(found.text, f"none of the values that are named is {gold}")
+    is_plain = read_number(tidy(gold)) is not None and not _JOINED.search(found.text or "")
+    if (
+        is_plain
+        and len(found.others) > 1
+        and all(_differ(gold, other) and _is_far(gold, other) for other in found.others)
+    ):
+        return incorrect(found.text, f"none of the values that are named is {gold}")
     return unreadable(found.text, found.why)
 
 
 def _is_far(gold: str, other: str) -> bool:
     """Not 5 hours for 5.5."""
     one, two = read_number(tidy(gold)), read_number(tidy(other))
-    return one is None or two is None or abs(one.value - two.value) > 1
+    return one is None or two is None or abs(one.value - two.value) >= 1
 
 
 def _softened(judged: Judgement, found: Stated, reference: str) -> Judgement:
@@ -175,7 +178,7 @@ def _decide_words(gold: str, target: str, box: str) -> Judgement | None:
     """Words are the same or another word; whether two phrases mean the same is not for this verifier."""
     gold_words, target_words = words_of(gold), words_of(target)
     if gold_words is None:
-        is_other = target_words and not may_be_number(target_words) and read_number(split_unit(gold)[0])
+        is_other = target_words and not may_be_number(target_words) and _is_figure(gold)
         return _wrong(gold, target, box) if is_other else None
     if gold_words == target_words:
         return correct(box, "the same words")
@@ -188,8 +191,19 @@ def _decide_words(gold: str, target: str, box: str) -> Judgement | None:
     return _wrong(gold, target, box)
 
 
+def _is_figure(text: str) -> bool:
+    """Whether a reference is mathematics with digits, which no word says."""
+    if not re.search(r"\d", text):
+        return False
+    try:
+        read(text)
+    except NotUnderstood:
+        return False
+    return True
+
+
 def _decide_choices(gold: str, target: str, box: str) -> Judgement | None:
-    """``B``, ``(B)`` and ``(B) 5``: where both name a letter, the letters decide, unless the answers contradict them."""
+    """``B``, ``(B)`` and ``(B) 5``: two letters decide, unless the answers contradict them."""
     (gold_letter, gold_body), (target_letter, target_body) = (split_choice(text) for text in (gold, target))
     are_both = gold_letter is not None and target_letter is not None
     gold_letter, target_letter = gold_letter or choice_of(gold), target_letter or choice_of(target)

@@ -11,6 +11,7 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
+from verifiers.math_measures import ratio_and_number, same_measure
 from verifiers.math_reading import Reading, read
 from verifiers.math_sameness import DIFFERENT, EQUAL, Finding, Found, renamed, same_value, unsure
 from verifiers.math_sets import area_of, area_told, letters_told, same_area, same_links
@@ -33,7 +34,6 @@ from verifiers.math_tree import (
     walk,
     with_children,
 )
-from verifiers.math_units import UNIT_NAMES
 from verifiers.math_values import letters_of
 
 if TYPE_CHECKING:
@@ -46,8 +46,6 @@ _MAX_ITEMS: Final = 60
 _MIXED: Final = 12  # hours between 3:30 and 15:30
 _EXPRESSIONS = (Num, Name, Indexed, Call)
 _INEQUALITIES: Final = frozenset(["<", ">", "<=", ">=", "!="])
-_SHORT_SCALES: Final[dict[Node, Node]] = {Name("k"): Num(Fraction(10**3)), Name("M"): Num(Fraction(10**6))}
-_HALF_TURN: Final = Num(Fraction(180))
 
 
 def compare_texts(gold: str, target: str, told: frozenset[str] = frozenset()) -> Finding | None:
@@ -162,7 +160,7 @@ def _plain_negative(node: Node) -> Node:
 # Names before values
 
 
-def _named(node: Node) -> tuple[Node | None, Node, str | None]:
+def _named(node: Node) -> tuple[Node | None, Node, str | None]:  # noqa: PLR0911 - one case a line
     """The name, the value, and what speaks against the value: of x = 5, (x, y) = (1, 2), x in {1, 2}, 3 + 4 = 7."""
     match node:
         case Relation(("in",), (label, value)) if isinstance(value, (Seq, Sets)):
@@ -173,6 +171,8 @@ def _named(node: Node) -> tuple[Node | None, Node, str | None]:
                 return rest[0], first, None
             if _is_label(first):
                 return first, rest[-1], None  # of x = 3 + 4 = 7 the last one counts
+            if len(rest) > 1 and _is_scalar(first) and not _is_label(rest[0]) and not letters_of(rest[-1]):
+                return None, rest[-1], _chain_fault(rest, ops[1:])  # of p + q = 3 + 4 = 7 too
             if _is_constant(first):
                 return None, rest[-1], _chain_fault(list(parts), ops)
             return None, node, None
@@ -213,7 +213,7 @@ def _chain_fault(parts: Sequence[Node], ops: Sequence[str]) -> str | None:
 # Comparison
 
 
-def _compared(gold: Node, target: Node) -> Finding | None:
+def _compared(gold: Node, target: Node) -> Finding | None:  # noqa: PLR0911 - one case a line
     if gold == target:
         return EQUAL
     by_area = _areas(gold, target)
@@ -348,7 +348,7 @@ def _is_told(node: Node) -> bool:
             return False
 
 
-def _values(gold: Node, target: Node) -> Finding | None:
+def _values(gold: Node, target: Node) -> Finding | None:  # noqa: C901, PLR0911, PLR0912 - one case a line
     """Compares what stands behind the names."""
     gold, target = _as_tuple(gold, target), _as_tuple(target, gold)
     match gold, target:
@@ -374,20 +374,20 @@ def _values(gold: Node, target: Node) -> Finding | None:
                 else unsure("a matrix and a name")
             )
         case (Indexed(_, Num()), _) | (_, Indexed(_, Num())) if _is_scalar(gold) and _is_scalar(target):
-            finding = _scalars(gold, target)
+            finding = same_measure(gold, target)
             is_number = not letters_of(gold) or not letters_of(target)
             return unsure("a name and a number") if finding == DIFFERENT and is_number else finding
         case Ratio((_, _)), _ if _is_scalar(target):
-            return _ratio_and_number(gold, target)
+            return ratio_and_number(gold, target)
         case _, Ratio((_, _)) if _is_scalar(gold):
-            return _ratio_and_number(target, gold)
+            return ratio_and_number(target, gold)
         case Relation(), _ if _is_scalar(target):
             return DIFFERENT
         case _, Relation(_, parts) if _is_scalar(gold):
-            is_side = _is_scalar(parts[-1]) and _scalars(gold, parts[-1]) == EQUAL
+            is_side = _is_scalar(parts[-1]) and same_measure(gold, parts[-1]) == EQUAL
             return unsure("the answer is an equation, not a value") if is_side else DIFFERENT
         case _ if _is_scalar(gold) and _is_scalar(target):
-            return _scalars(gold, target)
+            return same_measure(gold, target)
         case _:
             return None
 
@@ -416,11 +416,6 @@ def _one_and_several(one: Node, several: Seq) -> Finding | None:
     return DIFFERENT
 
 
-def _ratio_and_number(ratio: Node, number: Node) -> Finding:
-    finding = same_value(ratio, number)
-    return finding or unsure("a ratio and a number")
-
-
 def _ratios(gold: Ratio, target: Ratio) -> Finding | None:
     if len(gold.parts) != len(target.parts):
         return unsure("times or ratios in different terms")
@@ -442,7 +437,7 @@ def _ratios(gold: Ratio, target: Ratio) -> Finding | None:
 # Lists
 
 
-def _sequences(gold: Seq, target: Seq) -> Finding | None:
+def _sequences(gold: Seq, target: Seq) -> Finding | None:  # noqa: PLR0911 - one case a line
     if max(len(gold.items), len(target.items)) > _MAX_ITEMS:
         return None
     if gold.brackets == target.brackets == "{|}":
@@ -552,7 +547,7 @@ def _named_alike(golds: dict[str, Node], targets: dict[str, Node]) -> Finding | 
 
 
 def _names_and_values(named: dict[str, Node], other: Seq, *, are_golds: bool) -> Finding | None:
-    """x = 1, y = 2 beside (1, 2): in the order in which they are written, or in that of the alphabet."""
+    """X = 1, y = 2 beside (1, 2): in the order in which they are written, or in that of the alphabet."""
     values = list(named.values())
     by_name = [named[label] for label in sorted(named)]
     findings = [
@@ -592,144 +587,6 @@ def _label_text(label: Node) -> str:
             return f"{name}_{value}"
         case _:
             return str(label)
-
-
-# Single values
-
-
-def _scalars(gold: Node, target: Node) -> Finding | None:
-    (gold, gold_unit), (target, target_unit) = _measure(gold), _measure(target)
-    bases = [unit for unit in (gold_unit, target_unit) if unit and unit.startswith("base ")]
-    if len(bases) == 1:
-        return _bases(gold, gold_unit, target, target_unit)
-    if gold_unit and target_unit and gold_unit != target_unit:
-        return unsure(f"the units differ: {gold_unit} and {target_unit}")
-    percents = [isinstance(side, Call) and side.name == "percent" for side in (gold, target)]
-    if any(percents):
-        return _percents(gold, target, is_unit=bool(gold_unit or target_unit))
-    written = target
-    gold, target, is_letter = _letter_unit(gold, gold_unit, target, target_unit)
-    finding = _moduli(gold, target) or same_value(gold, target)
-    if (finding == EQUAL and is_letter) or (finding == DIFFERENT and _is_number_and_letters(gold, written)):
-        return unsure("a letter that may be a unit or a factor")
-    if (
-        finding is None
-        or finding.found == Found.EQUAL
-        or "degree" not in {gold_unit, target_unit}
-        or gold_unit == target_unit
-    ):
-        return finding
-    return _in_radians(gold, gold_unit, target) or finding
-
-
-def _bases(gold: Node, gold_unit: str | None, target: Node, target_unit: str | None) -> Finding | None:
-    """Of a number to a base and one without: the same digits are the same, and its value is another notation."""
-    if same_value(gold, target) == EQUAL:
-        return EQUAL
-    is_gold = gold_unit is not None and gold_unit.startswith("base ")
-    value = _to_base(*((gold, gold_unit or "") if is_gold else (target, target_unit or "")))
-    other = target if is_gold else gold
-    return unsure("numbers to different bases") if value is None or same_value(value, other) == EQUAL else DIFFERENT
-
-
-def _to_base(digits: Node, unit: str) -> Node | None:
-    base = int(unit.removeprefix("base "))
-    if not isinstance(digits, Num) or digits.value.denominator != 1:
-        return None
-    try:
-        return Num(Fraction(int(str(digits.value), base)))
-    except ValueError:
-        return None
-
-
-def _measure(node: Node) -> tuple[Node, str | None]:
-    match node:
-        case Quantity(value, unit):
-            return value, unit
-        case Call("deg", (value,)):
-            return value, "degree"
-        case Call("neg", (inner,)):
-            value, unit = _measure(inner)
-            return (Call("neg", (value,)), unit) if unit else (node, None)
-        case Call(("add" | "pm"), (one, other)) if {_measure(one)[1], _measure(other)[1]} == {"degree"}:
-            return node, "degree"
-        case _:
-            return node, None
-
-
-def _in_radians(gold: Node, gold_unit: str | None, target: Node) -> Finding | None:
-    """60 degrees beside pi/3."""
-    turned = [Call("mul", (side, Call("div", (Name("π"), _HALF_TURN)))) for side in (gold, target)]
-    pair = (turned[0], target) if gold_unit == "degree" else (gold, turned[1])
-    finding = same_value(*pair)
-    return EQUAL if finding is not None and finding.found == Found.EQUAL else None
-
-
-def _percents(gold: Node, target: Node, *, is_unit: bool) -> Finding | None:
-    golds, targets = (
-        [side.args[0], side] if isinstance(side, Call) and side.name == "percent" else [side] for side in (gold, target)
-    )
-    if is_unit:
-        return unsure("a percentage and a measure") if same_value(golds[0], targets[0]) == EQUAL else DIFFERENT
-    if len(golds) == len(targets) == 2:
-        return same_value(golds[0], targets[0])
-    findings = [same_value(a, b) for a in golds for b in targets]
-    if EQUAL in findings:
-        return EQUAL
-    return next((finding for finding in findings if finding is None or finding.found == Found.UNSURE), DIFFERENT)
-
-
-def _letter_unit(gold: Node, gold_unit: str | None, target: Node, target_unit: str | None) -> tuple[Node, Node, bool]:
-    """5 m beside 5 metres is the same; beside 5 it is a unit or a factor."""
-    value, letter = _number_and_letter(target)
-    if value is None or target_unit or letters_of(gold):
-        gold_value, gold_letter = _number_and_letter(gold)
-        if gold_value is not None and target_unit and UNIT_NAMES.get(gold_letter) == target_unit:
-            return gold_value, target, False
-        return gold, target, False
-    if gold_unit is not None and UNIT_NAMES.get(letter) == gold_unit:
-        return gold, value, False
-    if letter in UNIT_NAMES:
-        return gold, value, True
-    return gold, target, False
-
-
-def _is_number_and_letters(gold: Node, target: Node) -> bool:
-    """Of 28 and 28 pct: letters without a blank may be a unit that is not known here."""
-    if letters_of(gold):
-        return False
-    if isinstance(target, Call) and target.name == "mul" and target.args[1] in _SHORT_SCALES:  # 1k
-        return same_value(gold, Call("mul", (target.args[0], _SHORT_SCALES[target.args[1]]))) == EQUAL
-    n_letters = 0
-    while isinstance(target, Call) and target.name == "mul" and isinstance(target.args[1], Name):
-        target, n_letters = target.args[0], n_letters + 1
-    return n_letters > 1 and not letters_of(target) and same_value(gold, target) == EQUAL
-
-
-def _number_and_letter(node: Node) -> tuple[Node | None, str]:
-    match node:
-        case Call("mul", (value, Name(letter))) | Call("mul", (value, Call("pow", (Name(letter), _)))) if (
-            not letters_of(value)
-        ):
-            return value, letter.lower()
-        case _:
-            return None, ""
-
-
-def _moduli(gold: Node, target: Node) -> Finding | None:
-    match gold, target:
-        case Call("mod", (a, m)), Call("mod", (b, n)):
-            if same_value(m, n) != EQUAL:
-                return unsure("remainders of different divisors")
-            return same_value(gold, target)
-        case Call("congruence", (x, a, m)), Call("congruence", (y, b, n)):
-            if same_value(m, n) != EQUAL or x != y:
-                return unsure("congruences of different kinds")
-            return same_value(Call("mod", (a, m)), Call("mod", (b, n)))
-        case (Call("mod" | "congruence", _), _) | (_, Call("mod" | "congruence", _)):
-            return unsure("a remainder and a number")
-        case _:
-            return None
 
 
 def _equations(gold: Node, target: Node) -> Finding | None:

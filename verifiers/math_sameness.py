@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from mpmath import mp
 
-from verifiers.math_tree import I, Call, Name, Node, Num, Quantity, children, walk, with_children
+from verifiers.math_tree import IMAGINARY, Call, Name, Node, Num, Quantity, children, walk, with_children
 from verifiers.math_values import Evaluation, NoValueError, letters_of
 
 
@@ -65,7 +65,7 @@ def _has_bare_logarithm(*sides: Node) -> bool:
 
 def _compared(gold: Node, target: Node, log_base: int | None) -> Finding | None:
     names = letters_of(gold) | letters_of(target)
-    is_real = not any(part == I for side in (gold, target) for part in walk(side))
+    is_real = not any(part == IMAGINARY for side in (gold, target) for part in walk(side))
     pair = _Pair(gold, target, names, is_real=is_real, log_base=log_base)
     return pair.of_letters() if names else pair.of_constants()
 
@@ -183,7 +183,7 @@ def close(a: Any, b: Any, digits: int, tolerance: float | None = None) -> bool:
         if not (mp.isfinite(x) and mp.isfinite(y)):
             return bool(x == y)
         allowed = mp.mpf(10) ** (10 - digits) if tolerance is None else mp.mpf(tolerance)
-        if isinstance(a, Fraction) and a == 0 or isinstance(b, Fraction) and b == 0:
+        if (isinstance(a, Fraction) and a == 0) or (isinstance(b, Fraction) and b == 0):
             return bool(abs(x - y) <= mp.mpf(10) ** (2 - digits))
         return bool(abs(x - y) <= allowed * max(abs(x), abs(y)))
 

@@ -26,10 +26,10 @@ class Piece(NamedTuple):
 
 
 Area = tuple[Piece, ...]
-_ALL: Final = (Piece(-mp.inf, False, mp.inf, False),)  # noqa: FBT003 - a pair of flags
+_ALL: Final = (Piece(-mp.inf, False, mp.inf, False),)
 
 
-def area_of(node: Node) -> Area | None:
+def area_of(node: Node) -> Area | None:  # noqa: PLR0911 - one case a line
     """The real numbers that an interval, a union of some, or inequalities in one letter tell; None for all else."""
     match node:
         case Sets("cup", items):
@@ -50,7 +50,7 @@ def area_of(node: Node) -> Area | None:
             return area_told(node)
 
 
-def area_told(node: Node) -> Area | None:
+def area_told(node: Node) -> Area | None:  # noqa: PLR0911 - one case a line
     """The real numbers of which inequalities in one letter hold."""
     match node:
         case Relation(("in",), (_, area)):
@@ -221,7 +221,7 @@ def same_links(gold: Relation, target: Relation) -> Finding | None:
 
 def _links(relation: Relation) -> list[tuple[Node, bool]] | None:
     """Of each link what is above zero, and whether it may be zero."""
-    found = []
+    found: list[tuple[Node, bool]] = []
     for at, op in enumerate(relation.ops):
         left, right = relation.parts[at], relation.parts[at + 1]
         if op not in {"<", ">", "<=", ">="} or isinstance(left, (Seq, Sets)) or isinstance(right, (Seq, Sets)):

@@ -50,7 +50,8 @@ def compare(reference: str, text: str, told: Iterable[str] = ()) -> dict[str, An
         told: words of the problem, which name what is counted.
 
     Returns:
-        ``{"finding", "note"}``; finding is one of equal, different, doubtful, exhausted, unread_reference, unread_answer.
+        ``{"finding", "note"}``; finding is one of equal, different, doubtful, exhausted, unread_reference,
+        unread_answer.
 
     Raises:
         MemoryError: also where math-verify would have swallowed it and said False.

@@ -56,7 +56,8 @@ _SIGNS: Final = str.maketrans(
         "−": "-", "–": "-", "—": "-", "﹣": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "∙": r"\cdot ",
         "÷": r"\div ", "π": r"\pi ", "∞": r"\infty ", "≤": r"\le ", "≥": r"\ge ", "≠": r"\ne ", "≈": r"\approx ",
         "≡": r"\equiv ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∅": r"\emptyset ", "±": r"\pm ", "∓": r"\mp ",
-        "°": r"^\circ ", "º": r"^\circ ", "′": "'", "’": "'", "″": "''", "…": r"\ldots ", "√": r"\sqrt ", "∛": r"\cbrt ",
+        "°": r"^\circ ", "º": r"^\circ ", "′": "'", "’": "'", "″": "''", "…": r"\ldots ", "√": r"\sqrt ",
+        "∛": r"\cbrt ",
         "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "⟨": r"\langle ", "⟩": r"\rangle ",
         "⋃": r"\cup ", "∨": r"\lor ", "∧": r"\land ", "∑": r"\sum ", "∏": r"\prod ", "ℝ": r"\mathbb{R}",
         "α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "δ": r"\delta ", "ε": r"\epsilon ", "θ": r"\theta ",
@@ -64,11 +65,12 @@ _SIGNS: Final = str.maketrans(
         "ϕ": r"\phi ", "ω": r"\omega ", "Δ": r"\Delta ", "Σ": r"\Sigma ", "Ω": r"\Omega ", "ℎ": "h",
         "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
         "⅕": r"\frac{1}{5}", "⅛": r"\frac{1}{8}", "\u00a0": " ", "\u202f": r"\,", "\u2009": r"\,", "\u3000": " ",
-        "、": ", ", "，": ", ", "；": "; ", "：": ":", "（": "(", "）": ")", "％": "%", "〈": r"\langle ", "〉": r"\rangle ",
+        "、": ", ", "，": ", ", "；": "; ", "：": ":", "（": "(", "）": ")", "％": "%", "〈": r"\langle ",
+        "〉": r"\rangle ",
         "\u200b": "", "\ufeff": "",
     }
 )  # fmt: skip
-_RAISED: Final = {char: digit for char, digit in zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻ⁿ", "0123456789-n", strict=True)}
+_RAISED: Final = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻ⁿ", "0123456789-n", strict=True))
 _RAISED_RUN: Final = re.compile(f"[{''.join(_RAISED)}]+")
 _LOWERED_RUN: Final = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 _SILENT: Final = re.compile(
@@ -94,12 +96,39 @@ _COMMAND: Final = re.compile(r"\\([a-zA-Z]+)\*?|\\([{}|%$#&_\-\\])")
 _LETTERS: Final = re.compile(r"[A-Za-z]+")
 _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
 _TEXT_COMMANDS: Final = frozenset(
-    "text textbf textit textrm textsf texttt textnormal mbox hbox emph mathrm operatorname mathop".split()
+    [
+        "text",
+        "textbf",
+        "textit",
+        "textrm",
+        "textsf",
+        "texttt",
+        "textnormal",
+        "mbox",
+        "hbox",
+        "emph",
+        "mathrm",
+        "operatorname",
+        "mathop",
+    ]
 )
 _BOLD: Final = frozenset(
-    "mathbf boldsymbol bm vec hat mathbb mathcal widehat underline tilde pmb overrightarrow".split()
+    [
+        "mathbf",
+        "boldsymbol",
+        "bm",
+        "vec",
+        "hat",
+        "mathbb",
+        "mathcal",
+        "widehat",
+        "underline",
+        "tilde",
+        "pmb",
+        "overrightarrow",
+    ]
 )
-_SLANTED: Final = frozenset("mathit mathsf mathnormal ensuremath mathtt".split())
+_SLANTED: Final = frozenset(["mathit", "mathsf", "mathnormal", "ensuremath", "mathtt"])
 _TWO_SIGNS: Final = {"<=": "le", ">=": "ge", "!=": "ne", "=>": "implies", "->": "to", "**": "^", "==": "="}
 _MATHS_IN_TEXT: Final = re.compile(r"[-+\d\s.,/()%=:]*\d[-+\d\s.,/()%=:]*")
 
@@ -149,7 +178,7 @@ class _Scanner:
         self.found.append(Token(kind, text, self.spaced, **more))  # type: ignore[arg-type]
         self.place = end
 
-    def _step(self) -> None:
+    def _step(self) -> None:  # noqa: PLR0911 - one case a line
         text, place = self.text, self.place
         number = _NUMBER.match(text, place)
         if number and number.group():
@@ -322,15 +351,14 @@ class _Scanner:
         self._add("dressed", f"{dress} {plain}", end)
 
     def _told(self, name: str, content: str, end: int) -> None:
-        """``\\text{…}`` and its kin: a number, a function, a constant, or words."""
+        r"""``\text{…}`` and its kin: a number, a function, a constant, or words."""
         plain = re.sub(r"\\[,;:! ]|~", " ", content)
         words = " ".join(plain.split())
         if not words:
             self.place, self.spaced = end, True
-        elif (
+        elif re.fullmatch(r"[A-Z](?:\s*,\s*[A-Z])+", words) or (
             _MATHS_IN_TEXT.fullmatch(words)
-            or re.fullmatch(r"[-+=<>,;:.]|-?\d*\\?[a-z]*\{?\}?", words) is not None
-            and not words.isalpha()
+            or (re.fullmatch(r"[-+=<>,;:.]|-?\d*\\?[a-z]*\{?\}?", words) is not None and not words.isalpha())
         ):
             self._splice(plain, end)
         elif len(words) == 1 and words.isalpha() and words.isascii():

@@ -35,7 +35,7 @@ class Indexed:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An operation or function: add, mul, div, pow, neg, pm, mp, deg, percent, sin, binom, sum, mod, …"""
+    """An operation or function by its name: add, mul, div, pow, neg, pm, mp, deg, percent, sin, binom, sum, mod."""
 
     name: str
     args: tuple[Node, ...]
@@ -100,8 +100,8 @@ class Ratio:
 
 
 Node = Num | Name | Indexed | Call | Quantity | Seq | Relation | Logic | Sets | Grid | Ratio
-PI, E, I, INFINITY = Name("π"), Name("e"), Name("i"), Name("∞")
-CONSTANTS = frozenset([PI, E, I, INFINITY])
+PI, E, IMAGINARY, INFINITY = Name("π"), Name("e"), Name("i"), Name("∞")
+CONSTANTS = frozenset([PI, E, IMAGINARY, INFINITY])
 
 
 def walk(node: Node) -> list[Node]:
@@ -112,7 +112,7 @@ def walk(node: Node) -> list[Node]:
     return found
 
 
-def children(node: Node) -> tuple[Node, ...]:
+def children(node: Node) -> tuple[Node, ...]:  # noqa: PLR0911 - one case a line
     """The nodes directly below one."""
     match node:
         case Indexed(_, index):
@@ -131,7 +131,7 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
-def with_children(node: Node, changed: tuple[Node, ...]) -> Node:
+def with_children(node: Node, changed: tuple[Node, ...]) -> Node:  # noqa: PLR0911 - one case a line
     """A node of the same kind over other children, as many as :func:`children` gives."""
     match node:
         case Indexed(name, _):

@@ -2,7 +2,7 @@
 
 Exact as long as only whole numbers and fractions are met, floating at a given precision after that. Roots of odd order
 of negative numbers are real where everything else is, as they are in answers: the cube root of -8 is -2. A value that
-leaves the real numbers (the square root or the logarithm of a negative one) says so, as two expressions may differ there
+leaves the real numbers (the square root or the logarithm of a negative one) says so: two expressions may differ there
 and still be what an exercise calls equal.
 """
 
@@ -16,7 +16,21 @@ from typing import TYPE_CHECKING, Any, Final
 import mpmath
 from mpmath import mp
 
-from verifiers.math_tree import CONSTANTS, E, I, INFINITY, PI, Call, Indexed, Name, Node, Num, Quantity, Ratio, children
+from verifiers.math_tree import (
+    CONSTANTS,
+    IMAGINARY,
+    INFINITY,
+    PI,
+    Call,
+    E,
+    Indexed,
+    Name,
+    Node,
+    Num,
+    Quantity,
+    Ratio,
+    children,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,7 +97,7 @@ class Evaluation:
             case Quantity(value, _):
                 return self._value(value, in_angle=in_angle)
             case Ratio((one, other)):
-                return self._divided(self._value(one, in_angle=False), self._value(other, in_angle=False))
+                return self.divided(self._value(one, in_angle=False), self._value(other, in_angle=False))
             case Call(name, args):
                 return self._call(name, args, in_angle=in_angle)
             case _:
@@ -96,7 +110,7 @@ class Evaluation:
             return +mp.pi
         if node == E:
             return +mp.e
-        if node == I:
+        if node == IMAGINARY:
             return mp.mpc(0, 1)
         if node == INFINITY:
             return mp.inf
@@ -122,9 +136,9 @@ class Evaluation:
             return self._repeated(name, args)
         if name == "deg":
             degrees = self._value(args[0], in_angle=in_angle)
-            return self._product(degrees, mp.pi / 180) if in_angle else degrees
+            return self.multiplied(degrees, mp.pi / 180) if in_angle else degrees
         if name == "percent":
-            return self._divided(self._value(args[0], in_angle=False), Fraction(100))
+            return self.divided(self._value(args[0], in_angle=False), Fraction(100))
         is_angle = name in _OF_ANGLES or (in_angle and name in _LINEAR)
         values = [self._value(arg, in_angle=is_angle) for arg in args]
         operation = _OPERATIONS.get(name)
@@ -143,17 +157,20 @@ class Evaluation:
 
     # Operations
 
-    def _sum(self, a: Value, b: Value) -> Value:
+    def added(self, a: Value, b: Value) -> Value:
+        """The sum."""
         if isinstance(a, Fraction) and isinstance(b, Fraction):
             return a + b
         return _float(a) + _float(b)
 
-    def _product(self, a: Value, b: Value) -> Value:
+    def multiplied(self, a: Value, b: Value) -> Value:
+        """The product."""
         if isinstance(a, Fraction) and isinstance(b, Fraction):
             return a * b
         return _float(a) * _float(b)
 
-    def _divided(self, a: Value, b: Value) -> Value:
+    def divided(self, a: Value, b: Value) -> Value:
+        """The quotient."""
         if isinstance(b, Fraction) and b == 0:
             raise NoValueError("a division by zero")
         if isinstance(a, Fraction) and isinstance(b, Fraction):
@@ -163,7 +180,8 @@ class Evaluation:
             raise NoValueError("a division by zero")
         return _float(a) / divisor
 
-    def _power(self, base: Value, exponent: Value) -> Value:
+    def power(self, base: Value, exponent: Value) -> Value:
+        """The power, real where it can be."""
         if isinstance(exponent, Fraction) and exponent.denominator == 1:
             return self._whole_power(base, exponent.numerator)
         if _is_zero(base):
@@ -201,11 +219,13 @@ class Evaluation:
         self.left_reals = True
         return mp.power(mp.mpc(_float(base)), _float(exponent))
 
-    def _root(self, base: Value, degree: Value) -> Value:
+    def root(self, base: Value, degree: Value) -> Value:
+        """The root, real where it can be."""
         exact = _exact_root(base, degree)
-        return exact if exact is not None else self._power(base, self._divided(Fraction(1), degree))
+        return exact if exact is not None else self.power(base, self.divided(Fraction(1), degree))
 
-    def _logarithm(self, value: Value, base: Value = None) -> Value:
+    def logarithm(self, value: Value, base: Value = None) -> Value:
+        """The logarithm to a base, or the natural one."""
         if _is_zero(value):
             raise NoValueError("a logarithm of zero")
         if base is None and self.log_base is not None:
@@ -217,9 +237,11 @@ class Evaluation:
             return found
         if _is_real(base) and base < 0:
             self.left_reals = True
-        return self._divided(found, mp.log(_float(base)))
+        return self.divided(found, mp.log(_float(base)))
 
-    def _inverse(self, function: Callable[[Value], Value]) -> Callable[[Value], Value]:
+    def inverse(self, function: Callable[[Value], Value]) -> Callable[[Value], Value]:
+        """A function that may leave the real numbers, and notes it."""
+
         def applied(value: Value) -> Value:
             found = function(_float(value))
             if isinstance(found, mpmath.mpc) and found.imag != 0 and _is_real(value):
@@ -228,7 +250,8 @@ class Evaluation:
 
         return applied
 
-    def _factorial(self, value: Value) -> Value:
+    def factorial(self, value: Value) -> Value:
+        """The factorial, or the gamma function."""
         if isinstance(value, Fraction) and value.denominator == 1:
             if value < 0:
                 raise NoValueError("a factorial of a negative number")
@@ -238,7 +261,8 @@ class Evaluation:
             raise NoValueError("a factorial so large")
         return mp.gamma(_float(value) + 1)
 
-    def _double_factorial(self, value: Value) -> Value:
+    def double_factorial(self, value: Value) -> Value:
+        """The product of every other number."""
         if isinstance(value, Fraction) and value.denominator == 1 and 0 <= value <= _MAX_FACTORIAL:
             found = 1
             for factor in range(value.numerator, 0, -2):
@@ -246,14 +270,16 @@ class Evaluation:
             return Fraction(found)
         raise NoValueError("a double factorial of no whole number")
 
-    def _binomial(self, n: Value, k: Value) -> Value:
+    def binomial(self, n: Value, k: Value) -> Value:
+        """The binomial coefficient."""
         if all(
             isinstance(value, Fraction) and value.denominator == 1 and 0 <= value <= _MAX_FACTORIAL for value in (n, k)
         ):
             return Fraction(comb(n.numerator, k.numerator))
         return mp.binomial(_float(n), _float(k))
 
-    def _whole(self, value: Value, rounded: Callable[[Value], Value]) -> Value:
+    def whole(self, value: Value, rounded: Callable[[Value], Value]) -> Value:
+        """The whole number that a value is rounded to."""
         if isinstance(value, Fraction):
             return Fraction(int(rounded(value)))
         if not _is_real(value) or not mp.isfinite(value):
@@ -276,8 +302,8 @@ class Evaluation:
         total: Value = Fraction(0 if name == "sum" else 1)
         for at in range(start.numerator, end.numerator + 1):
             inner.point = {**self.point, variable.name: Fraction(at)}
-            value = inner._value(body, in_angle=False)  # noqa: SLF001 - of its own kind
-            total = self._sum(total, value) if name == "sum" else self._product(total, value)
+            value = inner._value(body, in_angle=False)
+            total = self.added(total, value) if name == "sum" else self.multiplied(total, value)
         self.left_reals |= inner.left_reals
         return total
 
@@ -295,7 +321,7 @@ def _extreme(function: Callable[..., Value]) -> Callable[..., Value]:
     def applied(_: Evaluation, *values: Value) -> Value:
         if not all(map(_is_real, values)):
             raise NoValueError("no real numbers")
-        return function(*(value if isinstance(value, Fraction) else value for value in map(_comparable, values)))
+        return function(*map(_float, values))
 
     return applied
 
@@ -305,7 +331,7 @@ def _float_of(function: Callable[[Value], Value]) -> Callable[[Evaluation, Value
 
 
 def _inverse_of(function: Callable[[Value], Value]) -> Callable[[Evaluation, Value], Value]:
-    return lambda at, value: at._inverse(function)(value)  # noqa: SLF001 - of this module
+    return lambda at, value: at.inverse(function)(value)
 
 
 def _modulo(_: Evaluation, value: Value, modulus: Value) -> Value:
@@ -317,22 +343,22 @@ def _modulo(_: Evaluation, value: Value, modulus: Value) -> Value:
 _OF_ANGLES: Final = frozenset(["sin", "cos", "tan", "cot", "sec", "csc"])
 _LINEAR: Final = frozenset(["add", "neg", "mul", "div", "pm", "mp"])
 _OPERATIONS: Final[dict[str, Callable[..., Value]]] = {
-    "add": Evaluation._sum,
-    "neg": lambda at, value: at._product(Fraction(-1), value),
-    "mul": Evaluation._product,
-    "div": Evaluation._divided,
-    "pow": Evaluation._power,
-    "root": Evaluation._root,
-    "ln": lambda at, value: at._logarithm(value, mp.e),
-    "log": Evaluation._logarithm,
+    "add": Evaluation.added,
+    "neg": lambda at, value: at.multiplied(Fraction(-1), value),
+    "mul": Evaluation.multiplied,
+    "div": Evaluation.divided,
+    "pow": Evaluation.power,
+    "root": Evaluation.root,
+    "ln": lambda at, value: at.logarithm(value, mp.e),
+    "log": Evaluation.logarithm,
     "abs": lambda _, value: abs(value),
-    "fac": Evaluation._factorial,
-    "fac2": Evaluation._double_factorial,
-    "binom": Evaluation._binomial,
-    "floor": lambda at, value: at._whole(
+    "fac": Evaluation.factorial,
+    "fac2": Evaluation.double_factorial,
+    "binom": Evaluation.binomial,
+    "floor": lambda at, value: at.whole(
         value, lambda part: part // 1 if isinstance(part, Fraction) else mp.floor(part)
     ),
-    "ceil": lambda at, value: at._whole(
+    "ceil": lambda at, value: at.whole(
         value, lambda part: -(-part // 1) if isinstance(part, Fraction) else mp.ceil(part)
     ),
     "gcd": _whole_numbers(gcd),
@@ -346,10 +372,10 @@ _OPERATIONS: Final[dict[str, Callable[..., Value]]] = {
     "im": lambda _, value: mp.im(_float(value)),
     "arg": lambda _, value: mp.arg(_float(value)),
     **{name: _float_of(getattr(mp, name)) for name in ("sin", "cos", "sinh", "cosh", "tanh")},
-    "tan": lambda at, value: at._divided(mp.sin(_float(value)), mp.cos(_float(value))),
-    "cot": lambda at, value: at._divided(mp.cos(_float(value)), mp.sin(_float(value))),
-    "sec": lambda at, value: at._divided(Fraction(1), mp.cos(_float(value))),
-    "csc": lambda at, value: at._divided(Fraction(1), mp.sin(_float(value))),
+    "tan": lambda at, value: at.divided(mp.sin(_float(value)), mp.cos(_float(value))),
+    "cot": lambda at, value: at.divided(mp.cos(_float(value)), mp.sin(_float(value))),
+    "sec": lambda at, value: at.divided(Fraction(1), mp.cos(_float(value))),
+    "csc": lambda at, value: at.divided(Fraction(1), mp.sin(_float(value))),
     "arcsin": _inverse_of(mp.asin),
     "arccos": _inverse_of(mp.acos),
     "arctan": _inverse_of(mp.atan),
@@ -383,10 +409,6 @@ def _whole_root(value: int, degree: int) -> int | None:
 
 def _float(value: Value) -> Value:
     return mp.mpf(value.numerator) / value.denominator if isinstance(value, Fraction) else mp.mpmathify(value)
-
-
-def _comparable(value: Value) -> Value:
-    return _float(value)
 
 
 def _is_real(value: Value) -> bool:
