@@ -121,8 +121,8 @@ def words_of(text: str) -> str | None:
     """
     bare = _TEXT.sub(r"\1", text)
     folded = " ".join(bare.lower().split()).strip(" .'\"")
-    if not re.fullmatch(r"[a-z][a-z' -]*[a-z]", folded):
-        return None
+    if not re.fullmatch(r"[a-z][a-z' -]*[a-z]", folded) or re.fullmatch(r"[a-z](?:\s?-\s?[a-z])+", folded):
+        return None  # a - b is a difference
     return folded if bare != text or len(folded) >= len("yes") or folded == "no" else None
 
 

@@ -54,7 +54,7 @@ CALLED_WRONG: Final = re.compile(
 )
 _DENIED: Final = re.compile(
     r"(?:\bnot(?:\s+be|\s+equal(?:\s+to)?)?|n't(?:\s+be)?|\bnever|\bcannot\s+be|\b(?:greater|less|more|fewer|larger|smaller|bigger|higher|lower)\s+than"
-    r"|\brather\s+than|\binstead\s+of|\bunlike|\bwrongly|\b(?:incorrect|wrong)\s+(?:answer|value|result)(?:\s+(?:is|of|was))?"
+    r"|\bminus|\bnegative|\brather\s+than|\binstead\s+of|\bunlike|\bwrongly|\b(?:incorrect|wrong)\s+(?:answer|value|result)(?:\s+(?:is|of|was))?"
     r"|\b(?:above|below|exceeds|under|over|between))"
     r"(?:\s+(?:simply|just|exactly|the|a|an|be|to|answer|value|number|:))*[\s:*$({]*(?:\\[\[(]\s*)?$",
     re.IGNORECASE,
@@ -81,6 +81,14 @@ def boxed(answer: str) -> Stated | None:
 _SCALE: Final = re.compile(r"(?:hundred|thousand|million|billion|trillion|dozen)s?(?![a-z])", re.IGNORECASE)
 
 
+# x > 8 and x ≠ 8 are not 8. Behind ≥ and ≤ stands the bound that was asked for ("xy ≤ 4 by AM-GM"), as in MATH.
+_BOUNDED: Final = re.compile(r"(?:(?:\S[ \t]+|[\d})]|\b[a-zA-Z])[<>]|≠|\\(?:lt|gt|neq?))\s*\{?\s*$")
+_PLACE: Final = "\ue002"  # of the box
+_TUPLE: Final = re.compile(
+    rf"\([^()$\n]{{0,40}},\s*{_PLACE}\s*(?:,[^()$\n]{{0,40}})?\)|\(\s*{_PLACE}\s*,[^()$\n]{{0,40}}\)"
+)
+
+
 def _of_boxes(answer: str, boxes: list[FoundBox]) -> Stated:
     last = boxes[-1]
     if last.content is None:
@@ -95,6 +103,8 @@ def _of_boxes(answer: str, boxes: list[FoundBox]) -> Stated:
     text = _list_of(answer, group)
     if _is_denied(before, after):
         return Stated(text, "the box is called wrong, or only compared with")
+    if _BOUNDED.search(before) or _TUPLE.search(f"{before[-80:]}{_PLACE}{after[:80]}"):
+        return Stated(text, "the box is compared with, or a part of a tuple")
     whole = _with_surroundings(before, text, after)
     return Stated(whole, others=tuple(box.content or "" for box in group[1:] and group), is_loose=whole != text)
 
@@ -137,6 +147,11 @@ def _label_of(text: str) -> str:
     return label.group() if label else ""
 
 
+_OPERAND: Final = re.compile(  # a sign that is glued to the box, or an operand and its operation; no dash behind a word
+    r"(?:^|[\s(:=])([-−]|(?:\d[\d.]*|[a-zA-Z])\s*[-−+*·×/]\s*|\d*√\s*)$"
+)
+
+
 def _with_surroundings(before: str, text: str, after: str) -> str:
     """The content with what belongs to it in its formula; as it is where nothing does."""
     marks = list(_OPENINGS.finditer(before[-2_000:]))
@@ -153,12 +168,8 @@ def _with_surroundings(before: str, text: str, after: str) -> str:
         if closing and re.match(r"\s*(?:\\?%|\^\{?\\circ)", after[closing.end() :]):
             back += re.match(r"\s*(?:\\?%|\^\{?\\circ\}?)", after[closing.end() :]).group()  # type: ignore[union-attr]
     else:
-        glued = re.search(r"(?:^|[\s(:])((?:[-−]|[\d.]+\s*[*·×/]|\d*√)\s*)$", before)
-        front = (
-            glued.group(1)
-            if glued and not re.search(r"[\w.,)*]\s*[-−]\s+$", before) and not before.endswith(" ")
-            else ""
-        )
+        glued = _OPERAND.search(before)
+        front = glued.group(1) if glued else ""
         tail = re.match(
             r"\s*\\?%|\s?[*·×/^!√]\s*[\w(√\\]+|(?<![\s])[\d.]*\^?\\?(?:sqrt|pi|cdot)[^\s.]*|\^\{?\\circ\}?|π|√\d+|\s*(?:million|billion|thousand|hundred|dozen)\b",
             after,
@@ -186,4 +197,5 @@ def _first_part(text: str) -> str:
     part = _RELATION.split(text, maxsplit=1)[0]
     rest = _SETTING.sub("", part).strip("()[]| ")
     is_words = re.fullmatch(r"[A-Za-z]{2,}.*", rest, re.DOTALL) and not _SCALE.match(rest)
-    return part.strip().rstrip(".") if rest and not is_words else ""
+    is_factorial = part.lstrip().startswith("!") and not part.lstrip()[1:2].isalpha()
+    return part.strip().rstrip(".") if (rest and not is_words) or is_factorial else ""

@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from verifiers.math_boxes import CALLED_WRONG, NO_ANSWER, Stated
-from verifiers.math_units import is_change, number_in_words, unit_of
+from verifiers.math_units import SCALES, UNIT_NAMES, is_change, number_in_words, unit_of
 
 _UNREAD: Final = "no box, and the answer that is given cannot be read"
 
@@ -45,7 +45,8 @@ _REFUSAL: Final = re.compile(
     re.IGNORECASE,
 )
 _HEDGES_TEXT: Final = """
-not never no either neither nor or between than least most minus negative approximately about roughly around if
+nicht kein pas não non не not never no
+either neither nor or between than least most minus negative approximately about roughly around if
 wrong incorrect would might could may cannot unless except excluding maybe perhaps probably exceed exceeds above
 below under over another other otherwise false mistake instead squared cubed times half plus step steps case cases
 """
@@ -107,6 +108,9 @@ def _last_row(environment: re.Match[str]) -> str:
     return f" $${last}$$ "
 
 
+_CORRECTED: Final = re.compile(r"\b(?:wait|actually|sorry|correction|scratch that|on second thought)\b", re.IGNORECASE)
+
+
 def _of_remainder(text: str, said: list[re.Match[str]]) -> Stated:
     """What follows "the answer is"; the last time it is said counts."""
     match = said[-1]
@@ -117,13 +121,15 @@ def _of_remainder(text: str, said: list[re.Match[str]]) -> Stated:
     if _HEDGE_BEFORE.search(before):
         return Stated(remainder, f"the statement is hedged: {before.strip()[-60:]!r}")
     after = text[match.end() :].lstrip()[len(remainder) :]
+    if _CORRECTED.search(after[:200]):
+        return Stated(remainder, "the answer is corrected later")
     if CALLED_WRONG.match(after[:60]) or re.search(r"\b(?:wrong|incorrect|mistake)\b", remainder + after[:200]):
         return Stated(remainder, "the answer is called wrong")
     return _cleaned(remainder)
 
 
 _HEDGE_BEFORE: Final = re.compile(
-    r"n['’]t\b|\b(?:might|may|could|not|if|whether|unless|wrong|incorrect|some|someone|student|guess|assume|suppose|who|why|what|how)\b",
+    r"n['’]t\b|\b(?:nicht|kein|pas|não|non|не|minus|might|may|could|not|if|whether|unless|wrong|incorrect|some|someone|student|guess|assume|suppose|who|why|what|how)\b",
     re.IGNORECASE,
 )
 
@@ -157,7 +163,12 @@ def _shown(text: str) -> str:
 
 
 def _is_mathematical(word: str) -> bool:
-    return word.lower() in {"sin", "cos", "tan", "log", "sqrt", "exp", "and", "pi"} or unit_of(word) is not None
+    """Whether a word may stand in a formula: a function, a unit, a scale."""
+    return (
+        word.lower() in {"sin", "cos", "tan", "log", "sqrt", "exp", "and", "pi"}
+        or word.lower() in UNIT_NAMES
+        or (word.lower() in SCALES)
+    )
 
 
 def _unwrapped(text: str) -> str:
@@ -198,7 +209,7 @@ def _plain_formula(text: str) -> str:
 
 def _of_value_among_words(clause: str) -> Stated:
     values = [match for match in _VALUE.finditer(clause) if _is_value(match.group())]
-    words = [word.lower() for word in _LETTERS.findall(_WRAPPED.sub(" ", clause))]
+    words = [word.lower() for word in _LETTERS.findall(_WRAPPED.sub(" ", _WITH_UNIT.sub(" ", clause)))]
     if not values:
         return _of_words(clause, words)
     if len(values) > 1:
@@ -284,6 +295,9 @@ def _at_the_end(clause: str, values: list[re.Match[str]]) -> Stated | None:
 _BETWEENS: Final = frozenset(
     ["between", "and", "or", "under", "over", "above", "below", "times", "another", "other", "case", "cases", "step"]
 )
+
+
+_WITH_UNIT: Final = re.compile(r"(?<=[\d\ue001])\s*(?:square|cubic)\s+[a-z]+")
 
 
 def _changes(word: str) -> bool:

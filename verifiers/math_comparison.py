@@ -243,7 +243,7 @@ def _are_equations(gold: Node, target: Node) -> bool:
         return False
     labels = [_named(side)[0] for side in (gold, target)]
     if any(
-        isinstance(label, (Seq, Ratio)) or (isinstance(label, Call) and label.name.startswith("function"))
+        isinstance(label, (Seq, Ratio, Indexed)) or (isinstance(label, Call) and label.name.startswith("function"))
         for label in labels
     ):
         return False
@@ -279,10 +279,13 @@ def _are_near(values: Sequence[Node]) -> bool:
 def _same_label(one: Node, other: Node) -> bool:
     if one == other:
         return True
+    if isinstance(one, Indexed) and isinstance(other, Indexed):  # a_n = 2n and a_k = 2k
+        return one.name == other.name and isinstance(one.index, Name) and isinstance(other.index, Name)
     if isinstance(one, Seq) and isinstance(other, Seq):
         return sorted(map(str, one.items)) == sorted(map(str, other.items))
     if isinstance(one, Call) and isinstance(other, Call) and one.name.startswith("function"):
-        return one.name == other.name and len(one.args) == len(other.args)
+        are_letters = all(isinstance(arg, Name) for arg in (*one.args, *other.args))
+        return one.name == other.name and len(one.args) == len(other.args) and are_letters
     if isinstance(one, Call) and isinstance(other, Call):
         return sorted(map(str, one.args)) == sorted(map(str, other.args)) and one.name == other.name
     return False
@@ -297,6 +300,8 @@ def _same_names(gold_label: Node | None, gold: Node, target_label: Node | None, 
                     arg.name: gold_arg for arg, gold_arg in zip(others, args, strict=True) if isinstance(arg, Name)
                 }
                 return gold, renamed(target, names)
+        case Indexed(name, Name() as index), Indexed(other, Name(letter)) if name == other:
+            return gold, renamed(target, {letter: index})
         case Seq(_, names_), Seq(_, others) if set(map(str, names_)) == set(map(str, others)) and isinstance(
             target, Seq
         ):
@@ -306,7 +311,7 @@ def _same_names(gold_label: Node | None, gold: Node, target_label: Node | None, 
     return gold, target
 
 
-def _areas(gold: Node, target: Node) -> Finding | None:
+def _areas(gold: Node, target: Node) -> Finding | None:  # noqa: PLR0911 - one case a line
     """Of inequalities beside inequalities or intervals: whether they tell the same real numbers."""
     gold_told, target_told = _is_told(gold), _is_told(target)
     if not gold_told and not target_told:
@@ -314,6 +319,8 @@ def _areas(gold: Node, target: Node) -> Finding | None:
     letters = [letters_told(side) for side in (gold, target)]
     if len(letters[0] | letters[1]) > 1 and isinstance(gold, Relation) and isinstance(target, Relation):
         return same_links(gold, target)
+    if max(map(len, letters)) > 1:
+        return unsure("inequalities in several unknowns")
     one, other = area_of(gold), area_of(target)
     if one is None or other is None:
         return None

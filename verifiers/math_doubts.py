@@ -20,7 +20,7 @@ _SEVERAL: Final = re.compile(r"=|,(?!\d{3}(?!\d))")
 _FUNCTION: Final = re.compile(r"\\(?:gcd|max|min)|[A-Zf-h]\(")
 _TEXT: Final = re.compile(r"\\text\s*\{([^{}]*)\}")
 _DATE: Final = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}/\d{1,2}/\d{4}|\d{1,2}[-.]\d{1,2}[-.]\d{4}")
-_LOST: Final = re.compile(r"(?<![A-Za-z])[fgh]\^\{?-1\}?(?=\()|\b0[xXbo][0-9A-Fa-f]+\b")
+_LOST: Final = re.compile(r"(?<![A-Za-z])[fgh]\^\{?-1\}?(?=\()|\\int(?![a-zA-Z])(?!\s*_)|\b0[xXbo][0-9A-Fa-f]+\b")
 _CONJUNCTION: Final = re.compile(r",?\s*(?:and|or|,)?\s*")
 
 

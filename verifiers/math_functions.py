@@ -207,7 +207,6 @@ class Functions(Cursor):
             raise NotUnderstood("a logarithm of several")
         node: Node = Call("ln", args) if base is None else Call("log", (args[0], base))
         if base is None:
-            self.is_ambiguous = True
             node = Call("log", args)
         return node if exponent is None else call("pow", node, exponent)
 
