@@ -15,7 +15,7 @@ from verifiers.math_boxes import Stated as Stated  # noqa: PLC0414 - the same
 from verifiers.math_boxes import boxed
 from verifiers.math_claims import claimed
 
-SEARCHED_CHARS: Final = 5_000  # of an answer part without a box, at its end: a hostile text of these takes 0.3 s at most
+SEARCHED_CHARS: Final = 5_000  # of an answer part without a box, its end; a hostile text of these takes 0.3 s
 
 
 def stated(answer: str, reference: str = "") -> Stated:
