@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from tracemill.text.boxes import EMPTY_BOX
 from tracemill.text.think import UNCLOSED_THINK
 from verifiers.choice_options import Named, Options, named, options_of
-from verifiers.maths.text import last_box
+from verifiers.maths.boxes import boxed
 from verifiers.maths.words import why_missing
 from verifiers.protocol import Judgement, correct, incorrect, unreadable, unusable
 
@@ -22,24 +22,36 @@ if TYPE_CHECKING:
 
 NO_ANSWER: Final = "no answer found in the response"
 _MAX_CHARS: Final = 20_000  # of an answer part that is searched for statements; the end counts
+_SAID: Final = (
+    r"(?:(?:clearly|probably|most likely|likely|therefore|thus|definitely|simply|obviously|indeed|hence)[ ,]+)?"
+)
 _STATEMENT: Final = re.compile(
     r"(?<!wrong )(?<!incorrect )(?<!false )\b"
     r"(?:(?:final|correct|right|best)\s+)?(?:answer|option|choice)(?:\s+(?:choice|option))?"
-    r"\s*(?:is|are|would\s+be|should\s+be|must\s+be|[:：=])\s*[:：]?\s*(?:option\s+|choice\s+)?(?=(?P<en>[^\n]{1,200}))"
-    r"|(?:答案|正确选项|应选|故选|选择?)\s*(?:是|为|[:：])?\s*(?P<zh>[（(]?[A-J](?:[、,，]?[A-J])*[)）]?)",
+    r"(?:\s*(?:is|are|would\s+be|should\s+be|must\s+be|[:：=])\s*[:：]?|[ \t]+[-–—](?=[ \t]+\S))\s*"
+    rf"{_SAID}(?:option\s+|choice\s+)?(?=(?P<en>[^\n]{{1,200}}))"
+    r"|\b(?:antwort|respuesta|réponse|risposta|resposta|ответ)[ \t]*(?:ist|es|est|è|é)?[ \t]*[:：]?[ \t]*"
+    r"(?=(?P<other>[^\n]{1,200}))"
+    r"|(?<!不)(?<!不应)(?<!不能)(?<!不该)(?<!不要)(?<!非)(?:答案|正确的?(?:选项|答案)|(?:应该?|故)?选择?)\s*(?:应该?)?(?:是|为|[:：])?\s*"
+    r"(?P<zh>[（(]?[A-J](?:[、,，]?[A-J])*[)）]?)",
     re.IGNORECASE,
 )
+_IS_RIGHT: Final = re.compile(
+    r"(?<![\w'])[(\[$\\]*(?P<letter>[A-J])[)\]$\\]*\s+(?:is|would be|must be|has to be)\s+"
+    rf"{_SAID}(?:the\s+)?(?:correct|right|best)\b(?:\s+(?:answer|option|choice|one))?"
+)
 _SENTENCE_END: Final = re.compile(
-    r"(?<=[\w)\]*}$\"'])[.。!](?:\s|$)|;\s|,\s+(?:because|since|as|so|which)\b|\s+(?:because|since)\s"
+    r"(?<=[\w)\]*}$\"'])[.!。](?:\s|$)|;\s|,\s+(?:because|since|as|so|which)\b|\s+(?:because|since)\s"
 )
 _EITHER: Final = re.compile(r"\b[A-J]\)?\s+or\s+\(?[A-J]\b")
+_IS_NO_STATEMENT: Final = re.compile(r"(?:correct|right|wrong|incorrect|given|as follows|below|above)\b", re.IGNORECASE)
 _LINES: Final = re.compile(r"\n\s*")
 
 
 class ChoiceVerifier:
     """See the module. Reads the prompt's options, the reference and the answer part."""
 
-    version: Final = "choice@3"
+    version: Final = "choice@4"
 
     def begin(self, attempt: Attempt, means: Means) -> Judgement:  # noqa: ARG002 - the Verifier contract
         """Decides at once."""
@@ -59,7 +71,10 @@ class ChoiceVerifier:
 
 
 def _judge(answer: str, gold: Named, options: Options) -> Judgement:
-    statements = _statements(answer)
+    box = boxed(answer)
+    if box is not None and box.text is not None and box.why:
+        return unreadable(box.text, box.why)
+    statements = _statements(answer, options)
     if not statements:
         return incorrect(None, NO_ANSWER)
     extracted = statements[-1]
@@ -77,6 +92,8 @@ def _compare(found: Named, gold: Named, options: Options, extracted: str) -> Jud
     if bool(found.letters) == bool(gold.letters):
         if found == gold:
             return correct(extracted, "the same letter" if gold.letters else "the same answer")
+        if not gold.letters and set(gold.text.split()) < set(found.text.split()):
+            return unreadable(extracted, f"the answer in other words: {_shown([gold, found])}")
         return incorrect(extracted, f"expected {_shown([gold])}, got {_shown([found])}")
     if options and found.letters:  # whoever names an option is never understood beside such a reference
         return unusable(f"a letter and a text that is no option: {_shown([gold, found])}", extracted)
@@ -85,20 +102,34 @@ def _compare(found: Named, gold: Named, options: Options, extracted: str) -> Jud
     return unreadable(extracted, f"a letter and a text, and the prompt lists no options: {_shown([gold, found])}")
 
 
-def _statements(answer: str) -> list[str]:
+def _statements(answer: str, options: Options) -> list[str]:
     """What the answer part says its answer is; several where it says so several times."""
-    box = last_box(answer)
-    if box is not None:
-        return [box.content] if box.content else []
-    answer = EMPTY_BOX.sub("", answer)
+    box = boxed(answer)
+    if box is None:
+        return _said(EMPTY_BOX.sub("", answer)) or _last_line(answer)
+    if box.text is None:
+        return []
+    told = named(box.text, options)
+    later = [said for said in _said(answer[answer.rfind("box") :]) if (found := named(said, options)) and found.letters]
+    if not later:
+        return [box.text]
+    return later if told is None or not told.letters else [box.text, *later]
+
+
+def _said(answer: str) -> list[str]:
+    """Explicit statements: "the answer is B"; where there is none, "B is correct"."""
+    plain = answer.replace("**", "").replace("__", "")
     stated = [
-        _SENTENCE_END.split(match.group("en"))[0].strip() if match.group("en") else match.group("zh")
-        for match in _STATEMENT.finditer(answer)
+        match.group("zh") or _SENTENCE_END.split(match.group("en") or match.group("other"))[0].strip()
+        for match in _STATEMENT.finditer(plain)
     ]
-    if stated:
-        return [statement for statement in stated if statement]
-    last = _LINES.split(answer.strip())[-1].strip()
-    return [last] if last else []
+    stated = [statement for statement in stated if statement and not _IS_NO_STATEMENT.match(statement)]
+    return stated or [match.group("letter") for match in _IS_RIGHT.finditer(plain)]
+
+
+def _last_line(answer: str) -> list[str]:
+    last = _LINES.split(EMPTY_BOX.sub("", answer).strip())[-1].strip()
+    return [_SENTENCE_END.split(last)[0].strip() or last] if last else []
 
 
 def _shown(found: set[Named] | list[Named]) -> str:

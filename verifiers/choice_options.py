@@ -14,9 +14,11 @@ _MARK: Final = re.compile(
 )
 _LETTERS: Final = "ABCDEFGHIJ"
 _LETTER: Final = re.compile(
-    r"[\s*_$(\[（]*(?:option|choice|选项)?\s*[(\[（]?([A-Ja-j])[)\]）]?[\s*_$.。:：)]*", re.IGNORECASE
+    r"(?:\\[(\[]|[\s*_$(\[（])*(?:option|choice|选项)?\s*[(\[（]?([A-Ja-j])[)\]）]?(?:\\[)\]]|[\s*_$.。:：)])*",
+    re.IGNORECASE,
 )
 _LABELLED: Final = re.compile(r"[*_(\[（]*([A-J])(?:[)\]）][.:]?|[.:：、])[*_]*\s*(\S.*)", re.DOTALL)
+_SMALL_LABEL: Final = re.compile(r"[*_(\[（]*([a-j])[)\]）.:：]+[*_]*\s*(\S.*)", re.DOTALL)
 _SEVERAL: Final = re.compile(r"[(\[]?([A-J])[)\]]?(?:\s*(?:,|;|&|、|，|and|和)\s*(?:and\s+)?[(\[]?([A-J])[)\]]?)+\.?")
 _NUMBERED: Final = re.compile(r"[(\[]?([1-9])(?:[)\].:]+\s*(\S.*)?)?", re.DOTALL)
 _SHORT_WORDS: Final = 12
@@ -112,6 +114,9 @@ def _label_of(text: str, options: Options) -> tuple[str, str] | None:
     if number and int(number.group(1)) <= len(options):
         return _LETTERS[int(number.group(1)) - 1], number.group(2) or number.group(1)
     labelled = _LABELLED.fullmatch(text)
+    small = _SMALL_LABEL.fullmatch(text) if options else None
+    if small and small.group(1).upper() in _holding(small.group(2), options):
+        return small.group(1).upper(), small.group(2)
     if labelled and (not options or labelled.group(1) in options):
         return labelled.group(1), labelled.group(2)
     return None

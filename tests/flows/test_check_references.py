@@ -8,7 +8,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from chat_server import ChatServer
 from killed_run import n_manifests
 from samples import problem
@@ -172,10 +171,8 @@ def test_real_references(real_data: Path, tmp_path: Path) -> None:
         {"name": "svamp", "path": "sources/svamp.jsonl", "layout": "svamp"},
         {"name": "math", "path": "sources/math_competition.jsonl", "layout": "math"},
     ]
-    recipe = SmallRun(tmp_path, "http://127.0.0.1:9/v1").recipe()
-    recipe |= {"sources": sources, "data_dir": str(real_data), "collect": {"shard_rows": 1000}}
-    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    found = check(SmallRun(tmp_path, "")).summary["by_source"]
+    sections = {"sources": sources, "data_dir": str(real_data), "collect": {"shard_rows": 1000}}
+    found = check(SmallRun(tmp_path, "http://127.0.0.1:9/v1", sections=sections)).summary["by_source"]
     assert {name: (group["rows"], group["good"]) for name, group in found.items() if name != "math"} == {
         "gsm8k": (7473, 7473),
         "svamp": (1000, 1000),

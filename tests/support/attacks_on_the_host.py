@@ -133,7 +133,7 @@ DISK = (
             with open("/tmp/full", "ab") as file: file.write(bytes(1 << 20))
     """),
     attack(41, "one huge file", "RE", "with open('huge', 'wb') as file:\n    while True: file.write(bytes(1 << 20))"),
-    attack(41, "fills the working directory with many files", "RE MLE", """
+    attack(41, "fills the working directory with many files", "RE MLE TLE", """
         number = 0
         while True:
             number += 1

@@ -21,10 +21,10 @@ def test_every_category_has_an_entry() -> None:
     """Each category of the schema is dispatched to a verifier with a version."""
     assert set(verifiers_for(Verify())) == set(Category)
     assert verifier_versions() == {
-        "choice": "choice@3",
+        "choice": "choice@4",
         "code": "code@3",
         "instruction": "instructions@3",
-        "math": "math@4",
+        "math": "math@5",
         "other": "none@1",
     }
     assert list(verifier_versions()) == sorted(verifier_versions())

@@ -1,4 +1,4 @@
-"""Sections of a recipe under the names that they had in the version before: understood, with a warning, for one version."""
+"""Sections of a recipe under the names that they had before: understood, with a warning, for one version."""
 
 from __future__ import annotations
 

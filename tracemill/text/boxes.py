@@ -47,6 +47,37 @@ class Box(NamedTuple):
     content: str | None
 
 
+class FoundBox(NamedTuple):
+    """A box where it stands.
+
+    Attributes:
+        start: where its command begins.
+        end: where the text goes on behind it.
+        content: as of :class:`Box`.
+    """
+
+    start: int
+    end: int
+    content: str | None
+
+
+def boxes_of(text: str) -> list[FoundBox]:
+    """The last boxes that are not empty, in order; of nested ones the outermost, with the content of the innermost."""
+    found: list[FoundBox] = []
+    place = 0
+    for match in list(_OPENING.finditer(text))[-_MOST_BOXES:]:
+        box, end = _box(text, match)
+        if match.start() < place:
+            if found and box.content:
+                found[-1] = found[-1]._replace(content=box.content)
+            elif found and box.content is None:
+                found.append(FoundBox(match.start(), len(text), None))
+        elif box.content != "":
+            found.append(FoundBox(match.start(), end, box.content))
+            place = end
+    return found
+
+
 def last_box(text: str) -> Box | None:
     r"""The last box that is not empty, with balanced braces; None when there is none. Of nested ones the innermost.
 

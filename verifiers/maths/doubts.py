@@ -19,11 +19,19 @@ _BELOW: Final = re.compile(r"_\{[^{}]*\}")
 _SEVERAL: Final = re.compile(r"=|,(?!\d{3}(?!\d))")
 _FUNCTION: Final = re.compile(r"\\(?:gcd|max|min)|[A-Zf-h]\(")
 _TEXT: Final = re.compile(r"\\text\s*\{([^{}]*)\}")
+_DATE: Final = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}/\d{1,2}/\d{4}|\d{1,2}[-.]\d{1,2}[-.]\d{4}")
+_LOST: Final = re.compile(r"(?<![A-Za-z])[fgh]\^\{?-1\}?(?=\()|\\int(?![a-zA-Z])(?!\s*_)|\b0[xXbo][0-9A-Fa-f]+\b")
+_CONJUNCTION: Final = re.compile(r",?\s*(?:and|or|,)?\s*")
 
 
 def why_doubtful(gold: str, target: str) -> str | None:
     """Why no comparison of two tidied answers would tell the truth, or None."""
     return next((reason for reason, holds in _DOUBTS if holds(gold, target)), None)
+
+
+def why_lost(gold: str, target: str) -> str | None:
+    """Why math-verify would not tell the truth of two tidied answers that our own reader does not know, or None."""
+    return next((reason for reason, holds in _LOSSES if holds(gold, target)), None)
 
 
 def _other_bases(gold: str, target: str) -> bool:
@@ -54,10 +62,6 @@ def _unit_or_factor(gold: str, target: str) -> bool:
 
 def _other_brackets(gold: str, target: str) -> bool:
     return {gold[0], target[0]} == {"\\", "("} and r"\{" in {gold[:2], target[:2]}
-
-
-def _times(gold: str, target: str) -> bool:
-    return all(re.search(r"\d:\d", text) for text in (gold, target))
 
 
 def _has_wrapped_list(gold: str, target: str) -> bool:
@@ -91,14 +95,33 @@ def _has_statement(gold: str, target: str) -> bool:  # noqa: ARG001 - as the oth
     return any(says_more(words) for words in _TEXT.findall(target))
 
 
+def _are_dates(gold: str, target: str) -> bool:
+    """A date is one, and no subtraction or division."""
+    return any(_DATE.fullmatch(text.strip("{} ")) for text in (gold, target))
+
+
+def _other_notation(gold: str, target: str) -> bool:
+    r"""Of f^{-1}(x), 0x2A and the like nothing is left but letters."""
+    return any(_LOST.search(text) for text in (gold, target))
+
+
+def _has_words(gold: str, target: str) -> bool:
+    return any(not _CONJUNCTION.fullmatch(words.strip()) for text in (gold, target) for words in _TEXT.findall(text))
+
+
+# Before anything is read, and before math-verify is asked about what our own reader does not know.
 _DOUBTS: Final = (
     ("numbers to different bases", _other_bases),
     ("an ellipsis cannot be compared", _has_ellipsis),
     ("the same letters in another order", _other_order),
     ("marks that make another thing of a letter", _other_marks),
+    ("words that say more than an answer", _has_statement),
+    ("dates or codes", _are_dates),
+    ("a notation that is no arithmetic", _other_notation),
+)
+_LOSSES: Final = (
     ("a letter that may be a unit or a factor", _unit_or_factor),
     ("a set and a tuple or interval", _other_brackets),
-    ("times or ratios in different terms", _times),
     ("something around a list", _has_wrapped_list),
-    ("words that say more than an answer", _has_statement),
+    ("words beside mathematics", _has_words),
 )

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import functools
 import logging
-import re
 from typing import TYPE_CHECKING, Any
 
 from latex2sympy2_extended.latex2sympy2 import NormalizationConfig
-from math_verify import ExprExtractionConfig, LatexExtractionConfig, grader
+from math_verify import LatexExtractionConfig, grader
 from math_verify import parse as mv_parse
 from sympy import Basic, FiniteSet, I, Interval, MatrixBase, Union, nan, zoo
 from sympy.core.evalf import EvalfMixin
@@ -20,98 +19,123 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
 from verifiers.maths import numeric
+from verifiers.maths.comparison import compare_texts
+from verifiers.maths.doubts import why_lost
+from verifiers.maths.reading.tokens import SIDE_BY_SIDE, NotUnderstood
+from verifiers.maths.sameness import ONLY_REAL, Found
 from verifiers.maths.text import tidy
 from verifiers.maths.words import core, split_choice, split_unit, without_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 # units=False: math-verify takes any trailing t, h, m, s, … for a unit, so that 2t, 2h and 2 are all the same to it.
-# Units are split off by answer_words. boxed="all" is how it strips the box we put around a whole answer.
+# Units are split off by words. boxed="all" is how it strips the box we put around a whole answer.
 _NORMALISATION = NormalizationConfig(
     basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="all", equations=False
 )
 _WHOLE = (LatexExtractionConfig(boxed_match_priority=0, normalization_config=_NORMALISATION),)
-_ANYWHERE = (LatexExtractionConfig(normalization_config=_NORMALISATION), ExprExtractionConfig())
-
-_GOES_ON = re.compile(r"[*/^_√×·÷π!]|[+\-−]\s*[\w\\(]|\\(?:sqrt|frac|times|cdot|pi)|[,.:]\d|\.\.\.|…")
-_BEGAN_EARLIER = re.compile(r"[*/^√×·÷]$|\w\s?[+\-−]$|\d[.,:]$")
-_BOLD = re.compile(r"\*\*(?=\S)([^*\n]+)\*\*")
 
 _exhausted: list[BaseException] = []  # what math-verify swallowed during the present comparison
 
 
-def compare(reference: str, box: str | None, answer: str) -> dict[str, Any]:
+def compare(reference: str, text: str, told: Iterable[str] = ()) -> dict[str, Any]:
     """Compares the answer with the reference; JSON values in and out, as it crosses a pipe.
+
+    Our own reader is asked first. What it does not know is asked of math-verify, whose "equal" is doubted.
 
     Args:
         reference: the known answer, not prose.
-        box: content of the response's last box, or None: then math-verify looks for the answer in ``answer``.
-        answer: the response's answer part; not looked at when there is a box.
+        text: the answer, without what stands around it.
+        told: words of the problem, which name what is counted.
 
     Returns:
-        ``{"finding", "extracted", "note"}``; finding is one of equal, different, doubtful, exhausted,
-        unread_reference, unread_answer, no_answer. extracted is None with a box.
+        ``{"finding", "note"}``; finding is one of equal, different, doubtful, exhausted, unread_reference,
+        unread_answer.
 
     Raises:
         MemoryError: also where math-verify would have swallowed it and said False.
     """
+    words = frozenset(told)
+    gold, target = (split_choice(side)[1] for side in (core(reference), text))
+    try:
+        finding = compare_texts(gold, target, words)
+    except NotUnderstood as beyond:
+        if beyond.is_words:
+            return _found("doubtful", f"{beyond}, beside mathematics, may change it: {gold} and {target}")
+        return _by_math_verify(gold, target, words, beyond=str(beyond))
+    if finding is None:
+        return _by_math_verify(gold, target, words)
+    if finding.why == ONLY_REAL:
+        found = _by_math_verify(gold, target, words)
+        return found if found["finding"] == "equal" else _found("doubtful", f"{finding.why}: {gold} and {target}")
+    kind = {Found.EQUAL: "equal", Found.DIFFERENT: "different", Found.UNSURE: "doubtful"}[finding.found]
+    return _found(kind, f"{finding.why}: {gold} and {target}" if finding.why else "")
+
+
+def _by_math_verify(gold_text: str, target_text: str, told: frozenset[str], beyond: str = "") -> dict[str, Any]:
+    """What math-verify says of two texts.
+
+    Args:
+        gold_text: the reference.
+        target_text: the answer.
+        told: words of the problem.
+        beyond: what our own reader does not know in them, if so.
+    """
     _watch_math_verify()
     _exhausted.clear()
-    gold_text, unit = split_unit(split_choice(tidy(core(reference)))[1])
-    gold, extracted = _read_whole(gold_text), None
+    gold_text, unit = split_unit(tidy(gold_text), told)
+    target_text = without_unit(tidy(target_text), unit)
+    reason = why_lost(gold_text, target_text)
+    if reason:
+        return _found("doubtful", f"{reason}: {gold_text} and {target_text}")
+    gold = _read_whole(gold_text)
     if not _values(gold):
-        return _found("unread_reference", None, reference)
-    if box is not None:
-        target = _read_whole(without_unit(split_choice(tidy(box))[1], unit))
-    else:
-        answer = _BOLD.sub(r"\1", answer)
-        target = _search(answer)
-        if not target:
-            return _found("no_answer", None, "")
-        extracted = next((item for item in reversed(target) if isinstance(item, str)), str(target[-1]))
-        if _is_cut_short(answer, extracted):
-            return _found("doubtful", extracted, "no box, and what was found is a piece of something longer")
+        return _found("unread_reference", gold_text)
+    target = _read_whole(target_text)
     if not _values(target):
-        return _found("unread_answer", extracted, box or extracted or "")
-    return _judge(gold, target, extracted)
+        return _found("unread_answer", target_text)
+    found = _judge(gold, target)
+    if beyond not in {"", SIDE_BY_SIDE} and found["finding"] == "different":
+        return _found("doubtful", f"math-verify finds them different, but {beyond} is not understood")
+    return found
 
 
-def _judge(gold: list[Any], target: list[Any], extracted: str | None) -> dict[str, Any]:
+def _judge(gold: list[Any], target: list[Any]) -> dict[str, Any]:
     try:
         equal = _equal_sides(gold, target)
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - third-party code over arbitrary text; the kind is kept in the note
-        return _failed(gold, target, extracted, f"the comparison failed with {type(error).__name__}")
+        return _failed(gold, target, f"the comparison failed with {type(error).__name__}")
     if equal:
         doubt = numeric.doubt(*equal)
-        return _found("doubtful", extracted, doubt) if doubt else _found("equal", extracted, "")
+        return _found("doubtful", doubt) if doubt else _found("equal", "")
     for swallowed in _exhausted:
         if isinstance(swallowed, MemoryError):
             raise swallowed
-        return _found("exhausted", extracted, "the comparison ran out of recursion depth")
-    return _found(*_by_solutions(_values(gold)[0], _values(target)[0], extracted))
+        return _found("exhausted", "the comparison ran out of recursion depth")
+    return _found(*_by_solutions(_values(gold)[0], _values(target)[0]))
 
 
-def _failed(gold: list[Any], target: list[Any], extracted: str | None, note: str) -> dict[str, Any]:
+def _failed(gold: list[Any], target: list[Any], note: str) -> dict[str, Any]:
     """Of a comparison that broke off: whether it did so for a side that is no number, as 1/0 is."""
     for side, finding in ((gold, "unread_reference"), (target, "unread_answer")):
         if _values(side)[0].has(nan, zoo):
-            return _found(finding, extracted, f"it is no number, and {note}")
-    return _found("exhausted", extracted, note)
+            return _found(finding, f"it is no number, and {note}")
+    return _found("exhausted", note)
 
 
-def _by_solutions(gold: Any, target: Any, extracted: str | None) -> tuple[str, str | None, str]:
+def _by_solutions(gold: Any, target: Any) -> tuple[str, str]:
     """Of two sides that are not equal, where one is an interval and the other inequalities: -2 <= x <= 7 is [-2, 7]."""
     kinds = (Interval, Union), (Relational, BooleanFunction, FiniteSet)
     for area, told in ((gold, target), (target, gold)):
         if isinstance(area, kinds[0]) and isinstance(told, kinds[1]) and told.has(Relational):
             solutions = _solutions(told)
             if solutions is None:
-                return "doubtful", extracted, f"an interval and inequalities: {gold} and {target}"
-            return ("equal" if solutions == area else "different"), extracted, ""
-    return "different", extracted, ""
+                return "doubtful", f"an interval and inequalities: {gold} and {target}"
+            return ("equal" if solutions == area else "different"), ""
+    return "different", ""
 
 
 def _solutions(told: Any) -> Any | None:
@@ -144,8 +168,8 @@ def _with_i(value: Any) -> Any:
     return value.xreplace({symbol: I for symbol in value.free_symbols if symbol.name == "i"})
 
 
-def _found(finding: str, extracted: str | None, note: str) -> dict[str, Any]:
-    return {"finding": finding, "extracted": extracted, "note": note}
+def _found(finding: str, note: str) -> dict[str, Any]:
+    return {"finding": finding, "note": note}
 
 
 def _values(parsed: list[Any]) -> list[Any]:
@@ -158,19 +182,6 @@ def _read_whole(text: str) -> list[Any]:
     Only LaTeX extraction: the plain-number extraction would take the "4" out of "4 @ 2" and call it the answer.
     """
     return list(mv_parse(rf"\boxed{{{text}}}", list(_WHOLE), parsing_timeout=None, raise_on_error=True)) if text else []
-
-
-def _search(answer: str) -> list[Any]:
-    return list(mv_parse(answer, list(_ANYWHERE), parsing_timeout=None, raise_on_error=True))
-
-
-def _is_cut_short(answer: str, extracted: str) -> bool:
-    """Whether the extracted text goes on in the answer, as the 4 of "4√2" or the 1 of "1 - 1/e" does."""
-    start = answer.rfind(extracted)
-    if start < 0:
-        return False
-    before, after = answer[:start].rstrip(" "), answer[start + len(extracted) :].lstrip(" ")
-    return bool(_GOES_ON.match(after) or _BEGAN_EARLIER.search(before))
 
 
 @functools.cache

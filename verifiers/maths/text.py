@@ -30,7 +30,7 @@ _REWRITES = tuple(
         (r"\\(?:text(?:bf|it|rm|sf|tt|normal)|math(?:rm|bf|it|sf)|mbox|operatorname)(?=\s*\{)", r"\\text"),
         (r"\\(?:displaystyle|textstyle|limits)(?![a-zA-Z])", ""),
         (r"\\\$|\$", ""),
-        (r"(\d)(?:\{,\}|,\\!|\\,|\\!|,\\,)\s*(?=\d{3}(?!\d))", r"\1"),
+        (r"(\d)(?:\{,\}|,\\!|\\,|\\!)\s*(?=\d{3}(?!\d))", r"\1"),
         (r"\\[!,;:>]|\\q?quad(?![a-zA-Z])|(?<!\\)\\ |~", " "),
         (r"\^\{?\s*\\(?:circ|degree)\s*\}?|\\degree(?![a-zA-Z])", r"^\\circ"),
         (r"\\(?:ldots|cdots|dots|dotsc|dotsb)(?![a-zA-Z])|\.\.\.+", r"\\ldots "),
@@ -44,7 +44,8 @@ _REWRITES = tuple(
         (r"\\sqrt\s*(\d+)(?!\d)", r"\\sqrt{\1}"),
         (r"(?<![\d.}])(\d+)\s+(\d+)\s*/\s*(\d+)$", r"\1\\frac{\2}{\3}"),
         (r"\s+", " "),
-        (r"(?<![0-9A-Za-z]) | (?![0-9A-Za-z])", ""),
+        # A blank behind a comma stays before three digits: 7, 120 is a list, and 7,120 may be one number.
+        (r"(?<![0-9A-Za-z,]) |(?<=,) (?!\d{3}(?!\d))| (?![0-9A-Za-z])", ""),
     )
 )
 _REPEATING = re.compile(r"(?<!\d)(\d+)\.(\d*)\\overline\s*\{?(\d+)\}?$")

@@ -13,18 +13,24 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from tracemill.core import Outcome
 from tracemill.text.think import UNCLOSED_THINK
+from verifiers.maths.comparison import compare_texts
 from verifiers.maths.doubts import why_doubtful
-from verifiers.maths.text import last_box, read_number, tidy
+from verifiers.maths.reading.reader import read
+from verifiers.maths.reading.tokens import NotUnderstood
+from verifiers.maths.reading.tree import Call, Node, Num, Quantity
+from verifiers.maths.reading.units import may_be_number
+from verifiers.maths.sameness import Found
+from verifiers.maths.statement import NO_ANSWER, Stated, stated
+from verifiers.maths.text import read_number, tidy
 from verifiers.maths.words import (
     MAX_CHARS,
     choice_of,
     core,
     currency_of,
     split_choice,
-    split_unit,
     why_no_answer,
-    without_unit,
     words_of,
     written_alike,
 )
@@ -35,64 +41,106 @@ if TYPE_CHECKING:
     from verifiers.protocol import Attempt, Means
     from verifiers.workers.pool import JobResult
 
-NO_ANSWER: Final = "no answer found in the response"
 _COMPARE = "verifiers.maths.symbolic:compare"  # by name: its module imports sympy, which only workers should
-_SEARCHED_CHARS = 20_000  # of an answer part without a box, in which an answer is looked for; the end counts
-_SIX_PLACES = 2e-6  # two decimals further apart than this cannot round to the same six places
-_FLOAT_DIGITS = 15  # beyond them math-verify's floats and exact decimals part
+_WORD: Final = re.compile(r"[a-z]+")
+_PHRASE: Final = re.compile(r"^[a-z]{3,}\s*\d")
+_FIGURE: Final = re.compile(r"\d+")
+_JOINED: Final = re.compile(r"\b(?:and|or)\b", re.IGNORECASE)  # 5 hours and 30 minutes may be any number
+_PROMPT_CHARS: Final = 20_000  # of a prompt in which counted things are looked for
+_PLAIN_CHARS: Final = 60  # of a number that is compared in this process
 
 
 class MathVerifier:
     """See the module. Reads the reference answer and the answer part, nothing else."""
 
-    version: Final = "math@4"
+    version: Final = "math@5"
 
     def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
         """Decides at once or asks a worker."""
         reference = attempt.reference_answer
-        settled = decide(attempt.answer, reference, attempt.fault)
+        settled = decide(attempt.answer, reference, attempt.fault, attempt.prompt)
         if settled is not None or reference is None:
             return settled or unusable("the reference is missing")
-        box = last_box(attempt.answer)
-        content = box.content if box else None
-        answer = "" if box else attempt.answer[-_SEARCHED_CHARS:]
-        future = means.pool.submit(_COMPARE, reference, content, answer)
-        return Pending(future, lambda result: _conclude(result, reference, content))
+        found = stated(attempt.answer, core(reference))
+        text = found.text or ""
+        future = means.pool.submit(_COMPARE, reference, text, sorted(_told(attempt.prompt, reference, text)))
+        return Pending(future, lambda result: _softened(_conclude(result, reference, text), found, reference))
 
 
-def judge(answer: str, reference: str | None) -> Judgement:
+def judge(answer: str, reference: str | None, prompt: str = "") -> Judgement:
     """Judges in this very process, without limits: for experiments and tests. Imports sympy.
 
     Args:
         answer: the answer part of a response.
         reference: the known answer, or None.
+        prompt: the problem, whose words name what is counted.
     """
-    settled = decide(answer, reference)
+    settled = decide(answer, reference, prompt=prompt)
     if settled is not None or reference is None:
         return settled or unusable("the reference is missing")
     from verifiers.maths.symbolic import compare  # see that module
 
-    box = last_box(answer)
-    content = box.content if box else None
-    return _conclude(Value(compare(reference, content, answer)), reference, content)
+    found = stated(answer, core(reference))
+    text = found.text or ""
+    result = Value(compare(reference, text, _told(prompt, reference, text)))
+    return _softened(_conclude(result, reference, text), found, reference)
 
 
-def decide(answer: str, reference: str | None, fault: str | None = None) -> Judgement | None:
+def _told(prompt: str, reference: str, text: str) -> frozenset[str]:
+    """The words of the problem that stand in the reference or the answer."""
+    return frozenset(_WORD.findall(prompt[:_PROMPT_CHARS].lower())) & frozenset(
+        _WORD.findall(f"{reference} {text}".lower())
+    )
+
+
+def decide(answer: str, reference: str | None, fault: str | None = None, prompt: str = "") -> Judgement | None:
     """What can be said without computer algebra, or None."""
     reason = why_no_answer(reference)
     if reason is not None or reference is None:
         return unusable(reason or "the reference is missing")
     if fault == UNCLOSED_THINK:
         return incorrect(None, "the response ends inside its think part")
-    box = last_box(answer)
-    if box is not None:
-        return _decide_box(reference, box.content)
-    return None if answer.strip() else incorrect(None, NO_ANSWER)
+    found = stated(answer, core(reference))
+    if found.text is None:
+        return incorrect(None, found.why or NO_ANSWER) if found.is_missing else unreadable(None, found.why)
+    if found.why:
+        return _of_open_claim(found, reference)
+    judged = _decide_text(reference, found.text, _told(prompt, reference, found.text))
+    return None if judged is None else _softened(judged, found, reference)
 
 
-def _decide_box(reference: str, content: str | None) -> Judgement | None:
-    if content is None:
-        return incorrect(None, f"{NO_ANSWER}: its last box is never closed")
+def _of_open_claim(found: Stated, reference: str) -> Judgement:
+    """Of an answer that is open: wrong all the same where it names other numbers than the reference, and several."""
+    gold = core(reference)
+    is_plain = read_number(tidy(gold)) is not None and not _JOINED.search(found.text or "")
+    if (
+        is_plain
+        and len(found.others) > 1
+        and all(_differ(gold, other) and _is_far(gold, other) for other in found.others)
+    ):
+        return incorrect(found.text, f"none of the values that are named is {gold}")
+    return unreadable(found.text, found.why)
+
+
+def _is_far(gold: str, other: str) -> bool:
+    """Not 5 hours for 5.5."""
+    one, two = read_number(tidy(gold)), read_number(tidy(other))
+    return one is None or two is None or abs(one.value - two.value) >= 1
+
+
+def _softened(judged: Judgement, found: Stated, reference: str) -> Judgement:
+    """A wrong answer is open where a part of what is stated would be right."""
+    if judged.outcome != Outcome.INCORRECT:
+        return judged
+    if found.is_loose:
+        return unreadable(found.text, f"what stands beside the box makes another answer of it: {found.text}")
+    gold = tidy(core(reference))
+    if any(tidy(other) == gold for other in found.others):
+        return unreadable(found.text, "one of several boxes")
+    return judged
+
+
+def _decide_text(reference: str, content: str, told: frozenset[str]) -> Judgement | None:
     if len(content) > MAX_CHARS:
         return unreadable(None, f"the boxed answer is longer than {MAX_CHARS} characters")
     gold, target = tidy(core(reference)), tidy(content)
@@ -106,9 +154,19 @@ def _decide_box(reference: str, content: str | None) -> Judgement | None:
     return (
         _decide_words(gold, target, content)
         or _decide_choices(gold, target, content)
-        or _decide_numbers(gold, target, content, money)
         or _doubt(gold, target, content)
+        or _decide_numbers(core(reference), content, told)
+        or _decide_phrases(gold, target, content)
     )
+
+
+def _decide_phrases(gold: str, target: str, box: str) -> Judgement | None:
+    """The same words with another number are another answer: July 4 and July 5."""
+    phrases = [written_alike(side).lower() for side in (gold, target)]
+    if any("\\" in phrase or not _PHRASE.search(phrase) for phrase in phrases):
+        return None
+    words, numbers = ([pattern(phrase) for phrase in phrases] for pattern in (_FIGURE.split, _FIGURE.findall))
+    return _wrong(gold, target, box) if words[0] == words[1] and numbers[0] != numbers[1] else None
 
 
 def _doubt(gold: str, target: str, box: str) -> Judgement | None:
@@ -120,9 +178,12 @@ def _decide_words(gold: str, target: str, box: str) -> Judgement | None:
     """Words are the same or another word; whether two phrases mean the same is not for this verifier."""
     gold_words, target_words = words_of(gold), words_of(target)
     if gold_words is None:
-        return _wrong(gold, target, box) if target_words and read_number(split_unit(gold)[0]) else None
+        is_other = target_words and not may_be_number(target_words) and _is_figure(gold)
+        return _wrong(gold, target, box) if is_other else None
     if gold_words == target_words:
         return correct(box, "the same words")
+    if target_words is None and (may_be_number(gold_words) or gold.isalpha()):  # abc may be a product
+        return None
     if target_words is None or " " in gold_words + target_words:
         return unreadable(box, f"the reference is words, and these are others: {gold} and {target}")
     if sorted(gold_words) == sorted(target_words):
@@ -130,72 +191,93 @@ def _decide_words(gold: str, target: str, box: str) -> Judgement | None:
     return _wrong(gold, target, box)
 
 
+def _is_figure(text: str) -> bool:
+    """Whether a reference is mathematics with digits, which no word says."""
+    if not re.search(r"\d", text):
+        return False
+    try:
+        read(text)
+    except NotUnderstood:
+        return False
+    return True
+
+
 def _decide_choices(gold: str, target: str, box: str) -> Judgement | None:
-    """``B``, ``(B)`` and ``(B) 5``: where both name a letter, the letters decide."""
-    gold_letter, target_letter = (split_choice(text)[0] or choice_of(text) for text in (gold, target))
+    """``B``, ``(B)`` and ``(B) 5``: two letters decide, unless the answers contradict them."""
+    (gold_letter, gold_body), (target_letter, target_body) = (split_choice(text) for text in (gold, target))
+    are_both = gold_letter is not None and target_letter is not None
+    gold_letter, target_letter = gold_letter or choice_of(gold), target_letter or choice_of(target)
     if gold_letter is None or target_letter is None:
         return None
     if gold_letter == target_letter:
+        if are_both and _differ(gold_body, target_body):
+            return unreadable(box, f"another answer under the same letter: {gold} and {target}")
         return correct(box, "the same letter")
-    if split_choice(gold)[1] == split_choice(target)[1]:
+    if gold_body == target_body:
         return unreadable(box, f"the same answer under another letter: {gold} and {target}")
     return _wrong(gold, target, box)
 
 
-def _decide_numbers(gold: str, target: str, box: str, money: tuple[str | None, str | None]) -> Judgement | None:
-    (gold, gold_unit), (target, target_unit) = (_split_measure(split_choice(text)[1]) for text in (gold, target))
-    gold_unit, target_unit = gold_unit or money[0], target_unit or money[1]
-    if gold_unit and target_unit and gold_unit != target_unit:
-        return unreadable(box, f"the units differ: {gold} {gold_unit} and {target} {target_unit}")
-    target = without_unit(target, gold_unit)
-    a, b = (read_number(text) for text in _without_percent(gold, target))
-    if a is None or b is None:
+def _differ(gold: str, target: str) -> bool:
+    if max(len(gold), len(target)) > _PLAIN_CHARS:
+        return False
+    try:
+        if not all(_is_plain(read(side).node) for side in (gold, target)):  # all else is for workers, with limits
+            return False
+        finding = compare_texts(gold, target)
+    except NotUnderstood:
+        return False
+    return finding is not None and finding.found == Found.DIFFERENT
+
+
+def _decide_numbers(gold: str, target: str, told: frozenset[str]) -> Judgement | None:
+    """What the worker would say of two plain numbers, with or without units."""
+    sides = split_choice(gold)[1], split_choice(target)[1]
+    if any(len(side) > _PLAIN_CHARS for side in sides):
         return None
-    if not (a.is_decimal or b.is_decimal):
-        return correct(box, "the same number") if a.value == b.value else _wrong(gold, target, box)
-    if max(sum(char.isdigit() for char in text) for text in (gold, target)) > _FLOAT_DIGITS:
+    try:
+        if not all(_is_plain(read(side, told=told).node) for side in sides):
+            return None
+        finding = compare_texts(*sides, told)
+    except NotUnderstood:
         return None
-    if a.value == b.value:
-        return correct(box, "the same number")
-    return _wrong(gold, target, box) if abs(a.value - b.value) > _SIX_PLACES else None
+    if finding is None:
+        return None
+    if finding.found == Found.UNSURE:
+        return unreadable(target, f"{finding.why}: {sides[0]} and {sides[1]}")
+    return correct(target, "the same number") if finding.found == Found.EQUAL else _wrong(*sides, target)
 
 
-def _split_measure(text: str) -> tuple[str, str | None]:
-    """As ``split_unit``, and a degree sign is a unit."""
-    body = text.removesuffix(r"^\circ")
-    return (body, "degree") if body != text else split_unit(text)
-
-
-def _without_percent(gold: str, target: str) -> tuple[str, str]:
-    """The percent sign matters only where one side has it, and that is left to math-verify."""
-    if all(_PERCENT.search(text) for text in (gold, target)):
-        return _PERCENT.sub("", gold), _PERCENT.sub("", target)
-    return gold, target
-
-
-_PERCENT = re.compile(r"\s*\\?%$")
+def _is_plain(node: Node) -> bool:
+    match node:
+        case Num():
+            return True
+        case Quantity(inner, _) | Call("neg" | "percent" | "deg", (inner,)):
+            return _is_plain(inner)
+        case Call("div", (Num(), Num())):
+            return True
+        case _:
+            return False
 
 
 def _wrong(gold: str, target: str, box: str) -> Judgement:
     return incorrect(box, f"expected {gold}, got {target}")
 
 
-def _conclude(result: JobResult, reference: str, box: str | None) -> Judgement:
+def _conclude(result: JobResult, reference: str, text: str) -> Judgement:
     """What the worker's finding, or its end, means."""
     if isinstance(result, TimedOut):
         detail = f"comparing with {reference!r} took more than {result.seconds:g} s"
-        return too_slow(box, detail)
+        return too_slow(text, detail)
     if not isinstance(result, Value):
-        return unjudged(box, f"the answer was not judged, the worker crashed: {result.reason}")
+        return unjudged(text, f"the answer was not judged, the worker crashed: {result.reason}")
     finding: dict[str, Any] = result.value
-    extracted = box if box is not None else finding["extracted"]
     kind, note = finding["finding"], finding["note"]
     return {
-        "equal": correct(extracted, "equal by computer algebra"),
-        "different": incorrect(extracted, f"expected {reference}"),
-        "doubtful": unreadable(extracted, note),
-        "exhausted": unjudged(extracted, note),
-        "unread_reference": unusable(f"the reference cannot be read as mathematics: {note}", extracted),
-        "unread_answer": unreadable(extracted, f"the answer cannot be read as mathematics: {note}"),
-        "no_answer": incorrect(None, NO_ANSWER),
+        "equal": correct(text, "equal by computer algebra"),
+        "different": incorrect(text, f"expected {reference}"),
+        "doubtful": unreadable(text, note),
+        "exhausted": unjudged(text, note),
+        "unread_reference": unusable(f"the reference cannot be read as mathematics: {note}", text),
+        "unread_answer": unreadable(text, f"the answer cannot be read as mathematics: {note}"),
     }[kind]

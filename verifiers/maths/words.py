@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tracemill.text.boxes import last_box, unboxed
+from verifiers.maths.reading.units import UNIT_NAMES, unit_of
 from verifiers.maths.text import tidy
 
 # What data sets write where there is no answer (NuminaMath: proof, notfound), and what None and NaN become as text.
@@ -22,30 +23,19 @@ _LEAD_IN = re.compile(
     r"^(?:(?:so|thus|hence|therefore),?\s+)?(?:the\s+)?(?:final\s+)?answer\s*(?:is|:)\s*:?\s*|^####\s*", re.IGNORECASE
 )
 
-_UNIT_NAMES = {
-    name: unit
-    for unit, names in {
-        "metre": "m meter meters metre metres", "centimetre": "cm centimeter centimeters centimetre centimetres",
-        "millimetre": "mm millimeter millimeters", "kilometre": "km kilometer kilometers kilometre kilometres",
-        "inch": "in inch inches", "foot": "ft foot feet", "yard": "yd yard yards", "mile": "mi mile miles",
-        "gram": "g gram grams", "kilogram": "kg kilogram kilograms", "pound": "lb lbs pound pounds",
-        "second": "s sec secs second seconds", "minute": "min mins minute minutes", "hour": "h hr hrs hour hours",
-        "litre": "l liter liters litre litres", "dollar": "dollar dollars usd", "cent": "cent cents",
-        "degree": "degree degrees deg", "am": "am a.m", "pm": "pm p.m", "mph": "mph",
-        "percent": "percent", "unit": "unit units",
-    }.items()
-    for name in names.split()
-}  # fmt: skip
 _TRAILING_TEXT = re.compile(r"\s*\\text\s*\{([^{}]*)\}\s*(?:\^\s*\{?(\d)\}?)?$")
 _TRAILING_WORD = re.compile(r"(?<=[\d}])\s*((?:[A-Za-z]{2,}|[a-z]\.[a-z])(?:\s[A-Za-z]+){0,3})\.?(?:\^\{?(\d)\}?)?$")
+
+_CHOICE = re.compile(
+    r"(?:\(?\\(?:text|textbf|textrm|mathrm|mathbf)\s*\{\s*\(?([A-H])\)?[.:]?\s*\}\)?|\(([A-H])\))"
+    r"(?:[.:~\s]|\\[ ,;:!]|\\q?quad(?![a-zA-Z]))*(.+)",
+    re.DOTALL,
+)
 _SAYS_MORE = frozenset(["is", "are", "was", "not", "no", "never", "wrong", "incorrect", "but"])
 _SIGN = re.compile(r"\\\$|[€£¥₹]|^\$(?=[\d.][^$]*$)")  # \$5, and $5 where nothing closes it
 _CURRENCIES = {"€": "euro", "£": "pound", "¥": "yen", "₹": "rupee"}
 _BESIDE_LETTER = re.compile(r"(?<=[A-Za-z]) +| +(?=[A-Za-z])")
 _HALF_OF_DAY = re.compile(r"\b([ap])\.\s?m\b\.?")
-_NOT_UNITS = frozenset(
-    ["and", "or", "mod", "base", "pi", "sin", "cos", "tan", "log", "ln", "th", "st", "nd", "rd", "if"]
-)
 
 
 def why_missing(reference: str | None) -> str | None:
@@ -80,22 +70,23 @@ def core(reference: str) -> str:
     return _LEAD_IN.sub("", unboxed(reference).strip())
 
 
-def split_unit(text: str) -> tuple[str, str | None]:
+def split_unit(text: str, told: frozenset[str] = frozenset()) -> tuple[str, str | None]:
     r"""A tidied answer and the name of the unit it ends in: ``5\text{ cm}^2``, ``5 cm``, ``18 dollars``.
 
-    A plain word counts only after a digit or brace and from two letters on: 3h is an algebraic product.
+    A plain word counts only after a digit or brace and from two letters on: 3h is an algebraic product. Words that are
+    no unit stay where they are.
+
+    Args:
+        text: the answer.
+        told: the words of the problem, which name what is counted.
     """
-    match = _TRAILING_TEXT.search(text)
+    match = _TRAILING_TEXT.search(text) or _TRAILING_WORD.search(text)
     if match is None:
-        match = _TRAILING_WORD.search(text)
-        if match is None or not _is_unit(match.group(1), spaced=" " in text[: match.end(1)]):
-            return text, None
-    if says_more(match.group(1)):
         return text, None
-    body = text[: match.start()].strip()
-    if not re.search(r"[\d}\)]$|\\pi$", body):
+    unit, body = unit_of(match.group(1), match.group(2), told), text[: match.start()].strip()
+    if unit is None or not re.search(r"[\d}\)]$|\\pi$", body):
         return text, None
-    return body, _unit_name(match.group(1), match.group(2))
+    return body, unit
 
 
 def says_more(words: str) -> bool:
@@ -118,24 +109,9 @@ def without_unit(text: str, unit: str | None) -> str:
     """A tidied answer without its unit, or a bare letter that abbreviates ``unit``: 5 m beside metres."""
     body = split_unit(text)[0]
     letter = re.search(r"(?<=[\d}])\s*([a-zA-Z])$", body)
-    if unit and letter and _UNIT_NAMES.get(letter.group(1).lower()) == unit:
+    if unit and letter and UNIT_NAMES.get(letter.group(1).lower()) == unit:
         return body[: letter.start()]
     return body
-
-
-def _is_unit(words: str, *, spaced: bool) -> bool:
-    if words.lower().split()[0] in _NOT_UNITS:
-        return False
-    return words.lower() in _UNIT_NAMES or (spaced and len(words) > len("xy") + 1)
-
-
-def _unit_name(words: str, power: str | None) -> str:
-    parts = words.lower().strip(" .").split()
-    if parts and parts[0] in {"square", "sq", "cubic", "cu"}:
-        power = "3" if parts[0].startswith("cu") else "2"
-        parts = parts[1:]
-    names = [_UNIT_NAMES.get(part.strip("."), part.rstrip("s")) for part in parts]
-    return " ".join(names) + (f"^{power}" if power else "")
 
 
 def words_of(text: str) -> str | None:
@@ -145,8 +121,8 @@ def words_of(text: str) -> str | None:
     """
     bare = _TEXT.sub(r"\1", text)
     folded = " ".join(bare.lower().split()).strip(" .'\"")
-    if not re.fullmatch(r"[a-z][a-z' -]*[a-z]", folded):
-        return None
+    if not re.fullmatch(r"[a-z][a-z' -]*[a-z]", folded) or re.fullmatch(r"[a-z](?:\s?-\s?[a-z])+", folded):
+        return None  # a - b is a difference
     return folded if bare != text or len(folded) >= len("yes") or folded == "no" else None
 
 
@@ -157,6 +133,6 @@ def choice_of(text: str) -> str | None:
 
 
 def split_choice(text: str) -> tuple[str | None, str]:
-    r"""The letter and the body of a tidied ``\text{(B)} 5`` or ``(B) 5``; no letter where there is no such pair."""
-    match = re.fullmatch(r"(?:\(?\\text\s*\{\s*\(?([A-H])\)?[.:]?\s*\}\)?|\(([A-H])\))[.:]?\s*(.+)", text)
+    r"""The letter and the body of ``\text{(B)} 5`` or ``(B) 5``; no letter where there is no such pair."""
+    match = _CHOICE.fullmatch(text.strip())
     return (match.group(1) or match.group(2), match.group(3)) if match else (None, text)

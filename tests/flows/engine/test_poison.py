@@ -19,6 +19,7 @@ from prefect.client.orchestration import get_client
 from samples import problem
 from small_run import SmallRun, audit, funnel, table
 
+import flows.engine.poison
 import tasks.decontaminate
 import tasks.distill
 import tasks.engine.quarantine
@@ -75,7 +76,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, number: int) 
 
 def other_code(monkeypatch: pytest.MonkeyPatch, digest: str) -> None:
     """As if the code had been changed."""
-    for module in (poison, tasks.engine.quarantine, __import__("flows.engine.poison").poison):
+    for module in (poison, tasks.engine.quarantine, flows.engine.poison):
         monkeypatch.setattr(module, "code_digest", lambda: digest)
 
 

@@ -147,7 +147,7 @@ def test_options(prompt: str, options: dict[str, str]) -> None:
 def test_verdicts(prompt: str, reference: str | None, answer: str, outcome: str) -> None:
     """What names the reference's option is correct, another is incorrect, and what reads in two ways is neither."""
     found = judged(prompt, reference, answer)
-    assert (found.outcome, found.verifier) == (outcome, "choice@3"), found.detail
+    assert (found.outcome, found.verifier) == (outcome, "choice@4"), found.detail
 
 
 def test_a_response_that_never_ends_its_thinking_is_wrong() -> None:

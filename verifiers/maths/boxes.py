@@ -1,0 +1,201 @@
+r"""The final boxes of an answer, with what stands around them.
+
+Several boxes joined by commas, "and" or "or" are one list; a sign, a factor or a root beside a box belongs to the
+answer; a box that only remarks ("verified") is none; one that is called wrong says nothing. Standard library only.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Final, NamedTuple
+
+from tracemill.text.boxes import FoundBox, boxes_of
+
+NO_ANSWER: Final = "no answer found in the response"
+
+
+class Stated(NamedTuple):
+    """What is stated as the answer.
+
+    Attributes:
+        text: the answer; None where there is none that could be read.
+        why: why the answer is open, or why there is none.
+        is_missing: whether no answer is given at all, or only half of a box.
+        others: readings of a part, as of one of several boxes; where one of them is right, nothing is wrong.
+        is_loose: whether the text is more than was boxed, so that another value is no wrong answer.
+    """
+
+    text: str | None
+    why: str = ""
+    is_missing: bool = False
+    others: tuple[str, ...] = ()
+    is_loose: bool = False
+
+
+_REMARK: Final = re.compile(
+    r"\W*(?:\\text\w*\s*\{)?\W*(?:verified|verification|done|checked|check|q\.?e\.?d|correct|answer"
+    r"|final answer|solved|"
+    r"proved|"
+    r"proven|as required|as desired|true|end|finished|complete)\W*",
+    re.IGNORECASE,
+)
+_JOINT: Final = re.compile(
+    r"(?:[\s,;$&*]|\\[,;:!() \[\]\\]|\\q?quad\b|\b(?:and|or)\b|和|与|或|、|，"
+    r"|\\(?:text|mathrm|mbox)\s*\{\s*,?\s*(?:and|or|,)?\s*,?\s*\}"
+    r"|\\(?:land|lor|wedge|vee)\b|(?:[a-zA-Z](?:_\{?\w\}?)?|\([a-z](?:\s*,\s*[a-z])+\))\s*=)*"
+)
+_HAS_JOINT: Final = re.compile(r",|;|\band\b|\bor\b|和|与|或|、|，|\\(?:land|lor|wedge|vee)|quad|\$\s*\$?")
+CALLED_WRONG: Final = re.compile(
+    r"\W*(?:\\text\s*\{)?\s*(?:(?:is|was|are|would be|will be|were|seems?)\s+)(?:\w+ly\s+|of course\s+)?"
+    r"(?:wrong|incorrect|not|never|false|invalid|rejected|excluded|impossible|too)\b"
+    r"|\W*(?:is|are)n't\b|\W*(?:cannot|can't|doesn't|does not)\b",
+    re.IGNORECASE,
+)
+_DENIED: Final = re.compile(
+    r"(?:\bnot(?:\s+be|\s+equal(?:\s+to)?)?|n't(?:\s+be)?|\bnever|\bcannot\s+be|\b(?:greater|less|more|fewer|larger|smaller|bigger|higher|lower)\s+than"
+    r"|\bminus|\bnegative|\brather\s+than|\binstead\s+of|\bunlike|\bwrongly|\b(?:incorrect|wrong)\s+(?:answer|value|result)(?:\s+(?:is|of|was))?"
+    r"|\b(?:above|below|exceeds|under|over|between))"
+    r"(?:\s+(?:simply|just|exactly|the|a|an|be|to|answer|value|number|:))*[\s:*$({]*(?:\\[\[(]\s*)?$",
+    re.IGNORECASE,
+)
+_OPENINGS: Final = re.compile(r"\$\$|\$|\\\[|\\\]|\\\(|\\\)|\n\s*\n|\\begin\{[a-z]+\*?\}|\\end\{[a-z]+\*?\}")
+_RELATION: Final = re.compile(
+    r"=|<|>|:|\\(?:approx|le|ge|leq|geq|ne|neq|implies|Rightarrow|Longrightarrow|Leftrightarrow|iff|to|rightarrow|longrightarrow|therefore|in|equiv|"
+    r"sim|simeq|cong|mid|text\s*\{[^{}]*\}|mbox\s*\{[^{}]*\}|mathrm\s*\{[^{}]*\}|q?quad|tag\s*\{[^{}]*\}|label\s*\{[^{}]*\}|color\s*\{[^{}]*\}|hspace\s*\{[^{}]*\}|pmod|bmod|mod|bigg?|Bigg?)"
+    r"(?![a-zA-Z])|\(\s*\\(?:text|mathrm|bmod|mod)|\\\\|&|,|;|≈|≤|≥|⇒|→|∴"
+)
+_SETTING: Final = re.compile(
+    r"\\(?:left|right|big[lr]?|Big[lr]?|displaystyle|textstyle|large|Large|huge|bf|it|color|blue|red|hline"
+    r"|nonumber)(?![a-zA-Z])|\\[,;:! >]|~|\s|\*\*"
+    r"|\\(?:blacksquare|square|qed|Box|bigstar|checkmark)(?![a-zA-Z])|[.!。?*_{}]"
+)
+
+
+def boxed(answer: str) -> Stated | None:
+    """What the boxes of an answer state; None where there is none."""
+    boxes = boxes_of(answer)
+    return _of_boxes(answer, boxes) if boxes else None
+
+
+_SCALE: Final = re.compile(r"(?:hundred|thousand|million|billion|trillion|dozen)s?(?![a-z])", re.IGNORECASE)
+
+
+# x > 8 and x ≠ 8 are not 8. Behind ≥ and ≤ stands the bound that was asked for ("xy ≤ 4 by AM-GM"), as in MATH.
+_BOUNDED: Final = re.compile(r"(?:(?:\S[ \t]+|[\d})]|\b[a-zA-Z])[<>]|≠|\\(?:lt|gt|neq?))\s*\{?\s*$")
+_PLACE: Final = "\ue002"  # of the box
+_TUPLE: Final = re.compile(
+    rf"\([^()$\n]{{0,40}},\s*{_PLACE}\s*(?:,[^()$\n]{{0,40}})?\)|\(\s*{_PLACE}\s*,[^()$\n]{{0,40}}\)"
+)
+
+
+def _of_boxes(answer: str, boxes: list[FoundBox]) -> Stated:
+    last = boxes[-1]
+    if last.content is None:
+        return Stated(None, f"{NO_ANSWER}: its last box is never closed", is_missing=True)
+    while len(boxes) > 1 and _REMARK.fullmatch(boxes[-1].content or ""):
+        boxes = boxes[:-1]
+    last = boxes[-1]
+    if last.content is None:
+        return Stated(None, f"{NO_ANSWER}: its last box is never closed", is_missing=True)
+    group = _joined(answer, boxes)
+    before, after = answer[: group[0].start], answer[group[-1].end :]
+    text = _list_of(answer, group)
+    if _is_denied(before, after):
+        return Stated(text, "the box is called wrong, or only compared with")
+    if _BOUNDED.search(before) or _TUPLE.search(f"{before[-80:]}{_PLACE}{after[:80]}"):
+        return Stated(text, "the box is compared with, or a part of a tuple")
+    whole = _with_surroundings(before, text, after)
+    return Stated(whole, others=tuple(box.content or "" for box in group[1:] and group), is_loose=whole != text)
+
+
+def _is_denied(before: str, after: str) -> bool:
+    line = re.split(r"\n\s*\n|(?<=[.!?])\s+(?=[A-Z])", before)[-1]
+    return bool(_DENIED.search(line[-80:]) or CALLED_WRONG.match(after[:60]))
+
+
+def _joined(answer: str, boxes: list[FoundBox]) -> list[FoundBox]:
+    """The last box, and those before it that are joined to it."""
+    group = [boxes[-1]]
+    for box in reversed(boxes[:-1]):
+        between = answer[box.end : group[0].start]
+        if box.content is None or len(between) > 60 or not _JOINT.fullmatch(between) or not _HAS_JOINT.search(between):
+            break
+        if re.search(r"\n\s*\n|\$\$\s*\$\$|\\\]\s*\\\[", between) and not re.search(r"and|or|,", between):
+            break
+        group.insert(0, box)
+    return group
+
+
+def _list_of(answer: str, group: list[FoundBox]) -> str:
+    contents = [group[0].content or ""]
+    for one, other in itertools.pairwise(group):
+        label = re.search(
+            r"((?:[a-zA-Z](?:_\{?\w\}?)?|\([a-z](?:\s*,\s*[a-z])+\))\s*=)[\s$]*$", answer[one.end : other.start]
+        )
+        contents.append(f"{label.group(1) if label else ''}{other.content}")
+    if len(contents) > 1 and contents[1].startswith(other_label := _label_of(contents[1])) and other_label:
+        label = re.search(r"([a-zA-Z](?:_\{?\w\}?)?\s*=)[\s$]*$", answer[: group[0].start])
+        contents[0] = f"{label.group(1) if label else ''}{contents[0]}"
+    if len(set(contents)) == 1:
+        return contents[0]
+    return ", ".join(contents)
+
+
+def _label_of(text: str) -> str:
+    label = re.match(r"(?:[a-zA-Z](?:_\{?\w\}?)?|\([a-z](?:\s*,\s*[a-z])+\))\s*=", text)
+    return label.group() if label else ""
+
+
+_OPERAND: Final = re.compile(  # a sign that is glued to the box, or an operand and its operation; no dash behind a word
+    r"(?:^|[\s(:=])([-−]|(?:\d[\d.]*|[a-zA-Z])\s*[-−+*·×/]\s*|\d*√\s*)$"
+)
+
+
+def _with_surroundings(before: str, text: str, after: str) -> str:
+    """The content with what belongs to it in its formula; as it is where nothing does."""
+    marks = list(_OPENINGS.finditer(before[-2_000:]))
+    opening = marks[-1] if marks else None
+    is_inside = opening is not None and (
+        opening.group() in {"\\[", "\\("}
+        or opening.group().startswith("\\begin")
+        or (opening.group().startswith("$") and before.count(opening.group()) % 2 == 1)
+    )
+    if is_inside and opening is not None:
+        front = before[-2_000:][opening.end() :]
+        closing = _OPENINGS.search(after)
+        back = after[: closing.start()] if closing else ""
+        if closing and re.match(r"\s*(?:\\?%|\^\{?\\circ)", after[closing.end() :]):
+            back += re.match(r"\s*(?:\\?%|\^\{?\\circ\}?)", after[closing.end() :]).group()  # type: ignore[union-attr]
+    else:
+        glued = _OPERAND.search(before)
+        front = glued.group(1) if glued else ""
+        tail = re.match(
+            r"\s*\\?%|\s?[*·×/^!√]\s*[\w(√\\]+|(?<![\s])[\d.]*\^?\\?(?:sqrt|pi|cdot)[^\s.]*|\^\{?\\circ\}?|π|√\d+|\s*(?:million|billion|thousand|hundred|dozen)\b",
+            after,
+        )
+        back = tail.group() if tail else ""
+    front, back = _last_part(front), _first_part(back)
+    if not front and not back:
+        return text
+    bare = front.count("{") == front.count("}")
+    is_plain = re.fullmatch(r"[\d.]+|[a-zA-Z]", text) is not None
+    inner = text if (is_plain and not front) else f"({text})" if bare else text
+    return f"{front}{inner}{back}"
+
+
+def _last_part(text: str) -> str:
+    """What stands after the last relation before the box, if it is more than what sets text."""
+    part = _RELATION.split(text)[-1]
+    if re.search(r"(?<![\\a-zA-Z])(?!(?:sin|cos|tan|log|ln|exp|sqrt|pi)\b)[a-zA-Z]{2,}", part):
+        return ""
+    return part.strip() if _SETTING.sub("", part).strip("()[]| ") else ""
+
+
+def _first_part(text: str) -> str:
+    """What stands before the first relation after the box, if it is more than words or what sets text."""
+    part = _RELATION.split(text, maxsplit=1)[0]
+    rest = _SETTING.sub("", part).strip("()[]| ")
+    is_words = re.fullmatch(r"[A-Za-z]{2,}.*", rest, re.DOTALL) and not _SCALE.match(rest)
+    is_factorial = part.lstrip().startswith("!") and not part.lstrip()[1:2].isalpha()
+    return part.strip().rstrip(".") if (rest and not is_words) or is_factorial else ""
