@@ -90,3 +90,22 @@ def test_there_is_something_to_check() -> None:
     assert len(snippets()) >= 10
     assert "distill" in SECTIONS
     assert "name" not in SECTIONS
+
+
+PLACES = re.compile(r"`((?:tracemill|tasks|flows|verifiers|tests|docs|benchmarks)/[\w./]+)`")
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/glossary.md", "CONTRIBUTING.md"])
+def test_the_files_that_are_named_exist(page: str) -> None:
+    """A page for contributors names files and folders of this tree, and no other."""
+    named = PLACES.findall((ROOT / page).read_text(encoding="utf-8"))
+    assert len(named) >= 3
+    assert [place for place in named if not (ROOT / place).exists()] == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    """docs/README.md leads to every page of docs."""
+    index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    assert [
+        page.name for page in (ROOT / "docs").glob("*.md") if page.name != "README.md" and f"({page.name})" not in index
+    ] == []

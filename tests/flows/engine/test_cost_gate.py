@@ -16,7 +16,13 @@ import pytest
 from chat_server import ChatServer
 from conftest import ROOT
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from small_run import SmallRun, table
@@ -112,9 +118,11 @@ def person(answer: bool | None, run_input: Any = None) -> Iterator[list[str]]:
 
 
 def paused_runs() -> list[FlowRun]:
+    """Builds that wait for a person; other tests' flows on the same server may be paused too."""
+    builds = FlowFilter(name=FlowFilterName(any_=["build-dataset"]))
     paused = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED])))
     with get_client(sync_client=True) as client:
-        return client.read_flow_runs(flow_run_filter=paused)
+        return client.read_flow_runs(flow_filter=builds, flow_run_filter=paused)
 
 
 def resume(flow_run: FlowRun, run_input: dict[str, Any]) -> None:
