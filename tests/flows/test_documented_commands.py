@@ -42,9 +42,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 @pytest.mark.parametrize("command", commands(), ids=lambda command: f"{command.page}: {command.text}")
 def test_no_command_is_untested(command: Command) -> None:
-    """A command on a page has an entry in tests/documented_commands.py."""
+    """A command on a page has an entry in tests/support/documented_commands.py."""
     tested = command.text in {*(case.documented for case in TYPED), *ELSEWHERE, *IN_CI, *UNTESTED}
-    assert tested, f"{command.page} says `{command.text}`: say in tests/documented_commands.py how it is tested"
+    assert tested, f"{command.page} says `{command.text}`: say in tests/support/documented_commands.py how it is tested"
 
 
 def test_no_entry_is_for_a_command_that_is_gone() -> None:
