@@ -18,7 +18,7 @@ from prefect.futures import PrefectFuture
 from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from tasks.engine.worker_check import Sight, look
+from tasks.engine.worker_check import WorkerInfo, inspect_worker
 from tracemill.core import RunnerError, TracemillError
 from tracemill.recipe import Recipe
 from tracemill.recipe.recipe import Run
@@ -40,9 +40,9 @@ class Cluster(Protocol):
         """Prefect's task runner for it."""
         ...
 
-    def sights(
+    def inspect_workers(
         self, store_url: str, api_url: str, variables: Sequence[str] = ()
-    ) -> Mapping[str, Sight | BaseException]:
+    ) -> Mapping[str, WorkerInfo | BaseException]:
         """What its workers see, or what broke when they looked, by a name of the worker (Dask) or machine (Ray).
 
         Args:
@@ -77,17 +77,17 @@ class DaskCluster:
 
         return cast("Tasks", DaskTaskRunner(address=self._address))
 
-    def sights(
+    def inspect_workers(
         self, store_url: str, api_url: str, variables: Sequence[str] = ()
-    ) -> Mapping[str, Sight | BaseException]:
+    ) -> Mapping[str, WorkerInfo | BaseException]:
         """See :class:`Cluster`."""
         from distributed import Client
 
         try:
             with Client(self._address, timeout=_CONNECT_S, set_as_default=False) as client:
                 client.wait_for_workers(1, timeout=_WORKERS_S)
-                found: dict[str, Sight | BaseException] = client.run(
-                    look, store_url, api_url, variables, on_error="return"
+                found: dict[str, WorkerInfo | BaseException] = client.run(
+                    inspect_worker, store_url, api_url, variables, on_error="return"
                 )
                 return found | {"scheduler": _scheduler_sees(client, store_url, api_url)}
         except (OSError, ValueError, TimeoutError) as error:
@@ -116,9 +116,9 @@ class RayCluster:
         self._connect()
         return cast("Tasks", RayTaskRunner(address=self._address))
 
-    def sights(
+    def inspect_workers(
         self, store_url: str, api_url: str, variables: Sequence[str] = ()
-    ) -> Mapping[str, Sight | BaseException]:
+    ) -> Mapping[str, WorkerInfo | BaseException]:
         """See :class:`Cluster`: one process of each machine that has cores to give."""
         import ray
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -126,7 +126,7 @@ class RayCluster:
         self._connect()
         machines = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
         asked = {
-            f"{node['NodeManagerAddress']} ({node['NodeID'][:8]})": ray.remote(look)
+            f"{node['NodeManagerAddress']} ({node['NodeID'][:8]})": ray.remote(inspect_worker)
             .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
             .remote(store_url, api_url, variables)
             for node in machines
@@ -158,19 +158,19 @@ def cluster(runner: Runner) -> Cluster:
     return kinds[runner.kind](runner.address or "")
 
 
-def _scheduler_sees(client: Any, store_url: str, api_url: str) -> Sight | BaseException:
+def _scheduler_sees(client: Any, store_url: str, api_url: str) -> WorkerInfo | BaseException:
     """The scheduler takes tasks apart before it hands them on, so it needs the code as well."""
     try:
-        return cast("Sight", client.run_on_scheduler(look, store_url, api_url))
+        return cast("WorkerInfo", client.run_on_scheduler(inspect_worker, store_url, api_url))
     except Exception as error:  # noqa: BLE001 - whatever the scheduler's process raised
         return error
 
 
-def _seen(reference: Any) -> Sight | BaseException:
+def _seen(reference: Any) -> WorkerInfo | BaseException:
     import ray
 
     try:
-        return cast("Sight", ray.get(reference, timeout=_LOOK_S))
+        return cast("WorkerInfo", ray.get(reference, timeout=_LOOK_S))
     except (ray.exceptions.RayError, ImportError) as error:
         return error
 
@@ -262,8 +262,8 @@ def check_cluster(
             expected="a server that every worker reaches",
             remedy="make ui on a machine that they reach, then PREFECT_API_URL=http://host:4200/api",
         )
-    found = cluster(run.runner).sights(store.url, str(api_url), sorted(set(variables)))
-    faults = unfit(found, look(store.url, str(api_url)))
+    found = cluster(run.runner).inspect_workers(store.url, str(api_url), sorted(set(variables)))
+    faults = mismatches(found, inspect_worker(store.url, str(api_url)))
     if faults:
         raise RunnerError(
             f"{len(faults)} of {len(found)} workers of the {run.runner.kind} cluster cannot do this run's tasks",
@@ -274,7 +274,7 @@ def check_cluster(
     logger.info("%s: %s", run.runner.kind, _told(found.values()))
 
 
-def unfit(found: Mapping[str, Sight | BaseException], own: Sight) -> list[str]:
+def mismatches(found: Mapping[str, WorkerInfo | BaseException], own: WorkerInfo) -> list[str]:
     """What keeps workers from doing tasks as this process would: one line a worker that is unfit.
 
     Args:
@@ -282,31 +282,31 @@ def unfit(found: Mapping[str, Sight | BaseException], own: Sight) -> list[str]:
         own: what this process sees.
     """
     faults = []
-    for name, sight in found.items():
-        if isinstance(sight, BaseException):
-            faults.append(f"{name}: cannot look around: {type(sight).__name__}: {_last_line(sight)}")
-        elif differences := _differences(sight, own):
-            faults.append(f"{name}: {sight.worker}: " + "; ".join(differences))
+    for name, info in found.items():
+        if isinstance(info, BaseException):
+            faults.append(f"{name}: pre-flight check failed: {type(info).__name__}: {_last_line(info)}")
+        elif differences := _differences(info, own):
+            faults.append(f"{name}: {info.worker}: " + "; ".join(differences))
     return faults
 
 
-def _differences(sight: Sight, own: Sight) -> list[str]:
+def _differences(info: WorkerInfo, own: WorkerInfo) -> list[str]:
     compared = {
-        "other versions": (sight.versions, own.versions),
-        "other code of tracemill": (sight.code[:12], own.code[:12]),
-        "another store": (sight.store, own.store),
+        "other versions": (info.versions, own.versions),
+        "other code of tracemill": (info.code[:12], own.code[:12]),
+        "another store": (info.store, own.store),
     }
     found = [f"{what}: {theirs}, here {ours}" for what, (theirs, ours) in compared.items() if theirs != ours]
-    found += [f"environment variable {name} is not set" for name in sight.unset]
-    return found + ([f"no Prefect server: {sight.server}"] if sight.server else [])
+    found += [f"environment variable {name} is not set" for name in info.unset]
+    return found + ([f"no Prefect server: {info.server}"] if info.server else [])
 
 
 def _last_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [""])[-1]
 
 
-def _told(sights: Iterable[Sight | BaseException]) -> str:
-    workers = sorted(sight.worker for sight in sights if isinstance(sight, Sight))
+def _told(infos: Iterable[WorkerInfo | BaseException]) -> str:
+    workers = sorted(info.worker for info in infos if isinstance(info, WorkerInfo))
     return (
         f"{len(workers)} worker(s) looked at, first {workers[0]}; "
         "max_in_flight, verify.workers and sandbox.containers hold for each worker process"

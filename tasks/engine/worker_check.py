@@ -1,4 +1,4 @@
-"""What a worker process sees of the world: its code, its versions, the store, Prefect's server.
+"""Pre-flight check of a cluster worker: code digest, versions, store access, Prefect API.
 
 A cluster's workers are looked at before a run gives them work. One that has other code would compute something else
 under the same key, and one that does not see the store would fail at every shard.
@@ -6,29 +6,25 @@ under the same key, and one that does not see the store would fail at every shar
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import os
 import platform
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import prefect
 
+from tasks.engine.poison import code_digest
 from tracemill.core import StoreError
 from tracemill.store import Store
 
-_ROOT = Path(__file__).resolve().parents[2]
-_PACKAGES = ("tracemill", "verifiers", "tasks")
 _API_TIMEOUT_S = 20
 
 
 @dataclass(frozen=True)
-class Sight:
-    """One process's view.
+class WorkerInfo:
+    """What one process has found.
 
     Attributes:
         worker: "host, process id".
@@ -47,9 +43,9 @@ class Sight:
     unset: tuple[str, ...] = ()
 
 
-def look(store_url: str, api_url: str, variables: Sequence[str] = ()) -> Sight:
-    """What this process sees of a store, of a Prefect server, and of environment variables that should be set."""
-    return Sight(
+def inspect_worker(store_url: str, api_url: str, variables: Sequence[str] = ()) -> WorkerInfo:
+    """Report what this process sees of a store, of a Prefect server, and of variables that should be set."""
+    return WorkerInfo(
         worker=f"{socket.gethostname()}, process {os.getpid()}",
         versions=f"Python {platform.python_version()}, Prefect {prefect.__version__}",
         code=code_digest(),
@@ -57,16 +53,6 @@ def look(store_url: str, api_url: str, variables: Sequence[str] = ()) -> Sight:
         server=_server(api_url),
         unset=tuple(name for name in variables if not os.environ.get(name)),
     )
-
-
-@functools.cache
-def code_digest() -> str:
-    """SHA-256 over every module that a task may run, by path below the repository."""
-    found = hashlib.sha256()
-    for package in _PACKAGES:
-        for path in sorted((_ROOT / package).rglob("*.py")):
-            found.update(f"{path.relative_to(_ROOT)}\n".encode() + path.read_bytes() + b"\n")
-    return found.hexdigest()
 
 
 def _identity(store_url: str) -> str:

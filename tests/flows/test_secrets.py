@@ -18,12 +18,12 @@ from flows.build_dataset import build_dataset, summary
 from flows.check_references import check_references
 from flows.command_line import dataset_command
 from flows.deploy import refuse_kept_secrets
-from flows.engine.runners import unfit
+from flows.engine.runners import mismatches
 from flows.parameters import refuse_secrets
 from flows.teacher_place import load_recipe_here
 from flows.verify_dataset import verify_dataset
 from tasks.engine.failed_task import without_secrets
-from tasks.engine.worker_check import look
+from tasks.engine.worker_check import inspect_worker
 from tracemill.core import RecipeError, TracemillError
 from tracemill.core.secrets import opened, revealed, secrets_in
 from tracemill.recipe import parse_recipe, parse_section
@@ -286,7 +286,7 @@ def test_workers_without_a_secret_are_unfit(tmp_path: Path, monkeypatch: pytest.
     """A cluster's workers look secrets up themselves: one that cannot gets no tasks, and a literal key is not sent."""
     monkeypatch.delenv("PLANTED", raising=False)
     place = (str(tmp_path), "http://127.0.0.1:9/api")
-    told = unfit({"tcp://a": look(*place, ("PLANTED",))}, look(*place))
+    told = mismatches({"tcp://a": inspect_worker(*place, ("PLANTED",))}, inspect_worker(*place))
     assert "environment variable PLANTED is not set" in told[0]
     small = SmallRun(tmp_path / "run", "http://127.0.0.1:9/v1")
     small.sections["run"] = {"runner": {"kind": "dask", "address": "tcp://host:1"}}

@@ -1,6 +1,6 @@
 """A small real OpenAI chat server: deterministic answers over HTTP, and every fault a teacher must live through.
 
-``python tests/support/chat_server.py --port P [--latency-ms MS] [--model NAME] [--wrong PERCENT] [--reasoning FIELD]``, and
+``python tests/support/chat_server.py --port P [--latency-ms MS] [--model NAME] [--wrong PERCENT] [--reasoning FIELD]``,
 ``[--host HOST]``; then ``GET /count`` gives ``{"completed", "received", "distinct"}``. In tests: :class:`ChatServer`.
 
 It solves the last "What is A + B?" (also -, *) of the last message, wrong for a fixed share of requests, chosen by a

@@ -18,9 +18,9 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.engine import runners
 from flows.engine.blocks import run_block
 from flows.engine.progress import Progress
-from flows.engine.runners import check_cluster, everywhere, result_of, shard_tasks, unfit
+from flows.engine.runners import check_cluster, everywhere, mismatches, result_of, shard_tasks
 from tasks.distill import distill_shard
-from tasks.engine.worker_check import Sight, look
+from tasks.engine.worker_check import WorkerInfo, inspect_worker
 from tasks.verify import verify_shard
 from tracemill.core import LedgerError, RecipeError, RunnerError
 from tracemill.recipe import parse_recipe
@@ -29,7 +29,9 @@ from tracemill.recipe.sections.run import Runner
 from tracemill.store import Manifest, Store
 
 RAW = {"name": "r", "sources": [{"name": "a", "path": "a.jsonl"}], "distill": {"teacher": {"model": "m"}}}
-OWN = Sight(worker="here, process 1", versions="Python 3.11.7, Prefect 3.8.8", code="ab" * 32, store="s1", server="")
+OWN = WorkerInfo(
+    worker="here, process 1", versions="Python 3.11.7, Prefect 3.8.8", code="ab" * 32, store="s1", server=""
+)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +117,7 @@ def test_a_cluster_that_is_away_is_named(tmp_path: Path, monkeypatch: pytest.Mon
 )
 def test_unfit_workers_are_found(changes: dict[str, str], fault: str) -> None:
     """A worker with other code, another store or no server is named with what differs; a fit one is not."""
-    faults = unfit({"w1": OWN, "w2": replace(OWN, worker="there, process 2", **changes)}, OWN)
+    faults = mismatches({"w1": OWN, "w2": replace(OWN, worker="there, process 2", **changes)}, OWN)
     assert len(faults) == 1
     assert faults[0].startswith("w2: there, process 2: ")
     assert fault in faults[0]
@@ -123,19 +125,19 @@ def test_unfit_workers_are_found(changes: dict[str, str], fault: str) -> None:
 
 def test_workers_that_cannot_look_are_unfit() -> None:
     """A worker that broke while it looked is named with its error's last line, which is the one that says why."""
-    faults = unfit({"w": ModuleNotFoundError("No module named 'tasks'")}, OWN)
-    assert faults == ["w: cannot look around: ModuleNotFoundError: No module named 'tasks'"]
+    faults = mismatches({"w": ModuleNotFoundError("No module named 'tasks'")}, OWN)
+    assert faults == ["w: pre-flight check failed: ModuleNotFoundError: No module named 'tasks'"]
 
 
 def test_a_look_tells_stores_apart(tmp_path: Path) -> None:
     """A store is known by its identity; a folder that is none is not made one by being looked at."""
     store = Store(str(tmp_path / "a"))
     api = "http://127.0.0.1:9/api"
-    assert look(store.url, api).store == "no such store there"
+    assert inspect_worker(store.url, api).store == "no such store there"
     assert not (tmp_path / "a").exists()
     identity = store.identity
-    assert look(store.url, api).store == identity
-    assert "Error" in look(store.url, api).server
+    assert inspect_worker(store.url, api).store == identity
+    assert "Error" in inspect_worker(store.url, api).server
 
 
 @pytest.mark.parametrize("stage", [verify_shard, distill_shard], ids=lambda stage: stage.name)
