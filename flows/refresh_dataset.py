@@ -62,7 +62,7 @@ def refresh(context: RunContext, out: str | None = None) -> Built:
 
 
 def _refresh(context: RunContext, out: str) -> Built:
-    """What stands where nothing is new, or what is built."""
+    """Return the current publication if the sources are unchanged, else build a new one."""
     standing = published(Store(out))
     if standing is not None and _is_up_to_date(context, standing):
         note = f"nothing new: {_named(standing, out)}, as before"

@@ -1,6 +1,6 @@
 """Filters on responses, apart from whether they are right.
 
-Strings that all responses together say too often: found once a batch, then dropped shard by shard.
+Corpus-wide n-gram frequency filter: count once per batch, drop per shard.
 
 How surprising a model finds the responses that may be published.
 

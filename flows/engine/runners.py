@@ -192,7 +192,7 @@ def _away(kind: str, address: str, error: Exception) -> RunnerError:
     return RunnerError(
         f"no {kind} cluster at {address} takes tasks",
         got=f"{type(error).__name__}: {error}",
-        expected="a cluster that is there, with at least one worker",
+        expected="a running cluster with at least one worker",
         remedy="start it (docs/scaling.md says how), correct run.runner.address, or leave run.runner out",
     )
 

@@ -69,7 +69,8 @@ class Run(Section):
     )
     ledger_upload_every_s: Seconds = Field(
         default=EVERY_S,
-        description="Where the ledger is on S3: what a lost machine may have been paid for in vain, at most.",
+        description="S3 ledger only: upload interval in seconds, i.e. "
+        "how much paid work is lost at most if this machine dies.",
         json_schema_extra={"operational": True},
     )
     workers: AtOnce = Field(
@@ -87,12 +88,12 @@ class Run(Section):
     show_cached: int = Field(
         default=200,
         ge=0,
-        description="So many finished tasks are shown as Cached in the UI; the rest is one figure.",
+        description="Maximum number of finished tasks submitted to Prefect as Cached; the rest are only counted.",
         json_schema_extra={"operational": True},
     )
     poison_share: Fraction = Field(
         default=0.01,
-        description="Rows of a task on which its stage breaks off are set aside, up to this share (a few in a small"
+        description="Rows of a task on which its stage crashes are set aside, up to this share (a few in a small"
         " shard); above it the task fails. 0: it fails on the first.",
         json_schema_extra={"operational": True},
     )

@@ -92,7 +92,7 @@ class Distill(Section):
     reuse_models: tuple[str, ...] = Field(
         default=("deepseek-r1",),
         min_length=1,
-        description="Whose traces may stand for the teacher's; all others are as good as none. P1 reuses R1's.",
+        description="Models whose existing traces may be reused; traces by other models are ignored. P1 reuses R1's.",
     )
     samples_per_round: Often = Field(default=1, description="Samples of each unsolved problem in a round.")
     max_rounds: Often = Field(default=1, description="Rounds of samples until one passes.")
