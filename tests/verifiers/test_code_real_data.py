@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from tracemill.core import Verdict
 
+CALLED = re.compile(r"(\w+)\s*\(")
 pytestmark = [pytest.mark.needs_docker, pytest.mark.needs_real_data]
 
 
@@ -99,6 +102,48 @@ def test_a_planted_fault_is_found(strict_bench: Bench, real_data: Path) -> None:
     verdicts = judged(strict_bench, faulty)
     assert set(not_("incorrect", verdicts)) == SURVIVORS
     assert {verdicts[name].outcome for name in SURVIVORS} == {"correct"}
+
+
+# Equal to everything, of every class, and Python's own names in the program's words.
+CHEAT = """
+import builtins, sys
+
+class Anything:
+    __class__ = property(lambda self: object)
+    __eq__ = __le__ = __ge__ = __contains__ = lambda self, other: True
+    __ne__ = __lt__ = __gt__ = lambda self, other: False
+    __bool__ = lambda self: True
+    __hash__ = lambda self: 0
+    __len__ = lambda self: 0
+    __iter__ = lambda self: iter(())
+    __call__ = __getattr__ = __getitem__ = __add__ = __sub__ = __rsub__ = __round__ = lambda self, *_: self
+    __abs__ = lambda self: 0
+    __float__ = lambda self: 0.0
+
+def always(*_, **__):
+    return Anything()
+
+all = any = isinstance = issubclass = hasattr = callable = lambda *_, **__: True
+abs = len = sum = max = min = round = hash = id = lambda *_, **__: 0
+range = zip = enumerate = map = filter = sorted = reversed = list = tuple = set = dict = lambda *_, **__: []
+str = repr = type = bool = int = float = always
+AssertionError = BaseException
+for name in ("all", "any", "abs", "len", "range", "zip", "sorted", "isinstance"):
+    setattr(builtins, name, globals()[name])
+sys.modules["math"] = sys.modules["numpy"] = Anything()
+"""
+
+
+def test_a_fixed_cheat_passes_nothing(strict_bench: Bench, real_data: Path) -> None:
+    """A program that solves nothing, and replaces what tests use, passes none of 974 MBPP and 164 HumanEval."""
+    cheats = []
+    for name, _, tests in mbpp(real_data) + humaneval(real_data):
+        called = CALLED.findall(tests.get("asserts", [""])[0])
+        asked = tests.get("entry_point") or next((word for word in called if not hasattr(builtins, word)), called[0])
+        cheats.append((name, f"{CHEAT}\n{asked} = always\n", tests))
+    verdicts = judged(strict_bench, cheats)
+    assert [name for name, verdict in verdicts.items() if verdict.outcome == "correct"] == []
+    assert sum(verdict.outcome == "incorrect" for verdict in verdicts.values()) > 1000
 
 
 CONTEST_PROGRAMS = {
