@@ -143,7 +143,7 @@ def test_a_fixed_cheat_passes_nothing(strict_bench: Bench, real_data: Path) -> N
         cheats.append((name, f"{CHEAT}\n{asked} = always\n", tests))
     verdicts = judged(strict_bench, cheats)
     assert [name for name, verdict in verdicts.items() if verdict.outcome == "correct"] == []
-    assert sum(verdict.outcome == "incorrect" for verdict in verdicts.values()) > 1000
+    assert sum(verdict.outcome == "incorrect" for verdict in verdicts.values()) > 500
 
 
 CONTEST_PROGRAMS = {
