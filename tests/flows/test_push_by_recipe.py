@@ -95,7 +95,7 @@ def test_what_cannot_be_sent_is_refused_before_anything_runs(monkeypatch: pytest
     """No token, or a run's directory that is not on a disk; a dry run needs no token."""
     monkeypatch.delenv("NOBODYS_TOKEN", raising=False)
     section = Push(repo="org/name", really=True, token="env:NOBODYS_TOKEN")  # noqa: S106 - a place
-    with pytest.raises(RecipeError, match=r"(?s)no token.*env:NOBODYS_TOKEN.*publish\.token=secret:NAME"):
+    with pytest.raises(RecipeError, match=r"(?s)no token.*env:NOBODYS_TOKEN.*push\.token=secret:NAME"):
         refuse_unsendable(section, "runs/small")
     with pytest.raises(RecipeError, match="folder on a disk"):
         refuse_unsendable(Push(repo="org/name"), "s3://bucket/run")
