@@ -18,7 +18,7 @@ VERSION = f"4-{digest([verifier_versions()[category] for category in (Category.M
 
 
 @task(name="clean", task_run_name="clean {label}", version=VERSION, retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage(rows="problems", drops=True)
+@stage(rows="problems", drops=True, computes=True)
 def clean_shard(work: Work) -> Produced:
     """Rewrites and rules on each problem; references are read as the verifiers will read them."""
     problems = work.table("problems")

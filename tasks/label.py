@@ -55,7 +55,7 @@ def measure_plan(settings: Label, data_dir: str) -> Measure:
 
 
 @task(name="label", task_run_name="label {label}", version="2", retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage(rows="problems", drops=True)
+@stage(rows="problems", drops=True, computes=True)
 def label_shard(work: Work) -> Produced:
     """Labels that need no model: language and number of tokens."""
     problems = work.rows(Problem, "problems")
@@ -130,7 +130,7 @@ def _all(problems: Sequence[Problem], labels: Iterable[str]) -> Produced:
 @task(
     name="downsample", task_run_name="downsample {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED
 )
-@stage(rows="problems", drops=True)
+@stage(rows="problems", drops=True, computes=True)
 def downsample_shard(work: Work) -> Produced:
     """Drops what the recipe does not want, and thins out what there is too much of."""
     problems = work.rows(Problem, "problems")

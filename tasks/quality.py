@@ -63,7 +63,7 @@ class QualityPlan(Section):
 
 
 @task(name="quality", task_run_name="quality {label}", version="4", retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage(rows="problems")
+@stage(rows="problems", computes=True)
 def quality_shard(work: Work) -> Produced:
     """Measures every response, and filters by the form of it; rows are responses."""
     responses = work.all_rows(Response, "responses")
@@ -171,7 +171,7 @@ def _strings(responses: Sequence[Response], size: int) -> Strings:
     cache_policy=BY_KEY,
     **STORED,
 )
-@stage(rows="problems")
+@stage(rows="problems", computes=True)
 def drop_frequent_shard(work: Work) -> Produced:
     """Drops the responses of one shard that hold frequent strings; rows are responses without another fault."""
     table = work.table("strings")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from prefect import task
@@ -9,7 +10,8 @@ from pydantic import Field
 
 from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.engine.work import Produced, Work, split
-from tracemill.core import Problem, Section
+from tracemill.core import Problem, Section, table_of
+from tracemill.core.traces import TraceText, set_apart
 from tracemill.sources import Source, collected, raw_tables
 from tracemill.store import Manifest, RawShard
 
@@ -54,10 +56,12 @@ def raw_shards(source: Source, manifest: Manifest) -> list[RawShard]:
     ]
 
 
-@task(name="collect", task_run_name="collect {label}", version="6", retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage(rows="raw", drops=True)
+@task(name="collect", task_run_name="collect {label}", version="7", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="raw", drops=True, computes=True)
 def collect_shard(work: Work) -> Produced:
-    """Raw rows -> problems, by the adapter of the source's layout."""
+    """Raw rows -> problems, by the adapter of the source's layout; texts of traces go into a table of their own."""
     raw = work.table("raw")
     kept, dropped, facts = collected(raw, work.section)
-    return split(raw.num_rows, kept, Problem, dropped, **facts)
+    problems, texts = set_apart(kept)
+    found = split(raw.num_rows, problems, Problem, dropped, **facts)
+    return replace(found, outputs={**found.outputs, "texts": table_of(TraceText, texts)})

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import pyarrow as pa
 
+from tracemill.core.json_values import parsed, written
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -75,7 +77,7 @@ def digest(*parts: object) -> str:
 
 def json_text(value: object) -> str:
     """Canonical JSON: sorted keys, no spaces, real Unicode. Lone surrogates are escaped, so that it always encodes."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = written(value)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -112,7 +114,7 @@ class Row:
         """The inverse of :meth:`as_record`; columns that have a default may be missing."""
         values = dict(record)
         for name in cls.json_fields & values.keys():
-            values[name] = None if values[name] is None else json.loads(values[name])
+            values[name] = None if values[name] is None else parsed(values[name].encode())
         return cls(**values)
 
 
@@ -151,7 +153,8 @@ class Problem(Row):
         constraints: ``[{"id", "kwargs"}]``, or None.
         traces: responses that came with the row: ``[{"model", "think", "answer", "fault", …}]``: who wrote it
             (``deepseek-r1`` is R1 alone), and what else the source says of it. ``think`` is None where the trace has no
-            well-formed think part, ``answer`` then is the whole text.
+            well-formed think part, ``answer`` then is the whole text. In the store think and answer lie apart:
+            see :mod:`tracemill.core.traces`.
         info: what else the source said (upstream id, level, …), and labels.
     """
 

@@ -1,0 +1,37 @@
+"""What all worker processes share, imported once in the process that they are forked from: tasks/engine/processes.py.
+
+It imports the stages that compute, and calls the compiled loops on next to nothing, so that no worker does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import Final
+
+from tracemill.core import Problem, problem_id, table_of
+from tracemill.dedup.minhash import sign
+from tracemill.quality.measures import measure
+from tracemill.recipe.sections.deduplicate import Deduplicate
+from tracemill.recipe.sections.quality import Repetition
+from tracemill.text.languages import language
+
+_STAGES: Final = ("audit", "clean", "decontaminate", "distill", "duplicates", "label", "quality", "select", "snapshot")
+
+
+def _load_compiled_loops() -> None:
+    text = "What is one and one? And which number comes after it?"
+    problem = Problem(
+        problem_id(text, [], "2", None, None), "", 0, "math", text, [], "2", None, None, [], "", False, {}
+    )
+    sign(table_of(Problem, [problem]), Deduplicate().signature)
+    measure([text], Repetition())
+    language(text)
+
+
+for _name in _STAGES:
+    importlib.import_module(f"tasks.{_name}")
+try:
+    _load_compiled_loops()
+except Exception:
+    logging.getLogger(__name__).exception("workers load compiled loops one by one")
