@@ -20,6 +20,7 @@ from test_run_diff import FUNNEL, run, sample
 from tracemill.label.counts import LabelSummary
 from tracemill.publish.card import SFT, card, licence, size_category
 from tracemill.publish.funnel import FUNNEL as FUNNEL_SCHEMA
+from tracemill.publish.summary import BuildSummary
 from tracemill.publish.tally import LicensedRows, PublishedTally
 from tracemill.recipe import Recipe
 from tracemill.select import Sample
@@ -42,7 +43,7 @@ def recipe(**changes: Any) -> Recipe:
 
 
 def text(tally: PublishedTally = TALLY, **changes: Any) -> str:
-    return card(recipe(**changes), pa.Table.from_pylist(FUNNEL, schema=FUNNEL_SCHEMA), {}, LABELS, tally)
+    return card(BuildSummary(recipe(**changes), pa.Table.from_pylist(FUNNEL, schema=FUNNEL_SCHEMA), LABELS, tally))
 
 
 def test_the_hub_reads_the_front_matter() -> None:
