@@ -106,6 +106,20 @@ def test_the_card_tells_people() -> None:
     assert "No row is marked as non-commercial" in text(PublishedTally(licences=[OPEN], published={"math": 4}))
 
 
+def test_no_text_of_a_source_breaks_a_table() -> None:
+    """A pipe or the end of a line in a licence, a category, a model or a label stays in its cell."""
+    evil = "x|y\n<script>"
+    labels = LabelSummary({}, {"category": {evil: 3}})
+    tally = PublishedTally(asked={evil: 7}, published={evil: 3}, models={evil: 3})
+    told = card(BuildSummary(recipe(), FUNNEL_SCHEMA.empty_table(), labels, tally))
+    assert told.count("x\\|y <script>") == 3
+    tables = re.findall(r"(?:^\|.*\n)+", told, re.MULTILINE)
+    assert len(tables) == 5
+    for rows in map(str.splitlines, tables):
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1, rows[0]
+    assert "| b | plain | x\\|y | 0 | 0 | – |" in told
+
+
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # datasets leaves its Parquet files open
 def test_the_published_folder_loads_as_the_card_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``default`` has every column, ``sft`` chats alone: turns of role and content, alternating, the assistant last."""
