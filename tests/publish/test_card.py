@@ -20,6 +20,7 @@ from test_run_diff import FUNNEL, run, sample
 from tracemill.label.counts import LabelSummary
 from tracemill.publish.card import SFT, card, licence, size_category
 from tracemill.publish.funnel import FUNNEL as FUNNEL_SCHEMA
+from tracemill.publish.summary import BuildSummary
 from tracemill.publish.tally import LicensedRows, PublishedTally
 from tracemill.recipe import Recipe
 from tracemill.select import Sample
@@ -42,7 +43,7 @@ def recipe(**changes: Any) -> Recipe:
 
 
 def text(tally: PublishedTally = TALLY, **changes: Any) -> str:
-    return card(recipe(**changes), pa.Table.from_pylist(FUNNEL, schema=FUNNEL_SCHEMA), {}, LABELS, tally)
+    return card(BuildSummary(recipe(**changes), pa.Table.from_pylist(FUNNEL, schema=FUNNEL_SCHEMA), LABELS, tally))
 
 
 def test_the_hub_reads_the_front_matter() -> None:
@@ -103,6 +104,20 @@ def test_the_card_tells_people() -> None:
     assert "- s9: 4 rows under x\\|y \\| z." in many
     assert "… and 100 more" in many
     assert "No row is marked as non-commercial" in text(PublishedTally(licences=[OPEN], published={"math": 4}))
+
+
+def test_no_text_of_a_source_breaks_a_table() -> None:
+    """A pipe or the end of a line in a licence, a category, a model or a label stays in its cell."""
+    evil = "x|y\n<script>"
+    labels = LabelSummary({}, {"category": {evil: 3}})
+    tally = PublishedTally(asked={evil: 7}, published={evil: 3}, models={evil: 3})
+    told = card(BuildSummary(recipe(), FUNNEL_SCHEMA.empty_table(), labels, tally))
+    assert told.count("x\\|y <script>") == 3
+    tables = re.findall(r"(?:^\|.*\n)+", told, re.MULTILINE)
+    assert len(tables) == 5
+    for rows in map(str.splitlines, tables):
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1, rows[0]
+    assert "| b | plain | x\\|y | 0 | 0 | – |" in told
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # datasets leaves its Parquet files open

@@ -9,9 +9,8 @@ import pyarrow as pa
 
 from tracemill.audit import report
 from tracemill.audit.tally import VERDICTS
-from tracemill.publish.card import source_yields
 from tracemill.core import StoreError
-from tracemill.publish.funnel import FUNNEL, render
+from tracemill.publish.funnel import FUNNEL, render, source_yields
 from tracemill.audit.references import CHECKED
 from tracemill.publish import published
 from tracemill.publish.manifest import MANIFEST, n_published
