@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from tasks.engine.poison import place
-from tracemill.core import Problem, Response, Section, StageBrokeOffError, StoreError, TracemillError
+from tracemill.core import FailedTaskRun, Problem, Response, Section, StageBrokeOffError, StoreError, TracemillError
 from tracemill.core.secrets import variable_of
 from tracemill.store import Shard, Store
 
@@ -86,13 +86,12 @@ def explained(error: Exception, task: FailedTask, store: Store, next_step: str) 
     """
     told = error if isinstance(error, TracemillError) else _broken_off(error, task)
     row = None if isinstance(error, TracemillError) else row_at_hand(error.__traceback__)
-    lines = [f"shard: {task.label}"] if task.label else []
-    lines += [f"row at hand: {row}"] if row else []
-    lines += getattr(error, "__notes__", [])
+    alone = ""
     with contextlib.suppress(StoreError):  # It is what fails, perhaps.
         recorded(task.model_copy(update={"error": str(told)}), store)
-        lines.append(f"alone: {task.command(store.url)}")
-    return told.in_task("\n  ".join([*lines, f"next: {next_step}"]))
+        alone = task.command(store.url)
+    notes = tuple(getattr(error, "__notes__", ()))
+    return told.in_task(FailedTaskRun(task.label, row or "", notes, alone, next_step))
 
 
 def recorded(task: FailedTask, store: Store) -> None:

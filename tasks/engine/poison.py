@@ -120,10 +120,13 @@ def stands(facts: Mapping[str, Any], share: float) -> bool:
 
 @functools.cache
 def code_digest() -> str:
-    """Of all that a stage may run: our modules, and the versions of the packages that they use."""
+    """Of all that a stage may run: our modules and their data, and the versions of the packages that they use."""
     found = hashlib.sha256()
     modules = sorted(
-        path for package in ("tracemill", "verifiers", "tasks") for path in _ROOT.glob(f"{package}/**/*.py")
+        path
+        for package in ("tracemill", "verifiers", "tasks")
+        for kind in ("py", "yaml")
+        for path in _ROOT.glob(f"{package}/**/*.{kind}")
     )
     for path in [*modules, *_ROOT.glob("requirements.lock")]:
         found.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

@@ -13,12 +13,11 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
-from tracemill.core import Row
+from tracemill.core import Row, Text
 from tracemill.core.compiled import compiled
 from tracemill.text.languages import UNDETERMINED, language
 
@@ -304,29 +303,9 @@ class TraceMeasures(Row):
     answer_tokens: int
     run_tokens: int
     run_period: int
-    run_text: str
+    run_text: Text
     repeated_share: float
-    repeated_text: str
-
-    arrow: ClassVar[pa.Schema] = pa.schema(
-        [
-            ("response_id", pa.string()),
-            ("problem_id", pa.string()),
-            ("prompt_language", pa.string()),
-            ("think_language", pa.string()),
-            ("answer_language", pa.string()),
-            ("language_share", pa.float64()),
-            ("think_words", pa.int64()),
-            ("answer_words", pa.int64()),
-            ("think_tokens", pa.int64()),
-            ("answer_tokens", pa.int64()),
-            ("run_tokens", pa.int64()),
-            ("run_period", pa.int64()),
-            ("run_text", pa.large_string()),
-            ("repeated_share", pa.float64()),
-            ("repeated_text", pa.large_string()),
-        ]
-    )
+    repeated_text: Text
 
 
 def measure_responses(
