@@ -13,9 +13,11 @@ Where datatrove is installed, its Gopher repetition filter and MinHash signature
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import io
 import json
+import logging
 import os
 import random
 import resource
@@ -25,13 +27,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
 import yaml
 import zstandard
+from prefect import Task
+
+from tasks.engine.stage import StageTask
+from tracemill.core import Section
 
 WORDS_A_TRACE = 1_750  # of 6.5 characters with their blank: 11,500 characters
 SHARD_ROWS = 1_000
@@ -112,8 +118,8 @@ def report(folder: Path, n_rows: int, workers: int | None = None, kind: str | No
         f"({built.cpu_s:.0f} processor seconds), {built.cores:.2f} cores used, {n_rows / built.wall_s:,.0f} rows/s; "
         f"largest process {built.largest_gb:.2f} GB, all {built.all_gb:.2f} GB"
     )
-    for stage, seconds in stage_seconds(folder / "store").items():
-        print(f"  {stage:20} {seconds:7.1f} s from first to last result")
+    for stage, seconds in stage_costs(folder / "stages", min(n_rows, 2_000)).items():
+        print(f"  {stage:16} {seconds * 1e6:8,.0f} processor us a row, {1 / seconds:10,.0f} rows/s")
     if importlib.util.find_spec("datatrove") is not None:
         rate = datatrove_rate(folder / "rows.jsonl.zst", min(n_rows, 2_000))
         print(f"datatrove's Gopher repetition filter and MinHash signatures alone: {rate:,.0f} rows a processor second")
@@ -297,14 +303,38 @@ def _resident(process: psutil.Process) -> int:
         return 0
 
 
-def stage_seconds(store: Path) -> dict[str, float]:
-    """Seconds between the first and the last manifest of each stage, in the order of their ends."""
-    times = {
-        folder.name: [file.stat().st_mtime for file in folder.glob("*.json")]
-        for folder in (store / "manifests").iterdir()
-    }
-    ended = sorted((max(found), stage) for stage, found in times.items() if found)
-    return {stage: max(times[stage]) - min(times[stage]) for _, stage in ended}
+def stage_costs(folder: Path, n_rows: int) -> dict[str, float]:
+    """Processor seconds a row of each stage, by a run of that many rows without Prefect; this process's alone."""
+    from flows.build_dataset import build
+    from flows.engine.plain_run import PlainRun
+    from tracemill.recipe import load_recipe
+    from tracemill.store import Manifest, Shard, Store
+
+    spent: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def timed(name: str) -> Iterator[None]:
+        begun = time.process_time()
+        yield
+        spent[name] = spent.get(name, 0.0) + time.process_time() - begun
+
+    class Timed(PlainRun[Any]):
+        def step(self, stage: StageTask, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
+            with timed(stage.name):
+                return super().step(stage, section, inputs)
+
+        def run_task(self, task: Task[..., Any], *arguments: Any, after: Iterable[Shard] = ()) -> Any:
+            with timed(task.name):
+                return super().run_task(task, *arguments, after=after)
+
+    logger = logging.getLogger("reuse_path")
+    warm, measured = (
+        load_recipe(str(write_inputs(folder / name, n, kind="threads"))) for name, n in (("warm", 50), ("rows", n_rows))
+    )
+    for recipe in (warm, measured):
+        spent.clear()
+        build(Timed(recipe, Store(recipe.run.store), logger), f"{recipe.data_dir}/out")
+    return {stage: seconds / n_rows for stage, seconds in spent.items()}
 
 
 def datatrove_rate(file: Path, n_rows: int) -> float:

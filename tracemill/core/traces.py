@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow as pa
-
-from tracemill.core.schema import Problem, Row
+from tracemill.core.schema import Problem, Row, Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,12 +30,8 @@ class TraceText(Row):
     """
 
     id: str
-    think: str | None
-    answer: str
-
-    arrow: ClassVar[pa.Schema] = pa.schema(
-        [("id", pa.string()), ("think", pa.large_string()), ("answer", pa.large_string())]
-    )
+    think: Text | None
+    answer: Text
 
 
 def text_id(think: str | None, answer: str) -> str:
