@@ -5,6 +5,7 @@ It imports the stages that compute, and calls the compiled loops on next to noth
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 from typing import Final
@@ -35,3 +36,5 @@ try:
     _load_compiled_loops()
 except Exception:
     logging.getLogger(__name__).exception("workers load compiled loops one by one")
+# What is here now stays: no collection of garbage looks at it again, nor copies its pages.
+gc.freeze()
