@@ -18,9 +18,10 @@ from prefect.futures import PrefectFuture
 from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from tasks.engine.processes import Processes, cores, shared_processes
+from tasks.engine.processes import Processes, shared_processes
 from tasks.engine.worker_check import WorkerInfo, inspect_worker
 from tracemill.core import RunnerError, TracemillError
+from tracemill.core.machine import cores
 from tracemill.recipe import Recipe
 from tracemill.recipe.recipe import Run
 from tracemill.recipe.sections.audit import Audit

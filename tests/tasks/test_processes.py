@@ -18,9 +18,10 @@ from conftest import ROOT
 from small_run import SmallRun, digests_of
 
 from flows.engine.runners import WORTH_PROCESSES, computing, shards_at_once
-from tasks.engine.processes import COMPUTING, Processes, WorkerTracebackError, cores
+from tasks.engine.processes import COMPUTING, Processes, WorkerTracebackError
 from tasks.engine.stage import StageTask, perform
 from tracemill.core import RunnerError, SourceError
+from tracemill.core.machine import cores
 from tracemill.recipe.recipe import Run
 from tracemill.recipe.sections.run import Runner
 from tracemill.store import Manifest, Store
