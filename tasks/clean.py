@@ -10,11 +10,13 @@ from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.engine.work import Produced, Work
 from tracemill.clean.clean import clean
 from tracemill.core import Category, Dropped, digest, table_of
+from tracemill.text.languages import VERSION as LANGUAGE_VERSION
 from verifiers import verifier_versions
 from verifiers.reference_reader import VerifiersReader
 
 # Which references can be used is the verifiers' knowledge: a new version of theirs is one of this stage.
-VERSION = f"4-{digest([verifier_versions()[category] for category in (Category.MATH, Category.CHOICE)])[:8]}"
+_READERS = digest([verifier_versions()[category] for category in (Category.MATH, Category.CHOICE)])[:8]
+VERSION = f"4-{LANGUAGE_VERSION}-{_READERS}"
 
 
 @task(name="clean", task_run_name="clean {label}", version=VERSION, retries=RETRIES, cache_policy=BY_KEY, **STORED)

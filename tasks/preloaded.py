@@ -1,6 +1,7 @@
 """What all worker processes share, imported once in the process that they are forked from: tasks/engine/processes.py.
 
-It imports the stages that compute, and calls the compiled loops on next to nothing, so that no worker does.
+It imports the stages that compute, calls the compiled loops on next to nothing, and loads the model of languages, so
+that no worker does: the pages of its tables are shared.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from tracemill.dedup.minhash import sign
 from tracemill.quality.measures import measure
 from tracemill.recipe.sections.deduplicate import Deduplicate
 from tracemill.recipe.sections.quality import Repetition
-from tracemill.text.languages import language
+from tracemill.text.language_model import likeliest
 
 _STAGES: Final = ("audit", "clean", "decontaminate", "distill", "duplicates", "label", "quality", "select", "snapshot")
 
@@ -27,7 +28,7 @@ def _load_compiled_loops() -> None:
     )
     sign(table_of(Problem, [problem]), Deduplicate().signature)
     measure([text], Repetition())
-    language(text)
+    likeliest(text)  # its tables, 70 MB, are shared by all
 
 
 for _name in _STAGES:

@@ -92,7 +92,7 @@ def test_what_can_be_meant_one_way_is_understood(override: str, value: Any) -> N
         ("clean.fill_in=none", "true or false"),
         ("clean.fill_in=", "true or false"),
         ("clean.fill_in=[true]", "true or false"),
-        ("clean.languages=klingon", "there are af, ar"),
+        ("clean.languages=klingon", "there are af, am, ar"),
         ("clean.languages=englsh", r"did you mean en \(english\)"),
         ("clean.figure=maths", "did you mean math"),
         ("sources.0.only={type: [yes]}", "quotes"),

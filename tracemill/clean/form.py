@@ -148,5 +148,5 @@ def foreign(asked: Question, settings: Clean) -> Evidence | None:
 
 
 def _is_surely_english(asked: Question) -> bool:
-    """Programs are, wherever they are from; and these words save the detector's 15 ms beside formulas."""
+    """Programs are, wherever they are from; and these words save a look at the rest."""
     return asked.category == Category.CODE or mentions(asked.lower, _ENGLISH)

@@ -231,10 +231,9 @@ def _lengths(data: Bytes, begin: int, end: int, kinds: Bytes) -> tuple[int, int,
 
 _SHOWN_CHARS: Final = 300
 _EAST_ASIAN: Final = frozenset({"zh", "ja", "ko"})
-# The languages that langdetect knows in other scripts.
-_IN_OTHER_SCRIPTS: Final = "ar bg bn el fa gu he hi kn mk ml mr ne pa ru ta te th uk ur"
+_IN_OTHER_SCRIPTS: Final = "am ar be bg bn el fa gu he hi hy ka kk km kn lo mk ml mr my ne pa ru si ta te th uk ur"
 _OTHER_SCRIPTS: Final = frozenset(_IN_OTHER_SCRIPTS.split())
-_LANGUAGE_CHARS: Final = 600  # a language shows early; where it has to be guessed, 2,000 characters take 50 ms
+_LANGUAGE_CHARS: Final = 600  # a language shows early
 
 
 class Column(IntEnum):
