@@ -20,7 +20,6 @@ import json
 import logging
 import os
 import random
-import resource
 import shutil
 import subprocess
 import sys
@@ -258,25 +257,30 @@ def floor(file: Path, folder: Path) -> float:
 
 def run(command: list[str], folder: Path) -> Used:
     """Runs a command with its output in a file; ends with that output where it fails."""
-    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    begun = time.perf_counter()
     log = folder / "build.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-        memory = _Memory(process.pid)
+        tree = _Tree(process.pid)
         code = process.wait()
-        memory.stop()
+        tree.stop()
     if code:
         raise SystemExit(f"{' '.join(command)} ended with {code}:\n{log.read_text()[-3000:]}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Used(time.perf_counter() - begun, cpu_s, memory.largest / 1e9, memory.together / 1e9)
+    return Used(time.perf_counter() - begun, sum(tree.cpu_s.values()), tree.largest / 1e9, tree.together / 1e9)
 
 
-class _Memory:
-    """Looks at a process tree's resident memory four times a second."""
+class _Tree:
+    """Looks at a process tree ten times a second, since not every process is waited for by its parent.
+
+    Attributes:
+        largest: resident bytes of the largest process.
+        together: resident bytes of all of them at once.
+        cpu_s: processor seconds by process, when it was last seen.
+    """
 
     def __init__(self, pid: int) -> None:
         self.largest = self.together = 0
+        self.cpu_s: dict[tuple[int, float], float] = {}
         self._pid, self._over = pid, threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -286,21 +290,22 @@ class _Memory:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._over.wait(0.25):
+        while not self._over.wait(0.1):
             try:
                 root = psutil.Process(self._pid)
-                sizes = [_resident(process) for process in (root, *root.children(recursive=True))]
+                sizes = [self._seen(process) for process in (root, *root.children(recursive=True))]
             except psutil.NoSuchProcess:
                 return
             self.largest = max(self.largest, *sizes)
             self.together = max(self.together, sum(sizes))
 
-
-def _resident(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_info().rss)
-    except psutil.NoSuchProcess:
-        return 0
+    def _seen(self, process: psutil.Process) -> int:
+        try:
+            times = process.cpu_times()
+            self.cpu_s[process.pid, process.create_time()] = times.user + times.system
+            return int(process.memory_info().rss)
+        except psutil.NoSuchProcess:
+            return 0
 
 
 def stage_costs(folder: Path, n_rows: int) -> dict[str, float]:
