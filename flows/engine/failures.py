@@ -33,7 +33,7 @@ def failed(phase: str, failures: Sequence[Failure], n_shards: int) -> ShardsFail
     )
     return ShardsFailedError(
         f"{phase}: {len(failures)} of {n_shards} shards failed{found}",
-        remedy="mend the cause and run again: finished shards and paid generations are kept",
+        remedy="fix the cause and run again: finished shards and paid generations are kept",
     )
 
 
@@ -42,7 +42,7 @@ def not_started(phase: str, n_unstarted: int, n_shards: int) -> ShardsFailedErro
     return ShardsFailedError(
         f"{phase}: {n_unstarted} of {n_shards} shards were not started",
         got="a failure in other shards that would have hit these as well",
-        remedy="see the failed shards of this run; mend the cause and run again: what is finished is kept",
+        remedy="see the failed shards of this run; fix the cause and run again: what is finished is kept",
     )
 
 

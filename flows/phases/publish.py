@@ -138,7 +138,7 @@ def publish(
     verdicts = [shard for history in shards for shard in history.outputs("verdicts")]
     beside = {name: [shard for history in shards for shard in history.outputs(name)] for name in _beside(recipe)}
     poison = poison_facts(manifest for history in shards for manifest in history.manifests)
-    # In the key, so that the manifest tells what the rows were made without, and what is mended is a new version.
+    # In the key, so that the manifest tells what the rows were made without, and what is fixed is a new version.
     refused = {REFUSED: dict(sorted(context.refused.items()))} if context.refused else {}
     groups = (selected, dropped, verdicts, *beside.values())
     handles = [[shard.sha256 for shard in group] for group in groups]

@@ -36,7 +36,7 @@ StageTask = Task[..., Manifest]
 
 RETRIES: Final = 2
 RETRY_DELAYS_S: Final = [2.0, 10.0]
-# Worth another try: the world outside failed. Anything else fails the same way again.
+# Worth another try: something external failed. Anything else fails the same way again.
 _PASSING = (TeacherUnavailableError, StoreError, LedgerError)
 
 

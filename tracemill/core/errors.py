@@ -13,8 +13,8 @@
     ├── TeacherError             of the teacher, or of a model that judges
     │   ├── TeacherUnavailableError    nothing answers, or not in time: try again later
     │   └── TeacherMisconfiguredError  it answers, but not as the recipe needs it
-    │       └── TeacherUnpaidError     the account has no credit left: no waiting mends that
-    ├── StageBrokeOffError       a stage raised what nobody had foreseen: a bug
+    │       └── TeacherUnpaidError     the account has no credit left: no waiting fixes that
+    ├── StageCrashedError       a stage raised what nobody had foreseen: a bug
     ├── ServerError              Prefect's server does not answer, or takes no deployment
     ├── RunnerError              the cluster that should run the tasks is away or unfit, or lost one
     ├── CostNotApprovedError     nobody agreed to what generation would cost; nothing more was paid for
@@ -55,7 +55,7 @@ class FailedTaskRun:
 
 
 class TracemillError(Exception):
-    """Says what went wrong, what was got, what was expected and how to mend it.
+    """Says what went wrong, what was got, what was expected and how to fix it.
 
     Its fields are what pages and tables are made of; its text is for people, and is never read back.
 
@@ -139,7 +139,7 @@ class TeacherUnpaidError(TeacherMisconfiguredError):
     """A provider answers nothing more until it is paid, or until a limit of the account is raised."""
 
 
-class StageBrokeOffError(TracemillError):
+class StageCrashedError(TracemillError):
     """A stage raised an error that is none of these: a bug in tracemill, which a row has brought out."""
 
 

@@ -253,7 +253,7 @@ def _unmerged(directory: Path, error: OSError) -> LedgerError:
         f"segments of the ledger in {directory} cannot be merged",
         got=str(error),
         expected="a folder that this process may write to, on a file system with locks and room for one more segment",
-        remedy="make room or mend permissions, and run again: nothing is lost",
+        remedy="make room or fix permissions, and run again: nothing is lost",
     )
 
 

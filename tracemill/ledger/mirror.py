@@ -312,7 +312,7 @@ class Mirror:
             raise LedgerError(
                 f"the ledger at {self.place.url} cannot be {verb}",
                 got=error.cause if isinstance(error, StoreError) else f"{type(error).__name__}: {error}",
-                remedy=f"mend that, and run again: what was answered is in {self.directory}, and is not asked again",
+                remedy=f"fix that, and run again: what was answered is in {self.directory}, and is not asked again",
             ) from error
 
 

@@ -178,7 +178,7 @@ def unreadable(path: Path, error: OSError) -> LedgerError:
         f"the ledger cannot be read: {path}",
         got=str(error),
         expected="a directory that this process may read, with all its segments",
-        remedy="mend permissions or the disk; if segments were merged just now, run again. Nothing was changed",
+        remedy="fix permissions or the disk; if segments were merged just now, run again. Nothing was changed",
     )
 
 
@@ -188,7 +188,7 @@ def unwritable(directory: Path, error: OSError) -> LedgerError:
         f"a completed generation cannot be recorded in {directory}",
         got=str(error),
         expected="a directory that this process may write to, with space left",
-        remedy="make room or mend permissions, and run again: what was recorded before is kept and not asked again",
+        remedy="make room or fix permissions, and run again: what was recorded before is kept and not asked again",
     )
 
 

@@ -127,7 +127,7 @@ def refuse_empty(out: Store) -> None:
             f"the new dataset has no rows, and would take the place of one that has; {out.url} is as it was",
             got="0 rows",
             expected=f"some, as in publication {standing['key'][:12]}, which stands: {n_published(standing):,} rows",
-            remedy="see in the run's log or UI where the rows went, and mend that; or say export.allow_empty: true",
+            remedy="see in the run's log or UI where the rows went, and fix that; or say export.allow_empty: true",
         )
 
 

@@ -107,5 +107,5 @@ def _invalid(path: Path, name: str, error: ValidationError) -> SourceError:
 def _wrong(path: Path, *place: str, got: str, expected: str) -> SourceError:
     where = "".join(f", {kind} {part}" for kind, part in zip(("entry", "field"), place, strict=False) if part)
     return SourceError(
-        f"the catalogue is wrong: {path}{where}", got=got, expected=expected, remedy="mend that file of the catalogue"
+        f"the catalogue is wrong: {path}{where}", got=got, expected=expected, remedy="fix that file of the catalogue"
     )
