@@ -23,7 +23,7 @@ def test_every_category_has_an_entry() -> None:
     assert verifier_versions() == {
         "choice": "choice@4",
         "code": "code@3",
-        "instruction": "instructions@3",
+        "instruction": "instructions@4",
         "math": "math@5",
         "other": "none@1",
     }
