@@ -41,8 +41,8 @@ _LONGEST: Final = 40  # characters of a word that may be an abbreviation
 
 
 def count_sentences(text: str) -> int:
-    """How many sentences a text has."""
-    return len(split_sentences(text))
+    """How many sentences a text has; what has no word is none."""
+    return sum(re.search(r"\w", sentence) is not None for sentence in split_sentences(text))
 
 
 def split_sentences(text: str) -> list[str]:
@@ -59,7 +59,7 @@ def split_sentences(text: str) -> list[str]:
             continue
         sentences.append(text[start:end].strip())
         start = end
-    return [sentence for sentence in [*sentences, text[start:].strip()] if re.search(r"\w", sentence)]
+    return [sentence for sentence in [*sentences, text[start:].strip()] if sentence]
 
 
 def _is_item(text: str, place: int) -> bool:
