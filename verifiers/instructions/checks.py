@@ -157,7 +157,12 @@ def nth_paragraph_first_word(text: str, *, num_paragraphs: int, nth_paragraph: i
 
 def number_placeholders(text: str, *, num_placeholders: int) -> bool:
     """At least so many ``[placeholders]``."""
-    return len(re.findall(r"\[.*?\]", text)) >= num_placeholders
+    return len(re.findall(r"\[.*?\]", closed_by("]", text))) >= num_placeholders
+
+
+def closed_by(end: str, text: str) -> str:
+    """Every line up to the last such end in it: where none follows, a pattern would look for one from every place."""
+    return "\n".join(line[: line.rfind(end) + len(end)] if end in line else "" for line in text.split("\n"))
 
 
 def postscript(text: str, *, postscript_marker: str) -> bool:
@@ -206,7 +211,7 @@ def json_format(text: str) -> bool:
 
 def title(text: str) -> bool:
     """A ``<<title>>`` that is not empty."""
-    return any(found.lstrip("<").rstrip(">").strip() for found in re.findall(r"<<[^\n]+>>", text))
+    return any(found.lstrip("<").rstrip(">").strip() for found in re.findall(r"<<[^\n]+>>", closed_by(">>", text)))
 
 
 def two_responses(text: str) -> bool:

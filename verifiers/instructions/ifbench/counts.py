@@ -97,7 +97,8 @@ def conjunctions(text: str, *, small_n: int) -> bool:
 
 def person_names(text: str, *, N: int) -> bool:  # noqa: N803 - as above
     """So many different names of the list that the constraint gives."""
-    return sum(re.search(rf"\b{name}\b", text) is not None for name in _NAMES.split()) >= N
+    there = [name for name in _NAMES.split() if name in text]
+    return sum(re.search(rf"\b{name}\b", text) is not None for name in there) >= N
 
 
 def overlap(text: str, *, reference_text: str, percentage: int) -> bool:
