@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from samples import problem
 
-from benchmarks.planted_contamination import KINDS, planted
+from benchmarks.curation.planted_contamination import KINDS, planted
 from tracemill.core import Problem, table_of
 from tracemill.decontaminate.decontaminate import Decontaminated, decontaminate
 from tracemill.decontaminate.index import ITEMS, BenchmarkIndex

@@ -182,41 +182,61 @@ TYPED = (
     Typed(
         "python -m demo.make_sources", ("python -m demo.make_sources",), shows="sources/drill.csv", small="--out made"
     ),
-    Typed("python -m benchmarks.traces", ("python -m benchmarks.traces",), small="--rows 8 --shards 2"),
-    Typed("python -m benchmarks.cleaning", ("python -m benchmarks.cleaning",), small="--rounds 1", needs="real_data"),
-    Typed("python -m benchmarks.scaling", ("python -m benchmarks.scaling",)),
+    Typed(
+        "python -m benchmarks.verification.traces",
+        ("python -m benchmarks.verification.traces",),
+        small="--rows 8 --shards 2",
+    ),
+    Typed(
+        "python -m benchmarks.curation.cleaning",
+        ("python -m benchmarks.curation.cleaning",),
+        small="--rounds 1",
+        needs="real_data",
+    ),
+    Typed("python -m benchmarks.engine.scaling", ("python -m benchmarks.engine.scaling",)),
     # These take minutes, and small ones too: that they load and what they can be asked is all that is tested here.
     *(
         Typed(f"python -m benchmarks.{name}", (f"python -m benchmarks.{name.split()[0]}",), small="--help")
         for name in (
-            "orchestration",
-            "cached_rerun",
-            "client_throughput",
-            "client_saturation",
-            "ledger",
-            "sandbox_throughput",
-            "maths_agreement",
-            "near_duplicates",
-            "curation",
-            "semantic_search",
-            "number_guard",
-            "publishing",
-            "crash_matrix",
-            "asking_order",
-            "killed_distillation",
-            "ledger_objects",
-            "task_runners",
-            "verdict_faults",
+            "engine.orchestration",
+            "engine.cached_rerun",
+            "teacher.client_throughput",
+            "teacher.client_saturation",
+            "storage.ledger",
+            "verification.sandbox_throughput",
+            "verification.maths_agreement",
+            "curation.near_duplicates",
+            "curation.all_stages",
+            "curation.semantic_search",
+            "curation.number_guard",
+            "storage.publishing",
+            "storage.diff_runs",
+            "crash.crash_matrix",
+            "teacher.asking_order",
+            "crash.killed_distillation",
+            "storage.ledger_objects",
+            "engine.task_runners",
+            "verification.verdict_faults",
         )
     ),
     Typed(
-        "python -m benchmarks.task_runners --dask ADDRESS --ray ADDRESS",
-        ("python -m benchmarks.task_runners --dask x --ray x",),
+        "python -m benchmarks.engine.task_runners --dask ADDRESS --ray ADDRESS",
+        ("python -m benchmarks.engine.task_runners --dask x --ray x",),
         small="--help",
     ),
-    Typed("python -m benchmarks.decontamination DATA", ("python -m benchmarks.decontamination x",), small="--help"),
-    Typed("python -m benchmarks.rephrased DATA", ("python -m benchmarks.rephrased x",), small="--help"),
-    Typed("python -m benchmarks.label_prompts FOLDER", ("python -m benchmarks.label_prompts x",), small="--help"),
+    Typed(
+        "python -m benchmarks.curation.decontamination DATA",
+        ("python -m benchmarks.curation.decontamination x",),
+        small="--help",
+    ),
+    Typed(
+        "python -m benchmarks.curation.rephrased DATA", ("python -m benchmarks.curation.rephrased x",), small="--help"
+    ),
+    Typed(
+        "python -m benchmarks.curation.label_prompts FOLDER",
+        ("python -m benchmarks.curation.label_prompts x",),
+        small="--help",
+    ),
 )
 
 # Documented command -> the test that types it.

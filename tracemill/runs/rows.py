@@ -2,7 +2,7 @@
 
 A row is 64 bytes of id and 8 for each group of columns; texts are not read, since ``response_id`` stands for them.
 1.4 million rows of short texts against as many: 1.1 GB at most, 15 times as long as reading one of them whole
-(``benchmarks/diff_runs.py``).
+(``benchmarks/storage/diff_runs.py``).
 
 Where a run lost rows: what its ``dropped/`` says of ids, also of those that a row had before it was rewritten.
 """

@@ -3,7 +3,7 @@ r"""The language of a prompt, without a model of our own: scripts and common Eng
 langdetect is right about prose and wrong about mathematics: it takes "Compute $\tan 180^\circ$." for Romanian, at a
 probability of 0.99999. So what is not prose is cut out first, prompts that are plainly English or written in Han, kana
 or hangul never reach it (nearly all do not: it takes 2 ms a prompt, the rest 0.02), and what it is not sure of, or what
-has too few letters to be sure, is undetermined. Measured by ``benchmarks/label_prompts.py``: docs/labels.md.
+has too few letters to be sure, is undetermined. Measured by ``benchmarks/curation/label_prompts.py``: docs/labels.md.
 """
 
 from __future__ import annotations

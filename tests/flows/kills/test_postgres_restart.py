@@ -17,7 +17,7 @@ from killed_run import end, n_ledger_lines, start
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from small_run import SmallRun
 
-from benchmarks.crash_scene import Scene, free_port, on_scene, until
+from benchmarks.crash.scene import Scene, free_port, on_scene, until
 
 pytestmark = [pytest.mark.needs_postgres]
 
