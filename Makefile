@@ -65,7 +65,7 @@ worker: setup    ## runs what is started or scheduled on that server
 	TRACEMILL_HOME=$(CURDIR) $(VENV)/bin/prefect worker start --pool tracemill --type process
 
 screenshots: setup  ## Prefect's UI and a report as pictures, below .tracemill/screenshots (needs Chromium and its driver)
-	@PYTHONPATH=. $(VENV)/bin/python tests/support/screenshots.py
+	@$(VENV)/bin/python -m tests.support.browser.screenshots
 
 check: setup     ## lint, types, import contracts (seconds)
 	$(VENV)/bin/ruff check

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from conftest import ROOT
 
 from benchmarks.engine import scaling, scaling_rates
 from benchmarks.engine.scaling import COMPUTE, KEPT, filled, needs_table, tables, written
 from benchmarks.engine.scaling_rates import Known, Rate
+from tests.support.needs import ROOT
 
 RATES = {name: rate for name, rate in vars(scaling_rates).items() if isinstance(rate, Rate)}
 

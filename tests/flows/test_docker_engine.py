@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+
+from tests.support.needs import ROOT
 
 DOCKER = '#!/bin/sh\n[ "$1" != info ] || [ -e "$DOCKER_ENGINE_RUN/up" ]\n'
 CONTAINERD = "#!/bin/sh\nwhile :; do sleep 0.2; done\n"

@@ -11,11 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import ChatServer
-from checkout import Checkout, know_the_runs, make_checkout, wait_for
-from conftest import ROOT
-from documented import Command, commands, fenced, inline, options, pattern
-from documented_commands import BUILD, BUILD_AGAIN, BUILD_OTHER, ELSEWHERE, IN_CI, SUBSTITUTED, TYPED, UNTESTED, Typed
+
+from tests.support.docs.checkout import Checkout, know_the_runs, make_checkout, wait_for
+from tests.support.docs.documented import Command, commands, fenced, inline, options, pattern
+from tests.support.docs.documented_commands import (
+    BUILD,
+    BUILD_AGAIN,
+    BUILD_OTHER,
+    ELSEWHERE,
+    IN_CI,
+    SUBSTITUTED,
+    TYPED,
+    UNTESTED,
+    Typed,
+)
+from tests.support.needs import ROOT
+from tests.support.servers.chat_server import ChatServer
 
 RUNS = [
     pytest.param(case, run, id=run.replace("{", "").replace("}", ""), marks=getattr(pytest.mark, f"needs_{case.needs}"))
@@ -42,9 +53,11 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 @pytest.mark.parametrize("command", commands(), ids=lambda command: f"{command.page}: {command.text}")
 def test_no_command_is_untested(command: Command) -> None:
-    """A command on a page has an entry in tests/support/documented_commands.py."""
+    """A command on a page has an entry in tests/support/docs/documented_commands.py."""
     tested = command.text in {*(case.documented for case in TYPED), *ELSEWHERE, *IN_CI, *UNTESTED}
-    assert tested, f"{command.page} says `{command.text}`: say in tests/support/documented_commands.py how it is tested"
+    assert tested, (
+        f"{command.page} says `{command.text}`: say in tests/support/docs/documented_commands.py how it is tested"
+    )
 
 
 def test_no_entry_is_for_a_command_that_is_gone() -> None:

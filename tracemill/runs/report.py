@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from tracemill.audit import report
-from tracemill.audit.tally import VERDICTS
-from tracemill.publish.card import source_yields
-from tracemill.core import StoreError
-from tracemill.publish.funnel import FUNNEL, render
 from tracemill.audit.references import CHECKED
+from tracemill.audit.tally import VERDICTS
+from tracemill.core import StoreError
 from tracemill.publish import published
+from tracemill.publish.card import source_yields
+from tracemill.publish.funnel import FUNNEL, render
 from tracemill.publish.manifest import MANIFEST, n_published
 from tracemill.store import Store
 

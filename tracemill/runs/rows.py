@@ -9,19 +9,22 @@ Where a run lost rows: what its ``dropped/`` says of ids, also of those that a r
 
 from __future__ import annotations
 
-from tracemill.publish.funnel import DROP_STAGES
-from typing import Any, Final, NamedTuple, TYPE_CHECKING
 import json
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from tracemill.publish.funnel import DROP_STAGES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from numpy.typing import NDArray
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 # What can differ between two rows of one id -> the columns that say so. Prompt, history, reference, tests and
 # constraints are not among them: the id is made of those.

@@ -5,16 +5,18 @@ The life of one row for a terminal: its way, and tables of rows like it, benchma
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
 from tracemill.core import StoreError
 from tracemill.ledger.survey import recorded
 from tracemill.publish.funnel import DROP_STAGES
 from tracemill.runs.rows import batches, chosen_rows
-from typing import Any, Final, TYPE_CHECKING
-import json
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

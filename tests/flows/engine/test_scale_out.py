@@ -11,11 +11,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from chat_server import ChatServer
-from killed_run import end, has_paid_for, n_ledger_lines, start
-from local_clusters import PATIENCE_S, dask_cluster, ray_cluster
-from object_store import names
-from small_run import SmallRun, digests_of
+
+from tests.support.runs.killed_run import end, has_paid_for, n_ledger_lines, start
+from tests.support.runs.small_run import SmallRun, digests_of
+from tests.support.servers.chat_server import ChatServer
+from tests.support.servers.local_clusters import PATIENCE_S, dask_cluster, ray_cluster
+from tests.support.servers.object_store import names
 
 pytestmark = [pytest.mark.usefixtures("prefect_flows"), pytest.mark.needs_scale_out]
 

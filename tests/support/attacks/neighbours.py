@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attack import attack, probe
+from tests.support.attacks.attack import attack, probe
 
 _SERVER = """
     import os, socket, sys, time

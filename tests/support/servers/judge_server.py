@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from chat_server import ChatServer
+
+from tests.support.servers.chat_server import ChatServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,3 +53,8 @@ class JudgeServer(ChatServer):
             return {"model": "judge", "choices": [choice], "usage": usage}
         name = "probs" if body["path"] == "/classify" else "data"
         return {"model": "judge", "data": [{"index": 0, name: self.scores(prompt)}], "usage": usage}
+
+
+def server_of(judge: JudgeServer, **settings: Any) -> dict[str, Any]:
+    """A recipe section that points at the judge."""
+    return {"model": "judge", "revision": "r1", "base_urls": [judge.url], "give_up_after_s": 2, **settings}

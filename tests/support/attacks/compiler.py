@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attack import attack
+from tests.support.attacks.attack import attack
 
 COMPILER = (
     attack(58, "templates without end", "CE", """

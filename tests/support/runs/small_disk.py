@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from conftest import OWN_MOUNTS, ROOT
+from tests.support.needs import OWN_MOUNTS, ROOT
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""A build without Prefect as a program, for tests that kill it: ``python -m tests.support.plain_build RECIPE OUT``."""
+"""A build without Prefect as a program, for tests that kill it.
+
+``python -m tests.support.runs.plain_build RECIPE OUT``
+"""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from small_run import SmallRun
+    from tests.support.runs.small_run import SmallRun
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PATIENCE_S = 240.0
 
 
@@ -23,7 +23,9 @@ def start(run: SmallRun, *, by_flow: bool = False, out: Path | None = None, **mo
     run.write()
     if by_flow:
         return launch(run.folder, "flows.build_dataset", str(run.recipe_path), "--out", str(out or run.out), **more)
-    return _popen(run.folder, ["-m", "tests.support.plain_build", str(run.recipe_path), str(out or run.out)], **more)
+    return _popen(
+        run.folder, ["-m", "tests.support.runs.plain_build", str(run.recipe_path), str(out or run.out)], **more
+    )
 
 
 def launch(

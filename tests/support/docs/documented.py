@@ -7,7 +7,7 @@ import shlex
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
-from conftest import ROOT
+from tests.support.needs import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

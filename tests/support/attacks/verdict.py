@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from attack import attack
+from tests.support.attacks.attack import attack
 
 _CALL: dict[str, Any] = {"kind": "call", "entry_point": "f", "cases": [{"args": [30303], "expected": 918271809}]}
 _ASSERT: dict[str, Any] = {

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from chat_server import ChatServer
+
+from tests.support.servers.chat_server import ChatServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

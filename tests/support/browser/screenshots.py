@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from chat_server import ChatServer
-from prefect_pages import Pages, browser
-from ui_server import ui_server
+from tests.support.browser.prefect_pages import Pages, browser
+from tests.support.browser.ui_server import ui_server
+from tests.support.servers.chat_server import ChatServer
 
 FOLDER = Path(".tracemill/screenshots")
 RUN_S = 900.0

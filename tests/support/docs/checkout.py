@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from audited_set import PLANTED, write
-from conftest import ROOT
-from small_run import SmallRun, question, table
+from tests.support.needs import ROOT
+from tests.support.runs.audited_set import PLANTED, write
+from tests.support.runs.small_run import SmallRun, question, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,7 +1,8 @@
 """A small real OpenAI chat server: deterministic answers over HTTP, and every fault a teacher must live through.
 
-``python tests/support/chat_server.py --port P [--latency-ms MS] [--model NAME] [--wrong PERCENT] [--reasoning FIELD]``,
-``[--host HOST]``; then ``GET /count`` gives ``{"completed", "received", "distinct"}``. In tests: :class:`ChatServer`.
+``python tests/support/servers/chat_server.py --port P [--latency-ms MS] [--model NAME] [--wrong PERCENT]``,
+``[--reasoning FIELD] [--host HOST]``; then ``GET /count`` gives ``{"completed", "received", "distinct"}``. In tests:
+:class:`ChatServer`.
 
 It solves the last "What is A + B?" (also -, *) of the last message, wrong for a fixed share of requests, chosen by a
 digest of the request: the same request always gets the same answer. Prompts with the word POISON get 500 for ever,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conftest import ROOT, compose_command
+from tests.support.needs import ROOT, compose_command
 
 SERVICES = {"postgres", "redis", "prefect-server", "worker"}  # that have a health check
 HEALTHY_S = 300
@@ -65,7 +65,7 @@ class Composed:
         """
         files = [
             word
-            for name in ("docker-compose.yml", "tests/support/compose.chat.yml")
+            for name in ("docker-compose.yml", "tests/support/servers/compose.chat.yml")
             for word in ("-f", str(ROOT / name))
         ]
         place = [

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
-from conftest import ROOT
+
+from tests.support.needs import ROOT
 
 PATIENCE_S = 400.0
 _OBJECT_STORE = 100 << 20  # bytes; only handles travel

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attack import attack, probe
+from tests.support.attacks.attack import attack, probe
 
 _FORK_BOMB_C = "#include <unistd.h>\nint main() { for (;;) fork(); }"
 _SLEEP_OR_SPIN = "while True: pass"

@@ -16,7 +16,7 @@ import httpx
 
 from flows.command_line import TEMPORARY_SERVER
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PATIENCE_S = 180.0
 
 
