@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 import psutil
 
-from benchmarks.crash.recipe import Problems, demo_problems
+from benchmarks.crash.recipe import Problems, demo_problems, few_problems
 from benchmarks.crash.run import CrashRun, kill_containers
 from benchmarks.crash.scene import PATIENCE_S, Scene, on_scene, until
 
@@ -222,12 +222,16 @@ def main() -> int:
         "--first", type=int, default=0, help="number of the first moment: goes on with an earlier matrix"
     )
     parser.add_argument("--seed", type=int, default=6)
+    parser.add_argument("--problems", type=int, metavar="N", help="N of the demo's and few programs (default: all)")
     given = parser.parse_args()
     kinds = [kind.strip() for kind in given.kinds.split(",")]
     if unknown := set(kinds) - set(KINDS):
         parser.error(f"unknown kinds {sorted(unknown)}: known are {', '.join(KINDS)}")
     folder = Path(tempfile.mkdtemp(prefix="tracemill-crash-"))
-    problems = demo_problems(folder / "sources", N_PROGRAMS)
+    if given.problems:
+        problems = few_problems(folder / "sources", given.problems, min(N_PROGRAMS, given.problems))
+    else:
+        problems = demo_problems(folder / "sources", N_PROGRAMS)
     outcomes: list[Outcome] = []
     with on_scene(folder) as scene:
         matrix = Matrix(scene, maker(scene, problems, SHARD_ROWS, LATENCY_MS), given.seed)

@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +85,7 @@ def main() -> None:
     """Prints the real funnel, the slowest rows, the stages' times, and one line with the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_400_000)
+    parser.add_argument("--real-rows", type=int, help="at most so many real rows of each file (default: all)")
     parser.add_argument("--child", type=Path, help="prepare what the recipe in this folder names, and report")
     options = parser.parse_args()
     if options.child:
@@ -92,7 +94,7 @@ def main() -> None:
     data = Path(os.environ["TRACEMILL_REAL_DATA"])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _real(data, folder / "real")
+        _real(data, folder / "real", options.real_rows)
         tenth = _synthetic(data, folder / "tenth", options.rows // 10)
         whole = _synthetic(data, folder / "whole", options.rows)
     ratio = whole["total"] / tenth["total"]
@@ -136,9 +138,13 @@ def _prepared(path: Path) -> tuple[TimedRun, dict[str, ShardHistory], Shard]:
     return context, prepared, benchmarks.items
 
 
-def _real(data: Path, folder: Path) -> None:
-    sources = [{"name": name, "path": f"sources/{file}", "layout": name} for name, file in REAL.items()]
-    context, histories, items = _prepared(_recipe(folder, data, sources))
+def _real(data: Path, folder: Path, most: int | None) -> None:
+    sources = [{"name": name, "path": str(folder / file), "layout": name} for name, file in REAL.items()]
+    recipe = _recipe(folder, data, sources)
+    for file in REAL.values():
+        with (data / "sources" / file).open("rb") as whole:
+            (folder / file).write_bytes(b"".join(islice(whole, most)))
+    context, histories, items = _prepared(recipe)
     funnel = Funnel()
     for history in histories.values():
         funnel.add(history.source, history.manifests)

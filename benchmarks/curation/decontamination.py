@@ -217,15 +217,14 @@ def tell_found(on: Compared, sample: int | None) -> None:
     )
 
 
-def tell_removed(on: Compared, data: Path, *, timed: bool) -> None:
+def tell_removed(on: Compared, data: Path, most: int | None, *, timed: bool) -> None:
     """Prints how many sound rows each method removes, and its speed."""
     copies = {" ".join(text.split()) for text in on.asked["math-500"]}
     speeds = dict.fromkeys(on.methods, 0.0)
     n_rows, removed = 0, []
     for source, columns in SOURCES.items():
-        prompts = [
-            " ".join(str(row[column]) for column in columns) for row in rows(data / "sources" / f"{source}.jsonl")
-        ]
+        found = rows(data / "sources" / f"{source}.jsonl")[:most]
+        prompts = [" ".join(str(row[column]) for column in columns) for row in found]
         prompts = [prompt for prompt in prompts if " ".join(prompt.split()) not in copies]
         n_rows += len(prompts)
         cells = []
@@ -245,10 +244,13 @@ def main() -> None:
     arguments.add_argument("data", type=Path)
     arguments.add_argument("--embeddings", metavar="FOLDER")
     arguments.add_argument("--sample", type=int, metavar="N")
+    arguments.add_argument("--rows", type=int, metavar="N", help="at most N rows of each source (default: all)")
     options = arguments.parse_args()
     on = compared(options.data, options.embeddings)
     tell_found(on, options.sample)
-    tell_removed(on, options.data, timed=not options.embeddings)  # vectors are made once, for the first threshold
+    tell_removed(
+        on, options.data, options.rows, timed=not options.embeddings
+    )  # vectors are made once, for the first threshold
     print("\n(similarities and vectors on all cores, the others on one)")
 
 

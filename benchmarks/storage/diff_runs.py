@@ -8,6 +8,7 @@ held.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import resource
 import subprocess
@@ -20,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tracemill.core import Dropped, digest
+from tracemill.publish.manifest import MANIFEST, rendered
 from tracemill.select import Sample
 
 ROWS_PER_FILE = 50_000
@@ -55,10 +57,15 @@ def write_run(folder: Path, run: str, first: int, n_rows: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = [record(number, run) for number in range(start, min(start + ROWS_PER_FILE, first + n_rows))]
         pq.write_table(pa.Table.from_pylist(rows, schema=Sample.arrow), path, compression="zstd", row_group_size=1000)
-        files[f"dataset/{path.name}"] = {"size": path.stat().st_size, "rows": len(rows)}
+        files[f"dataset/{path.name}"] = {"size": path.stat().st_size, "rows": len(rows), "sha256": _sha256(path)}
     (folder / "dropped").mkdir()
     pq.write_table(Dropped.arrow.empty_table(), folder / "dropped" / "part.parquet")
-    (folder / "manifest.json").write_text(json.dumps({"files": files, "funnel": []}))
+    (folder / MANIFEST).write_bytes(rendered({"key": run, "files": files, "funnel": []}))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def main() -> None:

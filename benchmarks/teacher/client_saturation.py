@@ -38,9 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 MODEL = "fake"
-SHARDS, SHARD_ROWS, ROUNDS = 20, 200, 3
-IN_FLIGHT = 2000
-AT_ONCE = IN_FLIGHT // SHARD_ROWS
+AT_ONCE = 10  # shards
 LATENCY_S = 0.05, 0.5
 COMPUTING, PYTHONS_INTERVAL_S = 2, 0.005  # threads beside the client; how long one computes before another may
 _ANSWER = {
@@ -64,12 +62,31 @@ async def serve() -> None:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """How much is asked.
+
+    Attributes:
+        shards, shard_rows: requests of a round, and how they are dealt out.
+        rounds: of each way.
+    """
+
+    shards: int = 20
+    shard_rows: int = 200
+    rounds: int = 3
+
+    @property
+    def in_flight(self) -> int:
+        """Requests at once."""
+        return AT_ONCE * self.shard_rows
+
+
+@dataclass(frozen=True)
 class Round:
     """One way to ask for all shards, once.
 
     Attributes:
         wall_s, cpu_s: of our process, in seconds.
-        peak_mb: its largest resident memory while IN_FLIGHT were in flight; 0 if they never were.
+        peak_mb: its largest resident memory while as many as may be were in flight; 0 if they never were.
     """
 
     wall_s: float
@@ -80,16 +97,16 @@ class Round:
 class Watcher(threading.Thread):
     """Looks at memory and at how much is in flight, 20 times a second."""
 
-    def __init__(self, teacher: ChatTeacher) -> None:
+    def __init__(self, teacher: ChatTeacher, in_flight: int) -> None:
         super().__init__(daemon=True)
-        self._teacher, self._over = teacher, threading.Event()
+        self._teacher, self._in_flight, self._over = teacher, in_flight, threading.Event()
         self.peak_bytes = 0
 
     def run(self) -> None:
         """Looks until told to stop."""
         own = psutil.Process()
         while not self._over.wait(0.05):
-            if self._teacher.progress().n_in_flight == IN_FLIGHT:
+            if self._teacher.progress().n_in_flight == self._in_flight:
                 self.peak_bytes = max(self.peak_bytes, own.memory_info().rss)
 
     def stop(self) -> None:
@@ -98,13 +115,14 @@ class Watcher(threading.Thread):
         self.join()
 
 
-def shards_of(round_: int) -> list[list[Request]]:
+def shards_of(sizes: Sizes, round_: int) -> list[list[Request]]:
     """Requests that no round before has had."""
     sampling = {"temperature": 0.6, "max_tokens": 2048}
-    prompts = [f"Round {round_}: what is 7 x {n}? Let's think step by step." for n in range(SHARDS * SHARD_ROWS)]
+    numbers = range(sizes.shards * sizes.shard_rows)
+    prompts = [f"Round {round_}: what is 7 x {n}? Let's think step by step." for n in numbers]
     chats = [[{"role": "user", "content": prompt}] for prompt in prompts]
     requests = [Request(request_key(chat, MODEL, "", "", sampling, 0), chat, sampling) for chat in chats]
-    return [requests[start : start + SHARD_ROWS] for start in range(0, len(requests), SHARD_ROWS)]
+    return [requests[start : start + sizes.shard_rows] for start in range(0, len(requests), sizes.shard_rows)]
 
 
 def at_once(teacher: ChatTeacher, shards: list[list[Request]]) -> None:
@@ -162,14 +180,14 @@ def _expect(results: Iterable[object]) -> None:
         sys.exit("a request was not answered; nothing is compared")
 
 
-def measured(url: str, ask: Callable[[ChatTeacher, list[list[Request]]], None], round_: int) -> Round:
+def measured(url: str, sizes: Sizes, ask: Callable[[ChatTeacher, list[list[Request]]], None], round_: int) -> Round:
     """Asks for all shards with a client and a ledger of its own."""
-    settings = TeacherSettings(base_urls=(url,), model=MODEL, max_tokens=2048, max_in_flight=IN_FLIGHT)
-    shards = shards_of(round_)
+    settings = TeacherSettings(base_urls=(url,), model=MODEL, max_tokens=2048, max_in_flight=sizes.in_flight)
+    shards = shards_of(sizes, round_)
     with tempfile.TemporaryDirectory() as directory:
         teacher = ChatTeacher(settings, Ledger(directory))
         teacher.check()
-        watcher = Watcher(teacher)
+        watcher = Watcher(teacher, sizes.in_flight)
         watcher.start()
         wall, cpu = time.perf_counter(), time.process_time()
         ask(teacher, shards)
@@ -185,22 +203,22 @@ def allow_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def told(many: list[Round], one: list[Round]) -> str:
+def told(sizes: Sizes, many: list[Round], one: list[Round]) -> str:
     """The line that is printed."""
-    n = SHARDS * SHARD_ROWS
+    n = sizes.shards * sizes.shard_rows
     many_s, one_s = (statistics.median(each.wall_s for each in rounds) for rounds in (many, one))
     cpu_s = statistics.median(each.cpu_s for each in many)
     rates = f"{n / many_s:.0f} requests/s : {n / one_s:.0f}"
     return (
         f"{AT_ONCE} shards at once {one_s / many_s:.2f} x one at a time ({rates}; "
-        f"shards of {SHARD_ROWS}, medians of {len(many)} rounds); {1e6 * cpu_s / n:.0f} us of processor a request"
+        f"shards of {sizes.shard_rows}, medians of {len(many)} rounds); {1e6 * cpu_s / n:.0f} us of processor a request"
     )
 
 
-def told_of_computing(ours: list[Round], default: list[Round]) -> str:
+def told_of_computing(sizes: Sizes, ours: list[Round], default: list[Round]) -> str:
     """The second line."""
     ours_s, default_s = (statistics.median(each.wall_s for each in rounds) for rounds in (ours, default))
-    rates = f"{SHARD_ROWS / ours_s:.0f} requests/s : {SHARD_ROWS / default_s:.0f}"
+    rates = f"{sizes.shard_rows / ours_s:.0f} requests/s : {sizes.shard_rows / default_s:.0f}"
     return f"beside {COMPUTING} threads that compute {default_s / ours_s:.1f} x Python's switch interval ({rates})"
 
 
@@ -208,24 +226,30 @@ def main() -> None:
     """Starts the server, measures, prints two lines."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--shards", type=int, default=Sizes.shards)
+    parser.add_argument("--shard-rows", type=int, default=Sizes.shard_rows)
+    parser.add_argument("--rounds", type=int, default=Sizes.rounds, help="of each way")
+    given = parser.parse_args()
     allow_connections()
-    if parser.parse_args().serve:
+    if given.serve:
         asyncio.run(serve())
+    sizes = Sizes(given.shards, given.shard_rows, given.rounds)
     command = [sys.executable, "-m", "benchmarks.teacher.client_saturation", "--serve"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             url = f"http://127.0.0.1:{int(server.stdout.readline() if server.stdout else 0)}/v1"
             before_mb = psutil.Process().memory_info().rss / 1e6
-            peak_mb = measured(url, as_one, 0).peak_mb  # and warms both sides up
+            peak_mb = measured(url, sizes, as_one, 0).peak_mb  # and warms both sides up
             ways = at_once, one_by_one, beside_computing, beside_computing_by_default
             rounds: list[list[Round]] = [[] for _ in ways]
-            for number in range(ROUNDS * len(ways)):
+            for number in range(sizes.rounds * len(ways)):
                 way = number % len(ways)
-                rounds[way].append(measured(url, ways[way], number + 1))
+                rounds[way].append(measured(url, sizes, ways[way], number + 1))
         finally:
             server.kill()
-    print(f"{told(*rounds[:2])}; {peak_mb:.0f} MB resident with {IN_FLIGHT} in flight, {before_mb:.0f} MB before")
-    print(told_of_computing(*rounds[2:]))
+    memory = f"{peak_mb:.0f} MB resident with {sizes.in_flight} in flight, {before_mb:.0f} MB before"
+    print(f"{told(sizes, *rounds[:2])}; {memory}")
+    print(told_of_computing(sizes, *rounds[2:]))
 
 
 if __name__ == "__main__":

@@ -29,9 +29,15 @@ from tests.support.needs import ROOT
 from tests.support.servers.chat_server import ChatServer
 
 RUNS = [
-    pytest.param(case, run, id=run.replace("{", "").replace("}", ""), marks=getattr(pytest.mark, f"needs_{case.needs}"))
-    if case.needs
-    else pytest.param(case, run, id=run.replace("{", "").replace("}", ""))
+    pytest.param(
+        case,
+        run,
+        id=run.replace("{", "").replace("}", ""),
+        marks=[
+            *(getattr(pytest.mark, f"needs_{name}") for name in case.needs.split()),
+            *((pytest.mark.slow,) if case.slow else ()),
+        ],
+    )
     for case in TYPED
     for run in dict.fromkeys(case.runs)
 ]
@@ -151,7 +157,7 @@ def test_the_tests_that_are_named_exist(test: str) -> None:
 def test_continuous_integration_types_it(typed: str) -> None:
     """`.ci/run` has a line that begins with it; `make test` begins with `make check`, and `make test-all` is it."""
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    assert any(line.startswith(typed) for line in lines)
+    assert any(line.strip().startswith(typed) for line in lines)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "\ntest: setup check " in makefile
     assert "\ntest-all: TEST_MARKS =\ntest-all: test " in makefile
