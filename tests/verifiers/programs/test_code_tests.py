@@ -25,7 +25,7 @@ from verifiers.programs.results import CaseResult, Code, fault_of
 from verifiers.programs.text import program_in
 from verifiers.programs.value_comparison import same_value, shown
 from verifiers.programs.verifier import Judged, conclude, run_tests
-from verifiers.sandbox.inside.values import Malformed, encode
+from verifiers.sandbox.inside.crossing.values import Malformed, encode
 from verifiers.sandbox.protocol import NoSandbox, Run, SandboxFailure, Session
 
 T = TypeVar("T")

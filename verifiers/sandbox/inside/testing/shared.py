@@ -9,8 +9,10 @@ from __future__ import annotations
 import linecache
 from typing import Any
 
-from verifiers.sandbox.inside import channel, control, solution, tester
-from verifiers.sandbox.inside.test_module import InvalidTests
+from verifiers.sandbox.inside.crossing import channel
+from verifiers.sandbox.inside.program import solution
+from verifiers.sandbox.inside.testing import control, tester
+from verifiers.sandbox.inside.testing.test_module import InvalidTests
 
 
 def run_shared(fd: int, code: Any, plan: dict[str, Any]) -> None:

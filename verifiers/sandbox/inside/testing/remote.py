@@ -14,9 +14,9 @@ import re
 import sys
 from typing import Any
 
-from verifiers.sandbox.inside import channel
-from verifiers.sandbox.inside.solution import describe
-from verifiers.sandbox.inside.typed import Receiver, Sender, update
+from verifiers.sandbox.inside.crossing import channel
+from verifiers.sandbox.inside.crossing.typed import Receiver, Sender, update
+from verifiers.sandbox.inside.program.solution import describe
 
 _UNARY = ("__len__", "__str__", "__repr__", "__iter__", "__next__", "__int__", "__float__", "__index__", "__neg__",
           "__abs__", "__reversed__", "__enter__", "__invert__", "__round__", "__format__")  # fmt: skip

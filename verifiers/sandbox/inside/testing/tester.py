@@ -13,10 +13,12 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from verifiers.sandbox.inside import channel, control, innocence, leetcode
-from verifiers.sandbox.inside.remote import Program
-from verifiers.sandbox.inside.test_module import InvalidTests, Test, tests_in
-from verifiers.sandbox.inside.test_text import TestText, may_shadow
+from verifiers.sandbox.inside.crossing import channel
+from verifiers.sandbox.inside.program import leetcode
+from verifiers.sandbox.inside.testing import control, innocence
+from verifiers.sandbox.inside.testing.remote import Program
+from verifiers.sandbox.inside.testing.test_module import InvalidTests, Test, tests_in
+from verifiers.sandbox.inside.testing.test_text import TestText, may_shadow
 
 _SHOWN = 300
 

@@ -16,7 +16,7 @@ import unittest
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from verifiers.sandbox.inside.remote import Remote
+from verifiers.sandbox.inside.testing.remote import Remote
 
 Test = tuple[str, Callable[[], object]]
 _UNRUN = ("skip", "skipif", "xfail")

@@ -13,9 +13,10 @@ import sys
 import types
 from typing import Any
 
-from verifiers.sandbox.inside import channel, leetcode
-from verifiers.sandbox.inside.typed import Receiver, Sender, Snapshot
-from verifiers.sandbox.inside.values import decode, encode
+from verifiers.sandbox.inside.crossing import channel
+from verifiers.sandbox.inside.crossing.typed import Receiver, Sender, Snapshot
+from verifiers.sandbox.inside.crossing.values import decode, encode
+from verifiers.sandbox.inside.program import leetcode
 
 
 def load(code: Any) -> types.ModuleType:

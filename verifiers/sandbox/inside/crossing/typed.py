@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from verifiers.sandbox.inside.values import Decoder, Encoder, Export, Import, Malformed, room_to_recurse
+from verifiers.sandbox.inside.crossing.values import Decoder, Encoder, Export, Import, Malformed, room_to_recurse
 
 _MUTABLE = (list, dict, set, bytearray, collections.deque)
 _FACTORIES: dict[str, Any] = {kind.__name__: kind for kind in (list, dict, set, int, float, str, bool, tuple)}

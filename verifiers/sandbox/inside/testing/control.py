@@ -10,7 +10,7 @@ import ast
 import copy
 from typing import Any
 
-from verifiers.sandbox.inside.test_text import parsed
+from verifiers.sandbox.inside.testing.test_text import parsed
 
 _COMPARED = (ast.Eq, ast.Is, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In)
 # Functions and methods that compare their first two arguments, or their object and their first argument.
