@@ -65,7 +65,7 @@ worker: setup    ## runs what is started or scheduled on that server
 	TRACEMILL_HOME=$(CURDIR) $(VENV)/bin/prefect worker start --pool tracemill --type process
 
 screenshots: setup  ## Prefect's UI and a report as pictures, below .tracemill/screenshots (needs Chromium and its driver)
-	@PYTHONPATH=. $(VENV)/bin/python tests/support/screenshots.py
+	@$(VENV)/bin/python -m tests.support.browser.screenshots
 
 check: setup     ## lint, types, import contracts (seconds)
 	$(VENV)/bin/ruff check
@@ -82,7 +82,7 @@ test-all: test   ## check, and all tests
 
 docs: setup      ## docs/recipe-reference.md, from the recipe's sections; the tables of docs/scaling.md, from measured rates
 	@$(VENV)/bin/python -m tracemill.cli.recipe_reference docs/recipe-reference.md
-	@$(VENV)/bin/python -m benchmarks.scaling docs/scaling.md
+	@$(VENV)/bin/python -m benchmarks.engine.scaling docs/scaling.md
 
 lock:            ## resolve requirements.lock anew: names and versions only, so that it holds no address
 	@rm -rf .lock-venv && $(PYTHON) -m venv .lock-venv

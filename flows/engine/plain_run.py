@@ -1,7 +1,7 @@
 """A run without Prefect: the same phases and the same functions of each shard, step after step in this thread.
 
 What comes out is what comes out under Prefect, byte for byte; nothing is shown, retried or run side by side. For tests
-of what a build makes of its rows, and for measuring what orchestration costs (benchmarks.orchestration).
+of what a build makes of its rows, and for measuring what orchestration costs (benchmarks.engine.orchestration).
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ import re
 from typing import Any
 
 import pytest
-from samples import problem, response
 
+from tests.support.runs.samples import problem, response
 from tracemill.audit import AuditedRow, Tally, audited
 from tracemill.audit.report import render, report
 from tracemill.audit.rows import reason_kind, with_response

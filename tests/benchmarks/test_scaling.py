@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from conftest import ROOT
 
-from benchmarks import scaling, scaling_rates
-from benchmarks.scaling import COMPUTE, KEPT, filled, needs_table, tables, written
-from benchmarks.scaling_rates import Known, Rate
+from benchmarks.engine import scaling, scaling_rates
+from benchmarks.engine.scaling import COMPUTE, KEPT, filled, needs_table, tables, written
+from benchmarks.engine.scaling_rates import Known, Rate
+from tests.support.needs import ROOT
 
 RATES = {name: rate for name, rate in vars(scaling_rates).items() if isinstance(rate, Rate)}
 
@@ -20,7 +20,7 @@ def test_the_page_is_what_the_rates_come_to() -> None:
 
 def test_a_page_without_a_marker_is_refused() -> None:
     """A table that has no place is an error, not left out."""
-    with pytest.raises(ValueError, match=r"the page has no <!-- benchmarks\.scaling: compute --> …"):
+    with pytest.raises(ValueError, match=r"the page has no <!-- benchmarks\.engine\.scaling: compute --> …"):
         filled("# Nothing here")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.verdict_faults import main
+from benchmarks.verification.verdict_faults import main
 
 if TYPE_CHECKING:
     from pathlib import Path

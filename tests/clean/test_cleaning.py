@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import problem
 
+from tests.support.runs.samples import problem
 from tracemill.clean.clean import clean
 from tracemill.core import Category, Dropped, Problem, problem_id, rows_of, table_of
 from tracemill.recipe.sections.clean import Clean

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cleaning import EVERY_RULE, SOURCES
+from benchmarks.curation.cleaning import EVERY_RULE, SOURCES
 from tracemill.clean.clean import clean
 from tracemill.core import Problem, table_of
 from tracemill.sources import Source, raw_tables

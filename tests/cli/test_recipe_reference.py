@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import pytest
-from conftest import ROOT
 from pydantic import Field
 
+from tests.support.needs import ROOT
 from tracemill.cli.recipe_reference import Place, _default, _type, described, places, reference
 from tracemill.core import Section
 

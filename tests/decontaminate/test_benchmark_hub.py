@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hub_server import COMMIT, ID, Hub, point_at, serving
 
+from tests.support.servers.hub_server import COMMIT, ID, Hub, point_at, serving
 from tracemill.core import SourceError
 from tracemill.decontaminate.benchmarks import items_of
 from tracemill.recipe.sections.decontaminate import Benchmark

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from samples import problem
 
+from tests.support.runs.samples import problem
 from tracemill.core import Dropped, Problem, table_of
 from tracemill.decontaminate.benchmarks import items_of
 from tracemill.decontaminate.decontaminate import decontaminate

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from samples import problem
-from test_character_forms import ZEROS, in_digits_of
 
+from tests.support.digits import ZEROS, in_digits_of
+from tests.support.runs.samples import problem
 from tracemill.core import Problem, table_of
 from tracemill.decontaminate.benchmarks import items_of
 from tracemill.decontaminate.decontaminate import decontaminate

@@ -7,9 +7,9 @@ import random
 from pathlib import Path
 
 import pytest
-from fake_embedder import FakeEmbedder
 
-from benchmarks import rephrased
+from benchmarks.curation import rephrased
+from tests.support.servers.fake_embedder import FakeEmbedder
 from tracemill.decontaminate.likeness import Question, likeness
 
 BAKER = "A baker sells 48 rolls at $2 each and half as many cakes at $15. She works 3 hours. What does she earn?"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from fake_embedder import FakeEmbedder
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import problem
 
+from tests.support.runs.samples import problem
+from tests.support.servers.fake_embedder import FakeEmbedder
 from tracemill.core import Problem, table_of
 from tracemill.dedup.conflict_report import ConflictReport, as_html, as_markdown, batch_facts, conflict_rows, questions
 from tracemill.dedup.conflicting_references import Reference, comparable

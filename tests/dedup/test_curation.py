@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import problem
 
+from tests.support.runs.samples import problem
 from tracemill.core import Problem, table_of
 from tracemill.dedup.minhash import Earlier, deduplicate, sign
 from tracemill.recipe.sections.deduplicate import Deduplicate, Signature

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
-from fake_embedder import FakeEmbedder
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import problem
 
+from tests.support.runs.samples import problem
+from tests.support.servers.fake_embedder import FakeEmbedder
 from tracemill.core import Problem, TeacherMisconfiguredError, table_of
 from tracemill.dedup.minhash import deduplicate, sign
 from tracemill.dedup.semantic import Embedded, merge_meanings

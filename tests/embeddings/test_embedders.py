@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from aiohttp import web
-from chat_server import ChatServer, Fault
-from fake_embedder import FakeEmbedder
 from pydantic import ValidationError
 
+from tests.support.servers.chat_server import ChatServer, Fault
+from tests.support.servers.fake_embedder import FakeEmbedder
 from tracemill.core import TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.embeddings import Embedder, shared_embedder, stored_vectors
 from tracemill.embeddings.embeddings import embeddings, unit

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from conftest import ROOT, VLLM_PYTHON
 
+from tests.support.needs import ROOT, VLLM_PYTHON
 from tracemill.embeddings.embeddings import unit
 from tracemill.embeddings.server import ServedEmbedder
 from tracemill.recipe.sections.deduplicate import Embedding

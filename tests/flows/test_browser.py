@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chat_server import ChatServer
-from prefect_pages import Pages, browser
-from small_run import SmallRun, question
-from ui_server import UiServer, ui_server
 
+from tests.support.browser.prefect_pages import Pages, browser
+from tests.support.browser.ui_server import UiServer, ui_server
+from tests.support.runs.small_run import SmallRun, question
+from tests.support.servers.chat_server import ChatServer
 from tracemill.publish import published
 from tracemill.store import Store
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from chat_server import ChatServer
-from killed_run import n_manifests
-from samples import problem
-from small_run import SmallRun, digests_of, question, table
 
+from tests.support.runs.killed_run import n_manifests
+from tests.support.runs.samples import problem
+from tests.support.runs.small_run import SmallRun, digests_of, question, table
+from tests.support.servers.chat_server import ChatServer
 from tracemill.audit.references import gold_answer, gold_attempts, status_of
 from verifiers import verifier_versions
 

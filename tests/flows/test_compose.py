@@ -14,13 +14,13 @@ from urllib.request import urlopen
 
 import pyarrow.compute as pc
 import pytest
-from composed import Composed, docker
-from conftest import ROOT
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from small_run import SmallRun, question, table
 
+from tests.support.needs import ROOT
+from tests.support.runs.small_run import SmallRun, question, table
+from tests.support.servers.composed import Composed, docker
 from tracemill.publish import published
 from tracemill.store import Store
 

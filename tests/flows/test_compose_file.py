@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT, compose_command
+
+from tests.support.needs import ROOT, compose_command
 
 FILE = ROOT / "docker-compose.yml"
 ENDS_AT_ONCE = {"sandbox"}  # an image that is built, and a container that does nothing

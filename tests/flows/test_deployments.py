@@ -11,17 +11,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from chat_server import ChatServer
-from conftest import ROOT
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL
 from prefect.utilities.schema_tools.validation import validate
-from small_run import SmallRun, question
 
 from flows.deploy import deploy
+from tests.support.needs import ROOT
+from tests.support.runs.small_run import SmallRun, question
+from tests.support.servers.chat_server import ChatServer
 from tracemill.core import ServerError
 from tracemill.publish import published
 from tracemill.store import Store

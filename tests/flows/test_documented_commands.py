@@ -11,16 +11,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import ChatServer
-from checkout import Checkout, know_the_runs, make_checkout, wait_for
-from conftest import ROOT
-from documented import Command, commands, fenced, inline, options, pattern
-from documented_commands import BUILD, BUILD_AGAIN, BUILD_OTHER, ELSEWHERE, IN_CI, SUBSTITUTED, TYPED, UNTESTED, Typed
+
+from tests.support.docs.checkout import Checkout, know_the_runs, make_checkout, wait_for
+from tests.support.docs.documented import Command, commands, fenced, inline, options, pattern
+from tests.support.docs.documented_commands import (
+    BUILD,
+    BUILD_AGAIN,
+    BUILD_OTHER,
+    ELSEWHERE,
+    IN_CI,
+    SUBSTITUTED,
+    TYPED,
+    UNTESTED,
+    Typed,
+)
+from tests.support.needs import ROOT
+from tests.support.servers.chat_server import ChatServer
 
 RUNS = [
-    pytest.param(case, run, id=run.replace("{", "").replace("}", ""), marks=getattr(pytest.mark, f"needs_{case.needs}"))
-    if case.needs
-    else pytest.param(case, run, id=run.replace("{", "").replace("}", ""))
+    pytest.param(
+        case,
+        run,
+        id=run.replace("{", "").replace("}", ""),
+        marks=[
+            *(getattr(pytest.mark, f"needs_{name}") for name in case.needs.split()),
+            *((pytest.mark.slow,) if case.slow else ()),
+        ],
+    )
     for case in TYPED
     for run in dict.fromkeys(case.runs)
 ]
@@ -42,9 +59,11 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 
 @pytest.mark.parametrize("command", commands(), ids=lambda command: f"{command.page}: {command.text}")
 def test_no_command_is_untested(command: Command) -> None:
-    """A command on a page has an entry in tests/support/documented_commands.py."""
+    """A command on a page has an entry in tests/support/docs/documented_commands.py."""
     tested = command.text in {*(case.documented for case in TYPED), *ELSEWHERE, *IN_CI, *UNTESTED}
-    assert tested, f"{command.page} says `{command.text}`: say in tests/support/documented_commands.py how it is tested"
+    assert tested, (
+        f"{command.page} says `{command.text}`: say in tests/support/docs/documented_commands.py how it is tested"
+    )
 
 
 def test_no_entry_is_for_a_command_that_is_gone() -> None:
@@ -138,7 +157,7 @@ def test_the_tests_that_are_named_exist(test: str) -> None:
 def test_continuous_integration_types_it(typed: str) -> None:
     """`.ci/run` has a line that begins with it; `make test` begins with `make check`, and `make test-all` is it."""
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    assert any(line.startswith(typed) for line in lines)
+    assert any(line.strip().startswith(typed) for line in lines)
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "\ntest: setup check " in makefile
     assert "\ntest-all: TEST_MARKS =\ntest-all: test " in makefile

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
-from chat_server import ChatServer
-from small_run import SmallRun, audit, question, table
 
+from tests.support.runs.small_run import SmallRun, audit, question, table
+from tests.support.servers.chat_server import ChatServer
 from tracemill.core import SourceError, TracemillError
 from tracemill.recipe import load_recipe
 from tracemill.sources.readers import files_of

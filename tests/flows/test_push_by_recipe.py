@@ -9,15 +9,15 @@ from typing import Any
 
 import huggingface_hub.constants
 import pytest
-from chat_server import ChatServer
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
-from small_run import SmallRun, question
-from test_push import Hub
 
 from flows.phases.publish import refuse_unsendable, token_of
+from tests.support.runs.small_run import SmallRun, question
+from tests.support.servers.chat_server import ChatServer
+from tests.support.servers.hub_commits import Hub
 from tracemill.core import RecipeError
 from tracemill.recipe import parse_recipe
 from tracemill.recipe.sections.push import Push

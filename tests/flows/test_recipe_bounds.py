@@ -15,14 +15,14 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 import pytest
 from aiohttp import web
-from chat_server import ChatServer
-from fake_embedder import FakeEmbedder
-from judge_server import JudgeServer
 from pydantic.fields import FieldInfo
-from small_run import SmallRun, funnel, question
 
 from flows.build_dataset import build
 from flows.engine.plain_run import plain_run
+from tests.support.runs.small_run import SmallRun, funnel, question
+from tests.support.servers.chat_server import ChatServer
+from tests.support.servers.fake_embedder import FakeEmbedder
+from tests.support.servers.judge_server import JudgeServer
 from tracemill.cli.recipe_reference import places
 from tracemill.core import RecipeError
 from tracemill.dedup.clusters import cluster

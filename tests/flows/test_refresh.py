@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
-from chat_server import ChatServer
-from killed_run import PATIENCE_S, end, launch
-from small_run import SmallRun, question, table
 
 from flows.refresh_dataset import refresh_dataset
+from tests.support.runs.killed_run import PATIENCE_S, end, launch
+from tests.support.runs.small_run import SmallRun, question, table
+from tests.support.servers.chat_server import ChatServer
 from tracemill.publish.versions import Versions, held, run_place
 from tracemill.runs import diff
 

@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from chat_server import ChatServer
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
-from small_run import SmallRun, question
 
 from flows.build_dataset import build_dataset, summary
 from flows.check_references import check_references
@@ -24,6 +22,8 @@ from flows.teacher_place import load_recipe_here
 from flows.verify_dataset import verify_dataset
 from tasks.engine.failed_task import without_secrets
 from tasks.engine.worker_check import inspect_worker
+from tests.support.runs.small_run import SmallRun, question
+from tests.support.servers.chat_server import ChatServer
 from tracemill.core import RecipeError, TracemillError
 from tracemill.core.secrets import opened, revealed, secrets_in
 from tracemill.recipe import parse_recipe, parse_section

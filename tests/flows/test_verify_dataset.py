@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import small_run
 import zstandard
-from audited_set import PLANTED, UNREADABLE, am_row, right, thought, write, write_as, wrong
-from chat_server import ChatServer
-from hub_server import COMMIT, ID, Hub, point_at, serving
-from killed_run import end, kill, launch
-from small_run import SmallRun, digests_of, table
 
 from flows.phases.audit import AuditRun
 from flows.verify_dataset import audit_recipe
+from tests.support.runs import small_run
+from tests.support.runs.audited_set import PLANTED, UNREADABLE, am_row, right, thought, write, write_as, wrong
+from tests.support.runs.killed_run import end, kill, launch
+from tests.support.runs.small_run import SmallRun, digests_of, table
+from tests.support.servers.chat_server import ChatServer
+from tests.support.servers.hub_server import COMMIT, ID, Hub, point_at, serving
 from tracemill.core import RecipeError, SourceError, TracemillError
 
 

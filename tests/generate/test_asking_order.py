@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from chat_server import ChatServer
-from samples import problem
-from small_run import SmallRun
 
+from tests.support.runs.samples import problem
+from tests.support.runs.small_run import SmallRun
+from tests.support.servers.chat_server import ChatServer
 from tracemill.generate import asking_order
 from tracemill.generate.order import Expected, expected
 from tracemill.recipe.sections.server import Teacher

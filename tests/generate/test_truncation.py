@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import ChatServer
-from samples import problem
-from small_run import SmallRun, funnel, table
 
+from tests.support.runs.samples import problem
+from tests.support.runs.small_run import SmallRun, funnel, table
+from tests.support.servers.chat_server import ChatServer
 from tracemill.core import RecipeError
 from tracemill.generate import Wholes, build_request
 from tracemill.generate.truncation import follow_up, joined

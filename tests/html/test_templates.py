@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from jinja2 import Environment, UndefinedError
 from markupsafe import Markup
 
+from tests.support.needs import ROOT
 from tracemill.html import templates
 from tracemill.html.templates import render_html, render_markdown
 

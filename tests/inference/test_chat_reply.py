@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from odd_replies import Odd, OddServer, reply
 
+from tests.support.servers.odd_replies import Odd, OddServer, reply
 from tracemill.core.finish_reasons import Finish, finish_of
 from tracemill.embeddings.server import EmbeddingDialect
 from tracemill.inference import ChatDialect, ChatTeacher, Refusal, Request

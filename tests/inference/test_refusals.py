@@ -13,10 +13,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from aiohttp import web
-from chat_server import ChatServer
-from judge_server import JudgeServer
-from samples import problem, response, verdict
-from small_run import SmallRun, funnel, question, table
 
 import tracemill.inference.client
 from tasks.decontaminate import JudgeContamination, judge_contamination_shard
@@ -25,6 +21,10 @@ from tasks.engine.stage import StageTask, perform
 from tasks.judges import JudgeRound, ScoreRound, judge_shard, reward_shard, rubric_shard
 from tasks.label import LabelRound, label_by_model_shard
 from tasks.quality import PerplexityRound, SafetyRound, perplexity_shard, safety_shard
+from tests.support.runs.samples import problem, response, verdict
+from tests.support.runs.small_run import SmallRun, funnel, question, table
+from tests.support.servers.chat_server import ChatServer
+from tests.support.servers.judge_server import JudgeServer
 from tracemill.core import Outcome, Problem, Response, Section, TeacherMisconfiguredError, Verdict, table_of
 from tracemill.decontaminate.decontaminate import GREY
 from tracemill.inference import Refusal

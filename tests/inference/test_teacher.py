@@ -12,10 +12,10 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import chat_server
 import pytest
-from chat_server import ChatServer, Fault
 
+from tests.support.servers import chat_server
+from tests.support.servers.chat_server import ChatServer, Fault
 from tracemill.core import LedgerError, Problem, TeacherError, TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.generate import build_request
 from tracemill.inference import ChatTeacher, Refusal, Request, shared_teacher
@@ -527,7 +527,7 @@ def test_killed_and_started_again_pays_only_for_what_was_in_flight(server: ChatS
     """After kill -9 at any time, a second process asks again at most for what was in flight."""
     server.latency_s = 0.02
     code = (
-        "import sys; sys.path[:0] = ['tests/support']\n"
+        "import sys\n"
         "from tests.inference.test_teacher import _requests, _settings, ChatTeacher, Ledger\n"
         "ChatTeacher(_settings(sys.argv[1]), Ledger(sys.argv[2])).complete(_requests(200))"
     )

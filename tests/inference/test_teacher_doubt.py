@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from chat_server import ChatServer, Fault, _faulty
 
+from tests.support.servers.chat_server import ChatServer, Fault, _faulty
 from tracemill.core import TeacherMisconfiguredError, TeacherUnavailableError, TeacherUnpaidError
 from tracemill.inference import ChatTeacher, Refusal, Request
 from tracemill.inference.credit import out_of_credit

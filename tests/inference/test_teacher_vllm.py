@@ -16,10 +16,10 @@ from typing import Any
 import aiohttp
 import orjson
 import pytest
-from conftest import VLLM_PYTHON
-from samples import problem
 
 from demo.teacher.serve import DemoServer, serving
+from tests.support.needs import VLLM_PYTHON
+from tests.support.runs.samples import problem
 from tracemill.generate import Wholes, build_request
 from tracemill.inference import ChatDialect, ChatTeacher, Refusal, Request
 from tracemill.inference.dialects import judge_template

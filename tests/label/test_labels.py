@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import problem, response, verdict
 
+from tests.support.needs import ROOT
+from tests.support.runs.samples import problem, response, verdict
 from tracemill.core import Outcome, Problem, RecipeError
 from tracemill.inference import Refusal
 from tracemill.label import answered, downsample, labels_of, labels_request, with_labels

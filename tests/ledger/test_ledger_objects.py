@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from object_store import S3Server, names
 
+from tests.support.servers.object_store import S3Server, names
 from tracemill.cli.main import main
 from tracemill.core import LedgerError
 from tracemill.ledger import Completion, Ledger, mirror, shared_ledger

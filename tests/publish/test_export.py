@@ -6,14 +6,14 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from samples import problem, response, verdict
-from small_run import digests_of, table
 
+from tests.support.runs.publications import ids, publication, samples
+from tests.support.runs.samples import problem, response, verdict
+from tests.support.runs.small_run import digests_of
 from tracemill.core import Dropped, Outcome, StoreError, Verdict, dropped_problem, json_text, table_of
 from tracemill.publish import Publication, publish, published
-from tracemill.recipe.sections.select import Select
 from tracemill.runs import story
-from tracemill.select import Sample, select
+from tracemill.select import Sample
 from tracemill.store import Shard, Store
 
 
@@ -25,35 +25,6 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 def out(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "out"))
-
-
-def samples(n: int, start: int = 0) -> list[Sample]:
-    found = []
-    for number in range(start, start + n):
-        asked = problem(f"What is {number} plus one?", str(number + 1))
-        answered = response(asked, f"r{number}")
-        verdicts = {answered.id: verdict(answered, Outcome.CORRECT)}
-        found += select([asked], [answered], verdicts, {}, {}, Select())[0]
-    return found
-
-
-def publication(store: Store, shards: list[list[Sample]], key: str = "k", rows_per_file: int = 10) -> Publication:
-    dropped = [Dropped("gone", "a", 0, "clean", "too_short", {"n": 1}, prompt="x")]
-    verdicts = [verdict(response(problem("p"), "r"), Outcome.INCORRECT)]
-    return Publication(
-        key=key,
-        selected=[store.write_table(table_of(Sample, rows)) for rows in shards],
-        dropped=[store.write_table(table_of(Dropped, dropped))],
-        verdicts=[store.write_table(table_of(Verdict, verdicts))],
-        shuffle_seed=1,
-        rows_per_file=rows_per_file,
-        texts={"dataset/README.md": "card", "report.html": "page"},
-    )
-
-
-def ids(out: Store) -> list[str]:
-    found: list[str] = table(Path(out.path("")), "dataset")["id"].to_pylist()
-    return found
 
 
 def test_rows_are_shuffled_whatever_their_shards(store: Store, out: Store, tmp_path: Path) -> None:

@@ -12,18 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_export import ids, publication, samples
-from test_versions import folder
 
+from tests.support.runs.publications import MANIFESTS, OUTPUT, folder, ids, publication, samples, snapshot, write
 from tracemill.audit.publication import AUDIT
 from tracemill.core import StoreError
-from tracemill.publish import dataset_output, publish, published, refuse_foreign
+from tracemill.publish import publish, published, refuse_foreign
 from tracemill.publish.manifest import MANIFEST
 from tracemill.publish.run_directory import _publish_in_place
 from tracemill.publish.versions import Versions
 from tracemill.store import Store
-
-OUTPUT = dataset_output(["traces", "grey"])
 
 
 @pytest.fixture
@@ -36,25 +33,9 @@ def out(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "out"))
 
 
-def write(path: Path, text: str = "mine") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-
-
 def link(path: Path, target: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.symlink_to(target)
-
-
-def snapshot(root: Path) -> dict[str, Any]:
-    """Everything that stands below a folder, but what is for files under way, and locks."""
-    found: dict[str, Any] = {}
-    for path in sorted(root.rglob("*")):
-        name = str(path.relative_to(root))
-        if name.startswith(".tmp") or path.suffix == ".lock":
-            continue
-        found[name] = path.readlink() if path.is_symlink() else path.read_bytes() if path.is_file() else None
-    return found
 
 
 # What somebody has put there -> how the refusal calls it.
@@ -96,24 +77,6 @@ FOREIGN: list[tuple[str, Callable[[Path], object], str]] = [
     ("the directory a file", write, "no folder"),
     ("the directory a link to nowhere", lambda out: link(out, "no/where"), "no folder"),
 ]
-
-MANIFESTS: dict[str, Any] = {
-    "list": [],
-    "text": "text",
-    "number": 1,
-    "null": None,
-    "no files": {"key": "k"},
-    "no key": {"files": {}},
-    "files a list": {"key": "k", "files": []},
-    "files a number": {"key": "k", "files": 3},
-    "entry a text": {"key": "k", "files": {"background.js": "x"}},
-    "no size": {"key": "k", "files": {"a": {"sha256": "0" * 64}}},
-    "size a text": {"key": "k", "files": {"a": {"rows": 1, "size": "1", "sha256": "0" * 64}}},
-    "no digest": {"key": "k", "files": {"a": {"rows": None, "size": 1, "sha256": "x"}}},
-    "outside": {"key": "k", "files": {"../../a": {"rows": None, "size": 1, "sha256": "0" * 64}}},
-    "absolute": {"key": "k", "files": {"/etc/passwd": {"rows": None, "size": 1, "sha256": "0" * 64}}},
-    "a browser's": {"manifest_version": 3, "name": "extension", "version": "1.0"},
-}
 
 
 @pytest.mark.parametrize(("put", "named"), [row[1:] for row in FOREIGN], ids=[row[0] for row in FOREIGN])

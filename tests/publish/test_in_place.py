@@ -8,9 +8,8 @@ from pathlib import Path
 
 import fsspec
 import pytest
-from test_export import publication, samples
-from test_foreign import MANIFESTS, OUTPUT
 
+from tests.support.runs.publications import MANIFESTS, OUTPUT, publication, samples
 from tracemill.core import StoreError, json_text
 from tracemill.publish import Publication, publish, published, refuse_foreign, run_directory
 from tracemill.publish.manifest import MANIFEST

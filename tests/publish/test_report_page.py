@@ -9,10 +9,10 @@ from xml.etree import ElementTree as ET
 
 import pyarrow as pa
 import pytest
-from samples import problem
-from test_card import recipe
-from test_run_diff import sample
 
+from tests.support.runs.cards import recipe
+from tests.support.runs.published_runs import sample
+from tests.support.runs.samples import problem
 from tracemill.core import Problem, table_of
 from tracemill.decontaminate.report import BenchmarkReport
 from tracemill.html.charts import Bar, bar_chart, compact, histogram

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import ROOT
-from test_export import ids, publication, samples
 
+from tests.support.needs import ROOT
+from tests.support.runs.publications import folder, ids, publication, samples
 from tracemill.core import StoreError
 from tracemill.publish import publish, published
 from tracemill.publish.manifest import MANIFEST
@@ -29,9 +29,8 @@ FUNNEL = {"recipe": "r", "funnel": []}
 # A process that publishes 25 rows under key "new", and kills itself at one of its calls.
 KILLED = """
 import os, signal, sys
-sys.path[:0] = ["tests/publish", "tests/support", "tests"]
 from pathlib import Path
-from test_export import publication, samples
+from tests.support.runs.publications import publication, samples
 from tracemill.publish import run_directory, versions
 from tracemill.store.store import Store
 def die(*_): os.kill(os.getpid(), signal.SIGKILL)
@@ -52,12 +51,6 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 def out(tmp_path: Path) -> Store:
     return Store(str(tmp_path / "out"))
-
-
-def folder(out: Store) -> Path:
-    found = out.folder
-    assert found is not None
-    return found
 
 
 def test_a_new_version_stands_beside_the_old(store: Store, out: Store) -> None:

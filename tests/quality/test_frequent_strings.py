@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import problem, response
 
+from tests.support.runs.samples import problem, response
 from tracemill.quality.frequent_strings import Frequent, Sketch, Strings, frequent_fault, frequent_strings, strings_of
 from tracemill.recipe.sections.quality import FrequentStrings
 

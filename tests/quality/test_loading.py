@@ -13,12 +13,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import ROOT
 from datasets.load import LocalDatasetModuleFactory
-from test_card import text
-from test_export import publication
-from test_run_diff import sample
 
+from tests.support.needs import ROOT
+from tests.support.runs.cards import text
+from tests.support.runs.publications import publication
+from tests.support.runs.published_runs import sample
 from tracemill.core import Dropped, Verdict
 from tracemill.publish import dataset_output, publish
 from tracemill.publish.card import CONFIGS, WrittenRows, with_rows

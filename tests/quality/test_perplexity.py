@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import Fault as ServerFault
 from hypothesis import given
 from hypothesis import strategies as st
-from judge_server import JudgeServer
-from samples import problem, response, verdict
 
 from tasks.engine.stage import perform
 from tasks.quality import PerplexityRound, perplexity_shard
+from tests.support.runs.samples import problem, response, verdict
+from tests.support.servers.chat_server import Fault as ServerFault
+from tests.support.servers.judge_server import JudgeServer
 from tracemill.core import (
     Outcome,
     Problem,

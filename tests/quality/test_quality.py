@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import zstandard
-from conftest import ROOT
-from samples import problem, response
 
 from tasks.engine.stage import perform
 from tasks.label import measure_plan
 from tasks.quality import QualityPlan, quality_shard
+from tests.support.needs import ROOT
+from tests.support.runs.samples import problem, response
 from tracemill.core import Problem, Response, table_of
 from tracemill.quality.filters import Examined, fault_of, published_turn
 from tracemill.quality.measures import measure_responses

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ROOT
-from documented import pages
 
+from tests.support.docs.documented import pages
+from tests.support.needs import ROOT
 from tracemill.cli.recipe_reference import keys
 from tracemill.recipe import Recipe, parse_recipe
 

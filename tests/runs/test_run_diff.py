@@ -10,54 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
-from samples import problem, response, verdict
 
-from tracemill.core import StoreError
-from tracemill.publish import Publication
-from tracemill.recipe.sections.select import Select
+from tests.support.needs import ROOT
+from tests.support.runs.published_runs import run, sample
+from tests.support.runs.samples import problem
+from tracemill.core import Dropped, StoreError, dropped_problem, json_text
 from tracemill.runs import diff
 from tracemill.runs.diff import render
-from tracemill.publish import publish
-from tracemill.runs.rows import NOT_THERE
 from tracemill.runs.report import page, told
-from tracemill.core import Dropped, Outcome, Verdict, dropped_problem, json_text, table_of
-from tracemill.select import Sample, select
-from tracemill.store import Store
-
-FUNNEL: list[dict[str, Any]] = [
-    {"source": "a", "stage": "source", "reason": "rows", "rows": 8},
-    {"source": "a", "stage": "verify", "reason": "incorrect", "rows": 3},
-    {"source": "a", "stage": "published", "reason": "rows", "rows": 5},
-    {"source": "b", "stage": "source", "reason": "rows", "rows": 1},
-    {"source": "b", "stage": "published", "reason": "rows", "rows": 1},
-]
-
-
-def sample(prompt: str, reference: str = "1", said: str = "r", **changes: Any) -> Sample:
-    asked = problem(prompt, reference)
-    answered = response(asked, f"{said} to {prompt}")
-    ((row,), _) = select([asked], [answered], {answered.id: verdict(answered, Outcome.CORRECT)}, {}, {}, Select())
-    return dataclasses.replace(row, **changes)
-
-
-def run(
-    folder: Path, rows: list[Sample], dropped: list[Dropped] | None = None, texts: dict[str, str] | None = None
-) -> Path:
-    """A published run of these rows."""
-    store = Store(str(folder.parent / "store"))
-    publication = Publication(
-        key=folder.name,
-        selected=[store.write_table(table_of(Sample, rows))],
-        dropped=[store.write_table(table_of(Dropped, dropped or []))],
-        verdicts=[store.write_table(table_of(Verdict, []))],
-        shuffle_seed=1,
-        rows_per_file=3,
-        texts={"report.html": "page"} | (texts or {}),
-        facts={"funnel": FUNNEL, "recipe": "small"},
-    )
-    publish(store, Store(str(folder)), publication)
-    return folder
+from tracemill.runs.rows import NOT_THERE
 
 
 def test_a_run_is_the_same_as_itself(tmp_path: Path) -> None:

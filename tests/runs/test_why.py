@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audited_set import write
-from chat_server import ChatServer
-from conftest import ROOT
-from small_run import SmallRun, audit, question, table
 
+from tests.support.needs import ROOT
+from tests.support.runs.audited_set import write
+from tests.support.runs.small_run import SmallRun, audit, question, table
+from tests.support.servers.chat_server import ChatServer
 from tracemill.core import StoreError
-from tracemill.runs.why import nearest_ids
 from tracemill.runs import story
-from tracemill.runs.why import render
+from tracemill.runs.why import nearest_ids, render
 
 
 @pytest.fixture(scope="module")

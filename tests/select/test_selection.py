@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import problem, response, verdict
 
+from tests.support.runs.samples import problem, response, verdict
 from tracemill.core import ConservationError, Dropped, Outcome, Response
 from tracemill.publish import Funnel
 from tracemill.publish.funnel import render

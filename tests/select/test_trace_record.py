@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import problem, response, verdict
 
+from tests.support.runs.samples import problem, response, verdict
 from tracemill.core import Outcome, Response
 from tracemill.quality.filters import Fault
 from tracemill.recipe.sections.select import Select

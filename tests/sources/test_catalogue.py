@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from adapted_rows import adapted
 from pydantic import ValidationError
 
+from tests.support.runs.adapted_rows import adapted
 from tracemill.cli.sources import listing
 from tracemill.core import SourceError
 from tracemill.sources import Source

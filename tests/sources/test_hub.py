@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from hub_server import COMMIT, ID, Hub, point_at, serving
 
+from tests.support.servers.hub_server import COMMIT, ID, Hub, point_at, serving
 from tracemill.core import SourceError
 from tracemill.sources import Source, raw_tables
 from tracemill.sources import hub as hub_module

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from object_store import S3Server, names
 
+from tests.support.servers.object_store import S3Server, names
 from tracemill.core import CorruptShardError, StoreError
 from tracemill.store import Manifest, Store, files_at
 from tracemill.store.objects import ObjectFiles, forget_clients

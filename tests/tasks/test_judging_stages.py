@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import Fault
-from judge_server import JudgeServer
-from samples import problem, response, verdict
 
 from tasks.engine.stage import perform
 from tasks.judges import JudgeRound, ScoreRound, judge_shard, reward_shard, rubric_shard
 from tasks.verify import unjudgeable
+from tests.support.runs.samples import problem, response, verdict
+from tests.support.servers.chat_server import Fault
+from tests.support.servers.judge_server import JudgeServer
 from tracemill.core import (
     Outcome,
     Problem,

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from chat_server import ChatServer
-from computing_stages import Told, dies, fails, fails_oddly, where
-from conftest import ROOT
-from small_run import SmallRun, digests_of
 
 from flows.engine.runners import WORTH_PROCESSES, computing, shards_at_once
 from tasks.engine.processes import COMPUTING, Processes, WorkerTracebackError
 from tasks.engine.stage import StageTask, perform
+from tests.support.needs import ROOT
+from tests.support.runs.computing_stages import Told, dies, fails, fails_oddly, where
+from tests.support.runs.small_run import SmallRun, digests_of
+from tests.support.servers.chat_server import ChatServer
 from tracemill.core import RunnerError, SourceError
 from tracemill.core.machine import cores
 from tracemill.recipe.recipe import Run
@@ -103,18 +103,18 @@ def test_an_error_that_cannot_travel_is_told(tmp_path: Path) -> None:
 def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     """Within seconds, whatever they were at."""
     script = (
-        "import os, sys, time; from pathlib import Path; from computing_stages import where, Told;"
+        "import os, sys, time; from pathlib import Path; from tests.support.runs.computing_stages import where, Told;"
         "from tasks.engine.processes import COMPUTING, Processes; from tasks.engine.stage import perform;"
         "from tracemill.store import Store; COMPUTING.set(Processes(1)); store = Store(sys.argv[1]);"
         "found = perform(where, store, Told(), {});"
         "print(store.read_table(found.outputs['pids'])['pid'][0].as_py(), flush=True); time.sleep(600)"
     )
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests/support")])
     with subprocess.Popen(
         [sys.executable, "-c", script, str(tmp_path)],
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": path},
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     ) as parent:
         assert parent.stdout is not None
         worker = psutil.Process(int(parent.stdout.readline()))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.digits import ZEROS, in_digits_of
 from tracemill.core import problem_id
 from tracemill.text.character_forms import one_form
 from tracemill.text.normal_form import normal_words, numbers
@@ -15,43 +14,6 @@ from tracemill.text.number_guard import quantities
 from tracemill.text.words import exact_key, words
 
 PLAIN = "Find 120 of 57 boxes, if x^2 - 3 = 40"
-ZEROS = {  # of each script, by its name in Unicode
-    name: ord(unicodedata.lookup(f"{name} DIGIT ZERO"))
-    for name in (
-        "ARABIC-INDIC",
-        "EXTENDED ARABIC-INDIC",
-        "DEVANAGARI",
-        "BENGALI",
-        "GURMUKHI",
-        "GUJARATI",
-        "ORIYA",
-        "TAMIL",
-        "TELUGU",
-        "KANNADA",
-        "MALAYALAM",
-        "THAI",
-        "LAO",
-        "TIBETAN",
-        "MYANMAR",
-        "KHMER",
-        "MONGOLIAN",
-        "NKO",
-        "BALINESE",
-        "JAVANESE",
-        "FULLWIDTH",
-        "MATHEMATICAL BOLD",
-        "MATHEMATICAL DOUBLE-STRUCK",
-        "MATHEMATICAL MONOSPACE",
-        "OSMANYA",
-        "CHAKMA",
-        "ADLAM",
-    )
-}
-
-
-def in_digits_of(text: str, zero: int) -> str:
-    """The text with its digits in another script."""
-    return "".join(chr(zero + int(sign)) if sign.isdigit() and sign.isascii() else sign for sign in text)
 
 
 @pytest.mark.parametrize("script", ZEROS)

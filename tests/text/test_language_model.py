@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from benchmarks.label_prompts import TEXTS, judged
+from benchmarks.curation.label_prompts import TEXTS, judged
 from tracemill.text.language_codes import CODES
 from tracemill.text.language_model import NO_LANGUAGE, likeliest
 from tracemill.text.languages import language

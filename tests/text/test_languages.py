@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.needs import ROOT
 from tracemill.core import RecipeError
 from tracemill.text.languages import language
 from tracemill.text.tokens import count_tokens, estimated_tokens

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from samples import problem, response, verdict
 
 from tasks.distill import response_of
 from tasks.verify import unjudgeable, verdicts_on
+from tests.support.runs.samples import problem, response, verdict
 from tracemill.audit.references import gold_attempts
 from tracemill.core import Outcome, Response, rows_of, table_of
 from tracemill.generate.truncation import joined

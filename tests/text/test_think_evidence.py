@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import problem
 
 from tasks.distill import response_of
+from tests.support.runs.samples import problem
 from tracemill.core import Response, rows_of, table_of
 from tracemill.ledger import Completion
 from tracemill.quality.filters import Examined, fault_of

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from samples import problem
-from test_code_tests import ECHO, FINE, LIMITS, STOPPED, FakeSession
 
 from tasks.verify import is_for_models, unjudgeable
+from tests.support.programs.fake_session import ECHO, FINE, LIMITS, STOPPED, FakeSession
+from tests.support.runs.samples import problem
 from tracemill.audit.references import status_of
 from tracemill.core import Cause, Outcome, Verdict, rows_of, table_of
 from tracemill.inference import Refusal

@@ -8,8 +8,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mutation import mutant
 
+from tests.support.programs.mutation import mutant
 from tracemill.recipe.sections.verify import CodeTests, Sandbox, Verify
 from verifiers import Attempt, Bench, verify
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from program_faults import FAULTS, Fault
 
+from tests.support.programs.program_faults import FAULTS, Fault
 from tracemill.recipe.sections.verify import CodeTests, Sandbox, Verify
 from verifiers import Attempt, Bench, verify
 

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from tracemill.decontaminate.told_numbers import Form, Told
 
 # What numbers are worth, in cosines. The odds by logistic regression on 160 rephrased items of GSM8K test (the half to
-# develop on of benchmarks/rephrasings.jsonl) against the 23,700 likest pairs of GSM8K train and test, divided by the
-# cosine's, rounded, and the constant given to the first bits. The weight of a missing number was then doubled, and
-# nothing makes up for what is lost, so that one number in place of another is too much at 0.9: it costs 2 of the 320,
-# and 95 of 1,269 items with one number exchanged still go, 9 in 10 without it. The cosines are all-MiniLM-L6-v2's.
+# develop on of benchmarks/curation/rephrasings.jsonl) against the 23,700 likest pairs of GSM8K train and test, divided
+# by the cosine's, rounded, and the constant given to the first bits. The weight of a missing number was then doubled,
+# and nothing makes up for what is lost, so that one number in place of another is too much at 0.9: it costs 2 of the
+# 320, and 95 of 1,269 items with one number exchanged still go, 9 in 10 without it. The cosines are all-MiniLM-L6-v2's.
 _BY_FIRST_BIT: Final = 0.025  # of the first _FIRST_BITS: without a number in common the cosine stands for itself
 _FIRST_BITS: Final = 4
 _BY_BIT: Final = 0.0065  # of the first _MOST_BITS

@@ -4,8 +4,8 @@ Exact: the same text but for case and white space. Near: MinHash over word n-gra
 pairs at or above the threshold, clusters by connected components. Signatures are kept: a new threshold, or new rows,
 need no new ones. Within a batch the best representative wins; a row that an earlier batch kept always stays.
 
-Measured (benchmarks/near_duplicates.py): the values are datasketch's own permutations of our shingle hashes, and the
-clusters the same as those of its ``MinHashLSH``.
+Measured (benchmarks/curation/near_duplicates.py): the values are datasketch's own permutations of our shingle hashes,
+and the clusters the same as those of its ``MinHashLSH``.
 """
 
 from __future__ import annotations

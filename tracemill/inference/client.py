@@ -47,7 +47,8 @@ __all__ = [
 
 # Shard tasks count, parse and guess languages in Python while the event loop sends and reads. Each of its system calls
 # lets the interpreter lock go, and getting it back takes one switch interval for every thread that computes: at
-# Python's 5 ms a request costs tens of milliseconds, and the servers can run dry (benchmarks.client_saturation).
+# Python's 5 ms a request costs tens of milliseconds, and the servers can run dry
+# (benchmarks.teacher.client_saturation).
 _SWITCH_INTERVAL_S = 0.0001
 
 

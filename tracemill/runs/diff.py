@@ -5,24 +5,27 @@ A diff of two runs for a terminal.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from tracemill.core import StoreError, digest, normalise_prompt
-from tracemill.runs.report import finished_run
-from tracemill.runs.rows import GROUPS, NOT_THERE, Rows, batches, chosen_rows, fates, former_ids, read_rows
-from typing import Any, Final, TYPE_CHECKING
-import json
+from typing import TYPE_CHECKING, Any, Final
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tracemill.core import StoreError, digest, normalise_prompt
+from tracemill.runs.report import finished_run
+from tracemill.runs.rows import GROUPS, NOT_THERE, Rows, batches, chosen_rows, fates, former_ids, read_rows
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from numpy.typing import NDArray
     from pathlib import Path
+
+    from numpy.typing import NDArray
+
     from tracemill.runs.rows import Fate
 
-    pass
 
 _LINE_CHARS: Final = 100
 _ID_CHARS: Final = 12

@@ -11,9 +11,9 @@ from typing import Any, Final
 from tracemill.core import CorruptShardError, StoreError
 from tracemill.publish import published
 from tracemill.publish.manifest import MANIFEST
+from tracemill.publish.versions import run_place
 from tracemill.store import Store
 from tracemill.store.objects import ObjectFiles
-from tracemill.publish.versions import run_place
 
 FETCHED: Final = Path(".tracemill/fetched")
 _AT_ONCE: Final = 4

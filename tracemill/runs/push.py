@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tracemill.publish.card import licence
 from tracemill.core import CorruptShardError, StoreError
+from tracemill.publish.card import licence
 from tracemill.publish.tally import LicensedRows
 from tracemill.runs.report import finished_run
 from tracemill.runs.rows import batches

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from tracemill.audit import report
+from tracemill.audit.references import CHECKED
 from tracemill.audit.tally import VERDICTS
 from tracemill.core import StoreError
-from tracemill.publish.funnel import FUNNEL, render, source_yields
-from tracemill.audit.references import CHECKED
 from tracemill.publish import published
+from tracemill.publish.funnel import FUNNEL, render, source_yields
 from tracemill.publish.manifest import MANIFEST, n_published
 from tracemill.store import Store
 

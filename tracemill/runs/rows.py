@@ -2,26 +2,28 @@
 
 A row is 64 bytes of id and 8 for each group of columns; texts are not read, since ``response_id`` stands for them.
 1.4 million rows of short texts against as many: 1.1 GB at most, 15 times as long as reading one of them whole
-(``benchmarks/diff_runs.py``).
+(``benchmarks/storage/diff_runs.py``).
 
 Where a run lost rows: what its ``dropped/`` says of ids, also of those that a row had before it was rewritten.
 """
 
 from __future__ import annotations
 
-from tracemill.publish.funnel import DROP_STAGES
-from typing import Any, Final, NamedTuple, TYPE_CHECKING
 import json
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
+
+from tracemill.publish.funnel import DROP_STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from numpy.typing import NDArray
     from pathlib import Path
+
+    from numpy.typing import NDArray
+    from pyarrow.dataset import Dataset
 
 # What can differ between two rows of one id -> the columns that say so. Prompt, history, reference, tests and
 # constraints are not among them: the id is made of those.
@@ -69,7 +71,7 @@ def read_rows(folder: Path) -> Rows:
 
 def batches(folder: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
     """Those of the columns that a folder of Parquet has, in pieces that are read one after the other."""
-    dataset = _parquet(folder)
+    dataset = parquet_in(folder)
     names = [name for name in columns if name in dataset.schema.names]
     for batch in dataset.scanner(columns=names, batch_readahead=2, fragment_readahead=1).to_batches():
         if batch.num_rows:
@@ -78,22 +80,27 @@ def batches(folder: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
 
 def chosen_rows(folder: Path, ids: Iterable[str], columns: Sequence[str]) -> list[dict[str, Any]]:
     """The rows of a few ids, with id and those of the columns that the folder has."""
-    dataset = _parquet(folder)
+    dataset = parquet_in(folder)
     names = [name for name in ("id", *columns) if name in dataset.schema.names]
-    wanted = ds.field("id").isin(pa.array(sorted(ids), pa.string()))
+    wanted = pc.field("id").isin(pa.array(sorted(ids), pa.string()))
     found: list[dict[str, Any]] = dataset.to_table(columns=names, filter=wanted).to_pylist()
     return found
 
 
-def _parquet(folder: Path) -> ds.Dataset:
-    return ds.dataset(folder, format="parquet", exclude_invalid_files=True)
+def parquet_in(folder: Path) -> Dataset:
+    """All Parquet files of a folder; others are passed over."""
+    from pyarrow.dataset import dataset  # imports pandas, half a second that no build should pay
+
+    return dataset(folder, format="parquet", exclude_invalid_files=True)
 
 
 def _digests(table: pa.Table, columns: Sequence[str]) -> NDArray[np.uint64]:
     """One digest a row, of the values as text: null counts as no text."""
     texts = [table[name].cast(pa.string()) for name in columns if name in table.column_names]
     joined = pc.binary_join_element_wise(*texts, _BETWEEN, null_handling="replace", null_replacement="")
-    hashed: NDArray[np.uint64] = pd.util.hash_array(joined.to_numpy(), categorize=False)
+    from pandas.util import hash_array
+
+    hashed: NDArray[np.uint64] = hash_array(joined.to_numpy(), categorize=False)
     return hashed
 
 

@@ -5,16 +5,17 @@ The life of one row for a terminal: its way, and tables of rows like it, benchma
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from tracemill.core import StoreError
 from tracemill.ledger.survey import recorded
 from tracemill.publish.funnel import DROP_STAGES
-from tracemill.runs.rows import batches, chosen_rows
-from typing import Any, Final, TYPE_CHECKING
-import json
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
+from tracemill.runs.rows import batches, chosen_rows, parquet_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -258,7 +259,7 @@ def _compared(run: Path, found: Sequence[dict[str, Any]], ids: Sequence[str]) ->
                 score = evidence.get("score" if name == "kept" else "link_score")
                 yield {"of": record["id"], **_related(run, evidence[name], relation, evidence.get("method"), score)}
     for problem_id in ids:
-        naming = pc.match_substring(ds.field("evidence"), f'"kept":"{problem_id}"')
+        naming = pc.match_substring(pc.field("evidence"), f'"kept":"{problem_id}"')
         for record in _records(run / "dropped", ("id",), naming):
             evidence = record["evidence"]
             told: dict[str, Any] = {name: record[name] for name in _SHOWN if name in record}
@@ -308,24 +309,24 @@ def _ids(run: Path) -> Iterator[str]:
                     yield from table["id"].to_pylist()
 
 
-def _starts(column: str, prefix: str) -> ds.Expression:
-    return pc.starts_with(ds.field(column), prefix)
+def _starts(column: str, prefix: str) -> pc.Expression:
+    return pc.starts_with(pc.field(column), prefix)
 
 
-def _one_of(column: str, ids: Sequence[str]) -> ds.Expression:
-    return ds.field(column).isin(pa.array(ids, pa.string()))
+def _one_of(column: str, ids: Sequence[str]) -> pc.Expression:
+    return pc.field(column).isin(pa.array(ids, pa.string()))
 
 
-def _was(column: str, prefix: str) -> ds.Expression:
+def _was(column: str, prefix: str) -> pc.Expression:
     """Canonical JSON has no blanks, and escapes quotes in texts, so that this is a key and its value."""
-    return pc.match_substring(ds.field(column), f'"former_id":"{prefix}')
+    return pc.match_substring(pc.field(column), f'"former_id":"{prefix}')
 
 
-def _records(folder: Path, needed: Sequence[str], wanted: ds.Expression) -> Iterator[dict[str, Any]]:
+def _records(folder: Path, needed: Sequence[str], wanted: pc.Expression) -> Iterator[dict[str, Any]]:
     """The rows of a folder; nothing where it is not there, or is of another kind."""
     if not folder.is_dir():
         return
-    dataset = ds.dataset(folder, format="parquet", exclude_invalid_files=True)
+    dataset = parquet_in(folder)
     if not set(needed) <= set(dataset.schema.names):
         return
     for record in dataset.to_table(filter=wanted).to_pylist():

@@ -3,7 +3,7 @@ r"""The language of a prompt: scripts and common English words first, then py3la
 What is not prose is cut out first: models are right about prose and wrong about mathematics (langdetect takes "Compute
 $\tan 180^\circ$." for Romanian, at a probability of 0.99999). Prompts that are plainly English or written in Han, kana
 or hangul never reach the model (nearly all do not), and what it is not sure of, or what has too few letters to be sure,
-is undetermined. Measured by ``benchmarks/label_prompts.py``: docs/labels.md.
+is undetermined. Measured by ``benchmarks/curation/label_prompts.py``: docs/labels.md.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 VERSION: Final = 2  # part of the versions of the stages that ask: grows whenever any text may be told otherwise
 UNDETERMINED: Final = "und"  # ISO 639-2's code for it; the others are ISO 639-1's
 _ENOUGH_LETTERS: Final = 12
-# The least probability, by letters: of the real prompts and of benchmarks/languages.jsonl, texts of one language are
+# The least probability, by letters: of the real prompts and of benchmarks/curation/languages.jsonl, texts of one language are
 # above it, and words that are in no language, of which the model is the surer the more there are, mostly below.
 _SURE: Final = ((130, 0.9), (60, 0.6), (0, 0.4))
 _SHOWN_CHARS: Final = 2_000  # a language shows early

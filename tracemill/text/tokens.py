@@ -3,7 +3,7 @@
 The estimate counts what byte-level BPE tokenizers cut texts into: words, digits, runs of punctuation, breaks. It was
 fitted to DeepSeek-R1's and Qwen's tokenizers on GSM8K, MATH, MBPP, SVAMP and IFEval: against either, half of the
 prompts are within 5 %, 95 % within 17 %; the sum is up to 5 % too low. In other languages it is up to a third
-too low. ``benchmarks/label_prompts.py`` measures it against any tokenizer.
+too low. ``benchmarks/curation/label_prompts.py`` measures it against any tokenizer.
 """
 
 from __future__ import annotations

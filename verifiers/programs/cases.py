@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from verifiers.sandbox.inside.values import Unencodable, encode
+from verifiers.sandbox.inside.crossing.values import Unencodable, encode
 from verifiers.sandbox.languages import LANGUAGES
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from verifiers.programs.output_comparison import why_different
 from verifiers.programs.results import CaseResult, Code, fault_of
 from verifiers.programs.second_look import second_look
 from verifiers.programs.value_comparison import same_value, shown
-from verifiers.sandbox.inside.values import Malformed, encode
+from verifiers.sandbox.inside.crossing.values import Malformed, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,7 +7,7 @@ nothing correct by itself, since there a program could make them pass. It does w
 - the tests can be controlled: asserts, or ``check(candidate)``, that compare something;
 - under the control, which replaces what they compare by an object equal to nothing, they fail, whichever side it
 replaces;
-- the program is innocent: its text has no means to reach what is beside it (``sandbox.inside.innocence``).
+- the program is innocent: its text has no means to reach what is beside it (``sandbox.inside.testing.innocence``).
 
 Who passes under the control as well has shown that passing there means nothing; the failure across the wall stands. All
 else is unverifiable, and our limit: tests of a module have set-ups, fixtures and helpers that the control does not see

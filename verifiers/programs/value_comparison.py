@@ -3,8 +3,9 @@
 Tuples are lists, and keys of objects are text, as JSON has them; a number may be an integer or a float of the same
 value; floats are forgiven their last digits; infinity is infinity. Not forgiven: true for 1, sets for lists, nan.
 
-What was returned is looked at as it crossed (see ``sandbox.inside.values``), since a hostile program may have written
-it: nothing is decoded as a whole. Two hundred thousand integers of one hash, as the keys of a dict, take minutes.
+What was returned is looked at as it crossed (see ``sandbox.inside.crossing.values``), since a hostile program may have
+written it: nothing is decoded as a whole. Two hundred thousand integers of one hash, as the keys of a dict, take
+minutes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import math
 from typing import Any, Final
 
-from verifiers.sandbox.inside.values import Malformed, decode
+from verifiers.sandbox.inside.crossing.values import Malformed, decode
 
 _SMALL: Final = 4_000  # characters of JSON that are decoded as a whole, whatever they hold
 _SHOWN: Final = 120

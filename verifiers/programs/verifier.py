@@ -74,7 +74,7 @@ class CodeVerifier:
 
 
 def with_given(tests: Tests, prompt: str) -> Tests:
-    """The tests with the prompt's code, where it defines what they use beside the entry point; see ``inside.given``."""
+    """The tests with the prompt's code, where it defines what they use beside the entry point."""
     if tests.entry_point is None or len(prompt) > _MAX_PROMPT:
         return tests
     leaf = tests.entry_point.rpartition(".")[2]

@@ -23,7 +23,7 @@ def read(n):
 exec(compile(read(int.from_bytes(read(4), "big")), "<sandbox>", "exec"))
 """
 
-# Gives the modules their own names; the packages above them are empty.
+# Gives the modules their own names; packages are what has no text.
 _INSTALL = """\
 import importlib.machinery, json, sys
 SOURCES = json.loads({sources!r})
@@ -40,7 +40,8 @@ class Shipped:
         exec(compile(SOURCES[module.__name__], module.__name__, "exec"), module.__dict__)
 sys.meta_path.insert(0, Shipped)
 """
-_PACKAGES = ("verifiers", "verifiers.sandbox", "verifiers.sandbox.inside")
+_ABOVE = ("verifiers", "verifiers.sandbox")
+_INSIDE = Path(__file__).parent / "inside"
 
 
 def supervisor_script(uid: int) -> bytes:
@@ -61,8 +62,10 @@ def _framed(script: str) -> bytes:
 
 @functools.cache
 def _install() -> str:
-    sources = dict.fromkeys(_PACKAGES, "")
-    for path in sorted((Path(__file__).parent / "inside").glob("*.py")):
-        if path.stem != "__init__":
-            sources[f"{_PACKAGES[-1]}.{path.stem}"] = path.read_text(encoding="utf-8")
+    """The script that gives the modules their names; packages are empty there, whatever their files say."""
+    sources = dict.fromkeys(_ABOVE, "")
+    for path in sorted(_INSIDE.rglob("*.py")):
+        is_package = path.stem == "__init__"
+        parts = (path.parent if is_package else path.with_suffix("")).relative_to(_INSIDE.parent).parts
+        sources[".".join((_ABOVE[-1], *parts))] = "" if is_package else path.read_text(encoding="utf-8")
     return _INSTALL.format(sources=json.dumps(sources))

@@ -7,9 +7,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from chat_server import ChatServer
-from judge_server import JudgeServer
-from small_run import SmallRun, funnel, question, table
+from tests.support.runs.small_run import SmallRun, funnel, question, table
+from tests.support.servers.chat_server import ChatServer
+from tests.support.servers.judge_server import JudgeServer
 
 UNREADABLE = r"It is \boxed{5\text{ or is that wrong?}}."
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from chat_server import ChatServer
-from small_run import SmallRun, question, table
+
+from tests.support.runs.small_run import SmallRun, question, table
+from tests.support.servers.chat_server import ChatServer
 
 CONFLICT = "conflicting_references"
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import zstandard
-from chat_server import ChatServer, Fault
-from small_run import SmallRun, funnel, question, table
 
+from tests.support.runs.small_run import SmallRun, funnel, question, table
+from tests.support.servers.chat_server import ChatServer, Fault
 from tracemill.core import TracemillError
 
 

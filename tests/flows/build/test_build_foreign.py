@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import small_run
-from chat_server import ChatServer
 from prefect.client.orchestration import get_client
-from small_run import SmallRun, question, table
-from test_foreign import snapshot, write
 
 from flows.build_dataset import build_dataset
 from flows.check_references import check_references
 from flows.refresh_dataset import refresh_dataset
 from flows.verify_dataset import verify_dataset
+from tests.support.runs import small_run
+from tests.support.runs.publications import snapshot, write
+from tests.support.runs.small_run import SmallRun, question, table
+from tests.support.servers.chat_server import ChatServer
 from tracemill.audit.publication import AUDIT, REFERENCES
 from tracemill.core import StoreError
 from tracemill.publish import dataset_output

@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from chat_server import ChatServer
-from judge_server import JudgeServer
-from small_run import SmallRun, funnel, question, table
+
+from tests.support.runs.small_run import SmallRun, funnel, question, table
+from tests.support.servers.chat_server import ChatServer
+from tests.support.servers.judge_server import JudgeServer, server_of
 
 MARK = re.compile(r"Note (\d+) ")
 
@@ -34,11 +34,6 @@ def run(teacher: ChatServer, tmp_path: Path) -> SmallRun:
     small = SmallRun(tmp_path / "run", teacher.url)
     small.rows = [question(n) for n in range(20)]
     return small
-
-
-def server_of(judge: JudgeServer, **settings: Any) -> dict[str, Any]:
-    """A recipe section that points at the judge."""
-    return {"model": "judge", "revision": "r1", "base_urls": [judge.url], "give_up_after_s": 2, **settings}
 
 
 def test_a_judge_rescues_what_the_rule_calls_wrong(run: SmallRun, teacher: ChatServer) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import ChatServer
-from small_run import SmallRun, funnel, table
+
+from tests.support.runs.small_run import SmallRun, funnel, table
+from tests.support.servers.chat_server import ChatServer
 
 
 def asked(name: str, left: int) -> str:

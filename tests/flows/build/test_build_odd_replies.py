@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from odd_replies import Odd, OddServer, reply
-from small_run import SmallRun, funnel, question, table
+from tests.support.runs.small_run import SmallRun, funnel, question, table
+from tests.support.servers.odd_replies import Odd, OddServer, reply
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,9 @@ import dataclasses
 import shutil
 from pathlib import Path
 
-from chat_server import ChatServer
-from killed_run import finish, kill_when
-from small_run import SmallRun, digests_of, question
-
+from tests.support.runs.killed_run import finish, kill_when
+from tests.support.runs.small_run import SmallRun, digests_of, question
+from tests.support.servers.chat_server import ChatServer
 from tracemill.runs.fetch import run_folder
 
 N_ROWS = 24

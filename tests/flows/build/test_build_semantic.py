@@ -6,11 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from chat_server import ChatServer
-from fake_embedder import FakeEmbedder
-from small_run import SmallRun, funnel, question, table
 
 import tasks.duplicates
+from tests.support.runs.small_run import SmallRun, funnel, question, table
+from tests.support.servers.chat_server import ChatServer
+from tests.support.servers.fake_embedder import FakeEmbedder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import ChatServer
-from judge_server import JudgeServer
-from small_run import SmallRun, funnel, question, table
+
+from tests.support.runs.small_run import SmallRun, funnel, question, table
+from tests.support.servers.chat_server import ChatServer
+from tests.support.servers.judge_server import JudgeServer
 
 
 @pytest.fixture

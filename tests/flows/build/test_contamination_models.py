@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
-from chat_server import ChatServer
-from fake_embedder import FakeEmbedder
-from judge_server import JudgeServer
-from samples import problem
-from small_run import SmallRun, funnel, question, table
 
 import tasks.decontaminate
 import tasks.duplicates
+from tests.support.runs.samples import problem
+from tests.support.runs.small_run import SmallRun, funnel, question, table
+from tests.support.servers.chat_server import ChatServer
+from tests.support.servers.fake_embedder import FakeEmbedder
+from tests.support.servers.judge_server import JudgeServer
 from tracemill.core import Problem, table_of
 from tracemill.decontaminate.index import ITEMS
 from tracemill.decontaminate.judge import same_question_request, word_of, worst_pairs

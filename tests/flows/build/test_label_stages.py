@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import ChatServer, Fault
-from conftest import ROOT
-from judge_server import JudgeServer
-from killed_run import finish, has_paid_for, kill_when, n_manifests
-from samples import problem
-from small_run import SmallRun, funnel, question, table
 
 from tasks.engine.stage import perform
 from tasks.label import LabelRound, Measure, label_by_model_shard, label_shard, measure_plan
+from tests.support.needs import ROOT
+from tests.support.runs.killed_run import finish, has_paid_for, kill_when, n_manifests
+from tests.support.runs.samples import problem
+from tests.support.runs.small_run import SmallRun, funnel, question, table
+from tests.support.servers.chat_server import ChatServer, Fault
+from tests.support.servers.judge_server import JudgeServer
 from tracemill.core import (
     Problem,
     RecipeError,

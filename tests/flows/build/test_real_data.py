@@ -8,12 +8,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from chat_server import ChatServer
-from small_run import funnel, table
 
 from flows.build_dataset import Built, build
 from flows.engine.plain_run import plain_run
 from flows.teacher_place import load_recipe_here
+from tests.support.runs.small_run import funnel, table
+from tests.support.servers.chat_server import ChatServer
 from tracemill.text.words import exact_key
 
 pytestmark = pytest.mark.needs_real_data

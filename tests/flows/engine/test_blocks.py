@@ -13,19 +13,19 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from chat_server import ChatServer
 from prefect import flow, get_run_logger, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
 from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run as current
-from small_run import SmallRun
 
 from flows.engine.context import RunContext
 from flows.engine.failures import ShardsFailedError
 from flows.engine.steps import Step
 from tasks.engine.stage import BY_KEY, STORED, stage
 from tasks.engine.work import Produced, Work
+from tests.support.runs.small_run import SmallRun
+from tests.support.servers.chat_server import ChatServer
 from tracemill.core import RecipeError, Section
 from tracemill.recipe import load_recipe
 from tracemill.store import Store

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import ChatServer
-from conftest import ROOT
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowFilter,
@@ -25,9 +23,11 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from small_run import SmallRun, table
 
 from flows.phases import cost_gate
+from tests.support.needs import ROOT
+from tests.support.runs.small_run import SmallRun, table
+from tests.support.servers.chat_server import ChatServer
 from tracemill.core import CostNotApprovedError, RecipeError, TracemillError
 from tracemill.generate import Estimate
 from tracemill.generate.cost import Measured, Outstanding

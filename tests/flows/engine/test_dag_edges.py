@@ -9,14 +9,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from chat_server import ChatServer
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import TaskRunFilter, TaskRunFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort
-from small_run import SmallRun, question
 
 from flows.build_dataset import build_dataset
+from tests.support.runs.small_run import SmallRun, question
+from tests.support.servers.chat_server import ChatServer
 
 pytestmark = pytest.mark.usefixtures("prefect_flows")
 

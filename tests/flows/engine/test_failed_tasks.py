@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import ChatServer
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.sorting import ArtifactSort, FlowRunSort
-from small_run import SmallRun
 
 import tasks.distill
 from flows.engine.failures import SHOWN_FAILURES, Failure, ShardsFailedError, failures_markdown
 from tasks import reproduce
 from tasks.engine.failed_task import FailedTask, explained, row_at_hand, without_secrets
+from tests.support.runs.small_run import SmallRun
+from tests.support.servers.chat_server import ChatServer
 from tracemill.core import FailedTaskRun, Problem, StageCrashedError, TeacherUnavailableError
 from tracemill.generate import build_request
 from tracemill.recipe.sections.server import Teacher

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import ChatServer
-from judge_server import JudgeServer
-from small_run import SmallRun
-from test_build_judged import server_of
 
 from flows.engine.plain_run import PlainRun
+from tests.support.runs.small_run import SmallRun
+from tests.support.servers.chat_server import ChatServer
+from tests.support.servers.judge_server import JudgeServer, server_of
 from tracemill.core import RecipeError
 from tracemill.generate import Estimate
 from tracemill.generate.cost import Measured, ModelMeasured, Outstanding

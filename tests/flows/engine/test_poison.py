@@ -10,14 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from audited_set import PLANTED, write
-from chat_server import ChatServer
 from hypothesis import given
 from hypothesis import strategies as st
 from prefect import Task
 from prefect.client.orchestration import get_client
-from samples import problem
-from small_run import SmallRun, audit, funnel, table
 
 import flows.engine.poison
 import tasks.decontaminate
@@ -36,6 +32,10 @@ from tasks.engine import poison
 from tasks.engine.poison import allowed, belongs_to_a_row, guilty, told
 from tasks.engine.stage import body_of, perform
 from tasks.label import Measure, label_shard
+from tests.support.runs.audited_set import PLANTED, write
+from tests.support.runs.samples import problem
+from tests.support.runs.small_run import SmallRun, audit, funnel, table
+from tests.support.servers.chat_server import ChatServer
 from tracemill.core import Problem, StageCrashedError, StoreError, TeacherUnavailableError, table_of
 from tracemill.publish.funnel import DROP_STAGES
 from tracemill.store import Store

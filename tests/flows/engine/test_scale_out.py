@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from chat_server import ChatServer
-from killed_run import end, has_paid_for, n_ledger_lines, start
-from local_clusters import PATIENCE_S, dask_cluster, ray_cluster
-from object_store import names
-from small_run import SmallRun, digests_of
+
+from tests.support.needs import ROOT
+from tests.support.runs.killed_run import end, has_paid_for, n_ledger_lines, start
+from tests.support.runs.small_run import SmallRun, digests_of
+from tests.support.servers.chat_server import ChatServer
+from tests.support.servers.local_clusters import PATIENCE_S, dask_cluster, ray_cluster
+from tests.support.servers.object_store import names
 
 pytestmark = [pytest.mark.usefixtures("prefect_flows"), pytest.mark.needs_scale_out]
 
@@ -131,6 +135,17 @@ def test_a_cluster_elsewhere_is_refused(run: SmallRun, tmp_path: Path) -> None:
     assert "1 of 2 workers of the dask cluster cannot do this run's tasks" in log
     assert "No module named 'tasks'" in log
     assert "start the workers in this checkout" in log
+
+
+@pytest.mark.slow
+def test_the_benchmark_compares_clusters_with_threads(tmp_path: Path) -> None:
+    """A few tasks on a Dask and on a Ray cluster: the benchmark says what each takes beside threads."""
+    command = [sys.executable, "-m", "benchmarks.engine.task_runners", "--tasks", "4"]
+    with dask_cluster(tmp_path, 1) as dask, ray_cluster(tmp_path) as ray:
+        command += ["--dask", dask, "--ray", ray]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"threads [\d.]+ ms \(1\.00 x\), dask [\d.]+ ms \(.*, ray [\d.]+ ms \(", done.stdout)
 
 
 def until(come: Callable[[], object]) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import cloudpickle
 import pytest
-from conftest import ROOT
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -22,6 +21,7 @@ from flows.engine.runners import check_cluster, everywhere, mismatches, result_o
 from tasks.distill import distill_shard
 from tasks.engine.worker_check import WorkerInfo, inspect_worker
 from tasks.verify import verify_shard
+from tests.support.needs import ROOT
 from tracemill.core import LedgerError, RecipeError, RunnerError
 from tracemill.recipe import parse_recipe
 from tracemill.recipe.recipe import Run

@@ -1,6 +1,6 @@
 """The crash matrix, short: each kind of kill once, at a seeded moment of a small build. The long one is a benchmark.
 
-See ``benchmarks/crash_matrix.py`` for what must hold.
+See ``benchmarks/crash/crash_matrix.py`` for what must hold.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.crash_matrix import KINDS, Matrix, maker
-from benchmarks.crash_recipe import few_problems
-from benchmarks.crash_scene import on_scene
+from benchmarks.crash.crash_matrix import KINDS, Matrix, maker
+from benchmarks.crash.recipe import few_problems
+from benchmarks.crash.scene import on_scene
 
 pytestmark = pytest.mark.needs_docker
 N_ROWS, N_PROGRAMS, SHARD_ROWS, LATENCY_MS = 40, 6, 10, 400.0

@@ -18,9 +18,6 @@ from uuid import UUID, uuid4
 
 import psutil
 import pytest
-from chat_server import ChatServer
-from conftest import ROOT
-from killed_run import finish, has_paid_for, kill_when, launch
 from prefect import flow, task
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId, TaskRunFilter
@@ -30,7 +27,6 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Completed, Failed, Paused, Pending, Running, Scheduled, Suspended
-from small_run import SmallRun
 
 import flows.crashed_runs
 from flows.crashed_runs import (
@@ -45,6 +41,10 @@ from flows.crashed_runs import (
     take_over,
 )
 from flows.deploy import deploy
+from tests.support.needs import ROOT
+from tests.support.runs.killed_run import finish, has_paid_for, kill_when, launch
+from tests.support.runs.small_run import SmallRun
+from tests.support.servers.chat_server import ChatServer
 from tracemill.core.process_identity import process_name
 
 pytestmark = pytest.mark.usefixtures("prefect_flows")

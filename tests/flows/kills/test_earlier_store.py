@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chat_server import ChatServer
-from small_run import SmallRun, funnel, question, table
 
+from tests.support.runs.small_run import SmallRun, funnel, question, table
+from tests.support.servers.chat_server import ChatServer
 from tracemill.runs import diff
 
 STORE = Path(__file__).parents[2] / "stores" / "before-refusals-were-asked-again.tar.gz"

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from chat_server import ChatServer
-from jumping_clock import JumpingClock
-from killed_run import PATIENCE_S, end, finish, n_ledger_lines, start
-from small_disk import SmallDisk, small_disk
-from small_run import SmallRun
+
+from tests.support.runs.jumping_clock import JumpingClock
+from tests.support.runs.killed_run import PATIENCE_S, end, finish, n_ledger_lines, start
+from tests.support.runs.small_disk import SmallDisk, small_disk
+from tests.support.runs.small_run import SmallRun
+from tests.support.servers.chat_server import ChatServer
 
 IN_FLIGHT = 8  # max_in_flight of the small run's teacher
 HOUR_S = 3600

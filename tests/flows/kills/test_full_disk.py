@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from small_disk import SmallDisk, small_disk
-from test_export import ids, publication, samples
 
+from tests.support.runs.publications import ids, publication, samples
+from tests.support.runs.small_disk import SmallDisk, small_disk
 from tracemill.core import StoreError
 from tracemill.publish import publish, published, run_directory
 from tracemill.publish.run_directory import _publish_in_place

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from odd_replies import OddServer
-from small_run import SmallRun, funnel, table
 
+from tests.support.runs.small_run import SmallRun, funnel, table
+from tests.support.servers.odd_replies import OddServer
 from tracemill.cli.main import main
 from tracemill.core import LedgerError, digest
 from tracemill.ledger import Completion, Ledger

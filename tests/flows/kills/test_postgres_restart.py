@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from chat_server import ChatServer
-from conftest import postgres_programs
-from killed_run import end, n_ledger_lines, start
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from small_run import SmallRun
 
-from benchmarks.crash_scene import Scene, free_port, on_scene, until
+from benchmarks.crash.scene import Scene, free_port, on_scene, until
+from tests.support.needs import postgres_programs
+from tests.support.runs.killed_run import end, n_ledger_lines, start
+from tests.support.runs.small_run import SmallRun
+from tests.support.servers.chat_server import ChatServer
 
 pytestmark = [pytest.mark.needs_postgres]
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chat_server import ChatServer
-from conftest import VLLM_PYTHON
-from killed_run import (
+
+from tests.support.needs import VLLM_PYTHON
+from tests.support.runs.killed_run import (
     finish,
     has_paid_for,
     is_collecting,
@@ -22,7 +22,8 @@ from killed_run import (
     kill_when,
     n_ledger_lines,
 )
-from small_run import SmallRun, digests_of, table
+from tests.support.runs.small_run import SmallRun, digests_of, table
+from tests.support.servers.chat_server import ChatServer
 
 IN_FLIGHT = 8
 SOURCES = Path(__file__).parents[3] / "demo" / "sources"

@@ -7,9 +7,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from chat_server import ChatServer
-from killed_run import PATIENCE_S, end, has_paid_for, n_ledger_lines, start
-from small_run import SmallRun, digests_of, question
+from tests.support.runs.killed_run import PATIENCE_S, end, has_paid_for, n_ledger_lines, start
+from tests.support.runs.small_run import SmallRun, digests_of, question
+from tests.support.servers.chat_server import ChatServer
 
 N_ROWS = 40
 IN_FLIGHT = 8

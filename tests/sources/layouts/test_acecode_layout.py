@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from adapted_rows import one, reason
+
+from tests.support.runs.adapted_rows import one, reason
 
 ROW = {"id": "oss_1", "source": "oss", "question": "Double a number.", "test_cases": ["assert twice(1) == 2"]}
 

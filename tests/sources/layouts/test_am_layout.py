@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from adapted_rows import one, reason
+
+from tests.support.runs.adapted_rows import one, reason
 
 OPTIONS = "Which is prime?\nA. 4\nB. 7\nC. 9\nD. 12"
 NUMINA = r"What is $1+1$? $\textbf{(A)}\ 1 \qquad \textbf{(B)}\ 2 \qquad \textbf{(C)}\ 3$"

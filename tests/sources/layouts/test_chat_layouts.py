@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from adapted_rows import adapted, one, reason
 
+from tests.support.runs.adapted_rows import adapted, one, reason
 from verifiers.instructions.constraints import CONSTRAINTS
 from verifiers.instructions.dialects import canonical
 

@@ -10,8 +10,8 @@ import zlib
 from typing import Any
 
 import pytest
-from adapted_rows import one, reason
 
+from tests.support.runs.adapted_rows import one, reason
 from tracemill.sources.adapter import MalformedRowError
 from tracemill.sources.layouts.contests import limits_of, unpacked
 

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from adapted_rows import one, reason
+
+from tests.support.runs.adapted_rows import one, reason
 
 MODULE = "from solution import weave\n\ndef test_weave():\n    assert weave('AB', 'XY') == 'AXBY'\n"
 DECLARED = {

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from adapted_rows import adapted, one, reason
 
+from tests.support.runs.adapted_rows import adapted, one, reason
 from tracemill.core import RecipeError, UnknownLayoutError
 from tracemill.recipe import parse_recipe
 from tracemill.sources import Source, raw_tables

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from adapted_rows import one, reason
 
+from tests.support.runs.adapted_rows import one, reason
 from tracemill.sources.layouts.traces import R1
 
 NUMINA = {

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from adapted_rows import one, reason
 
+from tests.support.runs.adapted_rows import one, reason
 from tracemill.sources.layouts.traces import GEMINI_THINKING, R1, model_named
 
 OPTIONS = "Which is prime?\nA. 4\nB. 7\nC. 9\nD. 12"

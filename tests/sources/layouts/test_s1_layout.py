@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from adapted_rows import one
 
+from tests.support.runs.adapted_rows import one
 from tracemill.sources.layouts.traces import GEMINI_THINKING, R1
 
 BASE = {

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.adapted_rows import one
+from tests.support.runs.adapted_rows import one
 from verifiers.instructions.constraints import CONSTRAINTS, why_unusable
 from verifiers.instructions.dialects import canonical
 from verifiers.instructions.ifbench.table import IFBENCH, NOT_COVERED

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, VLLM_PYTHON
-from samples import problem, response
 
+from tests.support.needs import ROOT, VLLM_PYTHON
+from tests.support.runs.samples import problem, response
 from tracemill.core import TeacherMisconfiguredError
 from tracemill.decontaminate.judge import same_question_request, word_of
 from tracemill.inference import ChatTeacher, Dialect, Refusal, Request

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import problem, response, verdict
 
+from tests.support.runs.samples import problem, response, verdict
 from tracemill.core import Outcome, RecipeError, TeacherMisconfiguredError
 from tracemill.inference import Refusal
 from tracemill.inference.dialects import Trouble

@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from adapted_rows import one
 
+from tests.support.runs.adapted_rows import one
 from tracemill.recipe.sections.verify import CodeTests, Sandbox, Verify
 from verifiers import Attempt, Bench, verify
 

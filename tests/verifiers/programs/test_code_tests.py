@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.programs.fake_session import ECHO, FINE, LIMITS, STOPPED, FakeSession
 from tracemill.core import Verdict
 from tracemill.recipe.sections.verify import CodeTests, Verify
 from tracemill.text.think import UNCLOSED_THINK
@@ -25,13 +25,11 @@ from verifiers.programs.results import CaseResult, Code, fault_of
 from verifiers.programs.text import program_in
 from verifiers.programs.value_comparison import same_value, shown
 from verifiers.programs.verifier import Judged, conclude, run_tests
-from verifiers.sandbox.inside.values import Malformed, encode
-from verifiers.sandbox.protocol import Compiled, Conversation, Limits, NoSandbox, Run, SandboxFailure, Session
+from verifiers.sandbox.inside.crossing.values import Malformed, encode
+from verifiers.sandbox.protocol import NoSandbox, Run, SandboxFailure, Session
 
 T = TypeVar("T")
-FINE = Run(b"", "", 0, 0, None, out_of_memory=False, cpu_s=0.1, wall_s=0.2, rss_mb=10)
 DEEP: list[Any] = json.loads("[" * 500 + "]" * 500)
-LIMITS = Limits(cpu_s=1, wall_s=3, memory_mb=64, output_bytes=1 << 20)
 
 
 @pytest.mark.parametrize(
@@ -232,43 +230,6 @@ def test_a_failed_sandbox_is_no_wrong_answer() -> None:
     assert (found.outcome, found.score, found.detail) == ("sandbox_error", None, "no engine; start one")
 
 
-@dataclass
-class FakeSession:
-    """Prints what it is given, and takes as long as it is told to."""
-
-    provenance: str = "fake"
-    compiles: bool = True
-    wall_s: float = 0.0
-    n_runs: int = 0
-    n_alone: int = 0
-    runs: list[Run] = field(default_factory=list)
-
-    def compile(self, source: str, language: str, memory_mb: int) -> Compiled:  # noqa: ARG002
-        return Compiled(self.compiles, "" if self.compiles else "SyntaxError")
-
-    def run(self, stdin: bytes, limits: Limits) -> Run:  # noqa: ARG002
-        self.n_runs += 1
-        return self.runs.pop(0) if self.runs else replace(FINE, stdout=stdin, wall_s=self.wall_s)
-
-    def call(self, request: Mapping[str, Any], limits: Limits) -> tuple[Run, dict[str, Any] | None]:
-        raise NotImplementedError
-
-    def converse(self, plan: Mapping[str, Any], limits: Limits) -> Conversation:
-        raise NotImplementedError
-
-    def share(self, plan: Mapping[str, Any], limits: Limits) -> tuple[Run, list[dict[str, Any]]]:
-        raise NotImplementedError
-
-    def examine(self, plan: Mapping[str, Any]) -> dict[str, Any]:
-        raise NotImplementedError
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        self.n_alone += 1
-        yield
-
-
-ECHO = {"kind": "stdio", "cases": [{"stdin": str(n), "stdout": "3" if n == 3 else str(n)} for n in range(6)]}
 WRONG = {"kind": "stdio", "cases": [{"stdin": str(n), "stdout": "0"} for n in range(6)]}
 
 
@@ -337,7 +298,6 @@ def test_long_lines_take_no_time() -> None:
     assert why_different(b"1.5", b"1" * n + b"x", 1e-6)
 
 
-STOPPED = replace(FINE, stopped="host", signal=9)
 END = {"end": True, "n_tests": 1}
 PASS = {"test": "t", "outcome": "pass", "detail": ""}
 

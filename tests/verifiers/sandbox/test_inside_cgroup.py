@@ -42,7 +42,7 @@ def test_a_kernel_that_does_not_tell(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_what_is_sent_in_runs_on_older_interpreters() -> None:
     """The modules that run in a container parse as Python 3.9: the image's is not ours to choose."""
-    for path in Path(cgroup.__file__).parent.glob("*.py"):
+    for path in Path(cgroup.__file__).parent.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 9))
         newer = [node for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "strict"]
         assert not newer, f"zip(strict=) in {path.name} is of 3.10"

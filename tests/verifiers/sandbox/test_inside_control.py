@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from verifiers.sandbox.inside.control import LEFT, RIGHT, perturbed
+from verifiers.sandbox.inside.testing.control import LEFT, RIGHT, perturbed
 
 # A statement, and what it becomes on the left and on the right; None where nothing in it is replaced.
 REPLACED = [

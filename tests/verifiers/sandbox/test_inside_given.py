@@ -9,7 +9,7 @@ import pytest
 from verifiers.programs.cases import read_tests
 from verifiers.programs.text import code_in
 from verifiers.programs.verifier import with_given
-from verifiers.sandbox.inside.given import given_names
+from verifiers.sandbox.inside.testing.given import given_names
 
 HEAD = """import math
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifiers.sandbox.inside.innocence import why_not
+from verifiers.sandbox.inside.testing.innocence import why_not
 
 INNOCENT = [
     "",

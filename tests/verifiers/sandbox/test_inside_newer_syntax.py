@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifiers.sandbox.inside.newer_syntax import older
+from verifiers.sandbox.inside.program.newer_syntax import older
 
 NAMES: dict[str, Any] = {"d": {"a": 1, "b": [2, 3]}, "n": 5, "x": 3.14159, "w": 8, "words": ["so", "it"]}
 

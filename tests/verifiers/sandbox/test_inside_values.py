@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verifiers.sandbox.inside.values import Malformed, Unencodable, decode, encode
+from verifiers.sandbox.inside.crossing.values import Malformed, Unencodable, decode, encode
 
 SCALARS = (
     st.none()

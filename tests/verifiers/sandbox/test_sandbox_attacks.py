@@ -6,12 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from attack import Attack, judged
-from attacks_on_the_compiler import COMPILER
-from attacks_on_the_host import DISK, EXHAUSTION, WAYS_OUT
-from attacks_on_the_neighbours import LEFTOVERS, SNOOPING
-from attacks_on_the_verdict import ALL_KINDS, HONEST, VERDICTS
 
+from tests.support.attacks.attack import Attack, judged
+from tests.support.attacks.compiler import COMPILER
+from tests.support.attacks.host import DISK, EXHAUSTION, WAYS_OUT
+from tests.support.attacks.neighbours import LEFTOVERS, SNOOPING
+from tests.support.attacks.verdict import ALL_KINDS, HONEST, VERDICTS
 from tracemill.core import Outcome
 from tracemill.recipe.sections.verify import Sandbox
 from verifiers.programs.cases import InvalidTests, read_tests

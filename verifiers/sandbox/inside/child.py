@@ -18,7 +18,8 @@ import threading
 import types
 from typing import Any
 
-from verifiers.sandbox.inside import newer_syntax, shared, solution, tester
+from verifiers.sandbox.inside.program import newer_syntax, solution
+from verifiers.sandbox.inside.testing import shared, tester
 
 CHANNEL = 3
 _PR_SET_DUMPABLE = 4

@@ -1,0 +1,1 @@
+"""Everything before generation: cleaning, duplicates, decontamination, labels; and what it finds."""

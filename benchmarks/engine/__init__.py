@@ -1,0 +1,1 @@
+"""What orchestration costs, and what large datasets need."""

@@ -1,0 +1,1 @@
+"""The ledger, a run's directory, and the comparison of two runs."""

@@ -1,0 +1,104 @@
+"""Publishing a run: writing its directory, and counting what it is made of, : reading the rows of its shards.
+
+``python -m benchmarks.storage.publishing [--rows 4000] [--shards 4]``: rows of about 4,700 tokens, as
+``benchmarks.verification.traces`` makes them; random words, so they compress worse than sentences do. Processor seconds
+of one process, since the wall clock of a busy machine showed a tenth of that speed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from benchmarks.verification.traces import random_response, vocabulary
+from tasks.engine.stage import body_of
+from tasks.engine.work import NoSettings, Work
+from tasks.publish import tally_published
+from tracemill.core import Outcome, Problem, Response, Verdict, problem_id, rows_of, table_of
+from tracemill.publish import Publication, publish
+from tracemill.recipe.sections.select import Select
+from tracemill.select import Sample, select
+from tracemill.store import Shard, Store
+
+
+def main() -> None:
+    """Prints rows/s of both, and bytes a row."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rows", type=int, default=4000)
+    parser.add_argument("--shards", type=int, default=4)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(f"{folder}/store")
+        made = [_shard(store, number, given.rows // given.shards) for number in range(given.shards)]
+        problems, responses, selected = ([shards[kind] for shards in made] for kind in range(3))
+        publish(store, Store(f"{folder}/warm"), _publication(selected[:1]))
+
+        n_rows = sum(shard.rows for shard in selected)
+        reading_s = _seconds(lambda: [list(rows_of(Sample, store.read_table(shard))) for shard in selected])
+        writing_s = _seconds(lambda: publish(store, Store(f"{folder}/out"), _publication(selected)))
+        inputs = {f"problems-{i:05d}": shard for i, shard in enumerate(problems)}
+        inputs |= {f"selected-{i:05d}": shard for i, shard in enumerate(selected)}
+        counting_s = _seconds(lambda: body_of(tally_published).run(Work(store, NoSettings(), inputs)))
+        out = Path(folder, "out")
+        sizes = {
+            "as a response": _stored(store, responses),
+            "as a selected row": _stored(store, selected),
+            "in dataset/": sum(path.stat().st_size for path in (out / "dataset").iterdir()),
+            "in am.jsonl.zst": (out / "am.jsonl.zst").stat().st_size,
+        }
+        n_characters = sum(len(row.answer) + len(row.think) for row in rows_of(Sample, store.read_table(selected[0])))
+        print(
+            f"publishing: {writing_s / reading_s:.2f} x reading ({n_rows / writing_s:,.0f} rows a processor second), "
+            f"counting {counting_s / reading_s:.2f} x ({n_rows / counting_s:,.0f}); bytes a row of "
+            f"{n_characters / selected[0].rows:,.0f} characters: "
+            + ", ".join(f"{size / n_rows:,.0f} {where}" for where, size in sizes.items())
+        )
+
+
+def _shard(store: Store, number: int, n_rows: int) -> tuple[Shard, Shard, Shard]:
+    """Handles of a shard's problems, responses and selected rows."""
+    chance = random.Random(number)  # noqa: S311 - texts, not secrets
+    words = vocabulary(chance)
+    problems = [_problem(row, " ".join(chance.choices(words, k=40))) for row in range(n_rows)]
+    responses = [
+        replace(random_response(number * n_rows + row, chance, words), problem_id=problem.id)
+        for row, problem in enumerate(problems)
+    ]
+    verdicts = {
+        given.id: Verdict(given.id, given.problem_id, Outcome.CORRECT, 1.0, "math@3", "1", "") for given in responses
+    }
+    samples, _ = select(problems, responses, verdicts, {}, {}, Select())
+    return (
+        store.write_table(table_of(Problem, problems)),
+        store.write_table(table_of(Response, responses)),
+        store.write_table(table_of(Sample, samples)),
+    )
+
+
+def _problem(row: int, prompt: str) -> Problem:
+    identity = problem_id(prompt, [], "1", None, None)
+    return Problem(identity, "a", row, "math", prompt, [], "1", None, None, [], "MIT", False, {})
+
+
+def _publication(selected: Sequence[Shard]) -> Publication:
+    return Publication("k", selected, [], [], shuffle_seed=0, rows_per_file=50_000, texts={})
+
+
+def _stored(store: Store, shards: Sequence[Shard]) -> int:
+    return sum(Path(store.path(shard.path)).stat().st_size for shard in shards)
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+if __name__ == "__main__":
+    main()

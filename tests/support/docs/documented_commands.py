@@ -1,0 +1,324 @@
+"""How each documented command is tested: what is typed for it, or which test types it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Typed(NamedTuple):
+    """A documented command that is run as it stands, with names and files of the checkout in it.
+
+    Attributes:
+        documented: as on the page, without comments.
+        runs: commands that are instances of it; ``{names}`` are the checkout's.
+        shows: pattern in what each prints.
+        small: put behind it: its input, or what makes a benchmark take seconds; it measures nothing then.
+        needs: what must be there: docker, vllm, embeddings, real_data; several by spaces.
+        slow: it takes a minute, or more than twenty seconds.
+    """
+
+    documented: str
+    runs: tuple[str, ...]
+    shows: str = ""
+    small: str = ""
+    needs: str = ""
+    slow: bool = False
+
+
+# Words of the pages that stand for one's own place, file or name.
+SUBSTITUTED = {
+    "http://host:8000/v1": "the teacher's address",
+    "TEACHER_MODEL=name": "the model's name",
+    "http://host:4200/api": "the server's address",
+    "http://127.0.0.1:4200/api": "the same",
+    "/run/user/1001/docker.sock": "an engine's socket",
+    "recipe=recipes/demo.yaml": "a recipe",
+    "dataset=data/am.jsonl.zst": "a dataset",
+}
+
+BUILD = "python -m flows.build_dataset {recipe}"
+BUILD_OTHER = "python -m flows.build_dataset {recipe} --set select.prefer=shortest --set run.workers=3 --out runs/other"
+
+BUILD_AGAIN = "python -m flows.build_dataset {recipe} --set export.shuffle_seed=7 --out runs/other"
+PUBLISHED = "dataset"  # where a row's life ends that is published
+
+
+def benchmark(name: str, shows: str, small: str = "", needs: str = "", *, slow: bool = False) -> Typed:
+    """A benchmark, small: that it goes through and prints its figures is tested, not what they are."""
+    run = name.replace("DATA", "$TRACEMILL_REAL_DATA").replace("FOLDER", "small/prompts")
+    return Typed(f"python -m benchmarks.{name}", (f"python -m benchmarks.{run}",), shows, small, needs, slow)
+
+
+BENCHMARKS = (
+    benchmark("engine.scaling", r"\| measured \|"),
+    benchmark("engine.orchestration", r"[\d.]+ x the plain stages", "--rows 40 --shard-rows 20"),
+    benchmark("engine.cached_rerun", r"[\d.]+ x computing", "--shards 2 --shard-rows 5"),
+    benchmark("engine.task_runners", r"threads [\d.]+ ms \(1.00 x\)", "--tasks 4"),
+    benchmark(
+        "curation.near_duplicates", r"[\d.]+ x datasketch", "--rows 400 --sample 200 --rounds 1", needs="real_data"
+    ),
+    benchmark("curation.all_stages", r"t\(200\) / t\(20\) = [\d.]+", "--rows 200 --real-rows 10", needs="real_data"),
+    benchmark("curation.cleaning", r"[\d.]+ x reading", "--rounds 1", needs="real_data"),
+    benchmark("curation.label_prompts FOLDER", r"1 prompts, [\d.]+ ms each"),
+    benchmark(
+        "curation.semantic_search",
+        r"[\d.]+% of embedding(?s:.*)with the guard",
+        "--rows 200 --guarded-rows 200 --texts 20",
+        needs="embeddings real_data",
+    ),
+    benchmark("curation.number_guard", r"of 5 copies merged", "--copies 5 --rows 50", needs="embeddings real_data"),
+    benchmark("curation.decontamination DATA", r"\| rows/s \|", "--sample 2 --rows 20", needs="real_data"),
+    benchmark("curation.rephrased DATA", r"% \|", "--items 40 --rows 20", needs="embeddings real_data"),
+    benchmark(
+        "teacher.client_throughput",
+        r"client/server [\d.]+",
+        "--prompts 4 --output-len 8 --rounds 1",
+        needs="vllm",
+        slow=True,
+    ),
+    benchmark("teacher.client_saturation", r"[\d.]+ x one at a time", "--shards 2 --shard-rows 5 --rounds 1"),
+    benchmark("teacher.asking_order", r"longest first [\d.]+", "--requests 20 --in-flight 4 --rounds 1"),
+    benchmark(
+        "verification.sandbox_throughput",
+        r"[\d.]+ x bare starts",
+        "--containers 1 --rounds 1 --programs 2",
+        needs="docker",
+    ),
+    benchmark("verification.maths_agreement", r"% agreement over 15 decided", "--pairs 5", needs="real_data"),
+    benchmark("verification.verdict_faults", r"K1 +1 +1", "--workers 1 small/faults/few.jsonl"),
+    benchmark("verification.traces", r"quality: [\d.]+ x reading", "--rows 8 --shards 2"),
+    benchmark("storage.ledger", r"look-up of 1000 keys [\d.]+ x", "--entries 2000"),
+    benchmark("storage.ledger_objects", r"look-up of 1000 keys [\d.]+ x", "--entries 1000"),
+    benchmark("storage.publishing", r"publishing: [\d.]+ x reading", "--rows 8 --shards 2"),
+    benchmark("storage.diff_runs", r"'added': 2, 'removed': 2, 'changed': 1", "--rows 200"),
+    benchmark(
+        "crash.crash_matrix",
+        r"an undisturbed build takes(?s:.*)\| flow \| 1 ",
+        "--kinds flow --moments 1 --problems 8",
+        needs="docker",
+        slow=True,
+    ),
+    benchmark(
+        "crash.killed_distillation",
+        r"in the ledger",
+        "--problems 24 --samples 1 --bench-prompts 4 --in-flight 8",
+        needs="vllm",
+        slow=True,
+    ),
+)
+
+TYPED = (
+    Typed("make setup", ("make setup",)),
+    Typed("make docs", ("make docs",)),
+    Typed("make env", ("make env",), shows=r"\.env"),
+    Typed(
+        "SANDBOX_SOCKET=/run/user/1001/docker.sock make env",
+        ("SANDBOX_SOCKET={place}/engine.sock make env",),
+        shows=r"\.env",
+    ),
+    Typed(
+        "TEACHER_URL=http://host:8000/v1 TEACHER_MODEL=name make demo",
+        ("TEACHER_URL={teacher} TEACHER_MODEL=demo make demo",),
+        shows=r"source rows +427(?s:.*)published +\d+",
+    ),
+    Typed(
+        "python -m flows.build_dataset RECIPE [--set section.key=value]… [--out DIR]",
+        (BUILD, BUILD_OTHER, BUILD_AGAIN),
+        shows=r"published +\d+(?s:.*)one row +python -m tracemill why ID --run runs/",
+    ),
+    Typed(
+        "python -m flows.refresh_dataset RECIPE [--set …]… [--out DIR]",
+        (
+            "python -m flows.refresh_dataset {recipe}",
+            "python -m flows.refresh_dataset {recipe} --set run.workers=3 --out {run}",
+        ),
+        shows="nothing new",
+    ),
+    Typed(
+        "python -m flows.check_references RECIPE [--set …]… [--out DIR]",
+        (
+            "python -m flows.check_references {recipe}",
+            "python -m flows.check_references {recipe} --set verify.wall_s=9 --out runs/checked",
+        ),
+        shows=r"good(?s:.*)references",
+    ),
+    Typed(
+        "python -m flows.check_references RECIPE [--set section.key=value]… [--out DIR]",
+        ("python -m flows.check_references {recipe} --set verify.wall_s=9 --out runs/checked",),
+        shows="good",
+    ),
+    Typed("python -m flows.check_references RECIPE", ("python -m flows.check_references {recipe}",), shows="good"),
+    Typed(
+        "python -m flows.verify_dataset INPUT [--out DIR] [--limit N]",
+        (
+            "python -m flows.verify_dataset {audited}",
+            "python -m flows.verify_dataset {audited} --out runs/audited --limit 3",
+        ),
+        shows=r"alpha(?s:.*)100\.0 %",
+    ),
+    Typed(
+        "python -m flows.verify_dataset INPUT [--out DIR] [--limit N] [--store DIR] "
+        "[--layout NAME] [--column FIELD=NAME]… [--set section.key=value]…",
+        (
+            (
+                "python -m flows.verify_dataset {audited} --out runs/again --limit 2 --store stored --layout am "
+                "--set verify.workers=1"
+            ),
+            "python -m flows.verify_dataset rows.jsonl --layout plain --column response=response",
+        ),
+        shows=r"all +[12]",
+    ),
+    Typed(
+        "python -m flows.verify_dataset demo/sources/traced.jsonl.zst",
+        ("python -m flows.verify_dataset demo/sources/traced.jsonl.zst",),
+        shows=r"all +84 +44 +30 +8 +2 +59\.5 %",
+    ),
+    Typed(
+        "python -m verifiers [--sandbox docker] < rows.jsonl > verdicts.jsonl",
+        ("python -m verifiers < rows.jsonl > verdicts.jsonl && cat verdicts.jsonl",),
+        shows='"outcome": ?"correct"',
+    ),
+    Typed("python -m verifiers", ("python -m verifiers",), shows='"outcome": ?"correct"', small="< rows.jsonl"),
+    Typed(
+        "python -m verifiers --sandbox docker < rows.jsonl",
+        ("python -m verifiers --sandbox docker < rows.jsonl",),
+        shows='"outcome": ?"correct"',
+        needs="docker",
+    ),
+    Typed(
+        "python -m tracemill why ID [--run DIR]",
+        ("python -m tracemill why {id}", "python -m tracemill why {id} --run {run}"),
+        shows=PUBLISHED,
+    ),
+    Typed(
+        "python -m tracemill why ID [--run DIR] [--ledger DIR] [--json]",
+        ("python -m tracemill why {id} --run {run} --ledger .tracemill/store/ledger --json",),
+        shows=PUBLISHED,
+    ),
+    Typed(
+        "python -m tracemill versions [DIR]",
+        ("python -m tracemill versions", "python -m tracemill versions {other}"),
+        shows=r"\b1\b",
+    ),
+    Typed("python -m tracemill diff DIR@1 DIR@2", ("python -m tracemill diff {other}@1 {other}@2",), shows="removed"),
+    Typed("python -m tracemill why ID", ("python -m tracemill why {id}",), shows=PUBLISHED),
+    Typed(
+        "python -m tracemill report [DIR]",
+        ("python -m tracemill report", "python -m tracemill report {run}"),
+        shows="published",
+    ),
+    Typed("python -m tracemill report DIR --html", ("python -m tracemill report {run} --html",), shows="report.html"),
+    Typed("python -m tracemill diff A B", ("python -m tracemill diff {run} {other}",), shows="removed"),
+    Typed(
+        "python -m tracemill diff A B [--examples N] [--json]",
+        ("python -m tracemill diff {run} {other}", "python -m tracemill diff {run} {other} --examples 1 --json"),
+        shows="removed",
+    ),
+    Typed(
+        "python -m tracemill push DIR --repo ORG/NAME",
+        ("python -m tracemill push {run} --repo org/name",),
+        shows="nothing was sent",
+    ),
+    Typed(
+        "python -m tracemill sources [WORD]",
+        ("python -m tracemill sources", "python -m tracemill sources openr1"),
+        shows="openr1-math-default",
+    ),
+    Typed("python -m tracemill sources WORD", ("python -m tracemill sources openr1",), shows="openr1-math-default"),
+    Typed(
+        "python -m tracemill ledger stats|export|compact [DIR]",
+        (
+            "python -m tracemill ledger stats",
+            "python -m tracemill ledger export .tracemill/store/ledger",
+            "python -m tracemill ledger compact .tracemill/store/ledger",
+        ),
+        shows=r"demo|segments",
+    ),
+    Typed("python -m tracemill ledger stats [DIR]", ("python -m tracemill ledger stats",), shows="demo"),
+    Typed(
+        "python -m tracemill pin RECIPE [--dry-run] [--update]",
+        ("python -m tracemill pin {recipe}", "python -m tracemill pin {recipe} --dry-run --update"),
+    ),
+    Typed("python -m tracemill pin RECIPE", ("python -m tracemill pin {recipe}",)),
+    Typed(
+        "python -m tracemill doctor [RECIPE]",
+        ("python -m tracemill doctor", "python -m tracemill doctor {recipe}"),
+        shows="sandbox",
+    ),
+    Typed("python -m tracemill doctor RECIPE", ("python -m tracemill doctor {recipe}",), shows="decontamination"),
+    Typed(
+        "python -m demo.make_sources", ("python -m demo.make_sources",), shows="sources/drill.csv", small="--out made"
+    ),
+    *BENCHMARKS,
+)
+
+# Documented command -> the test that types it.
+ELSEWHERE = {
+    "python -m benchmarks.engine.task_runners --dask ADDRESS --ray ADDRESS": (
+        "test_scale_out.py::test_the_benchmark_compares_clusters_with_threads"
+    ),
+    "make demo": "test_documented_commands.py::test_the_demo",
+    "make ui": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
+    "make deploy": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
+    "make worker": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
+    "PREFECT_API_URL=http://host:4200/api make deploy": (
+        "test_documented_commands.py::test_a_server_the_deployments_and_a_worker"
+    ),
+    ".venv/bin/prefect deployment run build-dataset/build-dataset --param recipe=recipes/demo.yaml": (
+        "test_documented_commands.py::test_a_server_the_deployments_and_a_worker"
+    ),
+    ".venv/bin/prefect deployment run verify-dataset/verify-dataset --param dataset=data/am.jsonl.zst "
+    "--param limit=1000": ("test_documented_commands.py::test_a_server_the_deployments_and_a_worker"),
+    "docker compose up --detach": "test_compose.py::test_a_run_is_published",
+    "python -m flows.verify_dataset a-m-team/AM-DeepSeek-R1-Distilled-1.4M --config am_0.5M "
+    "--revision 53531c06634904118a2dcd83961918c4d69d1cdf --limit 10000": (
+        "test_verify_dataset.py::test_a_hub_dataset_is_streamed_as_far_as_the_limit"
+    ),
+    "python -m tasks.reproduce STAGE KEY [--store DIR]": (
+        "test_failed_tasks.py::test_a_failed_shard_says_where_why_and_how_to_run_it_alone"
+    ),
+    "python -m tasks.reproduce STAGE KEY --store DIR": (
+        "test_failed_tasks.py::test_a_failed_shard_says_where_why_and_how_to_run_it_alone"
+    ),
+    ".venv/bin/python -m distributed.cli.dask_scheduler --host 10.0.0.1 --port 8786": (
+        "test_scale_out.py::test_dask_makes_the_same_bytes_though_workers_die"
+    ),
+    ".venv/bin/python -m distributed.cli.dask_worker tcp://10.0.0.1:8786 --nworkers 4 --nthreads 4": (
+        "test_scale_out.py::test_dask_makes_the_same_bytes_though_workers_die"
+    ),
+    "RAY_USAGE_STATS_ENABLED=0 .venv/bin/ray start --head --port=6379 --num-cpus=0": (
+        "test_scale_out.py::test_ray_makes_the_same_bytes"
+    ),
+    "python -m tracemill push DIR --repo ORG/NAME [--really]": (
+        "test_push.py::test_the_hub_gets_the_files_in_one_commit"
+    ),
+    "python -m tracemill push DIR --repo ORG/NAME --really": (
+        "test_push.py::test_the_hub_gets_the_files_in_one_commit"
+    ),
+}
+
+# What no test types, and why.
+UNTESTED = {
+    "RAY_USAGE_STATS_ENABLED=0 .venv/bin/ray start --address=10.0.0.1:6379": "it joins a second machine to a cluster",
+    "DOCKER_HOST=unix:///run/user/1001/docker.sock make sandbox-image": "as make sandbox-image, on a second engine",
+    "docker compose --profile cpu up --detach": "builds vLLM's image; test_compose.py has the stack with a chat server",
+    "make screenshots": "test_browser.py drives the same pages; this makes pictures of them, to be looked at",
+    "docker compose build --pull": "test_compose.py builds, and does not pull",
+    "docker compose down": "test_compose.py ends with down --volumes",
+    "docker compose stop prefect-server worker": "a restore, step by step by hand",
+    "docker compose exec -T postgres psql -U tracemill prefect < prefect.sql": "the same",
+    "docker compose exec -T postgres pg_dump -U tracemill prefect > prefect.sql": "the backup for it",
+    "docker compose cp worker:/app/runs/demo .": "test_compose.py copies with docker cp",
+}
+
+# What continuous integration types before or around the tests: words of `.ci/run`.
+IN_CI = {
+    "make check": "make test",  # its first part
+    "make test": "make test",
+    "make test-all": "make test TEST_MARKS=",  # what it is short for
+    "make teacher": "make teacher",
+    "make embeddings": "make embeddings scale-out",
+    "make scale-out": "make embeddings scale-out",
+    "make sandbox-image": "make sandbox-image",
+    "make sandbox-image [BASE=debian:bookworm-slim]": "make sandbox-image BASE=",
+}
