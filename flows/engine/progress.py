@@ -202,7 +202,7 @@ class Publishing:
     phase: str = "export"
     started_at: float = field(default_factory=time.monotonic)
     is_done: bool = False
-    _written: Written = Written(0, 0, 0.0)
+    _written: Written = field(default_factory=lambda: Written(0, 0, 0.0))
 
     def told(self, written: Written) -> None:
         """So much of it is written."""

@@ -335,9 +335,9 @@ class RunDirectory:
     def scratch(self) -> IO[bytes]:
         """A file without a name, on the disk that is written to: gone when it is closed, or its process is."""
         if self._out.folder is None:
-            return tempfile.TemporaryFile(buffering=0)
+            return tempfile.TemporaryFile()
         path = partial_path(self._out.folder)
-        file = path.open("w+b", buffering=0)
+        file = path.open("w+b")
         path.unlink()
         return file
 
