@@ -1,9 +1,9 @@
 """Publishing a run: writing its directory, and counting what it is made of, : reading the rows of its shards.
 
 ``python -m benchmarks.publishing [--rows 4000] [--shards 4] [--threads N]``: rows of about 4,700 tokens, as
-``benchmarks.traces`` makes them; random words, so they compress worse than sentences do. Processor seconds, since the wall
-clock of a busy machine showed a tenth of that speed. Each part runs in a process of its own, which tells its peak memory;
-shards of 1,000 rows are what a build has.
+``benchmarks.traces`` makes them; random words, so they compress worse than sentences do. Processor seconds, since the
+wall clock of a busy machine showed a tenth of that speed. Each part runs in a process of its own, which tells its peak
+memory; shards of 1,000 rows are what a build has.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def main() -> None:
         }
         n_characters = sum(len(row.answer) + len(row.think) for row in rows_of(Sample, store.read_table(selected[0])))
         print(
-            f"publishing: {writing.cpu_s / reading.cpu_s:.2f} x reading ({n_rows / writing.cpu_s:,.0f} rows a processor "
-            f"second, {writing.wall_s:.1f} s for {n_rows:,}, peak {writing.peak_gb:.2f} GB), "
+            f"publishing: {writing.cpu_s / reading.cpu_s:.2f} x reading ({n_rows / writing.cpu_s:,.0f} rows a "
+            f"processor second, {writing.wall_s:.1f} s for {n_rows:,}, peak {writing.peak_gb:.2f} GB), "
             f"counting {counting.cpu_s / reading.cpu_s:.2f} x ({n_rows / counting.cpu_s:,.0f}, "
             f"peak {counting.peak_gb:.2f} GB); bytes a row of {n_characters / selected[0].rows:,.0f} characters: "
             + ", ".join(f"{size / n_rows:,.0f} {where}" for where, size in sizes.items())
