@@ -142,4 +142,6 @@ def test_bytes_in_memory_are_those_of_the_whole(has_nulls: bool) -> None:
         taken.add(Piece(0, table.slice(start, 333).take(pa.array(range(min(333, 1003 - start)), pa.int64()))))
     for name in KINDS.names:
         assert taken.of([name]) == table[name].nbytes
-    assert taken.of(KINDS.names) == table.nbytes
+    few = table.take(pa.array([5, 1002 - 7], pa.int64()))
+    taken.add(Piece(1, few))
+    assert taken.of(KINDS.names) == table.nbytes + few.nbytes

@@ -2,6 +2,11 @@
 
 Rows are shuffled with a seed, since a file that begins with one source misleads everyone who reads its head: see
 ``shuffle.py``. They are written as they come, a thousand at a time, in a few threads (``lanes.py``).
+
+What a killed publication has finished is not taken up by the next: the AM file is one stream of zstd over all rows,
+half of the processor time and on two cores as long as everything else, and it is finished last. To keep the Parquet
+files would save 17 % of the processor time (20,000 rows of 24,000 characters: 3.2 s of 18.8), nothing of the clock's,
+and cost a look at every file's bytes.
 """
 
 from __future__ import annotations
