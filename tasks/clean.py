@@ -10,7 +10,7 @@ from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.engine.work import Produced, Work
 from tracemill.clean.clean import clean
 from tracemill.core import Category, Dropped, digest, table_of
-from tracemill.text.languages import VERSION as LANGUAGE_VERSION
+from tracemill.text.language.guess import VERSION as LANGUAGE_VERSION
 from verifiers import verifier_versions
 from verifiers.reference_reader import VerifiersReader
 

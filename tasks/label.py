@@ -17,8 +17,8 @@ from tracemill.core import Problem, RecipeError, RunnerError, Section
 from tracemill.label import answered, downsample, labels_request, with_labels
 from tracemill.label.counts import count_labels
 from tracemill.recipe.sections.label import Label, Labeller
-from tracemill.text.languages import VERSION as LANGUAGE_VERSION
-from tracemill.text.languages import language
+from tracemill.text.language.guess import VERSION as LANGUAGE_VERSION
+from tracemill.text.language.guess import language
 from tracemill.text.tokens import ESTIMATE, count_tokens, estimated_tokens
 
 

@@ -16,7 +16,7 @@ from tracemill.dedup.minhash import sign
 from tracemill.quality.measures import measure
 from tracemill.recipe.sections.deduplicate import Deduplicate
 from tracemill.recipe.sections.quality import Repetition
-from tracemill.text.language_model import likeliest
+from tracemill.text.language.model import likeliest
 
 _STAGES: Final = ("audit", "clean", "decontaminate", "distill", "duplicates", "label", "quality", "select", "snapshot")
 

@@ -48,7 +48,7 @@ from tracemill.quality.safety import (
 from tracemill.recipe.sections.quality import FrequentStrings, Perplexity, Quality, Safety
 from tracemill.recipe.sections.server import ModelServer
 from tracemill.select.verdicts import settled_by_response
-from tracemill.text.languages import VERSION as LANGUAGE_VERSION
+from tracemill.text.language.guess import VERSION as LANGUAGE_VERSION
 from tracemill.text.tokens import count_tokens
 
 

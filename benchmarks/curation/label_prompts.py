@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tracemill.text.language_model import likeliest
-from tracemill.text.languages import UNDETERMINED, language
+from tracemill.text.language.guess import UNDETERMINED, language
+from tracemill.text.language.model import likeliest
 from tracemill.text.tokens import count_tokens, estimated_tokens
 
 COLUMNS = ("question", "problem", "text", "prompt", "content")

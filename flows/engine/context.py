@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import Counter
@@ -19,7 +20,7 @@ from flows.engine.blocks import Block, Phase
 from flows.engine.failures import failed
 from flows.engine.lineage import Lineage, Node, finished
 from flows.engine.poison import tell_of_poison
-from flows.engine.progress import Progress, reported
+from flows.engine.progress import Progress, Publishing, Watched, reported
 from flows.engine.runners import check_cluster, computing, everywhere, shard_tasks, shards_at_once
 from flows.engine.steps import ShardSteps, Step, submit
 from tasks.engine.processes import COMPUTING
@@ -176,9 +177,16 @@ class RunContext(Generic[Plan]):
         self._count(cached=int(stands), executed=int(not stands))
         if not stands and not may_empty:
             refuse_empty(Store(out))  # in the task it would be tried again
-        return self.run_task(
-            export_dataset, self.store.url, out, publication, self.recipe.name, may_empty, after=tables
-        )
+        watched = Publishing()
+        with contextlib.nullcontext() if stands else self._shown(watched):
+            arguments = (self.store.url, out, publication, self.recipe.name, may_empty, watched.told)
+            manifest = self.run_task(export_dataset, *arguments, after=tables)
+            watched.is_done = True
+        return manifest
+
+    def _shown(self, watched: Watched) -> contextlib.AbstractContextManager[None]:
+        """Shows how far something is, while it goes on."""
+        return reported(watched, self.logger, self.recipe.run.progress_every_s)
 
     def phase(
         self,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from benchmarks.curation.label_prompts import TEXTS, judged
-from tracemill.text.language_codes import CODES
-from tracemill.text.language_model import NO_LANGUAGE, likeliest
-from tracemill.text.languages import language
+from tracemill.text.language.codes import CODES
+from tracemill.text.language.guess import language
+from tracemill.text.language.model import NO_LANGUAGE, likeliest
 
 
 @cache

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.needs import ROOT
 from tracemill.core import RecipeError
-from tracemill.text.languages import language
+from tracemill.text.language.guess import language
 from tracemill.text.tokens import count_tokens, estimated_tokens
 
 TOKENIZER = str(ROOT / "demo" / "teacher" / "model" / "tokenizer.json")

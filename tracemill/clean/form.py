@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracemill.clean.question import Evidence, Question, mentions, seen
 from tracemill.core import Category
-from tracemill.text.languages import UNDETERMINED, language
+from tracemill.text.language.guess import UNDETERMINED, language
 from tracemill.text.words import has_words, words
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ import numpy as np
 
 from tracemill.core import Row, Text
 from tracemill.core.compiled import compiled
-from tracemill.text.languages import UNDETERMINED, language
+from tracemill.text.language.guess import UNDETERMINED, language
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -257,7 +257,7 @@ class PartMeasures(NamedTuple):
     """One part of a response.
 
     Attributes:
-        language: of its beginning, as ``tracemill.text.languages`` says.
+        language: of its beginning, as ``tracemill.text.language.guess`` says.
         n_latin: words in Latin letters; n_ideographs: ideographs, kana and hangul syllables.
         n_words: letters and digits in a run are a word, and so is every ideograph.
         n_tokens: of a language model's tokenizer, estimated: see :func:`measure`.

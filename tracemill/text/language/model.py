@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from tracemill.core.compiled import compiled
-from tracemill.text.language_codes import CODES
+from tracemill.text.language.codes import CODES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,8 +15,8 @@ from typing import Final
 VERSION: Final = 2  # part of the versions of the stages that ask: grows whenever any text may be told otherwise
 UNDETERMINED: Final = "und"  # ISO 639-2's code for it; the others are ISO 639-1's
 _ENOUGH_LETTERS: Final = 12
-# The least probability, by letters: of the real prompts and of benchmarks/curation/languages.jsonl, texts of one language are
-# above it, and words that are in no language, of which the model is the surer the more there are, mostly below.
+# The least probability, by letters: of the real prompts and benchmarks/curation/languages.jsonl, texts of one language
+# are above it, and words of no language, of which the model is the surer the more there are, mostly below.
 _SURE: Final = ((130, 0.9), (60, 0.6), (0, 0.4))
 _SHOWN_CHARS: Final = 2_000  # a language shows early
 _MODEL_CHARS: Final = 1_000  # of prose; the model takes 0.1 us a character
@@ -87,7 +87,7 @@ def _is_plainly_english(prose: str) -> bool:
 
 
 def _likeliest(prose: str, n_letters: int) -> str:
-    from tracemill.text.language_model import NO_LANGUAGE, likeliest
+    from tracemill.text.language.model import NO_LANGUAGE, likeliest
 
     found, probability = likeliest(prose[:_MODEL_CHARS])
     sure = next(sure for at_least, sure in _SURE if n_letters >= at_least)

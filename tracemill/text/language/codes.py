@@ -1,6 +1,6 @@
 """The languages that a recipe can name: ISO 639-1 codes that prompts are told apart by, and other ways to write them.
 
-These are the languages that :mod:`tracemill.text.language_model` tells apart: those of langdetect, which was asked
+These are the languages that :mod:`tracemill.text.language.model` tells apart: those of langdetect, which was asked
 before, with Chinese as one, and others that are like none of them. Near relatives (Galician, Malay, Bosnian) would make
 each other less likely, and short texts of either undetermined. Names are English and the language's own, three-letter
 codes those of ISO 639-2 (B and T) and 639-3.
@@ -14,7 +14,7 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator
 
-from tracemill.text.languages import UNDETERMINED
+from tracemill.text.language.guess import UNDETERMINED
 
 # Code, other codes, names.
 _LANGUAGES: Final = """
