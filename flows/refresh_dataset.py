@@ -28,8 +28,8 @@ from flows.phases.publish import output_of
 from flows.teacher_place import load_recipe_here
 from tracemill.inference.refusals import REFUSED, REFUSED_BY_TEACHER
 from tracemill.publish import published, refuse_foreign
+from tracemill.publish.directory.versions import held
 from tracemill.publish.manifest import n_published
-from tracemill.publish.versions import held
 from tracemill.store import Store, load_collection
 
 

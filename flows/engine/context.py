@@ -32,7 +32,7 @@ from tracemill.inference import tokens_received
 from tracemill.inference.refusals import Tally
 from tracemill.ledger.place import Place, is_remote
 from tracemill.publish import Output, Published, published, refuse_empty, refuse_foreign
-from tracemill.publish.sources_inside import refuse_sources_inside
+from tracemill.publish.directory.sources_inside import refuse_sources_inside
 from tracemill.recipe import Recipe
 from tracemill.recipe.sections.audit import Audit
 from tracemill.store import Manifest, Shard, Store, sweep_claims

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_export import samples
 
+from tests.support.runs.publications import samples
 from tracemill.core import table_of
 from tracemill.publish.am_rows import am_line, am_lines, json_line
 from tracemill.select import Sample

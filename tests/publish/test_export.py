@@ -27,7 +27,7 @@ from tracemill.core import (
     table_of,
 )
 from tracemill.publish import Publication, Written, export, publish, published, shuffle
-from tracemill.publish.run_directory import Amount, RunDirectory, _HashingSink
+from tracemill.publish.directory.run_directory import Amount, RunDirectory, _HashingSink
 from tracemill.runs import story
 from tracemill.select import Sample
 from tracemill.store import Shard, Store

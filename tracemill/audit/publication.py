@@ -17,7 +17,7 @@ from tracemill.publish.export import ROWS_PER_FILE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tracemill.publish.run_directory import RunDirectory
+    from tracemill.publish.directory.run_directory import RunDirectory
     from tracemill.store import Shard, Store
 
 CONFLICTS_FILE = "conflicting_references.parquet"

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from tracemill.core import CorruptShardError, StoreError
 from tracemill.publish import published
+from tracemill.publish.directory.versions import run_place
 from tracemill.publish.manifest import MANIFEST
-from tracemill.publish.versions import run_place
 from tracemill.store import Store
 from tracemill.store.objects import ObjectFiles
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.core import StoreError
+from tracemill.publish.directory.written_record import RECORD, recorded
 from tracemill.publish.manifest import MANIFEST, Contents, contents_of, is_as_written, parsed
-from tracemill.publish.written_record import RECORD, recorded
 from tracemill.store.objects import Listed, ObjectFiles
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracemill.core import StoreError
-from tracemill.publish.foreign import CURRENT, VERSIONS
+from tracemill.publish.directory.foreign import CURRENT, VERSIONS
 from tracemill.publish.manifest import MANIFEST
 from tracemill.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracemill.publish.run_directory import Output
+    from tracemill.publish.directory.run_directory import Output
     from tracemill.recipe import Recipe
     from tracemill.recipe.sections.audit import Audit
 

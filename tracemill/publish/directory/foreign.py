@@ -17,8 +17,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tracemill.publish.directory.written_record import RECORD, recorded
 from tracemill.publish.manifest import MANIFEST, Contents, contents_of, is_as_written, parsed, tops
-from tracemill.publish.written_record import RECORD, recorded
 from tracemill.store.files import TMP
 
 if TYPE_CHECKING:

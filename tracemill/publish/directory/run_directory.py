@@ -21,11 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tracemill.core import CorruptShardError, StoreError
-from tracemill.publish.foreign import foreign_entries
-from tracemill.publish.in_place import foreign_in_place, known_in_place, standing_in_place
+from tracemill.publish.directory.foreign import foreign_entries
+from tracemill.publish.directory.in_place import foreign_in_place, known_in_place, standing_in_place
+from tracemill.publish.directory.versions import Versions, equal_files, held, share, shown, versions_of
+from tracemill.publish.directory.written_record import Record
 from tracemill.publish.manifest import MANIFEST, kind_of, n_published, rendered, tops
-from tracemill.publish.versions import Versions, equal_files, held, share, shown, versions_of
-from tracemill.publish.written_record import Record
 from tracemill.store.files import partial_path
 
 if TYPE_CHECKING:

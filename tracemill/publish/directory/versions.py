@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.core import StoreError
 from tracemill.core.file_lock import locked
-from tracemill.publish.foreign import (
+from tracemill.publish.directory.foreign import (
     CURRENT,
     VERSIONS,
     contents_in_place,
@@ -40,8 +40,8 @@ from tracemill.publish.foreign import (
     sha256_of,
     top_names,
 )
+from tracemill.publish.directory.written_record import RECORD
 from tracemill.publish.manifest import MANIFEST, is_as_written, n_published, tops
-from tracemill.publish.written_record import RECORD
 from tracemill.store.files import partial_path
 
 if TYPE_CHECKING:
