@@ -161,6 +161,8 @@ def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str,
     n_first = len(collection.batches[0]) if collection.batches else 0
     first = list(prepared.values())[:n_first]
     inputs = {f"problems-{i:05d}": history.current for i, history in enumerate(first)}
+    if recipe.reused:
+        inputs |= {f"texts-{i:05d}": history.outputs("texts")[0] for i, history in enumerate(first)}
     cuts = {}
     for scored in (recipe.reward, recipe.rubric):
         if scored is None:

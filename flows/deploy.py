@@ -43,7 +43,7 @@ def deploy(api_url: str) -> None:
         raise ServerError(
             "prefect did not take every deployment",
             got=f"exit status {done.returncode}; its own words stand above",
-            remedy=f"mend {DEPLOYMENTS} and run again",
+            remedy=f"fix {DEPLOYMENTS} and run again",
         )
 
 

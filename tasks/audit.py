@@ -24,14 +24,14 @@ class Given(Section):
 
 
 @task(name="traces", task_run_name="traces {label}", version="2", retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage(rows="problems", drops=True)
+@stage(rows="problems", drops=True, computes=True)
 def traces_shard(work: Work) -> Produced:
     """The rows that bring responses, and the responses."""
-    return _with_responses(*row_responses(work.rows(Problem, "problems"), last_only=work.section.last_only))
+    return _with_responses(*row_responses(work.problems_with_texts("problems"), last_only=work.section.last_only))
 
 
 @task(name="gold", task_run_name="gold {label}", version="2", retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage(rows="problems", drops=True)
+@stage(rows="problems", drops=True, computes=True)
 def gold_shard(work: Work) -> Produced:
     """The rows whose reference can be checked, and an attempt that gives it for an answer."""
     return _with_responses(*gold_attempts(work.rows(Problem, "problems")))
@@ -43,7 +43,7 @@ def _with_responses(kept: list[Problem], dropped: list[Dropped], responses: list
 
 
 @task(name="audit", task_run_name="audit {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage(rows="problems", drops=True)
+@stage(rows="problems", drops=True, computes=True)
 def audit_shard(work: Work) -> Produced:
     """Every response of a shard's rows with its verdict; rows are responses."""
     verdicts = {verdict.response_id: verdict for verdict in work.rows(Verdict, "verdicts")}

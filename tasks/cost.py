@@ -12,7 +12,7 @@ import heapq
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -53,7 +53,6 @@ from tracemill.recipe.sections.judges import Judge, ModelJudged, Reward, Rubric
 from tracemill.recipe.sections.quality import Classifier, Guard, Perplexity, Safety
 from tracemill.recipe.sections.server import ModelServer
 from tracemill.recipe.sections.verify import Verify
-from tracemill.select import source_traces
 from tracemill.store import Shard, Store, claimed
 from tracemill.text.tokens import estimated_tokens
 from verifiers.models.judge import equivalence_request, may_be_asked
@@ -234,7 +233,11 @@ def estimate_cost(
 
 
 def _has_trace(problem: Problem, plan: CostPlan) -> bool:
-    return plan.distill.reuse_traces and bool(source_traces(problem, plan.distill.reuse_models))
+    return plan.distill.reuse_traces and bool(_reused(problem, plan))
+
+
+def _reused(problem: Problem, plan: CostPlan) -> list[dict[str, Any]]:
+    return [trace for trace in problem.traces if trace["model"] in plan.distill.reuse_models]
 
 
 def _counts(problems: Iterable[Problem], plan: CostPlan) -> Iterator[int]:
@@ -248,7 +251,7 @@ def _counts(problems: Iterable[Problem], plan: CostPlan) -> Iterator[int]:
         new = [key not in paid for key in keys]
         if _has_trace(problem, plan):
             n_traced += sum(new[:samples])
-            n_traces += len(source_traces(problem, plan.distill.reuse_models))
+            n_traces += len(_reused(problem, plan))
         else:
             n_first += sum(new[:samples])
         n_later += sum(new[samples:])

@@ -73,7 +73,7 @@ def read_benchmarks(work: Work) -> Produced:
     cache_policy=BY_KEY,
     **STORED,
 )
-@stage(rows="problems", drops=True)
+@stage(rows="problems", drops=True, computes=True)
 def decontaminate_shard(work: Work) -> Produced:
     """Problems that share no item with a benchmark by their text."""
     problems = work.table("problems")
@@ -121,7 +121,7 @@ def embed_benchmarks(work: Work) -> Produced:
     cache_policy=BY_KEY,
     **STORED,
 )
-@stage(rows="problems", drops=True)
+@stage(rows="problems", drops=True, computes=True)
 def decontaminate_by_meaning_shard(work: Work) -> Produced:
     """Problems that are like no item of a benchmark by their vectors."""
     problems = work.table("problems")

@@ -40,10 +40,10 @@ class Reuse(Section):
 
 
 @task(name="reuse", task_run_name="reuse {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage(rows="problems")
+@stage(rows="problems", computes=True)
 def reuse_traces_shard(work: Work) -> Produced:
     """The traces of a shard's problems as responses: those of the models that the recipe names."""
-    problems = work.rows(Problem, "problems")
+    problems = work.problems_with_texts("problems")
     responses = [response for problem in problems for response in source_traces(problem, work.section.models)]
     return Produced({"responses": table_of(Response, responses)}, len(responses), len(responses))
 
@@ -212,7 +212,7 @@ def limit_problems(work: Work) -> Produced:
 @task(
     name="apply_limit", task_run_name="apply_limit {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED
 )
-@stage(rows="problems", drops=True)
+@stage(rows="problems", drops=True, computes=True)
 def apply_limit_shard(work: Work) -> Produced:
     """Drops the rows of one shard that are over the limit."""
     problems = work.rows(Problem, "problems")

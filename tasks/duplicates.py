@@ -123,7 +123,7 @@ def _shards(work: Work, prefix: str) -> list[Embedded]:
 
 
 @task(name="sign", task_run_name="sign {label}", version="4", retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage(rows="problems")
+@stage(rows="problems", computes=True)
 def sign_shard(work: Work) -> Produced:
     """Signatures for the duplicate step."""
     signatures = sign(work.table("problems"), work.section)
@@ -131,7 +131,7 @@ def sign_shard(work: Work) -> Produced:
 
 
 @task(name="set_aside", task_run_name="set_aside {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage(rows="problems", drops=True)
+@stage(rows="problems", drops=True, computes=True)
 def set_aside_shard(work: Work) -> Produced:
     """Problems without those that an earlier stage has set aside, which are accounted for here."""
     problems = work.table("problems")
@@ -178,7 +178,7 @@ def deduplicate_batch(work: Work) -> Produced:
     cache_policy=BY_KEY,
     **STORED,
 )
-@stage(rows="problems", drops=True)
+@stage(rows="problems", drops=True, computes=True)
 def drop_duplicates_shard(work: Work) -> Produced:
     """Applies the decisions to one shard; joined by content id, which is unique within a shard."""
     problems = work.rows(Problem, "problems")

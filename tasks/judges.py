@@ -6,7 +6,7 @@ A judge's second look at what the rules call wrong or cannot judge.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.engine.work import Produced, Work
 from tasks.verify import verdicts_on
 from tracemill.core import Problem, RecipeError, Response, Section, Verdict, table_of
+from tracemill.core.traces import TraceText, with_texts
 from tracemill.inference import Refusal
 from tracemill.ledger import Completion
 from tracemill.recipe.sections.judges import DEFAULT_CALIBRATION, Judge, Reward, Rubric
@@ -170,7 +171,17 @@ def _calibration_problems(work: Work, plan: Calibration) -> list[Problem]:
         pairs += zip(table["id"].to_pylist(), table["category"].to_pylist(), strict=True)
     size = plan.scored.calibration or DEFAULT_CALIBRATION
     chosen = calibration_set(pairs, plan.scored.categories, size, plan.limit)
-    return [problem for name in names for problem in work.rows(Problem, name) if problem.id in chosen]
+    return [problem for name in names for problem in _with_texts(work, name, chosen)]
+
+
+def _with_texts(work: Work, name: str, chosen: Container[str]) -> list[Problem]:
+    """The chosen problems of one shard, with the texts of their traces where the shard's are among the inputs."""
+    problems = [problem for problem in work.rows(Problem, name) if problem.id in chosen]
+    apart = name.replace("problems", "texts")
+    if not problems or apart not in work.inputs:
+        return problems
+    texts = {text.id: text for text in work.rows(TraceText, apart)}
+    return [with_texts(problem, texts) for problem in problems]
 
 
 def _known_scores(

@@ -17,7 +17,8 @@ from tracemill.core import Problem, RecipeError, RunnerError, Section
 from tracemill.label import answered, downsample, labels_request, with_labels
 from tracemill.label.counts import count_labels
 from tracemill.recipe.sections.label import Label, Labeller
-from tracemill.text.languages import language
+from tracemill.text.language.guess import VERSION as LANGUAGE_VERSION
+from tracemill.text.language.guess import language
 from tracemill.text.tokens import ESTIMATE, count_tokens, estimated_tokens
 
 
@@ -54,8 +55,11 @@ def measure_plan(settings: Label, data_dir: str) -> Measure:
     return Measure(tokenizer=str(file.absolute()), sha256=sha256)
 
 
-@task(name="label", task_run_name="label {label}", version="2", retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage(rows="problems", drops=True)
+VERSION = f"2-{LANGUAGE_VERSION}"
+
+
+@task(name="label", task_run_name="label {label}", version=VERSION, retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems", drops=True, computes=True)
 def label_shard(work: Work) -> Produced:
     """Labels that need no model: language and number of tokens."""
     problems = work.rows(Problem, "problems")
@@ -130,7 +134,7 @@ def _all(problems: Sequence[Problem], labels: Iterable[str]) -> Produced:
 @task(
     name="downsample", task_run_name="downsample {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED
 )
-@stage(rows="problems", drops=True)
+@stage(rows="problems", drops=True, computes=True)
 def downsample_shard(work: Work) -> Produced:
     """Drops what the recipe does not want, and thins out what there is too much of."""
     problems = work.rows(Problem, "problems")

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 
 from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.engine.work import Produced, Work
-from tracemill.publish import Published, publish
+from tracemill.publish import Published, Written, publish
 from tracemill.publish.tally import PROBLEM_COLUMNS, SAMPLE_COLUMNS, TRACE_COLUMNS, Tallying
 from tracemill.recipe.sections.push import Push
 from tracemill.runs import send, shipment
@@ -37,16 +38,26 @@ def tally_published(work: Work) -> Produced:
     return Produced({}, tally.n_rows, tally.n_rows, facts=tally.model_dump())
 
 
-@task(name="export", task_run_name="export {label}", retries=2, retry_delay_seconds=[2, 10])
+@task(name="export", task_run_name="export {label}", retries=2, retry_delay_seconds=[2, 10], cache_policy=NO_CACHE)
 def export_dataset(
     store_url: str,
     out_url: str,
     publication: Published,
     label: str,  # noqa: ARG001 - for the task run's name
     may_empty: bool = True,
+    told: Callable[[Written], None] | None = None,
 ) -> dict[str, Any]:
-    """Publishes unless the directory already holds exactly this; returns its manifest."""
-    return publish(Store(store_url), Store(out_url), publication, may_empty=may_empty)
+    """Publishes unless the directory already holds exactly this; returns its manifest.
+
+    Args:
+        store_url: where its shards are.
+        out_url: the run's directory.
+        publication: what is published.
+        label: for people.
+        may_empty: see :func:`tracemill.publish.publish`.
+        told: likewise; the task runs in the flow's process, so that whoever watches is there.
+    """
+    return publish(Store(store_url), Store(out_url), publication, may_empty=may_empty, told=told)
 
 
 @task(name="push", task_run_name="push to {repo}", persist_result=False)

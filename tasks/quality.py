@@ -48,6 +48,7 @@ from tracemill.quality.safety import (
 from tracemill.recipe.sections.quality import FrequentStrings, Perplexity, Quality, Safety
 from tracemill.recipe.sections.server import ModelServer
 from tracemill.select.verdicts import settled_by_response
+from tracemill.text.language.guess import VERSION as LANGUAGE_VERSION
 from tracemill.text.tokens import count_tokens
 
 
@@ -62,8 +63,11 @@ class QualityPlan(Section):
     counting: Measure = Measure()
 
 
-@task(name="quality", task_run_name="quality {label}", version="4", retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage(rows="problems")
+VERSION = f"4-{LANGUAGE_VERSION}"
+
+
+@task(name="quality", task_run_name="quality {label}", version=VERSION, retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems", computes=True)
 def quality_shard(work: Work) -> Produced:
     """Measures every response, and filters by the form of it; rows are responses."""
     responses = work.all_rows(Response, "responses")
@@ -171,7 +175,7 @@ def _strings(responses: Sequence[Response], size: int) -> Strings:
     cache_policy=BY_KEY,
     **STORED,
 )
-@stage(rows="problems")
+@stage(rows="problems", computes=True)
 def drop_frequent_shard(work: Work) -> Produced:
     """Drops the responses of one shard that hold frequent strings; rows are responses without another fault."""
     table = work.table("strings")

@@ -20,7 +20,7 @@ from tracemill.select.verdicts import settled_by_response
 
 
 @task(name="select", task_run_name="select {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage(rows="problems", drops=True)
+@stage(rows="problems", drops=True, computes=True)
 def select_shard(work: Work) -> Produced:
     """One passing response per problem; every other problem is dropped where it was lost."""
     problems = work.rows(Problem, "problems")

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Final
 
+import pyarrow as pa
 from prefect import task
 from pydantic import Field
 
 from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.engine.work import Produced, Work, split
-from tracemill.core import Problem, Section
+from tracemill.core import Problem, Section, table_of
+from tracemill.core.traces import TraceText, set_apart
 from tracemill.sources import Source, collected, raw_tables
-from tracemill.store import Manifest, RawShard
+from tracemill.store import Manifest, RawShard, Shard, Store
+
+_WRITERS: Final = 2
 
 
 class Snapshot(Section):
@@ -34,16 +42,29 @@ class Snapshot(Section):
 @task(name="snapshot", task_run_name="snapshot {label}", version="1", retries=0, cache_policy=BY_KEY, **STORED)
 @stage()
 def snapshot_source(work: Work) -> Produced:
-    """A source as raw shards, read once in constant memory; they are stored as they are read."""
+    """A source as raw shards, read once in constant memory; they are stored while it is read on."""
     plan: Snapshot = work.section
     shards, files = {}, {}
     notes: list[str] = []
     tables = raw_tables(plan.source, plan.data_dir, plan.shard_rows, plan.published, plan.limit, notes)
-    for number, table in enumerate(tables):
+    for number, (table, shard) in enumerate(_stored(tables, work.store)):
         name = f"raw-{number:05d}"
-        shards[name], files[name] = work.store.write_table(table), table["file"][0].as_py()
+        shards[name], files[name] = shard, table["file"][0].as_py()
     n_rows = sum(shard.rows for shard in shards.values())
     return Produced(shards, n_rows, n_rows, facts={"files": files, "notes": notes})
+
+
+def _stored(tables: Iterable[pa.Table], store: Store) -> Iterator[tuple[pa.Table, Shard]]:
+    """Each table's first row and its handle, in order; compressed and written by other threads than read the source."""
+    waiting: deque[tuple[pa.Table, Future[Shard]]] = deque()
+    with ThreadPoolExecutor(_WRITERS, thread_name_prefix="snapshot") as writers:
+        for table in tables:
+            waiting.append((table.slice(0, 1), writers.submit(store.write_table, table)))
+            if len(waiting) > 2 * _WRITERS:
+                head, written = waiting.popleft()
+                yield head, written.result()
+        for head, written in waiting:
+            yield head, written.result()
 
 
 def raw_shards(source: Source, manifest: Manifest) -> list[RawShard]:
@@ -54,10 +75,12 @@ def raw_shards(source: Source, manifest: Manifest) -> list[RawShard]:
     ]
 
 
-@task(name="collect", task_run_name="collect {label}", version="6", retries=RETRIES, cache_policy=BY_KEY, **STORED)
-@stage(rows="raw", drops=True)
+@task(name="collect", task_run_name="collect {label}", version="7", retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="raw", drops=True, computes=True)
 def collect_shard(work: Work) -> Produced:
-    """Raw rows -> problems, by the adapter of the source's layout."""
+    """Raw rows -> problems, by the adapter of the source's layout; texts of traces go into a table of their own."""
     raw = work.table("raw")
     kept, dropped, facts = collected(raw, work.section)
-    return split(raw.num_rows, kept, Problem, dropped, **facts)
+    problems, texts = set_apart(kept)
+    found = split(raw.num_rows, problems, Problem, dropped, **facts)
+    return replace(found, outputs={**found.outputs, "texts": table_of(TraceText, texts)})

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final, Self
 
 from tracemill.core import Category, TracemillError, UnknownKindError, Verdict
+from tracemill.core.machine import cores
 from tracemill.recipe.sections.verify import Verify
 from tracemill.text import missing_answer
 from verifiers.choice_answer import ChoiceVerifier
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from verifiers.sandbox.protocol import Sandbox
 
 _READ_AHEAD = 64  # attempts per worker: four batches, so that a slow one at the head leaves no worker idle
+_FEWEST = 2  # processes: while one is killed and started anew, another works
 
 
 class NoVerifier:
@@ -66,11 +68,11 @@ class Bench:
     """
 
     def __init__(self, settings: Verify, *, pool: WorkerPool | None = None, sandbox: Sandbox | None = None) -> None:
-        self.workers = pool.workers if pool else settings.workers
+        self.workers = pool.workers if pool else settings.workers or max(_FEWEST, cores())
         self._verifiers = verifiers_for(settings)
         self._owned = ExitStack()
         if pool is None:
-            pool = self._owned.enter_context(WorkerPool(settings.workers, settings.wall_s, settings.memory_mb))
+            pool = self._owned.enter_context(WorkerPool(self.workers, settings.wall_s, settings.memory_mb))
         if sandbox is None:
             sandbox = DockerSandbox(settings.sandbox)
             self._owned.callback(sandbox.close)

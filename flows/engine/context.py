@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +20,10 @@ from flows.engine.blocks import Block, Phase
 from flows.engine.failures import failed
 from flows.engine.lineage import Lineage, Node, finished
 from flows.engine.poison import tell_of_poison
-from flows.engine.progress import Progress, reported
-from flows.engine.runners import check_cluster, everywhere, shard_tasks
+from flows.engine.progress import Progress, Publishing, Watched, reported
+from flows.engine.runners import check_cluster, computing, everywhere, shard_tasks, shards_at_once
 from flows.engine.steps import ShardSteps, Step, submit
+from tasks.engine.processes import COMPUTING
 from tasks.engine.stage import StageTask, key_of
 from tasks.publish import export_dataset
 from tracemill.core import Section
@@ -103,6 +106,18 @@ class RunContext(Generic[Plan]):
         check_cluster(self.recipe.run, self.store, self.logger, variables)
         take_over(self.logger)
 
+    def compute_with(self, n_rows: int, *, soon: bool = False) -> None:
+        """Let the stages that only compute use worker processes, where the recipe has them or the rows are worth it.
+
+        Args:
+            n_rows: of the run, or as many as there are at least.
+            soon: there is work for them, so that they are better started now, beside what goes on.
+        """
+        processes = computing(self.recipe.run, n_rows)
+        COMPUTING.set(processes)
+        if processes is not None and soon:
+            threading.Thread(target=processes.start, name="start processes", daemon=True).start()
+
     def single(
         self, stage: StageTask, section: Section, inputs: dict[str, Shard], label: str, *, again: bool = False
     ) -> Manifest:
@@ -162,9 +177,16 @@ class RunContext(Generic[Plan]):
         self._count(cached=int(stands), executed=int(not stands))
         if not stands and not may_empty:
             refuse_empty(Store(out))  # in the task it would be tried again
-        return self.run_task(
-            export_dataset, self.store.url, out, publication, self.recipe.name, may_empty, after=tables
-        )
+        watched = Publishing()
+        with contextlib.nullcontext() if stands else self._shown(watched):
+            arguments = (self.store.url, out, publication, self.recipe.name, may_empty, watched.told)
+            manifest = self.run_task(export_dataset, *arguments, after=tables)
+            watched.is_done = True
+        return manifest
+
+    def _shown(self, watched: Watched) -> contextlib.AbstractContextManager[None]:
+        """Shows how far something is, while it goes on."""
+        return reported(watched, self.logger, self.recipe.run.progress_every_s)
 
     def phase(
         self,
@@ -194,7 +216,7 @@ class RunContext(Generic[Plan]):
         def steps(label: str, go_on: Callable[[], None]) -> ShardSteps:
             return ShardSteps(self.store, label, progress, self.lineage, run.show_cached, run.poison_share, go_on)
 
-        phase = Phase(name, work, steps, run.workers)
+        phase = Phase(name, work, steps, shards_at_once(run))
         # Other processes' teachers tell of their tokens only when a shard is done.
         tokens = (lambda: progress.n_tokens) if run.runner.is_cluster else tokens_received
         with reported(progress, self.logger, run.progress_every_s, tokens):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tracemill.core import TracemillError
 
 SHOWN_FAILURES = 100  # of a phase; the page says how many more there are
-NAMED = re.compile(r"(got|expected|remedy|shard|row at hand|alone|next): (.*)")  # a line of an error's text
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~&$])")  # to Markdown
 
 
@@ -34,7 +33,7 @@ def failed(phase: str, failures: Sequence[Failure], n_shards: int) -> ShardsFail
     )
     return ShardsFailedError(
         f"{phase}: {len(failures)} of {n_shards} shards failed{found}",
-        remedy="mend the cause and run again: finished shards and paid generations are kept",
+        remedy="fix the cause and run again: finished shards and paid generations are kept",
     )
 
 
@@ -43,7 +42,7 @@ def not_started(phase: str, n_unstarted: int, n_shards: int) -> ShardsFailedErro
     return ShardsFailedError(
         f"{phase}: {n_unstarted} of {n_shards} shards were not started",
         got="a failure in other shards that would have hit these as well",
-        remedy="see the failed shards of this run; mend the cause and run again: what is finished is kept",
+        remedy="see the failed shards of this run; fix the cause and run again: what is finished is kept",
     )
 
 
@@ -55,10 +54,10 @@ def failures_markdown(failures: Sequence[Failure]) -> str:
         runs it alone. Rows are shown as they are, whatever signs are in them.
     """
     lines = []
-    for (stage, cause), alike in _by_cause(failures[:SHOWN_FAILURES]).items():
-        lines += [f"### {stage}: {len(alike)} shard(s)", "", *_facts(cause)]
+    for (stage, _), alike in _by_cause(failures[:SHOWN_FAILURES]).items():
+        lines += [f"### {stage}: {len(alike)} shard(s)", "", *_cause_lines(alike[0].error)]
         for failure in alike:
-            lines += [f"#### {_inert(failure.label)}", "", *_facts(_task(failure.error))]
+            lines += [f"#### {_inert(failure.label)}", "", *_task_lines(failure.error)]
     n_more = len(failures) - SHOWN_FAILURES
     return "\n".join(lines + ([f"and {n_more:,} more, not shown here"] if n_more > 0 else []))
 
@@ -71,18 +70,42 @@ def _by_cause(failures: Sequence[Failure]) -> dict[tuple[str, str], list[Failure
     return found
 
 
-def _facts(text: str) -> list[str]:
-    """Lines of an error's text: a list of what is named, else as they are."""
-    lines = []
-    for line in text.split("\n"):
-        named = NAMED.fullmatch(line.strip())
-        if named is None:
-            lines += [_inert(line.strip()), ""]
-        elif named[1] == "alone":
-            lines += ["- **alone**:", "", "  ```bash", f"  {named[2]}", "  ```", ""]
-        elif named[1] != "shard":  # is in the heading
-            lines.append(f"- **{named[1]}**: {_inert(named[2])}")
-    return [*lines, ""]
+def _cause_lines(error: Exception) -> list[str]:
+    """What failed and why."""
+    if not isinstance(error, TracemillError):
+        return _paragraphs(_cause(error))
+    facts = (("got", error.got), ("expected", error.expected), ("remedy", error.remedy))
+    return [*_paragraphs(error.what), *_items(facts), ""]
+
+
+def _task_lines(error: Exception) -> list[str]:
+    """In which run of its task; the shard is in the heading."""
+    task = error.task if isinstance(error, TracemillError) else None
+    if task is None:
+        return [""]
+    command = ["- **alone**:", "", "  ```bash", f"  {task.alone}", "  ```", ""] if task.alone else []
+    return [
+        *_items((("row at hand", task.row),)),
+        *[f"- {_broken(note)}" for note in task.notes],
+        *command,
+        *_items((("next", task.next_step),)),
+        "",
+    ]
+
+
+def _items(facts: Iterable[tuple[str, str]]) -> list[str]:
+    """A list of what is known; a fact of several lines stays one item with as many lines."""
+    return [f"- **{name}**: {_broken(fact)}" for name, fact in facts if fact]
+
+
+def _paragraphs(text: str) -> list[str]:
+    """Each line by itself."""
+    return [line for each in text.split("\n") for line in (_inert(each.strip()), "")]
+
+
+def _broken(text: str) -> str:
+    """Text within an item: its lines stay lines."""
+    return "\\\n  ".join(_inert(line.strip()) for line in text.strip().split("\n"))
 
 
 def _inert(text: str) -> str:
@@ -95,4 +118,4 @@ def _cause(error: Exception) -> str:
 
 
 def _task(error: Exception) -> str:
-    return f"\n  {error.task}" if isinstance(error, TracemillError) and error.task else ""
+    return "" if not isinstance(error, TracemillError) or error.task is None else f"\n  {error.task}"

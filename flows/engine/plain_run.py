@@ -6,6 +6,7 @@ of what a build makes of its rows, and for measuring what orchestration costs (b
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing_extensions import TypeVar
 from flows.engine.artifacts import Artifacts, NoArtifacts
 from flows.engine.context import Plan, RunContext
 from flows.engine.failures import Failure, failed
+from flows.engine.progress import Watched
 from flows.engine.steps import Step
 from tasks.engine.quarantine import find_finished
 from tasks.engine.stage import StageTask, key_of, perform
@@ -93,6 +95,10 @@ class PlainRun(RunContext[Plan]):
             raise failed(name, failures, len(work))
         self._judge_refusals(tally)
         return {label: results[label] for label in work}
+
+    def _shown(self, watched: Watched) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002
+        """Nobody watches."""
+        return contextlib.nullcontext()
 
     @property
     def _poison_share(self) -> float:

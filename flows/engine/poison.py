@@ -30,7 +30,7 @@ def tell_of_poison(
     for warning in kinds(poisoned, store_url):
         logger.warning("%s", warning)
     n_rows = sum(manifest.facts[POISON]["n"] for manifest in poisoned)
-    description = f"{n_rows:,} rows on which a stage broke off were set aside; {RETRIED}"
+    description = f"{n_rows:,} rows on which a stage crashed were set aside; {RETRIED}"
     artifacts.table(poison_rows(poisoned, store_url), artifact_key(f"poison-{phase}"), description)
 
 

@@ -24,6 +24,7 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from tasks.engine.poison import POISON
 from tracemill.inference.refusals import Tally
+from tracemill.publish import Written
 from tracemill.store import Manifest
 
 LAST_RETRIES = 2  # of the last picture, after 2 and 4 s; while the phase runs the next picture comes soon enough
@@ -39,6 +40,23 @@ class Bar(Protocol):
 
     def show(self, percent: float, text: str, *, last: bool = False) -> None:
         """Shows a new picture; raises nothing."""
+        ...
+
+
+class Watched(Protocol):
+    """What goes on, as it can be shown."""
+
+    @property
+    def phase(self) -> str:
+        """Name for people."""
+        ...
+
+    def percent(self) -> float:
+        """How much of it is done, of 100."""
+        ...
+
+    def line(self, tokens_per_s: float | None = None) -> str:
+        """One line for the log."""
         ...
 
 
@@ -177,6 +195,33 @@ class Progress:
         return " · ".join(parts) + (f" · running: {active}" if active else "")
 
 
+@dataclass
+class Publishing:
+    """How far a publication is; :meth:`told` may be called by any thread."""
+
+    phase: str = "export"
+    started_at: float = field(default_factory=time.monotonic)
+    is_done: bool = False
+    _written: Written = field(default_factory=lambda: Written(0, 0, 0.0))
+
+    def told(self, written: Written) -> None:
+        """So much of it is written."""
+        self._written = written
+
+    def percent(self) -> float:
+        """Bytes that went through, of 100."""
+        return 100.0 if self.is_done else round(100 * self._written.share, 1)
+
+    def line(self, tokens_per_s: float | None = None) -> str:  # noqa: ARG002 - nobody answers here
+        """One line for the log."""
+        elapsed = max(time.monotonic() - self.started_at, 1e-9)
+        rows, n_rows, share = self._written
+        parts = [f"{self.phase}: {rows:,}/{n_rows:,} rows", f"{self.percent()} %", f"{rows / elapsed:,.0f} rows/s"]
+        if 0 < share < 1 and not self.is_done:
+            parts.append(f"ETA {_clock(elapsed / share * (1 - share))}")
+        return " · ".join(parts)
+
+
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -185,10 +230,10 @@ def _clock(seconds: float) -> str:
 
 @contextlib.contextmanager
 def reported(
-    progress: Progress,
+    progress: Watched,
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
     every_s: float,
-    tokens: Callable[[], int],
+    tokens: Callable[[], int] = lambda: 0,
     bar: Bar | None = None,
 ) -> Iterator[None]:
     """Logs the progress every ``every_s`` seconds, and once at the end; and moves its bar in the UI.

@@ -18,8 +18,10 @@ from prefect.futures import PrefectFuture
 from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from tasks.engine.processes import Processes, shared_processes
 from tasks.engine.worker_check import WorkerInfo, inspect_worker
 from tracemill.core import RunnerError, TracemillError
+from tracemill.core.machine import cores
 from tracemill.recipe import Recipe
 from tracemill.recipe.recipe import Run
 from tracemill.recipe.sections.audit import Audit
@@ -199,6 +201,9 @@ def _away(kind: str, address: str, error: Exception) -> RunnerError:
 
 Plan = TypeVar("Plan", bound=Recipe | Audit)
 
+_FEWEST = 4  # shards at once, on a machine of one core too: a teacher is waited for
+# The first process takes three processor seconds to import everything, and a row three milliseconds to go through.
+WORTH_PROCESSES = 5_000
 _OWN = 8  # few and short: snapshots of sources, clustering, tallies, the export
 
 
@@ -216,7 +221,24 @@ def shard_tasks(run: Run) -> Tasks:
     Raises:
         RunnerError: the recipe names a cluster whose integration is not installed, or that does not answer.
     """
-    return cluster(run.runner).runner() if run.runner.is_cluster else _threads(run.workers)
+    return cluster(run.runner).runner() if run.runner.is_cluster else _threads(shards_at_once(run))
+
+
+def shards_at_once(run: Run) -> int:
+    """Return how many shards are under way at once: some wait for a server while others compute."""
+    return run.workers or max(_FEWEST, cores())
+
+
+def computing(run: Run, n_rows: int) -> Processes | None:
+    """Return the worker processes of a run, where it has them: of the kind ``auto`` only for rows enough.
+
+    Args:
+        run: says how.
+        n_rows: rows that the run reads; those of which everything is finished cost nothing, nor do the processes then.
+    """
+    wanted = run.runner.kind == "processes" or (run.runner.kind == "auto" and n_rows >= WORTH_PROCESSES)
+    n = min(cores(), shards_at_once(run))
+    return shared_processes(n) if wanted and (n > 1 or run.runner.kind == "processes") else None
 
 
 def _threads(n: int) -> Tasks:

@@ -7,8 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flows.phases.collect import read_sources, refuse_lost_sources, shard_labels
-from flows.phases.shards import ShardHistory, set_aside
-from tasks.audit import audit_shard
+from flows.phases.shards import ShardHistory, numbered, set_aside
+from tasks.audit import audit_shard, traces_shard
 from tasks.engine.work import NoSettings
 from tasks.snapshot import collect_shard
 from tasks.verify import verify_shard
@@ -117,7 +117,8 @@ def audit_one(
     """
     collected = step(collect_shard, source, {"raw": raw.shard})
     history = ShardHistory(raw.source, (collected,), collected.outputs["kept"])
-    answered = step(*responses, {"problems": history.current})
+    texts = numbered([collected], "texts") if responses[0] is traces_shard else {}
+    answered = step(*responses, {"problems": history.current} | texts)
     history = history.then(answered)
     inputs = {"problems": history.current, "responses": answered.outputs["responses"]}
     verified = step(verify_shard, settings, inputs)

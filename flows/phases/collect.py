@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from flows.engine.context import RunContext
+from flows.engine.runners import WORTH_PROCESSES
 from flows.phases.shards import ShardHistory
 from tasks.engine.stage import key_of
 from tasks.snapshot import Snapshot, raw_shards, snapshot_source
@@ -14,6 +15,8 @@ from tracemill.core import Dropped, rows_of
 from tracemill.sources import Source, fingerprint
 from tracemill.sources.lost_sources import COLUMNS, EXAMPLES, MALFORMED, Collected, much_lost, refuse_empty, refuse_lost
 from tracemill.store import Collection, Manifest, RawShard, Shard, load_collection
+
+_LARGE_ROW = 20_000  # bytes in a file: rows with traces, compressed or not, have fewer
 
 
 def read_sources(context: RunContext[Any], limit: int | None = None) -> Collection:
@@ -39,11 +42,13 @@ def read_sources(context: RunContext[Any], limit: int | None = None) -> Collecti
         refuse_empty(source, recipe.data_dir, manifest.rows_in)
         present += raw_shards(source, manifest)
         snapshots[state] = manifest.key
+    n_rows = sum(raw.shard.rows for raw in present)
+    context.compute_with(n_rows)
     collection = before.grown(present, snapshots)
     context.logger.info(
         "%d sources, %s rows in %d shards, batch %d",
         len(recipe.sources),
-        f"{sum(raw.shard.rows for raw in present):,}",
+        f"{n_rows:,}",
         len(present),
         len(collection.batches),
     )
@@ -68,8 +73,17 @@ def _read_source(
     if standing is not None:
         context.n_cached += 1
         return standing, state
+    if limit is None or limit >= WORTH_PROCESSES:
+        context.compute_with(_rows_at_least(plan), soon=True)
     plan = plan.model_copy(update={"published": before.chunk_lengths(source.name)})
     return context.single(snapshot_source, plan, {}, source.name), state
+
+
+def _rows_at_least(plan: Snapshot) -> int:
+    """So many rows are in the files of a source for certain, by their sizes; 0 where these are not known."""
+    if plan.source.hub is not None:
+        return 0
+    return sum(int(size) for _, size, *_ in plan.fingerprint) // _LARGE_ROW
 
 
 def refuse_lost_sources(context: RunContext[Any], histories: Iterable[ShardHistory]) -> None:

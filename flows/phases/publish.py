@@ -30,6 +30,7 @@ from tracemill.publish import Funnel, Output, Publication, dataset_output
 from tracemill.publish.card import card
 from tracemill.publish.export import CARD
 from tracemill.publish.report import report
+from tracemill.publish.summary import BuildSummary
 from tracemill.publish.tally import PublishedTally
 from tracemill.recipe import Recipe
 from tracemill.recipe.sections.push import Push
@@ -126,9 +127,10 @@ def publish(
     recipe = context.recipe
     table = _funnel_of(shards)
     labels = label_summary((manifest for history in shards for manifest in history.manifests), tally.labels)
+    summary = BuildSummary(recipe, table, labels, tally, cuts, contamination, conflicts)
     texts = {
-        CARD: card(recipe, table, cuts, labels, tally, contamination, conflicts),
-        "report.html": report(recipe, table, labels, tally, contamination, conflicts),
+        CARD: card(summary),
+        "report.html": report(summary),
         "decontamination.json": pretty_json(as_json(contamination)),
     }
     selected = [history.current for history in shards]
@@ -136,7 +138,7 @@ def publish(
     verdicts = [shard for history in shards for shard in history.outputs("verdicts")]
     beside = {name: [shard for history in shards for shard in history.outputs(name)] for name in _beside(recipe)}
     poison = poison_facts(manifest for history in shards for manifest in history.manifests)
-    # In the key, so that the manifest tells what the rows were made without, and what is mended is a new version.
+    # In the key, so that the manifest tells what the rows were made without, and what is fixed is a new version.
     refused = {REFUSED: dict(sorted(context.refused.items()))} if context.refused else {}
     groups = (selected, dropped, verdicts, *beside.values())
     handles = [[shard.sha256 for shard in group] for group in groups]

@@ -122,7 +122,8 @@ def distill_one(
     problems = history.current
     rounds = Rounds(problems, verifications(recipe, cuts, ledger))
     if recipe.reused:
-        rounds = rounds.judge(step, step(reuse_traces_shard, Reuse(models=recipe.reused), {"problems": problems}))
+        inputs = {"problems": problems} | numbered(history.manifests, "texts")
+        rounds = rounds.judge(step, step(reuse_traces_shard, Reuse(models=recipe.reused), inputs))
     for number in range(recipe.distill.max_rounds):
         plan = DistillRound(
             teacher=recipe.distill.teacher,

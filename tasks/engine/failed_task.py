@@ -1,4 +1,4 @@
-"""A failed task, told so that somebody can mend it: what failed, on which row, how to run it alone, what comes next.
+"""A failed task, told so that somebody can fix it: what failed, on which row, how to run it alone, what comes next.
 
 What it worked on is written into the store, under ``failures/<stage>/<key>.json``; ``tasks/reproduce.py`` reads it.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from tasks.engine.poison import place
-from tracemill.core import Problem, Response, Section, StageBrokeOffError, StoreError, TracemillError
+from tracemill.core import FailedTaskRun, Problem, Response, Section, StageCrashedError, StoreError, TracemillError
 from tracemill.core.secrets import variable_of
 from tracemill.store import Shard, Store
 
@@ -84,15 +84,14 @@ def explained(error: Exception, task: FailedTask, store: Store, next_step: str) 
         store: that keeps the record.
         next_step: what will be tried again, and when.
     """
-    told = error if isinstance(error, TracemillError) else _broken_off(error, task)
+    told = error if isinstance(error, TracemillError) else _crashed(error, task)
     row = None if isinstance(error, TracemillError) else row_at_hand(error.__traceback__)
-    lines = [f"shard: {task.label}"] if task.label else []
-    lines += [f"row at hand: {row}"] if row else []
-    lines += getattr(error, "__notes__", [])
+    alone = ""
     with contextlib.suppress(StoreError):  # It is what fails, perhaps.
         recorded(task.model_copy(update={"error": str(told)}), store)
-        lines.append(f"alone: {task.command(store.url)}")
-    return told.in_task("\n  ".join([*lines, f"next: {next_step}"]))
+        alone = task.command(store.url)
+    notes = tuple(getattr(error, "__notes__", ()))
+    return told.in_task(FailedTaskRun(task.label, row or "", notes, alone, next_step))
 
 
 def recorded(task: FailedTask, store: Store) -> None:
@@ -104,11 +103,11 @@ def recorded(task: FailedTask, store: Store) -> None:
     store.write_bytes(task.path, task.model_dump_json(indent=1).encode())
 
 
-def _broken_off(error: Exception, task: FailedTask) -> StageBrokeOffError:
-    return StageBrokeOffError(
-        f"stage {task.stage} broke off",
+def _crashed(error: Exception, task: FailedTask) -> StageCrashedError:
+    return StageCrashedError(
+        f"stage {task.stage} crashed",
         got=f"{type(error).__name__}: {error}, in {place(error)}",
-        remedy="this is a bug, or a row such as nobody had thought of: run the task alone, and mend the stage",
+        remedy="this is a bug, or an unexpected row: run the task alone, and fix the stage",
     )
 
 

@@ -1,7 +1,7 @@
-"""Poison rows: on which a stage breaks off. Which they are, how many may be set aside, and when they are tried again.
+"""Poison rows: on which a stage crashes. Which they are, how many may be set aside, and when they are tried again.
 
-What belongs to a row is found by trying: a row is poison if the stage breaks off on it alone, and not on the others.
-A failure of the world outside (teacher, sandbox, store, disk, memory) never is a row's, whatever it hits.
+What belongs to a row is found by trying: a row is poison if the stage crashes on it alone, and not on the others.
+An external failure (teacher, sandbox, store, disk, memory) is never a row's, whatever it hits.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ADDRESS: Final = re.compile(r"0x[0-9a-f]{6,}")
 
 
 def belongs_to_a_row(error: BaseException) -> bool:
-    """Whether a row can be to blame: not where the world outside failed, also as the cause of another error."""
+    """Whether a row can be to blame: not where something external failed, also as the cause of another error."""
     return not any(_is_of_the_world(each) for each in _causes(error))
 
 
@@ -52,7 +52,7 @@ def _is_of_the_world(error: BaseException) -> bool:
 def allowed(n_rows: int, share: float) -> int:
     """Rows of one task that may be set aside: the share, or a few where that is less; none where it is 0.
 
-    Of several rows the few are at most half, so that a stage that breaks off on everything is seen to.
+    Of several rows the few are at most half, so that a stage that crashes on everything is seen to.
     """
     return max(int(share * n_rows), min(A_FEW, n_rows // 2), 1) if share > 0 else 0
 
@@ -60,18 +60,18 @@ def allowed(n_rows: int, share: float) -> int:
 def guilty(
     rows: Sequence[int], failure: Callable[[Sequence[int]], Exception | None], first: Exception, most: int
 ) -> dict[int, Exception]:
-    """The rows on which work breaks off alone, each with its error; found by halving.
+    """The rows on which work crashes alone, each with its error; found by halving.
 
     One bad row of n costs log2 n tries, which together do the work of about two whole ones.
 
     Args:
-        rows: what the work breaks off on together.
+        rows: what the work crashes on together.
         failure: the error of the work on some rows, or None; what is no row's fault it raises.
         first: the error of the work on all of them.
         most: after so many and one more the search ends.
 
     Returns:
-        Nothing where the work breaks off on no row alone; one more than ``most`` where there are too many.
+        Nothing where the work crashes on no row alone; one more than ``most`` where there are too many.
     """
     found: dict[int, Exception] = {}
     suspects = [(list(rows), first)]
@@ -120,10 +120,13 @@ def stands(facts: Mapping[str, Any], share: float) -> bool:
 
 @functools.cache
 def code_digest() -> str:
-    """Of all that a stage may run: our modules, and the versions of the packages that they use."""
+    """Of all that a stage may run: our modules and their data, and the versions of the packages that they use."""
     found = hashlib.sha256()
     modules = sorted(
-        path for package in ("tracemill", "verifiers", "tasks") for path in _ROOT.glob(f"{package}/**/*.py")
+        path
+        for package in ("tracemill", "verifiers", "tasks")
+        for kind in ("py", "yaml")
+        for path in _ROOT.glob(f"{package}/**/*.{kind}")
     )
     for path in [*modules, *_ROOT.glob("requirements.lock")]:
         found.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

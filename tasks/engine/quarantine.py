@@ -1,4 +1,4 @@
-"""Sets poison rows aside: a task in which one row breaks off does its work on the others, and accounts for that row.
+"""Sets poison rows aside: a task in which one row crashes does its work on the others, and accounts for that row.
 
 Nothing is tried row by row until a task has failed. A stage that drops rows drops these too. After any other stage they
 travel beside its outputs, as table ``set_aside``: later tasks that are given it do not see those rows, nor what belongs
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from tasks.engine.failed_task import excerpt
 from tasks.engine.poison import POISON, TOLD, allowed, belongs_to_a_row, code_digest, guilty, stands, told
 from tasks.engine.work import PerRow, Produced, View, Work
-from tracemill.core import Dropped, StageBrokeOffError, table_of
+from tracemill.core import Dropped, StageCrashedError, table_of
 from tracemill.inference.refusals import was_cached
 from tracemill.store import Manifest, Store
 
@@ -57,7 +57,7 @@ def find_finished(store: Store, stage: str, key: str, share: float) -> Manifest 
 
 
 def produce(stage: str, run: Callable[[Work], Produced], work: Work, per_row: PerRow | None, share: float) -> Produced:
-    """Does a task's work, if need be without the rows on which it breaks off.
+    """Does a task's work, if need be without the rows on which it crashes.
 
     Args:
         stage: name.
@@ -67,7 +67,7 @@ def produce(stage: str, run: Callable[[Work], Produced], work: Work, per_row: Pe
         share: of its rows that may be set aside.
 
     Raises:
-        StageBrokeOffError: there are more of them.
+        StageCrashedError: there are more of them.
         Exception: whatever the stage raises that is no row's fault.
     """
     earlier = work.all_rows(Dropped, SET_ASIDE)
@@ -144,13 +144,13 @@ def _bad_rows(
     return bad
 
 
-def _too_many(stage: str, rows: _Rows, bad: dict[int, Exception], most: int) -> StageBrokeOffError:
+def _too_many(stage: str, rows: _Rows, bad: dict[int, Exception], most: int) -> StageCrashedError:
     error, where = told(next(iter(bad.values()))).values()
-    found = StageBrokeOffError(
-        f"stage {stage} broke off on {len(bad)} or more of {len(rows.positions)} rows",
+    found = StageCrashedError(
+        f"stage {stage} crashed on {len(bad)} or more of {len(rows.positions)} rows",
         got=f"{error}, in {where}",
         expected=f"at most {most}, which run.poison_share lets be set aside",
-        remedy="this is a bug, or rows such as nobody had thought of: run the task alone, and mend the stage",
+        remedy="this is a bug, or unexpected rows: run the task alone, and fix the stage",
     )
     for position, why in list(bad.items())[:NAMED_IN_ERROR]:
         found.add_note(f"row: {_called(rows.record(position))}; {told(why)['error']}")

@@ -25,6 +25,7 @@ from prefect.exceptions import MissingContextError
 
 from tasks.engine.failed_task import FailedTask, explained, recorded, without_secrets
 from tasks.engine.poison import POISON
+from tasks.engine.processes import COMPUTING, Job
 from tasks.engine.quarantine import find_finished, produce
 from tasks.engine.work import PerRow, Produced, Work
 from tracemill.core import LedgerError, Section, StoreError, TeacherUnavailableError, TracemillError
@@ -35,7 +36,7 @@ StageTask = Task[..., Manifest]
 
 RETRIES: Final = 2
 RETRY_DELAYS_S: Final = [2.0, 10.0]
-# Worth another try: the world outside failed. Anything else fails the same way again.
+# Worth another try: something external failed. Anything else fails the same way again.
 _PASSING = (TeacherUnavailableError, StoreError, LedgerError)
 
 
@@ -85,20 +86,24 @@ class Body:
     Attributes:
         run: the work itself.
         per_row: what its rows are, where it treats them one by one.
+        computes: whether a process of its own may do it.
     """
 
     run: Callable[[Work], Produced]
     per_row: PerRow | None
+    computes: bool = False
 
 
 def stage(
-    *, rows: str | None = None, drops: bool = False
+    *, rows: str | None = None, drops: bool = False, computes: bool = False
 ) -> Callable[[Callable[[Work], Produced]], Callable[..., Manifest]]:
     """Make a Prefect task's body of a stage's function: it takes store, section and handles, and returns a manifest.
 
     Args:
         rows: the input whose rows it treats one by one, so that one on which it crashes can be set aside.
         drops: whether it writes table ``dropped``, in which such a row is accounted for.
+        computes: whether it needs nothing but processor time and the store: no server, no verifier, no ledger, whose
+            bounds hold for the process that has them. See ``processes.py``.
     """
     per_row = None if rows is None else PerRow(rows, drops)
 
@@ -124,7 +129,7 @@ def stage(
         # Not functools.wraps: Prefect would read the parameters of the function below.
         body.__module__, body.__doc__ = run.__module__, run.__doc__
         body.__name__, body.__qualname__ = run.__name__, f"{run.__qualname__}_task"
-        vars(body)["body"] = Body(run, per_row)
+        vars(body)["body"] = Body(run, per_row, computes)
         return body
 
     return decorate
@@ -169,12 +174,20 @@ def _perform(
         return finished
     with claimed(store, task.name, key, warn):
         finished = find_finished(store, task.name, key, poison_share)
-        return finished or _execute(task, store, section, inputs, key, poison_share)
+        if finished is not None:
+            return finished
+        processes, body = COMPUTING.get(), body_of(task)
+        if processes is None or not body.computes:
+            return execute(task, store, section, inputs, key, poison_share)
+        return processes.perform(
+            Job(body.run.__module__, body.run.__name__, store.url, section, inputs, key, poison_share)
+        )
 
 
-def _execute(
+def execute(
     task: StageTask, store: Store, section: Section, inputs: Mapping[str, Shard], key: str, poison_share: float
 ) -> Manifest:
+    """Do a task's work here, and write its manifest."""
     provisional = f"{task.name}-provisional"
     before = store.find(provisional, key)
     body, work = body_of(task), Work(store, section, inputs, before.outputs if before else {})

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tracemill.core import Dropped, Row, Section, rows_of, table_of
+from tracemill.core import Dropped, Problem, Row, Section, rows_of, table_of
+from tracemill.core.traces import TraceText, with_texts
 from tracemill.store import Shard, Store
 
 Kind = TypeVar("Kind", bound=Row)
@@ -77,6 +78,11 @@ class Work:
     def rows(self, kind: type[Kind], name: str) -> list[Kind]:
         """The rows of an input."""
         return list(rows_of(kind, self.table(name)))
+
+    def problems_with_texts(self, name: str) -> list[Problem]:
+        """The problems of an input, their traces with the texts that lie in the inputs ``texts-…``."""
+        texts = {text.id: text for text in self.all_rows(TraceText, "texts")}
+        return [with_texts(problem, texts) for problem in self.rows(Problem, name)]
 
     def numbered(self, prefix: str) -> list[str]:
         """Names of the inputs ``prefix-000``, ``prefix-001``, …, in order."""

@@ -144,6 +144,17 @@ def test_lengths_pass_rates_and_repeats_are_counted() -> None:
         ]
 
 
+def test_no_text_of_a_row_is_read_as_html() -> None:
+    """Sources, reasons, answers, details and what was looked at stand in the page as text."""
+    evil = "<script>x</script>&"
+    rows = [row(1, "incorrect", evil, upstream=evil), dataclasses.replace(row(2, "incorrect"), extracted=evil)]
+    page = report(evil, evil, tally_of(rows).summary(2), VERDICTS)
+    assert "<script" not in page
+    escaped = "&lt;script&gt;x&lt;/script&gt;&amp;"
+    for place in ("<h1>{}</h1>", "<p>{}</p>", "<td>{}</td>", "<code>{}</code>", '<text x="0" y="11">{}</text>'):
+        assert place.format(escaped) in page
+
+
 def test_an_audit_of_nothing_has_a_page() -> None:
     """No rows are no error: nothing is drawn that has no figures."""
     summary = Tally(VERDICTS).summary(0)

@@ -149,12 +149,12 @@ def test_without_locks_nothing_is_merged(tmp_path: Path, monkeypatch: pytest.Mon
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr("tracemill.ledger.segment.fcntl.flock", refuse)
+    monkeypatch.setattr("tracemill.core.file_lock.fcntl.flock", refuse)
     ledgers = [Ledger(tmp_path), Ledger(tmp_path)]
     for number, ledger in enumerate(ledgers):
         ledger.put(_completion(number))
         ledger.close()
-    with pytest.raises(LedgerError, match="No locks available"):
+    with pytest.raises(LedgerError, match="knows no locks"):
         compact(tmp_path)
     assert is_live(_segments(tmp_path)[0])
     assert len(_segments(tmp_path)) == len(_answers(tmp_path)) == 2
@@ -212,6 +212,22 @@ def test_one_at_a_time(tmp_path: Path) -> None:
     process.kill()
     process.communicate()
     compact(tmp_path)
+
+
+@pytest.mark.parametrize("error", [BlockingIOError(errno.EAGAIN, "not now"), OSError(errno.ENOLCK, "no more of them")])
+def test_an_error_of_the_merging_is_not_told_as_one_of_the_lock(tmp_path: Path, error: OSError) -> None:
+    """What the system refuses while segments are merged is told as that, also where a lock could be refused so."""
+    _write_with_copies(tmp_path)
+    before = _answers(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    with pytest.raises(LedgerError, match="cannot be merged") as refused:
+        compact(tmp_path, replace=refuse)
+    assert refused.value.got == str(error)
+    assert _answers(tmp_path) == before
+    assert compact(tmp_path).n_after == 1
 
 
 def test_nothing_there_is_an_error(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import json
@@ -306,6 +307,20 @@ def test_a_place_is_read_as_it_is_written() -> None:
     for wrong in ("s3://b/l#cash=/x", "s3://b/l#every_s=soon", "s3://b/l#every_s=0"):
         with pytest.raises(LedgerError, match=r"(?s)place is wrong.*run\.ledger_cache"):
             place_of(wrong)
+
+
+def test_a_copy_needs_a_file_system_with_locks(here: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where two processes could not be kept apart nothing is exchanged, and the error names the folder."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    copy = mirror.Mirror(here.place)
+    with monkeypatch.context() as patched:
+        patched.setattr("tracemill.core.file_lock.fcntl.flock", refuse)
+        with pytest.raises(LedgerError, match=f"the file system of {copy.directory} knows no locks"):
+            copy.exchange()
+    assert copy.exchange() == {}
 
 
 def test_pieces_add_up() -> None:

@@ -15,9 +15,12 @@ from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard
 
 from tests.support.needs import ROOT
-from tests.support.runs.cards import LIMITED, OPEN, text
+from tests.support.runs.cards import LIMITED, OPEN, recipe, text
 from tests.support.runs.published_runs import run, sample
-from tracemill.publish.card import SFT, licence, size_category
+from tracemill.label.counts import LabelSummary
+from tracemill.publish.card import SFT, card, licence, size_category
+from tracemill.publish.funnel import FUNNEL as FUNNEL_SCHEMA
+from tracemill.publish.summary import BuildSummary
 from tracemill.publish.tally import LicensedRows, PublishedTally
 from tracemill.select import Sample
 
@@ -80,6 +83,20 @@ def test_the_card_tells_people() -> None:
     assert "- s9: 4 rows under x\\|y \\| z." in many
     assert "… and 100 more" in many
     assert "No row is marked as non-commercial" in text(PublishedTally(licences=[OPEN], published={"math": 4}))
+
+
+def test_no_text_of_a_source_breaks_a_table() -> None:
+    """A pipe or the end of a line in a licence, a category, a model or a label stays in its cell."""
+    evil = "x|y\n<script>"
+    labels = LabelSummary({}, {"category": {evil: 3}})
+    tally = PublishedTally(asked={evil: 7}, published={evil: 3}, models={evil: 3})
+    told = card(BuildSummary(recipe(), FUNNEL_SCHEMA.empty_table(), labels, tally))
+    assert told.count("x\\|y <script>") == 3
+    tables = re.findall(r"(?:^\|.*\n)+", told, re.MULTILINE)
+    assert len(tables) == 5
+    for rows in map(str.splitlines, tables):
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1, rows[0]
+    assert "| b | plain | x\\|y | 0 | 0 | – |" in told
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # datasets leaves its Parquet files open

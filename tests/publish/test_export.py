@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import errno
+import io
+from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.support.runs.publications import ids, publication, samples
 from tests.support.runs.samples import problem, response, verdict
 from tests.support.runs.small_run import digests_of
-from tracemill.core import Dropped, Outcome, StoreError, Verdict, dropped_problem, json_text, table_of
-from tracemill.publish import Publication, publish, published
+from tracemill.core import (
+    CorruptShardError,
+    Dropped,
+    Outcome,
+    StoreError,
+    Verdict,
+    dropped_problem,
+    json_text,
+    table_of,
+)
+from tracemill.publish import Publication, Written, export, publish, published, shuffle
+from tracemill.publish.run_directory import Amount, RunDirectory, _HashingSink
 from tracemill.runs import story
 from tracemill.select import Sample
 from tracemill.store import Shard, Store
@@ -118,3 +134,98 @@ def test_why_finds_a_rewritten_row_by_its_former_id(store: Store, out: Store) ->
     assert [record["reason"] for record in story(run, "before2")] == ["incorrect"]
     with pytest.raises(StoreError):
         story(run, "no")
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("held", [0, 1 << 40])
+def test_bytes_do_not_depend_on_threads_or_memory(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_threads: int, held: int
+) -> None:
+    """However many threads write, and whether groups of rows fit into memory: the same bytes, and no file left."""
+    rows = samples(2300)
+    made = publication(store, [rows[:900], rows[900:1000], rows[1000:]], rows_per_file=1700)
+    monkeypatch.setattr(shuffle, "GROUP_ROWS", 1000)
+    publish(store, Store(str(tmp_path / "usual")), made)
+    monkeypatch.setattr(export, "n_cores", lambda: n_threads)
+    monkeypatch.setattr(shuffle, "HELD_BYTES", held)
+    publish(store, Store(str(tmp_path / "out")), made)
+    assert digests_of(tmp_path / "out") == digests_of(tmp_path / "usual")
+    assert not list((tmp_path / "out/.tmp").iterdir())
+
+
+@pytest.mark.parametrize("sizes", [(), (0,), (1,), (999, 1), (1000, 1000), (2500,), (300, 800, 0, 1400, 77)])
+@pytest.mark.parametrize("rows_per_file", [1, 400, 1000, 1300, 5000])
+def test_files_are_those_of_whole_tables(tmp_path: Path, sizes: tuple[int, ...], rows_per_file: int) -> None:
+    """Written a thousand rows at a time: byte for byte what Arrow writes of each file's rows at once."""
+    if sum(sizes) // rows_per_file > 50:
+        rows_per_file = 50
+    schema = pa.schema([("id", pa.string()), ("text", pa.large_string())])
+    tables = [
+        pa.table({"id": [f"{number}/{row}" for row in range(n)], "text": ["x" * row for row in range(n)]}, schema)
+        for number, n in enumerate(sizes)
+    ]
+    out = Store(str(tmp_path))
+    n_rows = sum(sizes)
+    RunDirectory(out).tables("rows", schema, iter(tables), Amount(n_rows, 1), rows_per_file)
+    whole = pa.concat_tables([schema.empty_table(), *tables])
+    files = sorted((tmp_path / "rows").iterdir())
+    assert len(files) == max(1, -(-n_rows // rows_per_file))
+    for number, path in enumerate(files):
+        expected = io.BytesIO()
+        with pq.ParquetWriter(expected, schema, compression="zstd") as writer:
+            if n_rows:
+                writer.write_table(whole.slice(number * rows_per_file, rows_per_file), row_group_size=1000)
+        assert path.read_bytes() == expected.getvalue()
+
+
+def test_more_rows_than_the_handles_say(tmp_path: Path) -> None:
+    """A table that goes on after its last file is an error, not a loss."""
+    table = pa.table({"id": ["a"] * 11})
+    with pytest.raises(CorruptShardError, match="expected: 10 rows"):
+        RunDirectory(Store(str(tmp_path))).tables("rows", table.schema, [table], Amount(10, 1), 10)
+
+
+def test_how_far_it_is_is_told(store: Store, out: Store) -> None:
+    """After every thousand rows of a table: rows of all tables, and a share that only grows, to its end."""
+    rows = samples(2300)
+    told: list[Written] = []
+    publish(store, out, publication(store, [rows[:900], rows[900:]], rows_per_file=5000), told=told.append)
+    assert [written.rows for written in told] == sorted(written.rows for written in told)
+    assert [written.share for written in told] == sorted(written.share for written in told)
+    assert len(told) >= 5
+    assert {written.n_rows for written in told} == {2302}
+    assert (told[-1].rows, round(told[-1].share, 9)) == (2302, 1)
+
+
+class NoRoom(io.BytesIO):
+    """A file on a full disk."""
+
+    def write(self, data: object) -> int:
+        raise OSError(errno.ENOSPC, f"No space left on device for {type(data).__name__}")
+
+
+@pytest.mark.parametrize("name", ["dropped", "am.jsonl", "dataset"])
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_what_fails_in_a_thread_fails_the_publication(
+    store: Store, out: Store, monkeypatch: pytest.MonkeyPatch, name: str, n_threads: int
+) -> None:
+    """An error of whichever file is the publication's, what stood there stands, and the next run publishes."""
+    before = publish(store, out, publication(store, [samples(5)]))
+    monkeypatch.setattr(export, "n_cores", lambda: n_threads)
+    opened = RunDirectory._file
+
+    @contextlib.contextmanager
+    def failing(directory: RunDirectory, called: str) -> Iterator[_HashingSink]:
+        with opened(directory, called) as sink:
+            if called.startswith(name):
+                monkeypatch.setattr(sink, "_sink", NoRoom())
+            yield sink
+
+    with monkeypatch.context() as broken:
+        broken.setattr(RunDirectory, "_file", failing)
+        with pytest.raises(StoreError, match="No space left on device"):
+            publish(store, out, publication(store, [samples(2300)], key="new"))
+    assert published(out) == before
+    assert not list(Path(out.path(".tmp")).iterdir())
+    publish(store, out, publication(store, [samples(8)], key="new"))
+    assert len(ids(out)) == 8

@@ -119,7 +119,7 @@ def test_what_was_edited_is_refused_and_stays(store: Store, out: Store, name: st
 
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("moment", ["text", "_json", "forget_others"])
-def test_one_that_was_broken_off_is_ended(
+def test_one_that_was_crashed_is_ended(
     store: Store, out: Store, monkeypatch: pytest.MonkeyPatch, moment: str, first: bool
 ) -> None:
     """Whatever a killed process has left is known by its record, and the next run ends it; the rest is not ours."""

@@ -19,6 +19,7 @@ from tracemill.html.charts import Bar, bar_chart, compact, histogram
 from tracemill.label.counts import LabelSummary
 from tracemill.publish.funnel import FUNNEL
 from tracemill.publish.report import report
+from tracemill.publish.summary import BuildSummary
 from tracemill.publish.tally import LENGTHS, PublishedTally, Tallying, length_bin
 from tracemill.select import Sample
 
@@ -38,11 +39,13 @@ def evil_page() -> str:
     found = {"source": EVIL, "item": EVIL, "method": EVIL, "score": 1.0, "prompt": EVIL, "overlap": EVIL}
     tally = PublishedTally(asked={EVIL: 7}, published={EVIL: 3}, pass_rates=[1] * 11, lengths_published=[3] * 12)
     return report(
-        recipe(description=EVIL),
-        pa.Table.from_pylist(funnel, schema=FUNNEL),
-        LabelSummary({}, {"language": {EVIL: 3}}),
-        tally,
-        [BenchmarkReport(EVIL, 4, 2, ["a"], {EVIL: 2}, {EVIL: 2}, {}, [found])],
+        BuildSummary(
+            recipe(description=EVIL),
+            pa.Table.from_pylist(funnel, schema=FUNNEL),
+            LabelSummary({}, {"language": {EVIL: 3}}),
+            tally,
+            contamination=[BenchmarkReport(EVIL, 4, 2, ["a"], {EVIL: 2}, {EVIL: 2}, {}, [found])],
+        )
     )
 
 
@@ -100,7 +103,7 @@ def test_every_plot_is_there() -> None:
 
 def test_a_run_without_rows_has_a_page() -> None:
     """Nothing to draw is no plot, and no error."""
-    page = report(recipe(), FUNNEL.empty_table(), LabelSummary({}, {}), PublishedTally())
+    page = report(BuildSummary(recipe(), FUNNEL.empty_table(), LabelSummary({}, {}), PublishedTally()))
     assert Seen(page).open == []
     assert "<figure>" in page
     assert "Problems by pass rate" not in page

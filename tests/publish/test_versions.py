@@ -36,7 +36,8 @@ from tracemill.store.store import Store
 def die(*_): os.kill(os.getpid(), signal.SIGKILL)
 where, what = sys.argv[1:]
 module, name = {"switch": (versions.Versions, "switch"), "manifest": (run_directory, "_json"),
-                "prune": (versions.Versions, "prune"), "text": (run_directory.RunDirectory, "text")}[what]
+                "prune": (versions.Versions, "prune"), "text": (run_directory.RunDirectory, "text"),
+                "rows": (run_directory.RunDirectory, "_count")}[what]
 setattr(module, name, die)
 store = Store(where + "/store")
 run_directory.publish(store, Store(where + "/out"), publication(store, [samples(25)], key="new"))
@@ -85,7 +86,7 @@ def test_old_versions_go(store: Store, out: Store) -> None:
     assert versions.numbers() == [6]
 
 
-@pytest.mark.parametrize(("moment", "rows"), [("text", 5), ("manifest", 5), ("switch", 5), ("prune", 25)])
+@pytest.mark.parametrize(("moment", "rows"), [("rows", 5), ("text", 5), ("manifest", 5), ("switch", 5), ("prune", 25)])
 def test_a_kill_leaves_one_whole_version(store: Store, out: Store, tmp_path: Path, moment: str, rows: int) -> None:
     """SIGKILL while files are written, before the switch, or after it: what stands is whole; the next run ends it."""
     before = publish(store, out, publication(store, [samples(5)]))
@@ -100,6 +101,8 @@ def test_a_kill_leaves_one_whole_version(store: Store, out: Store, tmp_path: Pat
     after = publish(store, out, publication(store, [samples(25)], key="new"))
     assert (after["version"], len(ids(out)), Versions(folder(out)).numbers()) == (2, 25, [1, 2])
     assert at in {None, written.stat().st_mtime_ns}
+    out.sweep()
+    assert not list((folder(out) / ".tmp").iterdir())
 
 
 def test_readers_see_one_version(store: Store, out: Store) -> None:

@@ -13,7 +13,7 @@ from tracemill.core.secrets import variable_of
 from tracemill.recipe import parse_recipe
 from tracemill.recipe.server_url import base_url
 from tracemill.recipe.yaml import parse_yaml
-from tracemill.text.language_codes import language_code
+from tracemill.text.language.codes import language_code
 
 TEXT = "name: r\nsources: [{name: a, path: a.jsonl}]\ndistill: {teacher: {model: m}}\n"
 COMMIT = "1234567890123456789012345678901234567e89"  # a float, by its looks
@@ -92,7 +92,7 @@ def test_what_can_be_meant_one_way_is_understood(override: str, value: Any) -> N
         ("clean.fill_in=none", "true or false"),
         ("clean.fill_in=", "true or false"),
         ("clean.fill_in=[true]", "true or false"),
-        ("clean.languages=klingon", "there are af, ar"),
+        ("clean.languages=klingon", "there are af, am, ar"),
         ("clean.languages=englsh", r"did you mean en \(english\)"),
         ("clean.figure=maths", "did you mean math"),
         ("sources.0.only={type: [yes]}", "quotes"),

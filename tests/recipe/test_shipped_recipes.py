@@ -13,7 +13,7 @@ from tracemill.recipe import load_recipe, parse_recipe
 from tracemill.recipe.known_benchmarks import KNOWN
 from tracemill.recipe.loading import is_commit
 from tracemill.recipe.pinning import places, with_revisions
-from tracemill.sources.catalogue.catalogue import CATALOGUE
+from tracemill.sources.catalogue.catalogue import catalogue
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 PAPER = [path for path in RECIPES if path.stem in {"am-1.4m", "deepdistill"}]
@@ -47,10 +47,10 @@ def test_paper_recipes_run_once_they_are_pinned(path: Path, tmp_path: Path) -> N
 def test_paper_recipes_take_licences_from_the_catalogue(path: Path) -> None:
     """Every source is one of the catalogue's, so that no licence is written by hand."""
     for source in load_recipe(path, pinned=False).sources:
-        assert source.known in CATALOGUE
+        assert source.known in catalogue()
         assert (source.licence, source.non_commercial) == (
-            CATALOGUE[source.known].licence,
-            CATALOGUE[source.known].non_commercial,
+            catalogue()[source.known].licence,
+            catalogue()[source.known].non_commercial,
         )
 
 

@@ -13,10 +13,12 @@ from pydantic import ValidationError
 
 from tests.support.runs.adapted_rows import adapted
 from tracemill.cli.sources import listing
+from tracemill.core import SourceError
 from tracemill.sources import Source
-from tracemill.sources.catalogue.catalogue import CATALOGUE, datasets_at
+from tracemill.sources.catalogue.catalogue import FILES, catalogue, datasets_at, read_catalogue
 from tracemill.sources.catalogue.dataset import Dataset
 from tracemill.sources.layouts.registry import LAYOUTS
+from tracemill.sources.layouts.traces import GEMINI_THINKING, R1, UNKNOWN_MODEL
 
 # https://spdx.org/licenses/, as far as the catalogue needs it; unknown is said, not guessed.
 SPDX = {
@@ -31,7 +33,7 @@ SPDX = {
 
 
 def names() -> list[Any]:
-    return [pytest.param(name, dataset, id=name) for name, dataset in CATALOGUE.items()]
+    return [pytest.param(name, dataset, id=name) for name, dataset in catalogue().items()]
 
 
 @pytest.mark.parametrize(("name", "dataset"), names())
@@ -41,6 +43,7 @@ def test_entries_are_sound(name: str, dataset: Dataset) -> None:
     assert dataset.layout in LAYOUTS
     assert dataset.licence in SPDX
     assert dataset.evidence
+    assert set(dataset.traces) <= {R1, GEMINI_THINKING, UNKNOWN_MODEL}
     assert Source(known=name).name == name
 
 
@@ -50,10 +53,54 @@ def test_non_commercial_licences_are_flagged(name: str, dataset: Dataset) -> Non
     assert dataset.non_commercial or "-NC" not in dataset.licence, name
 
 
+ENTRY = "one:\n  hub: o/n\n  layout: plain\n  licence: MIT\n  evidence: card\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "got"),
+    [
+        (ENTRY + "  licens: MIT\n", "entry one, field licens", "'MIT'"),
+        (ENTRY + "  config: 0625\n", "entry one, field config", "405"),
+        (ENTRY + "  category: sums\n", "entry one, field category", "'sums'"),
+        (ENTRY + "  traces: [deepseek-r1, 1]\n", "entry one, field traces.1", "1"),
+        (ENTRY.replace("  layout: plain\n", ""), "entry one, field layout", "nothing"),
+        (ENTRY + "two:\n", "entry two", "None"),
+        (ENTRY + "  licence: MIT\n", "entry one, field licence", "it stands there twice"),
+        (ENTRY + ENTRY, "entry one", "it stands there twice"),
+        (ENTRY + "two: [", "", "while parsing"),
+        ("- " + ENTRY.replace("\n", "\n  "), "", "no mapping"),
+        ("", "", "no mapping"),
+    ],
+)
+def test_what_is_wrong_in_the_catalogue_is_named(tmp_path: Path, text: str, place: str, got: str) -> None:
+    """The error says which file, entry and field is wrong, and what stands there."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(SourceError) as wrong:
+        read_catalogue([path])
+    assert wrong.value.what == f"the catalogue is wrong: {path}" + (f", {place}" if place else "")
+    assert got in wrong.value.got
+
+
+def test_a_name_is_in_one_file(tmp_path: Path) -> None:
+    """Of two files that know one name the second is refused; one that is not there is named."""
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text(ENTRY)
+    with pytest.raises(SourceError, match=r"b\.yaml, entry one\n  got: a name that another file has"):
+        read_catalogue([tmp_path / "a.yaml", tmp_path / "b.yaml"])
+    with pytest.raises(SourceError, match=r"c\.yaml\n  got: .*No such file"):
+        read_catalogue([tmp_path / "c.yaml"])
+
+
+def test_every_file_of_the_catalogue_is_read() -> None:
+    """No file of datasets lies beside those that are read."""
+    assert sorted(FILES) == sorted(FILES[0].parent.glob("*.y*ml"))
+
+
 def test_a_repository_has_one_licence() -> None:
     """Datasets of one Hub repository agree on licence and flag: one without known takes any of them."""
     stated = defaultdict(set)
-    for dataset in CATALOGUE.values():
+    for dataset in catalogue().values():
         stated[dataset.hub].add((dataset.licence, dataset.non_commercial))
     assert {hub: found for hub, found in stated.items() if len(found) > 1} == {}
 
@@ -112,14 +159,14 @@ def test_licences_as_they_are_shown(settings: dict[str, Any], shown: str) -> Non
 
 def test_the_listing() -> None:
     """The listing has a line for each dataset; a word, in any case, picks out some and adds how each is known."""
-    assert [line.split()[0] for line in listing().splitlines()] == ["known", *CATALOGUE]
+    assert [line.split()[0] for line in listing().splitlines()] == ["known", *catalogue()]
     found = listing("COGNITIVEcomputations").splitlines()
-    assert [line.split()[0] for line in found[1:4]] == [name for name in CATALOGUE if name.startswith("dolphin")]
-    assert found[5] == f"dolphin-r1-deepseek: {CATALOGUE['dolphin-r1-deepseek'].evidence}"
+    assert [line.split()[0] for line in found[1:4]] == [name for name in catalogue() if name.startswith("dolphin")]
+    assert found[5] == f"dolphin-r1-deepseek: {catalogue()['dolphin-r1-deepseek'].evidence}"
     assert listing("no such thing").split() == ["known", "dataset", "licence", "layout", "traces", "of"]
 
 
-@pytest.mark.parametrize("name", [*CATALOGUE, *LAYOUTS])
+@pytest.mark.parametrize("name", [*catalogue(), *LAYOUTS])
 def test_the_documentation_knows_it(name: str) -> None:
     """Every dataset and every layout is in docs/sources.md."""
     assert f"`{name}`" in (Path(__file__).parents[2] / "docs" / "sources.md").read_text()

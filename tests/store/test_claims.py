@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import subprocess
 import sys
@@ -133,10 +132,11 @@ def test_without_locks_the_work_is_done_all_the_same(tmp_path: Path, monkeypatch
     def no_locks(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(fcntl, "flock", no_locks)
+    monkeypatch.setattr("tracemill.core.file_lock.fcntl.flock", no_locks)
     told: list[str] = []
     with claimed(Store(str(tmp_path)), "stage", "key", told.append):
         assert "another process may do this work too" in told[0]
+        assert told[0].endswith("claims/stage knows no locks")
 
 
 def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.needs import ROOT
 from tracemill.core import RecipeError
-from tracemill.text.languages import language
+from tracemill.text.language.guess import language
 from tracemill.text.tokens import count_tokens, estimated_tokens
 
 TOKENIZER = str(ROOT / "demo" / "teacher" / "model" / "tokenizer.json")
@@ -48,6 +48,14 @@ PROMPTS = [
     ("Πόσα μήλα έμειναν στη Μαρία αν έφαγε δύο από τα πέντε;", "el"),
     ("כמה תפוחים נשארו למריה אם היא אכלה שניים מתוך חמישה?", "he"),
     ("มาเรียมีแอปเปิลห้าผล กินไปสองผล เหลือกี่ผล", "th"),
+    ("რამდენი ვაშლი დარჩა მარიამს, თუ მან ხუთიდან ორი შეჭამა?", "ka"),
+    ("Zenbat sagar geratzen zaizkio Mariari bostetik bi jaten baditu?", "eu"),
+    ("Hvor mange eple har Maria att om ho et to av dei fem?", "no"),
+    ("Calcola la derivata di $f(x) = x^2$.", "it"),
+    ("BEWEISE, DASS DIE QUADRATWURZEL AUS ZWEI IRRATIONAL IST.", "de"),
+    ("for (int i = 0; i < n; ++i) { sum += arr[i]; if (sum > mx) mx = sum; }", "und"),
+    ("nenbalista dorumal kentistum waling bumenor tistal gorensum falinglum zenwista", "und"),
+    ("mv^2/2 + mgh = const, F = ma, p = mv, E = mc^2, U = RI, pV = nRT, c = lambda f", "und"),
     ("1+1", "und"),
     ("$$x^2 + y^2$$", "und"),
     ("Évaluez $x$.", "und"),

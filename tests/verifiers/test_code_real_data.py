@@ -63,9 +63,16 @@ def humaneval(folder: Path) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-def judged(bench: Bench, programs: list[tuple[str, str, dict[str, Any]]]) -> dict[str, Verdict]:
+def prompts(folder: Path) -> dict[str, str]:
+    return {row["task_id"]: row["prompt"] for row in rows(folder / "benchmarks" / "humaneval.jsonl")}
+
+
+def judged(
+    bench: Bench, programs: list[tuple[str, str, dict[str, Any]]], asked: dict[str, str] | None = None
+) -> dict[str, Verdict]:
     attempts = [
-        Attempt(name, "code", "?", f"```python\n{program}\n```", tests=tests) for name, program, tests in programs
+        Attempt(name, "code", (asked or {}).get(name, "?"), f"```python\n{program}\n```", tests=tests)
+        for name, program, tests in programs
     ]
     return {verdict.response_id: verdict for verdict in verify(attempts, bench)}
 
@@ -78,7 +85,7 @@ def test_every_reference_solution_is_correct(bench: Bench, real_data: Path) -> N
     """All 974 MBPP solutions pass their assertions and all 164 HumanEval solutions their scripts."""
     solutions = mbpp(real_data) + humaneval(real_data)
     assert len(solutions) == 974 + 164
-    assert not_("correct", judged(bench, solutions)) == {}
+    assert not_("correct", judged(bench, solutions, prompts(real_data))) == {}
 
 
 # Planted faults that the tests of the data set do not notice, each read: nearly all change a branch or an amount that
@@ -144,6 +151,22 @@ def test_a_fixed_cheat_passes_nothing(strict_bench: Bench, real_data: Path) -> N
     verdicts = judged(strict_bench, cheats)
     assert [name for name, verdict in verdicts.items() if verdict.outcome == "correct"] == []
     assert sum(verdict.outcome == "incorrect" for verdict in verdicts.values()) > 500
+
+
+# With a helper of its own making in place of the prompt's, each solves nothing and would pass.
+REPLACED_HELPERS = {
+    "HumanEval/32": "def poly(xs, x): return 0.0\ndef find_zero(xs): return 0.0\n",
+    "HumanEval/38": "def encode_cyclic(s): return s\ndef decode_cyclic(s): return s\n",
+    "HumanEval/50": "def encode_shift(s): return s\ndef decode_shift(s): return s\n",
+}
+
+
+def test_helpers_of_the_prompt_are_the_prompts(bench: Bench, real_data: Path) -> None:
+    """A program that replaces what the prompt gives and the tests use passes by it in none of the three problems."""
+    tests = {name: tests for name, _, tests in humaneval(real_data)}
+    cheats = [(name, program, tests[name]) for name, program in REPLACED_HELPERS.items()]
+    verdicts = judged(bench, cheats, prompts(real_data))
+    assert {name: verdict.outcome for name, verdict in verdicts.items()} == dict.fromkeys(REPLACED_HELPERS, "incorrect")
 
 
 CONTEST_PROGRAMS = {

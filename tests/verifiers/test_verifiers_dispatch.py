@@ -22,8 +22,8 @@ def test_every_category_has_an_entry() -> None:
     assert set(verifiers_for(Verify())) == set(Category)
     assert verifier_versions() == {
         "choice": "choice@4",
-        "code": "code@3",
-        "instruction": "instructions@3",
+        "code": "code@4",
+        "instruction": "instructions@4",
         "math": "math@5",
         "other": "none@1",
     }

@@ -1,27 +1,29 @@
 """``report.html`` of an audit, and the same figures for a terminal.
 
-The plots of an audit's ``report.html``: what became of the rows, yields, pass rates, lengths, repeated rows.
+What is drawn and told is decided here; the page is ``templates/report.html.j2``.
 """
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING, Any, Final
+
+from markupsafe import Markup
 
 from tracemill.audit.tally import UNREADABLE
 from tracemill.html.charts import Bar, bar_chart, legend
-from tracemill.html.page import page, table
-from tracemill.publish.report import figure, key_figures, length_chart, pass_rate_chart, share
+from tracemill.html.figures import figure, length_figure, pass_rate_figure, share
+from tracemill.html.templates import render_html
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tracemill.audit.tally import Counted
 
 _MOST_BARS: Final = 40
+_NOTHING: Final = Markup("")
 
 
-def plots(summary: Mapping[str, Any], counted: Counted) -> list[str]:
+def plots(summary: Mapping[str, Any], counted: Counted) -> list[Markup]:
     """Every plot that the summary has figures for.
 
     Args:
@@ -36,7 +38,7 @@ def plots(summary: Mapping[str, Any], counted: Counted) -> list[str]:
     return drawn + ([*_measured_plots(summary)] if counted.measured else [])
 
 
-def _funnel_plot(summary: Mapping[str, Any], counted: Counted) -> str:
+def _funnel_plot(summary: Mapping[str, Any], counted: Counted) -> Markup:
     """What is left of the rows after each status that says nothing, and after those that are wrong."""
     _, fine, wrong = counted.share
     silent = [str(status) for status in counted.statuses if status not in {fine, wrong}]
@@ -52,7 +54,7 @@ def _funnel_plot(summary: Mapping[str, Any], counted: Counted) -> str:
     return figure("What became of the rows", bar_chart("Rows by what was found", bars), _legend(counted, "left"))
 
 
-def _group_plot(title: str, groups: Mapping[str, Any], counted: Counted) -> str:
+def _group_plot(title: str, groups: Mapping[str, Any], counted: Counted) -> Markup:
     """Rows of each group: fine, wrong, and those on which nothing is said."""
     _, fine, wrong = counted.share
     bars = [
@@ -77,16 +79,16 @@ def _told(group: Mapping[str, Any], counted: Counted) -> str:
     return f"{group['rows']:,} · {judged}"
 
 
-def _measured_plots(summary: Mapping[str, Any]) -> list[str]:
+def _measured_plots(summary: Mapping[str, Any]) -> list[Markup]:
     tokens, kinds = summary["tokens"], [("kept", "correct"), ("lost", "incorrect"), ("other", "other")]
     return [
-        pass_rate_chart(summary["pass_rates"]),
-        length_chart({kind: tokens[name] for kind, name in kinds}, kinds),
+        pass_rate_figure(summary["pass_rates"]),
+        length_figure(tokens["up_to"], {kind: tokens[name] for kind, name in kinds}, kinds),
         _repeat_plot(summary["repeated"]),
     ]
 
 
-def _repeat_plot(repeated: Mapping[str, Mapping[str, int]]) -> str:
+def _repeat_plot(repeated: Mapping[str, Mapping[str, int]]) -> Markup:
     """Rows of each source whose problem another row asks, too."""
     kinds = [
         ("lost", "same_response", "the same response there, too"),
@@ -100,7 +102,7 @@ def _repeat_plot(repeated: Mapping[str, Mapping[str, int]]) -> str:
     return figure(title, bar_chart(title, bars), legend([(kind, told) for kind, _, told in kinds]))
 
 
-def _legend(counted: Counted, *more: str) -> str:
+def _legend(counted: Counted, *more: str) -> Markup:
     _, fine, wrong = counted.share
     names: Sequence[tuple[str, str]] = [("kept", _words(fine)), ("lost", _words(wrong)), ("other", "not judged")]
     return legend([*((kind, kind) for kind in more), *names])
@@ -110,16 +112,11 @@ def _words(name: str) -> str:
     return str(name).replace("_", " ")
 
 
-_MORE_STYLE: Final = """
-body { max-width: 75rem; } tr.total td { font-weight: 600; }
-.example { border-top: 1px solid var(--line); padding: .6rem 0; } .example p { margin: .2rem 0; white-space: pre-wrap; }
-.where { color: var(--soft); }
-"""
 _TERMINAL_GROUPS: Final = 15
 _NAME_CHARS: Final = 28
 
 
-def report(title: str, intro: str, summary: Mapping[str, Any], counted: Counted, more: str = "") -> str:
+def report(title: str, intro: str, summary: Mapping[str, Any], counted: Counted, more: Markup = _NOTHING) -> str:
     """The page: one file without anything from elsewhere.
 
     Args:
@@ -129,25 +126,27 @@ def report(title: str, intro: str, summary: Mapping[str, Any], counted: Counted,
         counted: how its rows were counted.
         more: a further part of the page.
     """
-    share, fine, wrong = counted.share
-    figures = {
-        "rows": _cell(summary["rows"]),
-        fine.replace("_", " "): _cell(summary[fine]),
-        wrong.replace("_", " "): _cell(summary[wrong]),
-        share.replace("_", " "): _cell(summary[share]),
-    }
-    parts = [
-        f"<p>{html.escape(intro)}</p>",
-        key_figures(figures),
-        *(f'<p class="advice">{html.escape(line)}</p>' for line in summary["advice"]),
-        f'<div class="plots">{"".join(plots(summary, counted))}</div>',
-        f"<h2>By source</h2>{_groups_table('source', summary, summary['by_source'], counted)}",
-        f"<h2>By category</h2>{_groups_table('category', summary, summary['by_category'], counted)}",
-        f"<h2>Reasons</h2>{_reasons_table(summary)}",
-        more,
-        *_examples(summary["examples"], counted.share[2]),
-    ]
-    return page(title, "".join(parts), _MORE_STYLE)
+    share_name, fine, wrong = counted.share
+    names = columns(summary, counted)
+    groups = {"source": summary["by_source"], "category": summary["by_category"]}
+    page = render_html(
+        "audit/templates/report.html.j2",
+        title=title,
+        intro=intro,
+        figures={_words(name): _cell(summary[name]) for name in ("rows", fine, wrong, share_name)},
+        advice=summary["advice"],
+        plots=plots(summary, counted),
+        columns=[_words(name) for name in names],
+        tables={
+            kind: {name: _cells(group, names) for name, group in of_kind.items()} for kind, of_kind in groups.items()
+        },
+        total=_cells(summary, names),
+        reasons=summary["reasons"],
+        more=more,
+        wrong=wrong,
+        examples=summary["examples"],
+    )
+    return str(page)
 
 
 def columns(summary: Mapping[str, Any], counted: Counted) -> list[str]:
@@ -163,46 +162,8 @@ def _cell(value: float | None) -> str:
     return f"{100 * value:.1f} %" if isinstance(value, float) else f"{value:,}"
 
 
-def _groups_table(first: str, total: Mapping[str, Any], groups: Mapping[str, Any], counted: Counted) -> str:
-    names = columns(total, counted)
-    header = "".join(f'<th class="n">{html.escape(name.replace("_", " "))}</th>' for name in names)
-    rows = [_row(name, [group[column] for column in names]) for name, group in groups.items()]
-    rows.append(_row("all", [total[column] for column in names], "total"))
-    return table(f"<th>{first}</th>{header}", "".join(rows))
-
-
-def _row(name: str, values: Iterable[float | None], kind: str = "") -> str:
-    cells = "".join(f'<td class="n">{_cell(value)}</td>' for value in values)
-    return f'<tr class="{kind}"><td>{html.escape(name)}</td>{cells}</tr>'
-
-
-def _reasons_table(summary: Mapping[str, Any]) -> str:
-    rows = [
-        f"<tr><td>{html.escape(status.replace('_', ' '))}</td><td>{html.escape(reason)}</td>"
-        f'<td class="n">{n_rows:,}</td></tr>'
-        for status, reasons in summary["reasons"].items()
-        for reason, n_rows in reasons.items()
-    ]
-    return table('<th></th><th>reason</th><th class="n">rows</th>', "".join(rows))
-
-
-def _examples(examples: Sequence[Mapping[str, Any]], status: str) -> list[str]:
-    if not examples:
-        return []
-    return [f"<h2>{len(examples)} that are {html.escape(status)}</h2>", *map(_example, examples)]
-
-
-def _example(row: Mapping[str, Any]) -> str:
-    where = f"{row['upstream_source']} · {row['category']} · {row['file']}, row {row['row']} · {row['id'][:12]}"
-    lines = [("expected", row["reference_answer"]), ("got", row["extracted"]), ("", row["detail"])]
-    told = "".join(
-        f"<p>{label} {'<code>' if label else ''}{html.escape(text)}{'</code>' if label else ''}</p>"
-        for label, text in lines
-        if text is not None
-    )
-    return (
-        f'<div class="example"><p class="where">{html.escape(where)}</p><p>{html.escape(row["prompt"])}</p>{told}</div>'
-    )
+def _cells(group: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    return [_cell(group[name]) for name in names]
 
 
 def render(summary: Mapping[str, Any], counted: Counted) -> str:

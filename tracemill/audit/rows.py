@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
-
-from tracemill.core import Dropped, Problem, Response, Row, Verdict, dropped_problem
+from tracemill.core import Dropped, Int32, Problem, Response, Row, Text, Verdict, dropped_problem
 from tracemill.select import source_traces
 from tracemill.text.tokens import estimated_tokens
 
@@ -55,43 +53,17 @@ class AuditedRow(Row):
     score: float | None
     verifier: str
     reason: str
-    detail: str
-    reference_answer: str | None
-    extracted: str | None
+    detail: Text
+    reference_answer: Text | None
+    extracted: Text | None
     fault: str | None
     n_tokens: int
-    prompt: str
+    prompt: Text
     response_id: str
     provenance: str | None
     cause: str | None = None
-    response_index: int = 0
+    response_index: Int32 = 0
     model: str | None = None
-
-    arrow: ClassVar[pa.Schema] = pa.schema(
-        [
-            ("id", pa.string()),
-            ("source", pa.string()),
-            ("upstream_source", pa.string()),
-            ("file", pa.string()),
-            ("row", pa.int64()),
-            ("category", pa.string()),
-            ("outcome", pa.string()),
-            ("score", pa.float64()),
-            ("verifier", pa.string()),
-            ("reason", pa.string()),
-            ("detail", pa.large_string()),
-            ("reference_answer", pa.large_string()),
-            ("extracted", pa.large_string()),
-            ("fault", pa.string()),
-            ("n_tokens", pa.int64()),
-            ("prompt", pa.large_string()),
-            ("response_id", pa.string()),
-            ("provenance", pa.string()),
-            ("cause", pa.string()),
-            ("response_index", pa.int32()),
-            ("model", pa.string()),
-        ]
-    )
 
 
 def row_responses(

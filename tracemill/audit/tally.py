@@ -259,7 +259,7 @@ class Tally:
         n_rows = f"{self._unjudged.total():,} rows were not judged because the sandbox failed"
         return [
             *advice,
-            f"{n_rows}: {detail}. Mend that and run the same command again: what was judged keeps its verdict",
+            f"{n_rows}: {detail}. Fix that and run the same command again: what was judged keeps its verdict",
         ]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracemill.clean.question import Evidence, Question, mentions, seen
 from tracemill.core import Category
-from tracemill.text.languages import UNDETERMINED, language
+from tracemill.text.language.guess import UNDETERMINED, language
 from tracemill.text.words import has_words, words
 
 if TYPE_CHECKING:
@@ -148,5 +148,5 @@ def foreign(asked: Question, settings: Clean) -> Evidence | None:
 
 
 def _is_surely_english(asked: Question) -> bool:
-    """Programs are, wherever they are from; and these words save the detector's 15 ms beside formulas."""
+    """Programs are, wherever they are from; and these words save a look at the rest."""
     return asked.category == Category.CODE or mentions(asked.lower, _ENGLISH)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracemill.sources.catalogue.catalogue import CATALOGUE
+from tracemill.sources.catalogue.catalogue import catalogue
 
 if TYPE_CHECKING:
     from tracemill.sources.catalogue.dataset import Dataset
@@ -18,7 +18,7 @@ def listing(word: str | None = None) -> str:
     Args:
         word: in upper or lower case.
     """
-    wanted = {name: each for name, each in CATALOGUE.items() if word is None or _has(word.lower(), name, each)}
+    wanted = {name: each for name, each in catalogue().items() if word is None or _has(word.lower(), name, each)}
     rows = [_HEAD, *(_cells(name, each) for name, each in wanted.items())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

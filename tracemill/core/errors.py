@@ -13,8 +13,8 @@
     ├── TeacherError             of the teacher, or of a model that judges
     │   ├── TeacherUnavailableError    nothing answers, or not in time: try again later
     │   └── TeacherMisconfiguredError  it answers, but not as the recipe needs it
-    │       └── TeacherUnpaidError     the account has no credit left: no waiting mends that
-    ├── StageBrokeOffError       a stage raised what nobody had foreseen: a bug
+    │       └── TeacherUnpaidError     the account has no credit left: no waiting fixes that
+    ├── StageCrashedError       a stage raised what nobody had foreseen: a bug
     ├── ServerError              Prefect's server does not answer, or takes no deployment
     ├── RunnerError              the cluster that should run the tasks is away or unfit, or lost one
     ├── CostNotApprovedError     nobody agreed to what generation would cost; nothing more was paid for
@@ -26,40 +26,72 @@ A bad row is data, not an error: it is dropped with a reason. A wrong answer is 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTaskRun:
+    """The run of a task that an error was raised in; what nobody knows is left empty.
+
+    Attributes:
+        shard: its label.
+        row: that was at hand.
+        notes: lines that the error had gathered on its way.
+        alone: the command that runs this task alone.
+        next_step: what will be tried again, and when.
+    """
+
+    shard: str = ""
+    row: str = ""
+    notes: tuple[str, ...] = ()
+    alone: str = ""
+    next_step: str = ""
+
+    def __str__(self) -> str:
+        """One line a fact, as they stand below an error."""
+        before = [("shard", self.shard), ("row at hand", self.row)]
+        after = [("alone", self.alone), ("next", self.next_step)]
+        return "\n  ".join([*_named(before), *self.notes, *_named(after)])
+
 
 class TracemillError(Exception):
-    """Says what went wrong, what was got, what was expected and how to mend it.
+    """Says what went wrong, what was got, what was expected and how to fix it.
+
+    Its fields are what pages and tables are made of; its text is for people, and is never read back.
 
     Args:
         what: one clause naming the thing that failed.
         got: the offending value or state, as text.
         expected: what would have been right.
         remedy: what the reader can do now.
-        task: of the run that it was raised in: its shard and row, how to run it alone, whether it is tried again.
+        task: the run that it was raised in: its shard and row, how to run it alone, whether it is tried again.
     """
 
-    def __init__(self, what: str, *, got: str = "", expected: str = "", remedy: str = "", task: str = "") -> None:
+    def __init__(
+        self, what: str, *, got: str = "", expected: str = "", remedy: str = "", task: FailedTaskRun | None = None
+    ) -> None:
         self.what, self.got, self.expected, self.remedy, self.task = what, got, expected, remedy, task
-        parts = [what]
-        if got:
-            parts.append(f"got: {got}")
-        if expected:
-            parts.append(f"expected: {expected}")
-        if remedy:
-            parts.append(f"remedy: {remedy}")
-        self.cause = "\n  ".join(parts)
-        super().__init__(f"{self.cause}\n  {task}" if task else self.cause)
+        self.cause = "\n  ".join([what, *_named([("got", got), ("expected", expected), ("remedy", remedy)])])
+        super().__init__(self.cause if task is None else f"{self.cause}\n  {task}")
 
-    def in_task(self, task: str) -> TracemillError:
+    def in_task(self, task: FailedTaskRun) -> TracemillError:
         """The same error, which now says what task it was raised in; ``cause`` is its text without that."""
         return _rebuild(type(self), self.what, self.got, self.expected, self.remedy, task)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Keeps the keyword fields across process boundaries (exceptions pickle by position otherwise)."""
-        return _rebuild, (type(self), self.what, self.got, self.expected, self.remedy, self.task)
+        """Keeps the fields and notes across process boundaries (exceptions pickle by position otherwise)."""
+        notes = getattr(self, "__notes__", None)
+        fields = (type(self), self.what, self.got, self.expected, self.remedy, self.task)
+        return _rebuild, fields, {"__notes__": notes} if notes else None
 
 
-def _rebuild(kind: type[TracemillError], what: str, got: str, expected: str, remedy: str, task: str) -> TracemillError:
+def _named(facts: list[tuple[str, str]]) -> list[str]:
+    return [f"{name}: {fact}" for name, fact in facts if fact]
+
+
+def _rebuild(
+    kind: type[TracemillError], what: str, got: str, expected: str, remedy: str, task: FailedTaskRun | None
+) -> TracemillError:
     return kind(what, got=got, expected=expected, remedy=remedy, task=task)
 
 
@@ -107,7 +139,7 @@ class TeacherUnpaidError(TeacherMisconfiguredError):
     """A provider answers nothing more until it is paid, or until a limit of the account is raised."""
 
 
-class StageBrokeOffError(TracemillError):
+class StageCrashedError(TracemillError):
     """A stage raised an error that is none of these: a bug in tracemill, which a row has brought out."""
 
 

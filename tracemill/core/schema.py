@@ -6,14 +6,18 @@ Nested values (tests, constraints, traces, …) are JSON text columns, so that n
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import unicodedata
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self, TypeVar, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
+
+from tracemill.core.json_values import parsed, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -75,7 +79,7 @@ def digest(*parts: object) -> str:
 
 def json_text(value: object) -> str:
     """Canonical JSON: sorted keys, no spaces, real Unicode. Lone surrogates are escaped, so that it always encodes."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = written(value)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -94,10 +98,31 @@ def normalise_prompt(prompt: str) -> str:
     return " ".join(unicodedata.normalize("NFC", prompt).split())
 
 
-class Row:
-    """A frozen dataclass that is stored as one Arrow row; ``json_fields`` are written as JSON text."""
+# What a column's annotation says of how it is stored, where Python's type does not: texts without a bound, beyond the
+# 2 GB that a column of ``str`` holds; small counts; turns as chat trainers read them.
+Text = Annotated[str, pa.large_string()]
+Int32 = Annotated[int, pa.int32()]
+Messages = Annotated[list[dict[str, str]], pa.list_(pa.struct([("role", pa.string()), ("content", pa.large_string())]))]
+_PLAIN: Final = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
-    arrow: ClassVar[pa.Schema]
+
+class _Arrow:
+    """The attribute ``arrow`` of every kind of row: its schema."""
+
+    def __get__(self, row: object, kind: type[Any]) -> pa.Schema:
+        if not is_dataclass(kind):
+            raise AttributeError(f"{kind.__name__} has no columns, and so no schema")
+        return schema_of(kind)
+
+
+class Row:
+    """A frozen dataclass that is stored as one Arrow row; ``json_fields`` are written as JSON text.
+
+    Attributes:
+        arrow: the schema, see :func:`schema_of`.
+    """
+
+    arrow: ClassVar = _Arrow()
     json_fields: ClassVar[frozenset[str]] = frozenset()
 
     def as_record(self) -> dict[str, Any]:
@@ -112,11 +137,43 @@ class Row:
         """The inverse of :meth:`as_record`; columns that have a default may be missing."""
         values = dict(record)
         for name in cls.json_fields & values.keys():
-            values[name] = None if values[name] is None else json.loads(values[name])
+            values[name] = None if values[name] is None else parsed(values[name].encode())
         return cls(**values)
 
 
 R = TypeVar("R", bound=Row)
+
+
+@functools.cache
+def schema_of(kind: type[Row]) -> pa.Schema:
+    """The Arrow schema of a kind of row, by its annotations and in their order; every column may hold nulls.
+
+    ``str`` is string, ``int`` int64, ``float`` float64, ``bool`` bool, what is in ``json_fields`` large_string; an
+    annotation such as ``Annotated[int, pa.int32()]`` names its type. ``| None`` changes nothing.
+
+    Raises:
+        TypeError: an annotation says no type.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    columns = [column.name for column in fields(kind)]  # type: ignore[arg-type]
+    stored = {name: pa.large_string() if name in kind.json_fields else _stored(hints[name]) for name in columns}
+    untyped = [f"{name}: {hints[name]}" for name in columns if stored[name] is None]
+    if untyped:
+        raise TypeError(
+            f"{kind.__name__} has columns without an Arrow type; got: {', '.join(untyped)}; expected: str, int, float "
+            "or bool, anything Annotated with an Arrow type, or a name among json_fields"
+        )
+    return pa.schema(list(stored.items()))
+
+
+def _stored(hint: Any) -> pa.DataType | None:
+    """The Arrow type that an annotation says; None where it says none."""
+    if get_origin(hint) is Annotated:
+        named = [mark for mark in hint.__metadata__ if isinstance(mark, pa.DataType)]
+        return named[0] if named else _stored(hint.__origin__)
+    others = [part for part in get_args(hint) if part is not NoneType]
+    is_optional = len(others) == 1 and NoneType in get_args(hint)
+    return _stored(others[0]) if is_optional else _PLAIN.get(hint)
 
 
 def table_of(kind: type[R], rows: Iterable[R]) -> pa.Table:
@@ -130,10 +187,6 @@ def rows_of(kind: type[R], table: pa.Table) -> Iterator[R]:
     names = [name for name in kind.arrow.names if name in table.column_names or name not in later]
     for record in table.select(names).to_pylist():
         yield kind.from_record(record)
-
-
-def _schema(**columns: pa.DataType) -> pa.Schema:
-    return pa.schema([pa.field(name, kind) for name, kind in columns.items()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +204,8 @@ class Problem(Row):
         constraints: ``[{"id", "kwargs"}]``, or None.
         traces: responses that came with the row: ``[{"model", "think", "answer", "fault", …}]``: who wrote it
             (``deepseek-r1`` is R1 alone), and what else the source says of it. ``think`` is None where the trace has no
-            well-formed think part, ``answer`` then is the whole text.
+            well-formed think part, ``answer`` then is the whole text. In the store think and answer lie apart:
+            see :mod:`tracemill.core.traces`.
         info: what else the source said (upstream id, level, …), and labels.
     """
 
@@ -159,9 +213,9 @@ class Problem(Row):
     source: str
     row: int
     category: str
-    prompt: str
+    prompt: Text
     history: list[dict[str, str]]
-    reference_answer: str | None
+    reference_answer: Text | None
     tests: dict[str, Any] | None
     constraints: list[dict[str, Any]] | None
     traces: list[dict[str, Any]]
@@ -170,21 +224,6 @@ class Problem(Row):
     info: dict[str, Any]
 
     json_fields: ClassVar[frozenset[str]] = frozenset({"history", "tests", "constraints", "traces", "info"})
-    arrow: ClassVar[pa.Schema] = _schema(
-        id=pa.string(),
-        source=pa.string(),
-        row=pa.int64(),
-        category=pa.string(),
-        prompt=pa.large_string(),
-        history=pa.large_string(),
-        reference_answer=pa.large_string(),
-        tests=pa.large_string(),
-        constraints=pa.large_string(),
-        traces=pa.large_string(),
-        licence=pa.string(),
-        non_commercial=pa.bool_(),
-        info=pa.large_string(),
-    )
 
 
 def problem_id(
@@ -219,32 +258,17 @@ class Response(Row):
     problem_id: str
     origin: str
     model: str
-    sample_index: int
-    think: str | None
-    answer: str
+    sample_index: Int32
+    think: Text | None
+    answer: Text
     fault: str | None
     finish_reason: str | None
     prompt_tokens: int | None
     completion_tokens: int | None
-    refusal: str | None = None
+    refusal: Text | None = None
     fault_evidence: dict[str, Any] | None = None
 
     json_fields: ClassVar[frozenset[str]] = frozenset({"fault_evidence"})
-    arrow: ClassVar[pa.Schema] = _schema(
-        id=pa.string(),
-        problem_id=pa.string(),
-        origin=pa.string(),
-        model=pa.string(),
-        sample_index=pa.int32(),
-        think=pa.large_string(),
-        answer=pa.large_string(),
-        fault=pa.string(),
-        finish_reason=pa.string(),
-        prompt_tokens=pa.int64(),
-        completion_tokens=pa.int64(),
-        refusal=pa.large_string(),
-        fault_evidence=pa.large_string(),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,22 +290,10 @@ class Verdict(Row):
     outcome: str
     score: float | None
     verifier: str
-    extracted: str | None
-    detail: str
+    extracted: Text | None
+    detail: Text
     provenance: str | None = None
     cause: str | None = None
-
-    arrow: ClassVar[pa.Schema] = _schema(
-        response_id=pa.string(),
-        problem_id=pa.string(),
-        outcome=pa.string(),
-        score=pa.float64(),
-        verifier=pa.string(),
-        extracted=pa.large_string(),
-        detail=pa.large_string(),
-        provenance=pa.string(),
-        cause=pa.string(),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,20 +311,10 @@ class Dropped(Row):
     stage: str
     reason: str
     evidence: dict[str, Any]
-    prompt: str | None = None
-    raw: str | None = field(default=None)
+    prompt: Text | None = None
+    raw: Text | None = field(default=None)
 
     json_fields: ClassVar[frozenset[str]] = frozenset({"evidence"})
-    arrow: ClassVar[pa.Schema] = _schema(
-        id=pa.string(),
-        source=pa.string(),
-        row=pa.int64(),
-        stage=pa.string(),
-        reason=pa.string(),
-        evidence=pa.large_string(),
-        prompt=pa.large_string(),
-        raw=pa.large_string(),
-    )
 
 
 def dropped_problem(problem: Problem, stage: str, reason: str, evidence: dict[str, Any]) -> Dropped:

@@ -63,7 +63,7 @@ def _record(benchmark: Benchmark, row: RawRow) -> Any:
         raise SourceError(
             f"benchmark {benchmark.name}: line {row.line} of {row.file} is not well-formed",
             got=row.fault,
-            remedy="mend the file: a benchmark must be read whole, or contamination goes unnoticed",
+            remedy="fix the file: a benchmark must be read whole, or contamination goes unnoticed",
         )
     try:
         return json.loads(row.raw)

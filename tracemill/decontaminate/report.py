@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from tracemill.html.page import table
+from markupsafe import Markup
+
+from tracemill.html.templates import render_html, render_markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from tracemill.core import Dropped
 
@@ -42,6 +43,17 @@ class BenchmarkReport:
     sources: dict[str, int] = field(default_factory=dict)
     judged: dict[str, int] = field(default_factory=dict)
     examples: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def by_method(self) -> str:
+        """Rows by method, and what the judge said of those that it was asked about."""
+        judged = f"; judge asked: {_counts(self.judged)}" if self.judged else ""
+        return _counts(self.methods) + judged
+
+    @property
+    def by_source(self) -> str:
+        """Rows by source."""
+        return _counts(self.sources)
 
 
 def shard_facts(dropped: Iterable[Dropped]) -> dict[str, Any]:
@@ -93,47 +105,15 @@ def as_json(reports: Iterable[BenchmarkReport]) -> list[dict[str, Any]]:
     return [asdict(report) for report in reports]
 
 
-def as_markdown(reports: Iterable[BenchmarkReport]) -> str:
+def as_markdown(reports: Sequence[BenchmarkReport]) -> str:
     """A table for the card; "" if there are no benchmarks."""
-    rows = [
-        f"| {report.benchmark} | {report.n_items:,} | {len(report.items):,} | {report.n_rows:,} "
-        f"| {_methods(report)} | {_counts(report.sources)} |"
-        for report in reports
-    ]
-    header = ["| benchmark | items | found | rows dropped | by method | by source |", "|---|---:|---:|---:|---|---|"]
-    return "\n".join([*header, *rows]) if rows else ""
+    return render_markdown("decontaminate/templates/benchmarks.md.j2", reports=reports) if reports else ""
 
 
-def as_html(reports: Iterable[BenchmarkReport]) -> str:
+def as_html(reports: Sequence[BenchmarkReport]) -> Markup:
     """The same with examples, for the report; "" if there are no benchmarks."""
-    rows = "".join(
-        f'<tr><td>{html.escape(report.benchmark)}</td><td class="n">{report.n_items:,}</td>'
-        f'<td class="n">{len(report.items):,}</td><td class="n">{report.n_rows:,}</td>'
-        f"<td>{html.escape(_methods(report))}</td><td>{html.escape(_counts(report.sources))}{_examples(report)}</td></tr>"
-        for report in reports
-    )
-    header = (
-        '<th>benchmark</th><th class="n">items</th><th class="n">found</th><th class="n">rows dropped</th>'
-        "<th>by method</th><th>by source</th>"
-    )
-    return f"<h2>Decontamination</h2>{table(header, rows)}" if rows else ""
-
-
-def _methods(report: BenchmarkReport) -> str:
-    """Rows by method, and what the judge said of those that it was asked about."""
-    judged = f"; judge asked: {_counts(report.judged)}" if report.judged else ""
-    return _counts(report.methods) + judged
+    return render_html("decontaminate/templates/benchmarks.html.j2", reports=reports) if reports else Markup("")
 
 
 def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items())) or "–"
-
-
-def _examples(report: BenchmarkReport) -> str:
-    shown = "".join(
-        f"<li><b>{html.escape(example['item'])}</b> {html.escape(example['method'])} {example['score']:.2f}, "
-        f"{html.escape(example['source'])}: {html.escape(example['prompt'])}<br>"
-        f"<small>shared: {html.escape(example['overlap'])}</small></li>"
-        for example in report.examples
-    )
-    return f"<details><summary>examples</summary><ul>{shown}</ul></details>" if shown else ""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from markupsafe import Markup
 
 from tracemill.dedup.conflicting_references import REASON
-from tracemill.html.page import table
+from tracemill.html.templates import render_html
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -140,14 +140,11 @@ def as_markdown(report: ConflictReport) -> str:
     return _told(report) if report.n_questions else ""
 
 
-def as_html(report: ConflictReport) -> str:
+def as_html(report: ConflictReport) -> Markup:
     """The same with examples, for the report; "" where nothing was found."""
     if not report.n_questions:
-        return ""
-    rows = "".join(map(_example, report.examples))
-    header = "<th>question</th><th>source</th><th>reference</th><th>contradicted by</th>"
-    examples = table(header, rows) if rows else ""
-    return f"<h2>Contradicting references</h2><p>{html.escape(_told(report))}</p>{examples}"
+        return Markup("")
+    return render_html("dedup/templates/conflicts.html.j2", told=_told(report), examples=report.examples)
 
 
 def _told(report: ConflictReport) -> str:
@@ -155,9 +152,3 @@ def _told(report: ConflictReport) -> str:
         f"{report.n_questions:,} questions came in copies whose references contradict each other; {report.n_rows:,} of "
         f"their rows went for it (reason {REASON})."
     )
-
-
-def _example(row: Mapping[str, Any]) -> str:
-    others = "; ".join(f"{other['source']}: {other['reference']}" for other in row["contradicted_by"])
-    cells = (row["prompt"], row["source"], row["reference"] or "", others)
-    return f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>"

@@ -14,16 +14,19 @@ from __future__ import annotations
 
 import hashlib
 import statistics
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
+from tracemill.core.traces import n_chars
 from tracemill.label import labels_of
 from tracemill.recipe.sections.label import DIFFICULTIES
-from tracemill.text.tokens import estimated_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracemill.core import Problem
+
+# Near enough for an order; see docs/scaling.md.
+_CHARS_A_TOKEN: Final = 3.5
 
 Order = Literal["longest_first", "shuffled", "as_given"]
 
@@ -44,7 +47,7 @@ class Expected(NamedTuple):
 
 def expected(problem: Problem, earlier: Sequence[int]) -> Expected:
     """What is known of the next answer to ``problem``; ``earlier`` are completion tokens of those had before."""
-    traces = [estimated_tokens(f"{trace.get('think') or ''}{trace.get('answer') or ''}") for trace in problem.traces]
+    traces = [n_chars(trace) / _CHARS_A_TOKEN for trace in problem.traces]
     known = list(earlier) or traces
     difficulty = labels_of(problem).get("difficulty")
     level = DIFFICULTIES.index(difficulty) if difficulty in DIFFICULTIES else len(DIFFICULTIES) // 2

@@ -1,1 +1,1 @@
-"""HTML pages without a template's logic: the frame of a page, tables and SVG charts."""
+"""What pages are made of: jinja2 templates (HTML is escaped, Markdown is not), SVG charts, figures with legends."""

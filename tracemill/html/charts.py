@@ -1,12 +1,13 @@
 """Charts as inline SVG: no script, nothing from elsewhere, one colour class a series, so that the page's style rules.
 
-They are drawn 360 units wide, the width of a phone, and scale with the page. Every text is escaped.
+They are drawn 360 units wide, the width of a phone, and scale with the page. ``Markup.format`` escapes every text.
 """
 
 from __future__ import annotations
 
-import html
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from markupsafe import Markup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ _TOP: Final = 16
 _LEFT: Final = 40
 _BELOW: Final = 44
 _LABEL_CHARS: Final = 34
+_NOTHING: Final = Markup("")
 
 
 class Bar(NamedTuple):
@@ -35,7 +37,7 @@ class Bar(NamedTuple):
     parts: Sequence[tuple[str, float]]
 
 
-def bar_chart(title: str, bars: Sequence[Bar]) -> str:
+def bar_chart(title: str, bars: Sequence[Bar]) -> Markup:
     """Horizontal bars, one below the other, on one scale; "" without bars.
 
     Args:
@@ -43,27 +45,36 @@ def bar_chart(title: str, bars: Sequence[Bar]) -> str:
         bars: from top to bottom.
     """
     if not bars:
-        return ""
+        return _NOTHING
     longest = max(sum(length for _, length in bar.parts) for bar in bars) or 1
-    drawn = "".join(_bar(bar, number * _ROW, WIDTH / longest) for number, bar in enumerate(bars))
+    drawn = [_bar(bar, number * _ROW, WIDTH / longest) for number, bar in enumerate(bars)]
     return _svg(title, len(bars) * _ROW, drawn)
 
 
-def _bar(bar: Bar, top: float, scale: float) -> str:
+def _bar(bar: Bar, top: int, scale: float) -> Markup:
+    part = Markup('<rect class="{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>')
     x, parts = 0.0, []
     for kind, length in bar.parts:
         if length > 0:
             width = max(length * scale, 0.5)
-            parts.append(f'<rect class="{kind}" x="{x:.1f}" y="{top + 15:.0f}" width="{width:.1f}" height="{_BAR}"/>')
+            parts.append(part.format(kind, x, top + 15, width, _BAR))
             x += width
-    return (
-        f'<text x="0" y="{top + 11:.0f}">{html.escape(_short(bar.label))}</text>'
-        f'<text class="told" x="{WIDTH}" y="{top + 11:.0f}">{html.escape(bar.told)}</text>'
-        f'<rect class="rail" x="0" y="{top + 15:.0f}" width="{WIDTH}" height="{_BAR}"/>{"".join(parts)}'
+    return Markup(
+        '<text x="0" y="{text}">{label}</text>'
+        '<text class="told" x="{width}" y="{text}">{told}</text>'
+        '<rect class="rail" x="0" y="{rail}" width="{width}" height="{height}"/>{parts}'
+    ).format(
+        label=_short(bar.label),
+        told=bar.told,
+        text=top + 11,
+        rail=top + 15,
+        width=WIDTH,
+        height=_BAR,
+        parts=_NOTHING.join(parts),
     )
 
 
-def histogram(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> str:
+def histogram(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> Markup:
     """Columns, stacked, with their sums above them; "" if there is nothing to count.
 
     Args:
@@ -73,7 +84,8 @@ def histogram(title: str, labels: Sequence[str], series: Mapping[str, Sequence[i
     """
     sums = [sum(numbers) for numbers in zip(*series.values(), strict=True)]
     if not any(sums):
-        return ""
+        return _NOTHING
+    column = Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>')
     step, scale = (WIDTH - _LEFT) / len(labels), _PLOT / max(sums)
     drawn = [_axis(max(sums))]
     for number, label in enumerate(labels):
@@ -82,36 +94,34 @@ def histogram(title: str, labels: Sequence[str], series: Mapping[str, Sequence[i
             height = numbers[number] * scale
             y -= height
             if height:
-                drawn.append(
-                    f'<rect class="{kind}" x="{x + 1:.1f}" y="{y:.1f}" width="{step - 2:.1f}" height="{height:.1f}"/>'
-                )
+                drawn.append(column.format(kind, x + 1, y, step - 2, height))
         drawn.append(_under(label, x + step / 2))
-    return _svg(title, _TOP + _PLOT + _BELOW, "".join(drawn))
+    return _svg(title, _TOP + _PLOT + _BELOW, drawn)
 
 
-def _axis(highest: int) -> str:
+def _axis(highest: int) -> Markup:
     """Lines at nothing, at half and at the highest column, with what they stand for."""
+    line = Markup('<line class="grid" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>')
+    told = Markup('<text class="told" x="{}" y="{:.1f}">{}</text>')
     lines = []
     for share in (0.0, 0.5, 1.0):
         y, number = _TOP + _PLOT * (1 - share), highest * share
-        lines.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        lines.append(line.format(_LEFT, WIDTH, y=y))
         if number == int(number):
-            lines.append(f'<text class="told" x="{_LEFT - 4}" y="{y + 4:.1f}">{compact(int(number))}</text>')
-    return "".join(lines)
+            lines.append(told.format(_LEFT - 4, y + 4, compact(int(number))))
+    return _NOTHING.join(lines)
 
 
-def _under(label: str, x: float) -> str:
-    y = _TOP + _PLOT + 10
-    return (
-        f'<text class="told small" x="{x + 4:.1f}" y="{y}" transform="rotate(-45 {x + 4:.1f} {y})">'
-        f"{html.escape(label)}</text>"
+def _under(label: str, x: float) -> Markup:
+    return Markup('<text class="told small" x="{x:.1f}" y="{y}" transform="rotate(-45 {x:.1f} {y})">{}</text>').format(
+        label, x=x + 4, y=_TOP + _PLOT + 10
     )
 
 
-def legend(named: Iterable[tuple[str, str]]) -> str:
+def legend(named: Iterable[tuple[str, str]]) -> Markup:
     """What the colours stand for: (CSS class, name)."""
-    entries = (f'<span><i class="{kind}"></i>{html.escape(name)}</span>' for kind, name in named)
-    return f'<p class="legend">{"".join(entries)}</p>'
+    entry = Markup('<span><i class="{}"></i>{}</span>')
+    return Markup('<p class="legend">{}</p>').format(_NOTHING.join(entry.format(*one) for one in named))
 
 
 def compact(number: int) -> str:
@@ -126,9 +136,7 @@ def _short(text: str) -> str:
     return text if len(text) <= _LABEL_CHARS else f"{text[: _LABEL_CHARS - 1]}…"
 
 
-def _svg(title: str, height: float, drawn: str) -> str:
-    name = html.escape(title)
-    return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{name}"><title>{name}</title>'
-        f"{drawn}</svg>"
-    )
+def _svg(title: str, height: int, drawn: Iterable[Markup]) -> Markup:
+    return Markup(
+        '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{title}"><title>{title}</title>{}</svg>'
+    ).format(WIDTH, height, _NOTHING.join(drawn), title=title)

@@ -1,4 +1,4 @@
-"""Whether a reply says that the account is out of credit, which no waiting mends. Pure functions.
+"""Whether a reply says that the account is out of credit, which no waiting fixes. Pure functions.
 
 Collected from the public error pages of OpenAI, Anthropic, DeepSeek, OpenRouter, Together, Fireworks, Groq, xAI,
 Moonshot, Zhipu, SiliconFlow, DashScope, Hugging Face and LiteLLM. A rate limit, which passes, often speaks of plans and

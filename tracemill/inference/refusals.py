@@ -137,7 +137,7 @@ class Tally:
                     f"{server} refused {n:,} of {n_asked:,} requests",
                     got=self._words(server),
                     expected=f"at most {most:,}, by {place}.refused_share = {self.shares[server]:g}",
-                    remedy="mend the server, or what the recipe asks of it, and run again: what was answered is kept,"
+                    remedy="fix the server, or what the recipe asks of it, and run again: what was answered is kept,"
                     f" and only what was refused is asked again; or raise {place}.refused_share to do without",
                 )
 

@@ -99,12 +99,3 @@ def label_rows(summary: LabelSummary) -> Iterator[LabelRow]:
         if before or set(after) - {NONE}:
             for value in ordered(label, [*before, *after]):
                 yield LabelRow(label, value, before.get(value, 0) if before else None, after.get(value, 0))
-
-
-def label_table(summary: LabelSummary) -> list[str]:
-    """Markdown lines of :func:`label_rows`."""
-    lines = ["| label | value | labelled | published |", "|---|---|---:|---:|"]
-    for row in label_rows(summary):
-        n_labelled = "" if row.n_labelled is None else f"{row.n_labelled:,}"
-        lines.append(f"| {row.label} | {row.value} | {n_labelled} | {row.n_published:,} |")
-    return lines

@@ -20,7 +20,6 @@ Not covered: writers on another machine whose file system does not share locks.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import time
@@ -32,6 +31,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import numpy as np
 
 from tracemill.core import LedgerError, StoreError
+from tracemill.core.file_lock import Lock, holder, locked, no_locks
 from tracemill.ledger.mirror import Mirror
 from tracemill.ledger.record import sound_key
 from tracemill.ledger.segment import SEGMENT_NAME, SUFFIX, corrupt, is_live, sync_directory, unreadable, write_index
@@ -227,15 +227,23 @@ def _flush(paths: Sequence[Path]) -> None:
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
-    """One compaction at a time; the lock goes with the process."""
+    """One compaction at a time; the lock goes with the process.
+
+    Raises:
+        LedgerError: another compaction is under way, there are no locks, or the system has refused something within.
+    """
+    path = directory / _LOCK
     try:
-        with (directory / _LOCK).open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with locked(path) as lock:
+            if lock is Lock.HELD:
+                raise LedgerError(
+                    f"another process compacts the ledger in {directory}",
+                    got=holder(path),
+                    remedy="wait until it is done, and run again",
+                )
+            if lock is Lock.UNSUPPORTED:
+                raise no_locks(path)
             yield
-    except BlockingIOError as error:
-        raise LedgerError(
-            f"another process compacts the ledger in {directory}", remedy="wait until it is done, and run again"
-        ) from error
     except OSError as error:
         raise _unmerged(directory, error) from error
 
@@ -244,8 +252,8 @@ def _unmerged(directory: Path, error: OSError) -> LedgerError:
     return LedgerError(
         f"segments of the ledger in {directory} cannot be merged",
         got=str(error),
-        expected="a folder that this process may write to, with room for one more segment",
-        remedy="make room or mend permissions, and run again: nothing is lost",
+        expected="a folder that this process may write to, on a file system with locks and room for one more segment",
+        remedy="make room or fix permissions, and run again: nothing is lost",
     )
 
 

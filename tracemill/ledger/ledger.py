@@ -211,7 +211,7 @@ class Ledger:
                 f"nothing more can be recorded in the ledger {self.directory}, so nothing more is asked",
                 got=str(error),
                 expected=f"a directory that this process may write to, with {_ROOM_BYTES >> 20} MiB of space at least",
-                remedy="make room, mend permissions or choose another place with run.ledger, and run again",
+                remedy="make room, fix permissions or choose another place with run.ledger, and run again",
             ) from error
 
     def refresh(self) -> int:

@@ -19,7 +19,6 @@ as long as their name says, or that nothing leads up to.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -31,6 +30,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from tracemill.core import LedgerError, StoreError
+from tracemill.core.file_lock import Lock, locked, no_locks
 from tracemill.ledger.record import decode
 from tracemill.ledger.segment import SEGMENT_NAME, SUFFIX, all_entries, is_live, listing, read_line, scan, unreadable
 from tracemill.store.objects import ObjectFiles
@@ -272,8 +272,15 @@ class Mirror:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        with self._lock, (self.directory / _LOCK).open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        """Waits for exchanges of others on this machine; without locks two would mix up what they know of the folder.
+
+        Raises:
+            OSError: the lock file cannot be made, or its file system knows no locks.
+        """
+        path = self.directory / _LOCK
+        with self._lock, locked(path, waiting=lambda _: None) as lock:
+            if lock is Lock.UNSUPPORTED:
+                raise no_locks(path)
             yield
 
     def _read_state(self) -> _State:
@@ -305,7 +312,7 @@ class Mirror:
             raise LedgerError(
                 f"the ledger at {self.place.url} cannot be {verb}",
                 got=error.cause if isinstance(error, StoreError) else f"{type(error).__name__}: {error}",
-                remedy=f"mend that, and run again: what was answered is in {self.directory}, and is not asked again",
+                remedy=f"fix that, and run again: what was answered is in {self.directory}, and is not asked again",
             ) from error
 
 

@@ -14,7 +14,6 @@ without a look at the segment: it is a short cut, the lines are the truth.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import secrets
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 
 from tracemill.core import LedgerError
+from tracemill.core.file_lock import Lock, try_lock
 from tracemill.ledger.record import decode, sound_key
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ Entries: TypeAlias = "NDArray[np.void]"
 
 _MAGIC = b"tracemill-ledger-index 1\n"
 _HEADER_BYTES = len(_MAGIC) + 8 + 4
-# Somebody else has the lock, or the file system knows none (some network file systems).
-_NOT_LOCKED = frozenset({errno.EWOULDBLOCK, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 _LOOKS = 100  # at a directory that changes; more than two are rare
 
 
@@ -106,24 +104,9 @@ def is_live(path: Path) -> bool:
     """
     try:
         with path.open("rb") as file:
-            return not locked(file.fileno(), fcntl.LOCK_SH)
+            return try_lock(file.fileno(), shared=True) is not Lock.TAKEN
     except OSError as error:
         raise unreadable(path, error) from error
-
-
-def locked(file: int, how: int) -> bool:
-    """Locks an open file without waiting; False if another holds it, or the file system has no locks.
-
-    Raises:
-        OSError: something else is wrong.
-    """
-    try:
-        fcntl.flock(file, how | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in _NOT_LOCKED:
-            return False
-        raise
-    return True
 
 
 def sync_directory(directory: Path) -> None:
@@ -195,7 +178,7 @@ def unreadable(path: Path, error: OSError) -> LedgerError:
         f"the ledger cannot be read: {path}",
         got=str(error),
         expected="a directory that this process may read, with all its segments",
-        remedy="mend permissions or the disk; if segments were merged just now, run again. Nothing was changed",
+        remedy="fix permissions or the disk; if segments were merged just now, run again. Nothing was changed",
     )
 
 
@@ -205,7 +188,7 @@ def unwritable(directory: Path, error: OSError) -> LedgerError:
         f"a completed generation cannot be recorded in {directory}",
         got=str(error),
         expected="a directory that this process may write to, with space left",
-        remedy="make room or mend permissions, and run again: what was recorded before is kept and not asked again",
+        remedy="make room or fix permissions, and run again: what was recorded before is kept and not asked again",
     )
 
 
@@ -388,7 +371,7 @@ def _locked_file(path: Path) -> int:
     temporary = path.with_suffix(".tmp")
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
     try:
-        locked(file, fcntl.LOCK_EX)
+        try_lock(file)  # nobody else knows the file; without locks it counts as live for ever
         temporary.rename(path)
     except OSError:
         os.close(file)

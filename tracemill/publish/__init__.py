@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from tracemill.publish.export import Publication, dataset_output
 from tracemill.publish.funnel import Funnel
-from tracemill.publish.run_directory import Output, Published, publish, published, refuse_empty, refuse_foreign
+from tracemill.publish.run_directory import Output, Published, Written, publish, published, refuse_empty, refuse_foreign
 
 __all__ = [
     "Funnel",
     "Output",
     "Publication",
     "Published",
+    "Written",
     "dataset_output",
     "publish",
     "published",

@@ -102,6 +102,14 @@ def totals(table: pa.Table) -> list[tuple[str, str, int]]:
     ]
 
 
+def source_yields(table: pa.Table) -> dict[str, tuple[int, int]]:
+    """(rows in, rows published) by source."""
+    rows = table.to_pylist()
+    entered = {row["source"]: row["rows"] for row in rows if row["stage"] == "source"}
+    left = {row["source"]: row["rows"] for row in rows if row["stage"] == "published"}
+    return {name: (n_rows, left.get(name, 0)) for name, n_rows in entered.items()}
+
+
 def render(table: pa.Table) -> str:
     """The funnel for a terminal: what entered, what each stage dropped and why, what is left after it."""
     lines, left, last = [], 0, ""

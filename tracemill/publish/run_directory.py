@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import logging
+import tempfile
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -22,11 +26,14 @@ from tracemill.publish.in_place import foreign_in_place, known_in_place, standin
 from tracemill.publish.manifest import MANIFEST, kind_of, n_published, rendered, tops
 from tracemill.publish.versions import Versions, equal_files, held, share, shown, versions_of
 from tracemill.publish.written_record import Record
+from tracemill.store.files import partial_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tracemill.store import Shard, Store
+
+ROW_GROUP_ROWS: Final = 1000
 
 _log: Final = logging.getLogger(__name__)
 
@@ -41,6 +48,36 @@ class Output(NamedTuple):
 
     kind: str
     names: frozenset[str]
+
+
+class Written(NamedTuple):
+    """How far a publication is.
+
+    Attributes:
+        rows: of all tables that are written.
+        n_rows: when it is done.
+        share: from 0 to 1, by bytes: a row of the dataset is many times a dropped one.
+    """
+
+    rows: int
+    n_rows: int
+    share: float
+
+
+class Amount(NamedTuple):
+    """Rows of some shards, and their bytes."""
+
+    rows: int
+    size: int
+
+    @classmethod
+    def of(cls, shards: Iterable[Shard]) -> Amount:
+        """The sums."""
+        found = list(shards)
+        return cls(sum(shard.rows for shard in found), sum(shard.size for shard in found))
+
+
+Told = Callable[[Written], None]
 
 
 class Published(Protocol):
@@ -127,7 +164,7 @@ def refuse_empty(out: Store) -> None:
             f"the new dataset has no rows, and would take the place of one that has; {out.url} is as it was",
             got="0 rows",
             expected=f"some, as in publication {standing['key'][:12]}, which stands: {n_published(standing):,} rows",
-            remedy="see in the run's log or UI where the rows went, and mend that; or say export.allow_empty: true",
+            remedy="see in the run's log or UI where the rows went, and fix that; or say export.allow_empty: true",
         )
 
 
@@ -146,7 +183,9 @@ def _is_in_place(root: Path) -> bool:
         return False
 
 
-def publish(store: Store, out: Store, publication: Published, *, may_empty: bool = True) -> dict[str, Any]:
+def publish(
+    store: Store, out: Store, publication: Published, *, may_empty: bool = True, told: Told | None = None
+) -> dict[str, Any]:
     """Writes a publication into ``out``, unless exactly it stands there; returns its manifest.
 
     It appears as a whole, or not at all. Processes that publish there wait for each other.
@@ -156,6 +195,7 @@ def publish(store: Store, out: Store, publication: Published, *, may_empty: bool
         out: the run's directory.
         publication: what is published.
         may_empty: False where it has no rows, and nobody has said that it may replace some.
+        told: how far it is, every thousand rows, from any thread.
 
     Raises:
         StoreError: a shard cannot be read, ``out`` cannot be written, or something is there that is not to be replaced.
@@ -165,14 +205,14 @@ def publish(store: Store, out: Store, publication: Published, *, may_empty: bool
         refuse_foreign(out, Output(kind_of(publication.facts), frozenset()))
         versions = versions_of(out.folder)
         if versions is None:
-            return _publish_in_place(store, out, publication, may_empty=may_empty)
+            return _publish_in_place(store, out, publication, may_empty=may_empty, told=told)
         with held(versions.root, "publishing"):
             standing = published(out)
             if standing is not None and standing["key"] == publication.key:
                 return standing
             if not may_empty:
                 refuse_empty(out)
-            return _publish_version(store, out, publication, versions)
+            return _publish_version(store, out, publication, versions, told)
     except OSError as error:
         raise StoreError(
             f"cannot publish in {out.url}",
@@ -181,7 +221,9 @@ def publish(store: Store, out: Store, publication: Published, *, may_empty: bool
         ) from error
 
 
-def _publish_version(store: Store, out: Store, publication: Published, versions: Versions) -> dict[str, Any]:
+def _publish_version(
+    store: Store, out: Store, publication: Published, versions: Versions, told: Told | None
+) -> dict[str, Any]:
     versions.adopt()
     versions.discard_unfinished()
     # Also one that was finished before its process was killed at the switch, or that an older recipe had made.
@@ -189,7 +231,7 @@ def _publish_version(store: Store, out: Store, publication: Published, versions:
     number = next(filter(versions.is_unchanged, same), None)
     if number is None:
         number = versions.free_number()
-        _write_version(store, out, publication, versions, number)
+        _write_version(store, out, publication, versions, number, told)
     manifest = versions.manifest(number)
     if manifest is None:
         raise CorruptShardError(
@@ -205,10 +247,12 @@ def _publish_version(store: Store, out: Store, publication: Published, versions:
     return manifest
 
 
-def _write_version(store: Store, out: Store, publication: Published, versions: Versions, number: int) -> None:
+def _write_version(
+    store: Store, out: Store, publication: Published, versions: Versions, number: int, told: Told | None
+) -> None:
     prefix = f"{versions.place(number)}/"
     record = Record(out, prefix, {})
-    directory = RunDirectory(out, prefix, record, equal_files(versions))
+    directory = RunDirectory(out, prefix, record, equal_files(versions), told)
     publication.write(store, directory)
     out.write_bytes(prefix + MANIFEST, _json(publication, directory))
     record.remove()
@@ -219,7 +263,9 @@ def _json(publication: Published, directory: RunDirectory) -> bytes:
     return rendered({"key": publication.key, **publication.facts, "files": dict(sorted(directory.files.items()))})
 
 
-def _publish_in_place(store: Store, out: Store, publication: Published, *, may_empty: bool = True) -> dict[str, Any]:
+def _publish_in_place(
+    store: Store, out: Store, publication: Published, *, may_empty: bool = True, told: Told | None = None
+) -> dict[str, Any]:
     """Files of an earlier publication that are not part of this one are removed; the manifest is away meanwhile."""
     earlier = published(out)
     if earlier is not None and earlier["key"] == publication.key:
@@ -231,7 +277,7 @@ def _publish_in_place(store: Store, out: Store, publication: Published, *, may_e
     known = known_in_place(out) or {}
     record = Record(out, "", known)
     out.remove(MANIFEST)
-    directory = RunDirectory(out, "", record)
+    directory = RunDirectory(out, "", record, told=told)
     publication.write(store, directory)
     for name in set(known) - set(directory.files):
         out.remove(name)
@@ -244,16 +290,18 @@ def _publish_in_place(store: Store, out: Store, publication: Published, *, may_e
 
 
 class RunDirectory:
-    """The files of one publication, as they are written.
+    """The files of one publication, as they are written; different files may be, by different threads.
 
     Args:
         out: the run's directory.
         prefix: of names below it.
         record: told of every file before it appears.
         equal: files that are there already, by SHA-256; what is equal to one is kept once.
+        told: how far it is, if :meth:`expect` has said of what.
 
     Attributes:
         files: rows (of tables), size and SHA-256 by name.
+        stop: once it is set, tables that are being written end with an error, and do not appear.
     """
 
     def __init__(
@@ -262,20 +310,54 @@ class RunDirectory:
         prefix: str = "",
         record: Record | None = None,
         equal: Mapping[str, Path] | None = None,
+        told: Told | None = None,
     ) -> None:
         self._out, self._prefix, self._record, self._equal = out, prefix, record, equal or {}
+        self._told = told
+        self._expected, self._rows, self._size = Amount(0, 0), 0, 0.0
+        self._lock = threading.Lock()
         self.files: dict[str, dict[str, Any]] = {}
+        self.stop = threading.Event()
+
+    def expect(self, shards: Iterable[Shard]) -> None:
+        """What is going to be written, in tables."""
+        self._expected = Amount.of(shards)
+
+    def _count(self, rows: int, size: float) -> None:
+        """Some more rows are written, of so many bytes in the store."""
+        with self._lock:
+            self._rows += rows
+            self._size += size
+            if self._told is not None and self._expected.size:
+                share = min(1.0, self._size / self._expected.size)
+                self._told(Written(self._rows, self._expected.rows, share))
+
+    def scratch(self) -> IO[bytes]:
+        """A file without a name, on the disk that is written to: gone when it is closed, or its process is."""
+        if self._out.folder is None:
+            return tempfile.TemporaryFile()
+        path = partial_path(self._out.folder)
+        file = path.open("w+b")
+        path.unlink()
+        return file
 
     @contextlib.contextmanager
     def file(self, name: str, rows: int | None = None) -> Iterator[IO[bytes]]:
         """An atomic sink whose size and digest are recorded."""
+        with self._file(name) as sink:
+            sink.rows = rows
+            yield sink  # type: ignore[misc]  # writes are all that its users do
+
+    @contextlib.contextmanager
+    def _file(self, name: str) -> Iterator[_HashingSink]:
         with self._out.open_atomic(self._prefix + name) as sink:
             hashing = _HashingSink(sink)
-            yield hashing  # type: ignore[misc]  # writes are all that its users do
+            yield hashing
             sha256 = hashing.sha256.hexdigest()
             if self._record is not None:
-                self._record.add(name, hashing.size, sha256)
-        self.files[name] = {"rows": rows, "size": hashing.size, "sha256": sha256}
+                with self._lock:
+                    self._record.add(name, hashing.size, sha256)
+        self.files[name] = {"rows": hashing.rows, "size": hashing.size, "sha256": sha256}
         if sha256 in self._equal and self._out.folder is not None:
             share(self._out.folder, self._equal[sha256], Path(self._out.path(self._prefix + name)), sha256)
 
@@ -286,56 +368,77 @@ class RunDirectory:
 
     def table(self, name: str, table: pa.Table) -> None:
         """One Parquet file."""
-        with (
-            self.file(name, rows=table.num_rows) as sink,
-            pq.ParquetWriter(sink, table.schema, compression="zstd") as writer,
-        ):
-            # Of no rows it has no group of rows: one without rows is an error to what reads groups, as `datasets` does.
-            if table.num_rows:
-                writer.write_table(table, row_group_size=1000)
+        self._table(name, table.schema, _row_groups([table], table.num_rows or 1))
+
+    def _table(self, name: str, schema: pa.Schema, row_groups: Iterable[pa.Table], bytes_a_row: float = 0) -> None:
+        """One Parquet file; of no rows it has no group of rows, as one without rows is an error to `datasets`."""
+        with self._file(name) as sink, pq.ParquetWriter(sink, schema, compression="zstd") as writer:
+            sink.rows = 0
+            for table in row_groups:
+                if self.stop.is_set():
+                    raise StoreError(f"{name} is not written to its end, as another file could not be written")
+                writer.write_table(table.cast(schema), row_group_size=ROW_GROUP_ROWS)
+                sink.rows += table.num_rows
+                self._count(table.num_rows, table.num_rows * bytes_a_row)
 
     def tables(
         self,
         folder: str,
         schema: pa.Schema,
         tables: Iterable[pa.Table],
-        n_rows: int,
+        amount: Amount,
         rows_per_file: int,
         prefix: str = "part",
     ) -> None:
         """Rolls over to a new file every ``rows_per_file`` rows; no rows are one empty file, so that the folder loads.
 
+        A thousand rows are held at a time, beside the table that they are of.
+
         Raises:
-            CorruptShardError: there are more than ``n_rows``.
+            CorruptShardError: there are more rows than ``amount`` says.
         """
-        n_files = max(1, -(-n_rows // rows_per_file))
-        pieces = _rechunked(tables, rows_per_file, schema)
+        n_files = max(1, -(-amount.rows // rows_per_file))
+        groups = _row_groups(tables, rows_per_file)
+        groups_a_file = -(-rows_per_file // ROW_GROUP_ROWS)
+        bytes_a_row = amount.size / max(1, amount.rows)
         for number in range(n_files):
             name = f"{folder}/{prefix}-{number:05d}-of-{n_files:05d}.parquet"
-            self.table(name, next(pieces, schema.empty_table()).cast(schema))
-        if next(pieces, None) is not None:
+            self._table(name, schema, itertools.islice(groups, groups_a_file), bytes_a_row)
+        if next(groups, None) is not None:
             raise CorruptShardError(
                 f"the shards of {folder} hold more rows than their handles say",
-                expected=f"{n_rows} rows",
+                expected=f"{amount.rows} rows",
                 remedy="this is a bug in tracemill; nothing was published",
             )
 
     def shards(self, folder: str, schema: pa.Schema, store: Store, shards: Sequence[Shard], rows_per_file: int) -> None:
         """The rows of stored shards, in order."""
         tables = (store.read_table(shard) for shard in shards if shard.rows)
-        self.tables(folder, schema, tables, sum(shard.rows for shard in shards), rows_per_file)
+        self.tables(folder, schema, tables, Amount.of(shards), rows_per_file)
 
 
-def _rechunked(tables: Iterable[pa.Table], rows_per_file: int, schema: pa.Schema) -> Iterator[pa.Table]:
-    waiting: list[pa.Table] = []
+def rows_until_cut(position: int, rows_per_file: int) -> int:
+    """Rows from one on to the next end of a row group, or of its file: at most ``ROW_GROUP_ROWS``."""
+    in_file = position % rows_per_file
+    return min(rows_per_file - in_file, ROW_GROUP_ROWS - in_file % ROW_GROUP_ROWS)
+
+
+def _row_groups(tables: Iterable[pa.Table], rows_per_file: int) -> Iterator[pa.Table]:
+    """The rows, one row group of a file after the other; chunks are kept, as Parquet's pages depend on them."""
+    parts: list[pa.Table] = []
+    position = 0
     for table in tables:
-        waiting.append(table.cast(schema))
-        while sum(piece.num_rows for piece in waiting) >= rows_per_file:
-            joined = pa.concat_tables(waiting)
-            yield joined.slice(0, rows_per_file)
-            waiting = [joined.slice(rows_per_file)]
-    if any(piece.num_rows for piece in waiting):
-        yield pa.concat_tables(waiting)
+        start = 0
+        while start < table.num_rows:
+            n_wanted = rows_until_cut(position, rows_per_file)
+            parts.append(table.slice(start, n_wanted))
+            start += parts[-1].num_rows
+            position += parts[-1].num_rows
+            if parts[-1].num_rows == n_wanted:
+                yield pa.concat_tables(parts)
+                parts = []
+    if parts:
+        yield pa.concat_tables(parts)
 
 
 class _HashingSink:
@@ -345,6 +448,7 @@ class _HashingSink:
         self._sink = sink
         self.sha256 = hashlib.sha256()
         self.size = 0
+        self.rows: int | None = None  # of a table
         self.closed = False
 
     def write(self, data: Any) -> int:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import logging
 import os
 import re
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.core import StoreError
+from tracemill.core.file_lock import locked
 from tracemill.publish.foreign import (
     CURRENT,
     VERSIONS,
@@ -52,7 +52,6 @@ _READ_ONLY: Final = 0o444
 _MOST_SHOWN: Final = 10
 _NAMED: Final = re.compile(r"(?P<run>.+)@(?P<version>\d+)")
 _NO_LINKS: Final = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
-_NOT_LOCKED: Final = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 class Versions:
@@ -268,6 +267,8 @@ def versions_of(root: Path | None) -> Versions | None:
 def held(root: Path, name: str, waiting: Callable[[str], None] = lambda _: None) -> Iterator[None]:
     """Holds a lock of a run's directory; waits for whoever holds it, and is free when its process is gone.
 
+    On a file system without locks nobody is kept out: every publication is whole all the same, and the last one stands.
+
     Args:
         root: the run's directory.
         name: of the lock.
@@ -275,21 +276,7 @@ def held(root: Path, name: str, waiting: Callable[[str], None] = lambda _: None)
     """
     folder = root / VERSIONS
     folder.mkdir(parents=True, exist_ok=True)
-    # Not through a link: what it leads to is not a lock of ours, and a lock is emptied.
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-    with os.fdopen(os.open(folder / f".{name}.lock", flags, 0o666), "a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            waiting(file.read().strip() or "another process")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            if error.errno not in _NOT_LOCKED:
-                raise
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {os.uname().nodename}\n")
-        file.flush()
+    with locked(folder / f".{name}.lock", waiting):
         yield
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from tracemill.core import json_text
 from tracemill.core.schema import CUT_OFF
 from tracemill.quality.phrases import leak_in, refusal_in
-from tracemill.text.languages import UNDETERMINED
+from tracemill.text.language.guess import UNDETERMINED
 from tracemill.text.think import EMPTY_ANSWER, fault_evidence, split_think
 
 if TYPE_CHECKING:

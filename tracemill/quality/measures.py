@@ -13,14 +13,13 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
-from tracemill.core import Row
+from tracemill.core import Row, Text
 from tracemill.core.compiled import compiled
-from tracemill.text.languages import UNDETERMINED, language
+from tracemill.text.language.guess import UNDETERMINED, language
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -232,10 +231,9 @@ def _lengths(data: Bytes, begin: int, end: int, kinds: Bytes) -> tuple[int, int,
 
 _SHOWN_CHARS: Final = 300
 _EAST_ASIAN: Final = frozenset({"zh", "ja", "ko"})
-# The languages that langdetect knows in other scripts.
-_IN_OTHER_SCRIPTS: Final = "ar bg bn el fa gu he hi kn mk ml mr ne pa ru ta te th uk ur"
+_IN_OTHER_SCRIPTS: Final = "am ar be bg bn el fa gu he hi hy ka kk km kn lo mk ml mr my ne pa ru si ta te th uk ur"
 _OTHER_SCRIPTS: Final = frozenset(_IN_OTHER_SCRIPTS.split())
-_LANGUAGE_CHARS: Final = 600  # a language shows early; where it has to be guessed, 2,000 characters take 50 ms
+_LANGUAGE_CHARS: Final = 600  # a language shows early
 
 
 class Column(IntEnum):
@@ -259,7 +257,7 @@ class PartMeasures(NamedTuple):
     """One part of a response.
 
     Attributes:
-        language: of its beginning, as ``tracemill.text.languages`` says.
+        language: of its beginning, as ``tracemill.text.language.guess`` says.
         n_latin: words in Latin letters; n_ideographs: ideographs, kana and hangul syllables.
         n_words: letters and digits in a run are a word, and so is every ideograph.
         n_tokens: of a language model's tokenizer, estimated: see :func:`measure`.
@@ -304,29 +302,9 @@ class TraceMeasures(Row):
     answer_tokens: int
     run_tokens: int
     run_period: int
-    run_text: str
+    run_text: Text
     repeated_share: float
-    repeated_text: str
-
-    arrow: ClassVar[pa.Schema] = pa.schema(
-        [
-            ("response_id", pa.string()),
-            ("problem_id", pa.string()),
-            ("prompt_language", pa.string()),
-            ("think_language", pa.string()),
-            ("answer_language", pa.string()),
-            ("language_share", pa.float64()),
-            ("think_words", pa.int64()),
-            ("answer_words", pa.int64()),
-            ("think_tokens", pa.int64()),
-            ("answer_tokens", pa.int64()),
-            ("run_tokens", pa.int64()),
-            ("run_period", pa.int64()),
-            ("run_text", pa.large_string()),
-            ("repeated_share", pa.float64()),
-            ("repeated_text", pa.large_string()),
-        ]
-    )
+    repeated_text: Text
 
 
 def measure_responses(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from tracemill.recipe.values import Fault, Location
-from tracemill.sources.catalogue.catalogue import CATALOGUE
+from tracemill.sources.catalogue.catalogue import catalogue
 
 _OF_THE_HUB: Final = ("config", "split", "files", "revision", "token")
 _OF_A_SERVER: Final = ("base_urls", "api_key", "max_in_flight", "request_timeout_s", "give_up_after_s")
@@ -61,7 +61,7 @@ def _of_place(entry: Mapping[str, Any], path: Location) -> Iterator[Fault]:
 
 
 def _of_columns(source: Mapping[str, Any], path: Location) -> Iterator[Fault]:
-    known = CATALOGUE.get(str(source.get("known")))
+    known = catalogue().get(str(source.get("known")))
     layout = source.get("layout") or (known.layout if known else "plain")
     if source.get("columns") and layout != "plain":
         why = f"is of layout: plain; {layout} has columns of its own, so leave it out, or the layout"

@@ -73,8 +73,10 @@ class Run(Section):
         "how much paid work is lost at most if this machine dies.",
         json_schema_extra={"operational": True},
     )
-    workers: AtOnce = Field(
-        default=4, description="Shard tasks at once, over all subflows.", json_schema_extra={"operational": True}
+    workers: AtOnce | None = Field(
+        default=None,
+        description="Shard tasks at once, over all subflows: of this machine's cores, and at least 4, unless given.",
+        json_schema_extra={"operational": True},
     )
     runner: Runner = Field(
         default=Runner(), description="Where shard tasks run.", json_schema_extra={"operational": True}

@@ -12,8 +12,7 @@ from tracemill.audit.references import CHECKED
 from tracemill.audit.tally import VERDICTS
 from tracemill.core import StoreError
 from tracemill.publish import published
-from tracemill.publish.card import source_yields
-from tracemill.publish.funnel import FUNNEL, render
+from tracemill.publish.funnel import FUNNEL, render, source_yields
 from tracemill.publish.manifest import MANIFEST, n_published
 from tracemill.store import Store
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 
-from tracemill.core import Outcome, Row, digest, json_text
+from tracemill.core import Messages, Outcome, Row, Text, digest, json_text
 from tracemill.quality.filters import published_turn
 from tracemill.quality.measures import TraceMeasures
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tracemill.quality.filters import Fault
 
 NOT_PREFERRED: Final = "not_preferred"
-_MESSAGES: Final = pa.list_(pa.struct([("role", pa.string()), ("content", pa.large_string())]))
 _MEASURED: Final = [field for field in TraceMeasures.arrow if field.name not in {"run_text", "repeated_text"}]
 
 TRACES: Final = pa.schema(
@@ -106,64 +105,49 @@ def traces(judged: Judged, measures: Mapping[str, Mapping[str, Any]], perplexiti
 class Pair(Row):
     """A right and a wrong response to one problem, in the conversational layout that preference trainers read."""
 
-    id: str
-    source: str
-    category: str
-    prompt: list[dict[str, str]]
-    chosen: list[dict[str, str]]
-    rejected: list[dict[str, str]]
-    chosen_id: str
-    rejected_id: str
-    chosen_model: str
-    rejected_model: str
-    chosen_outcome: str
-    rejected_outcome: str
-    chosen_verifier: str
-    rejected_verifier: str
+    id: Text
+    source: Text
+    category: Text
+    prompt: Messages
+    chosen: Messages
+    rejected: Messages
+    chosen_id: Text
+    rejected_id: Text
+    chosen_model: Text
+    rejected_model: Text
+    chosen_outcome: Text
+    rejected_outcome: Text
+    chosen_verifier: Text
+    rejected_verifier: Text
     chosen_score: float | None
     rejected_score: float | None
-    chosen_detail: str
-    rejected_detail: str
-    licence: str
+    chosen_detail: Text
+    rejected_detail: Text
+    licence: Text
     non_commercial: bool
-
-    arrow: ClassVar[pa.Schema]
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected(Row):
     """A response that is not in the dataset, with the reason."""
 
-    id: str
-    response_id: str
-    source: str
-    category: str
-    prompt: list[dict[str, str]]
-    think: str | None
-    answer: str
-    model: str
-    origin: str
-    reason: str
-    fault: str | None
-    evidence: str
-    outcome: str
-    verifier: str
+    id: Text
+    response_id: Text
+    source: Text
+    category: Text
+    prompt: Messages
+    think: Text | None
+    answer: Text
+    model: Text
+    origin: Text
+    reason: Text
+    fault: Text | None
+    evidence: Text
+    outcome: Text
+    verifier: Text
     score: float | None
-    licence: str
+    licence: Text
     non_commercial: bool
-
-    arrow: ClassVar[pa.Schema]
-
-
-_KINDS: Final = {"list[dict[str, str]]": _MESSAGES, "float | None": pa.float64(), "bool": pa.bool_()}
-
-
-def _arrow(kind: type[Pair | Rejected]) -> pa.Schema:
-    return pa.schema([(column.name, _KINDS.get(str(column.type), pa.large_string())) for column in fields(kind)])
-
-
-Pair.arrow = _arrow(Pair)
-Rejected.arrow = _arrow(Rejected)
 
 
 def pairs(problems: Iterable[Problem], judged: Judged, most: int) -> Iterator[Pair]:

@@ -5,11 +5,23 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pyarrow as pa
-
-from tracemill.core import Cause, Dropped, Origin, Outcome, Problem, Response, Row, Verdict, digest, dropped_problem
+from tracemill.core import (
+    Cause,
+    Dropped,
+    Int32,
+    Messages,
+    Origin,
+    Outcome,
+    Problem,
+    Response,
+    Row,
+    Text,
+    Verdict,
+    digest,
+    dropped_problem,
+)
 from tracemill.core.schema import CUT_OFF
 from tracemill.label import labels_of
 from tracemill.quality.filters import published_turn
@@ -60,63 +72,28 @@ class Sample(Row):
     difficulty: str | None
     difficulty_by_pass_rate: str | None
     pass_rate: float | None
-    quality: int | None
+    quality: Int32 | None
     language: str | None
     n_prompt_tokens: int | None
-    messages: list[dict[str, str]]
-    prompt: str
-    think: str
-    answer: str
-    reference_answer: str | None
-    tests: str | None
-    constraints: str | None
+    messages: Messages
+    prompt: Text
+    think: Text
+    answer: Text
+    reference_answer: Text | None
+    tests: Text | None
+    constraints: Text | None
     model: str
     origin: str
     outcome: str
     score: float | None
     verifier: str
-    n_correct: int
-    n_judged: int
+    n_correct: Int32
+    n_judged: Int32
     prompt_tokens: int | None
     completion_tokens: int | None
     licence: str
     non_commercial: bool
-    info: str
-
-    arrow: ClassVar[pa.Schema] = pa.schema(
-        [
-            ("id", pa.string()),
-            ("response_id", pa.string()),
-            ("source", pa.string()),
-            ("category", pa.string()),
-            ("category_label", pa.string()),
-            ("difficulty", pa.string()),
-            ("difficulty_by_pass_rate", pa.string()),
-            ("pass_rate", pa.float64()),
-            ("quality", pa.int32()),
-            ("language", pa.string()),
-            ("n_prompt_tokens", pa.int64()),
-            ("messages", pa.list_(pa.struct([("role", pa.string()), ("content", pa.large_string())]))),
-            ("prompt", pa.large_string()),
-            ("think", pa.large_string()),
-            ("answer", pa.large_string()),
-            ("reference_answer", pa.large_string()),
-            ("tests", pa.large_string()),
-            ("constraints", pa.large_string()),
-            ("model", pa.string()),
-            ("origin", pa.string()),
-            ("outcome", pa.string()),
-            ("score", pa.float64()),
-            ("verifier", pa.string()),
-            ("n_correct", pa.int32()),
-            ("n_judged", pa.int32()),
-            ("prompt_tokens", pa.int64()),
-            ("completion_tokens", pa.int64()),
-            ("licence", pa.string()),
-            ("non_commercial", pa.bool_()),
-            ("info", pa.large_string()),
-        ]
-    )
+    info: Text
 
 
 class Unasked(NamedTuple):

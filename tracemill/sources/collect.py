@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from tracemill.core import Dropped, Problem, UnknownLayoutError, json_text, problem_id
+from tracemill.core.json_values import parsed
 from tracemill.sources.adapter import Draft, ExcludedRowError, MalformedRowError
 from tracemill.sources.formats import format_of
 from tracemill.sources.layouts.columns import answer_text
@@ -150,7 +151,7 @@ def _parse(row: RawRow) -> dict[str, Any]:
     if row.fault is not None:
         raise MalformedRowError("malformed_row", f"line {row.line}: {row.fault}")
     try:
-        record = json.loads(row.raw.decode("utf-8"))
+        record = parsed(row.raw)
     except (ValueError, RecursionError) as error:
         raise MalformedRowError("malformed_json", f"{type(error).__name__}: {error}") from error
     if not isinstance(record, dict):

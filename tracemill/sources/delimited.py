@@ -283,7 +283,7 @@ def _header(record: _Record, delimiter: str, name: str, source: str, notes: list
             f"source {source}: the header of {name} cannot be used",
             got=f"line {record.line}: {fault}",
             expected=f"the names of the columns, each once, separated by {_OTHERS[delimiter]}, in UTF-8",
-            remedy="mend the first line, or save the file as CSV in UTF-8 with commas, or as TSV with tabs under .tsv",
+            remedy="fix the first line, or save the file as CSV in UTF-8 with commas, or as TSV with tabs under .tsv",
         )
     padded = [column for column, found in zip(names, record.fields, strict=True) if column != found]
     if padded:

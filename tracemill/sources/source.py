@@ -11,7 +11,7 @@ from tracemill.core import Category, Section
 from tracemill.core.secrets import Secret
 from tracemill.core.settings import Name
 from tracemill.sources.adapter import PlainField
-from tracemill.sources.catalogue.catalogue import CATALOGUE, datasets_at
+from tracemill.sources.catalogue.catalogue import catalogue, datasets_at
 from tracemill.sources.layouts.registry import LAYOUTS
 
 _STATED = ("licence", "non_commercial")  # what a recipe may not say otherwise than the catalogue
@@ -103,7 +103,7 @@ class Source(Section):
     @property
     def stated_licence(self) -> str:
         """The licence for people: with its flag, and whether rows name their own (column ``licence``)."""
-        known = [CATALOGUE[self.known]] if self.known else datasets_at(self.hub or "")
+        known = [catalogue()[self.known]] if self.known else datasets_at(self.hub or "")
         flags = {"non-commercial": self.non_commercial, "by row": any(dataset.row_licences for dataset in known)}
         shown = ", ".join(flag for flag, is_set in flags.items() if is_set)
         return f"{self.licence} ({shown})" if shown else self.licence
@@ -112,9 +112,9 @@ class Source(Section):
 def _filled(given: dict[str, Any]) -> dict[str, Any]:
     """A source that names its dataset, with what the catalogue says of it; files are read in the Hub's stead."""
     name = given["known"]
-    if name not in CATALOGUE:
-        raise ValueError(f"known: {name!r} is not in the catalogue; {_nearest(str(name), CATALOGUE)}")
-    dataset = CATALOGUE[name]
+    if name not in catalogue():
+        raise ValueError(f"known: {name!r} is not in the catalogue; {_nearest(str(name), catalogue())}")
+    dataset = catalogue()[name]
     for field in _STATED:
         if field in given and given[field] != getattr(dataset, field):
             raise ValueError(

@@ -22,8 +22,6 @@ asks for no other meanwhile, so nobody waits in a circle.
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import json
 import os
 import threading
@@ -33,6 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracemill.core import StoreError
+from tracemill.core.file_lock import Lock, holder, no_locks, open_lock, sign, try_lock
 from tracemill.core.process_identity import is_gone, process_name
 from tracemill.store.objects import ObjectFiles
 
@@ -167,7 +166,6 @@ def _owner(content: bytes) -> str:
 
 FOLDER: Final = "claims"
 _POLL_S: Final = (0.02, 0.05, 0.1, 0.25, 0.5)
-_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
 @contextlib.contextmanager
@@ -203,11 +201,11 @@ def _locked(path: Path, tell: Callable[[str], None]) -> Iterator[None]:
     file, n_tries = _try_lock(path), 0
     while file is None:
         if n_tries == len(_POLL_S):
-            tell(f"{_holder(path)} does this work; waiting for it")
+            tell(f"{holder(path)} does this work; waiting for it")
         time.sleep(_POLL_S[min(n_tries, len(_POLL_S) - 1)])
         file, n_tries = _try_lock(path), n_tries + 1
     try:
-        os.write(file, process_name().encode())
+        sign(file)
         yield
     finally:
         with contextlib.suppress(OSError):
@@ -216,31 +214,21 @@ def _locked(path: Path, tell: Callable[[str], None]) -> Iterator[None]:
 
 
 def _try_lock(path: Path) -> int | None:
-    """A descriptor of the file with its lock, or None if another holds it, or has just removed the file."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(file), path.stat()):
-            os.ftruncate(file, 0)
+    """A descriptor of the file with its lock, or None if another holds it, or has just removed the file.
+
+    Raises:
+        OSError: the file cannot be made, or its file system knows no locks.
+    """
+    file = open_lock(path)
+    with contextlib.suppress(FileNotFoundError), contextlib.ExitStack() as in_vain:
+        in_vain.callback(os.close, file)
+        lock = try_lock(file)
+        if lock is Lock.UNSUPPORTED:
+            raise no_locks(path)
+        if lock is Lock.TAKEN and os.path.samestat(os.fstat(file), path.stat()):
+            in_vain.pop_all()
             return file
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    except OSError as error:
-        os.close(file)
-        if error.errno in _NO_LOCKS:
-            raise OSError(error.errno, f"the file system of {path.parent} knows no locks") from error
-        raise
-    os.close(file)
     return None
-
-
-def _holder(path: Path) -> str:
-    """The process that holds a claim, as far as it has said."""
-    try:
-        host, _, pid = path.read_text().partition("/")
-    except OSError:
-        return "another process"
-    return f"process {pid.partition('/')[0]} on {host}" if host else "another process"
 
 
 def sweep_claims(store: Store) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import unicodedata
 from collections import Counter
 from typing import Final
 
@@ -37,6 +38,31 @@ _SURE: Final = 0.8  # langdetect's probability, from which another language is a
 _LIKELY: Final = 0.5
 _CERTAIN: Final = 0.95  # from which a text in one case that the detector does not call English is not
 _FEW_WORDS: Final = 10  # of fewer the detector knows nothing
+_ARABIC, _CYRILLIC, _DEVANAGARI = (
+    re.compile(f"[{letters}]") for letters in ("\u0600-\u06ff", "\u0400-\u04ff", "\u0900-\u097f")
+)
+# Languages with a script of their own: a text in another script is in another language, whatever the detector says.
+_SCRIPTS: Final = {
+    **dict.fromkeys(("ar", "fa", "ur"), _ARABIC),
+    **dict.fromkeys(("bg", "mk", "ru", "uk"), _CYRILLIC),
+    **dict.fromkeys(("hi", "mr", "ne"), _DEVANAGARI),
+    "bn": re.compile("[\u0980-\u09ff]"),
+    "el": re.compile("[\u0370-\u03ff\u1f00-\u1fff]"),
+    "gu": re.compile("[\u0a80-\u0aff]"),
+    "he": re.compile("[\u0590-\u05ff]"),
+    "kn": re.compile("[\u0c80-\u0cff]"),
+    "ko": re.compile("[\uac00-\ud7af\u1100-\u11ff]"),
+    "ml": re.compile("[\u0d00-\u0d7f]"),
+    "pa": re.compile("[\u0a00-\u0a7f]"),
+    "ta": re.compile("[\u0b80-\u0bff]"),
+    "te": re.compile("[\u0c00-\u0c7f]"),
+    "th": re.compile("[\u0e00-\u0e7f]"),
+}
+
+
+# Where Treebank's tokens end, as nltk has them, and the contractions that it takes apart.
+_TOKEN_END: Final = re.compile(r"[\s()\[\]{}<>;@#$%&?!\"“”‘’«»„…—]+|[:,](?!\d)|--+|\.\.+")
+_CONTRACTED: Final = re.compile(r"(?i)(\w)(N'T|'S|'M|'D|'LL|'RE|'VE)\Z")
 
 
 def _compare(n_found: int, wanted: int, relation: str) -> bool:
@@ -66,9 +92,15 @@ def letter_frequency(text: str, *, letter: str, let_frequency: int, let_relation
 def response_language(text: str, *, language: str) -> bool:
     """The text is in this language. Where the original cannot tell, it says that it is."""
     found = _languages(text)
-    if sum(likely for code, likely in found if code == language or code.startswith(f"{language}-")) >= _LIKELY:
+    likely = sum(p for code, p in found if code == language or code.startswith(f"{language}-"))
+    if likely >= _LIKELY:
         return True
-    if max((likely for _, likely in found), default=0.0) < _SURE:
+    letters = [char for char in text if char.isalpha()]
+    script = _SCRIPTS.get(language.partition("-")[0])
+    if script and letters and 2 * sum(script.match(char) is not None for char in letters) < len(letters):
+        return False
+    is_long = len(re.findall(r"[^\W\d_]{2,}", text)) >= _FEW_WORDS
+    if max((p for _, p in found), default=0.0) < _SURE and not (found and is_long and not likely):
         raise Undecidable(f"the language cannot be told: {', '.join(code for code, _ in found) or 'no words'}")
     return False
 
@@ -96,8 +128,19 @@ def number_paragraphs(text: str, *, num_paragraphs: int) -> bool:
 
 
 def number_words(text: str, *, num_words: int, relation: str) -> bool:
-    r"""So many words, which are runs of ``\w``."""
-    return _compare(len(re.findall(r"\w+", text)), num_words, relation)
+    """So many words: runs of letters, digits and underscores."""
+    return _compare(count_words(text), num_words, relation)
+
+
+def count_words(text: str) -> int:
+    r"""How many runs of ``\w`` a text has.
+
+    Vowel signs belong to the letters before them, as nltk has it since 3.10: to ``re`` they are no letters, and a word
+    of Hindi or Bengali is several.
+    """
+    if not text.isascii():
+        text = "".join(char for char in text if not unicodedata.category(char).startswith("M"))
+    return len(re.findall(r"\w+", text))
 
 
 def nth_paragraph_first_word(text: str, *, num_paragraphs: int, nth_paragraph: int, first_word: str) -> bool:
@@ -114,7 +157,12 @@ def nth_paragraph_first_word(text: str, *, num_paragraphs: int, nth_paragraph: i
 
 def number_placeholders(text: str, *, num_placeholders: int) -> bool:
     """At least so many ``[placeholders]``."""
-    return len(re.findall(r"\[.*?\]", text)) >= num_placeholders
+    return len(re.findall(r"\[.*?\]", closed_by("]", text))) >= num_placeholders
+
+
+def closed_by(end: str, text: str) -> str:
+    """Every line up to the last such end in it: where none follows, a pattern would look for one from every place."""
+    return "\n".join(line[: line.rfind(end) + len(end)] if end in line else "" for line in text.split("\n"))
 
 
 def postscript(text: str, *, postscript_marker: str) -> bool:
@@ -163,7 +211,7 @@ def json_format(text: str) -> bool:
 
 def title(text: str) -> bool:
     """A ``<<title>>`` that is not empty."""
-    return any(found.lstrip("<").rstrip(">").strip() for found in re.findall(r"<<[^\n]+>>", text))
+    return any(found.lstrip("<").rstrip(">").strip() for found in re.findall(r"<<[^\n]+>>", closed_by(">>", text)))
 
 
 def two_responses(text: str) -> bool:
@@ -190,9 +238,11 @@ def quotation(text: str) -> bool:
 
 
 def capital_word_frequency(text: str, *, capital_frequency: int, capital_relation: str) -> bool:
-    """So many words in capitals. A hyphenated one is one word, as nltk has it."""
-    words = re.findall(r"\w+(?:[-'’.]\w+)*", text)
-    return _compare(sum(word.isupper() for word in words), capital_frequency, capital_relation)
+    """So many words in capitals, as Treebank tokens: a hyphenated one is one word, "DON'T" and "A,B" are two."""
+    n_found = sum(
+        sum(part.isupper() for part in _CONTRACTED.sub(r"\1 \2", word).split()) for word in _TOKEN_END.split(text)
+    )
+    return _compare(n_found, capital_frequency, capital_relation)
 
 
 def english_capital(text: str) -> bool:

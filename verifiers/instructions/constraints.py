@@ -1,22 +1,18 @@
 """The constraints that can be judged: name, arguments, and what it takes to hold. Names not here are not judged.
 
-The 25 of IFEval, and the 25 of RLVR-IFeval, which have names and meanings of their own.
+The 25 of IFEval, IFBench's beyond them, and the 25 of RLVR-IFeval, which have names and meanings of their own.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from verifiers.instructions import checks, rlvr_checks
+from verifiers.instructions.ifbench.table import IFBENCH
+from verifiers.instructions.kinds import Constraint, Language, Letter, Relation, misfit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-
-def _is_above_zero(arguments: Mapping[str, Any]) -> bool:
-    """Nothing is less than none."""
-    return not ("less than" in arguments.values() and 0 in arguments.values())
+    from collections.abc import Mapping
 
 
 def _has_paragraph(arguments: Mapping[str, Any]) -> bool:
@@ -25,41 +21,6 @@ def _has_paragraph(arguments: Mapping[str, Any]) -> bool:
 
 def _has_ith_paragraph(arguments: Mapping[str, Any]) -> bool:
     return bool(1 <= arguments["i"] <= arguments["N"])
-
-
-@dataclass(frozen=True, slots=True)
-class Constraint:
-    """One kind of constraint.
-
-    Attributes:
-        check: whether it holds of a text.
-        arguments: type of each keyword argument.
-        optional: those that a row need not name.
-        possible: whether it can hold of any answer, with these arguments.
-    """
-
-    check: Callable[..., bool]
-    arguments: Mapping[str, type] = field(default_factory=dict)
-    optional: frozenset[str] = frozenset()
-    possible: Callable[[Mapping[str, Any]], bool] = _is_above_zero
-
-
-class Relation(str):
-    """An argument that is one of ``checks.RELATIONS``."""
-
-    __slots__ = ()
-
-
-class Letter(str):
-    """An argument that is one character: of two, no answer has any."""
-
-    __slots__ = ()
-
-
-class Language(str):
-    """An argument that is one of ``checks.LANGUAGES``."""
-
-    __slots__ = ()
 
 
 _FREQUENCY: Final = frozenset({"quantifier"})
@@ -98,8 +59,7 @@ RLVR: Final[Mapping[str, Constraint]] = {
     "validate_quotation": Constraint(rlvr_checks.quotation),
     "validate_no_commas": Constraint(rlvr_checks.no_commas),
 }
-CONSTRAINTS: Final[Mapping[str, Constraint]] = {
-    **RLVR,
+IFEVAL: Final[Mapping[str, Constraint]] = {
     "keywords:existence": Constraint(checks.keywords_existence, {"keywords": list}),
     "keywords:frequency": Constraint(
         checks.keyword_frequency, {"keyword": str, "frequency": int, "relation": Relation}
@@ -144,6 +104,7 @@ CONSTRAINTS: Final[Mapping[str, Constraint]] = {
     "change_case:english_lowercase": Constraint(checks.english_lowercase),
     "punctuation:no_comma": Constraint(checks.no_comma),
 }
+CONSTRAINTS: Final[Mapping[str, Constraint]] = {**RLVR, **IFBENCH, **IFEVAL}
 
 
 def why_unusable(name: str, arguments: Mapping[str, Any]) -> str | None:
@@ -156,7 +117,7 @@ def why_unusable(name: str, arguments: Mapping[str, Any]) -> str | None:
             if argument in constraint.optional:
                 continue
             return f"{name}: {argument} is missing; got: {', '.join(sorted(arguments)) or 'no arguments'}"
-        problem = _misfit(arguments[argument], kind)
+        problem = misfit(arguments[argument], kind)
         if problem:
             return f"{name}: {argument} is {arguments[argument]!r:.80}; expected: {problem}"
     unknown = sorted(set(arguments) - set(constraint.arguments))
@@ -165,19 +126,3 @@ def why_unusable(name: str, arguments: Mapping[str, Any]) -> str | None:
     if not constraint.possible(arguments):
         return f"{name} can hold of no answer; got: {', '.join(f'{key} {arguments[key]!r}' for key in arguments)}"
     return None
-
-
-def _misfit(value: Any, kind: type) -> str | None:
-    """What was expected of an argument, or None if it is so."""
-    if kind is Relation:
-        return None if value in checks.RELATIONS else f"one of {', '.join(checks.RELATIONS)}"
-    if kind is Language:
-        return None if isinstance(value, str) and value in checks.LANGUAGES else "the code of a language, as in en"
-    if kind is Letter:
-        return None if isinstance(value, str) and len(value.strip()) == 1 else "one character"
-    if kind is int:
-        return None if type(value) is int and value >= 0 else "a number"
-    if kind is list:
-        fits = isinstance(value, list) and value and all(isinstance(item, str) and item for item in value)
-        return None if fits else "a list of texts"
-    return None if isinstance(value, str) and value.strip() else "a text"

@@ -12,7 +12,7 @@ import json
 import re
 from typing import Final
 
-from verifiers.instructions.checks import RELATIONS, Undecidable, response_language
+from verifiers.instructions.checks import RELATIONS, Undecidable, closed_by, response_language
 
 _DIVIDER: Final = "* * *"
 # A blank behind a full stop, question or exclamation mark ends a sentence; not one in "e.g. this", nor behind "Mr.".
@@ -81,7 +81,7 @@ def postscript(text: str, *, postscript_marker: str) -> bool:
 
 def placeholders(text: str, *, N: int) -> bool:  # noqa: N803 - as above
     """At least so many ``[placeholders]``."""
-    return len(re.findall(r"\[.*?\]", text)) >= N
+    return len(re.findall(r"\[.*?\]", closed_by("]", text))) >= N
 
 
 def bullet_points(text: str, *, N: int) -> bool:  # noqa: N803 - as above
@@ -91,7 +91,7 @@ def bullet_points(text: str, *, N: int) -> bool:  # noqa: N803 - as above
 
 def title(text: str) -> bool:
     """A ``<<title>>`` in one line."""
-    return re.search(r"<<.*?>>", text) is not None
+    return re.search(r"<<.*?>>", closed_by(">>", text)) is not None
 
 
 def choice(text: str, *, options: list[str]) -> bool:

@@ -27,7 +27,7 @@ class InstructionVerifier:
         settings: section ``verify.instructions`` of the recipe.
     """
 
-    version: Final = "instructions@3"
+    version: Final = "instructions@4"
 
     def __init__(self, settings: Instructions) -> None:
         self._settings = settings

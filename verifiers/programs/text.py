@@ -79,6 +79,11 @@ def program_in(answer: str, language: str, entry_point: str | None = None, asked
     return "\n".join(blocks[number] for number in [*needed, chosen])
 
 
+def code_in(prompt: str) -> list[str]:
+    """The blocks of Python in a prompt, those without a tag among them, and the prompt, which may be code itself."""
+    return [prompt, *(block.text for block in _blocks(prompt) if not block.tag or _TAGS["python"].fullmatch(block.tag))]
+
+
 def _chosen(
     blocks: list[str], names: list[set[str]], language: str, entry_point: str | None, asked: Collection[str]
 ) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracemill.core import Cause, Outcome
@@ -16,7 +17,7 @@ from tracemill.text.think import UNCLOSED_THINK
 from verifiers.programs.cases import InvalidTests, Tests, read_tests
 from verifiers.programs.judges import JUDGES
 from verifiers.programs.results import CaseResult, Code
-from verifiers.programs.text import program_in
+from verifiers.programs.text import code_in, program_in
 from verifiers.protocol import Judgement, Pending, incorrect, too_slow, unusable
 from verifiers.sandbox.languages import MISSING_HEADER, YOUNG_PYTHON
 from verifiers.sandbox.protocol import Limits, SandboxFailure
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
 NO_PROGRAM: Final = "no program found in the response"
 _MAX_PROGRAM = 1 << 20  # characters; the longest that judges accept have 64 KB
+_MAX_PROMPT = 1 << 16
 _WALL: Final = 3  # times the CPU limit, as DMOJ has it
 _SHOWN_CODES: Final = 60
+_FUNCTION: Final = re.compile(r"^[ \t>]*(?:async\s+)?def\s+(\w+)", re.MULTILINE)
 _NODES: Final = re.compile(r"\b(?:ListNode|TreeNode)\b")
 
 
@@ -47,7 +50,7 @@ class CodeVerifier:
         settings: section ``verify.code`` of the recipe.
     """
 
-    version: Final = "code@3"
+    version: Final = "code@4"
 
     def __init__(self, settings: CodeTests) -> None:
         self._settings = settings
@@ -65,9 +68,21 @@ class CodeVerifier:
             return incorrect(None, NO_PROGRAM)
         if len(program) > _MAX_PROGRAM:
             return incorrect(None, f"CE: the program is longer than {_MAX_PROGRAM} characters")
-        settings = self._settings
+        settings, tests = self._settings, with_given(tests, attempt.prompt)
         future = means.sandbox.submit(lambda session: run_tests(session, program, tests, settings))
         return Pending(future, lambda judged: conclude(judged, program, settings))
+
+
+def with_given(tests: Tests, prompt: str) -> Tests:
+    """The tests with the prompt's code, where it defines what they use beside the entry point."""
+    if tests.entry_point is None or len(prompt) > _MAX_PROMPT:
+        return tests
+    leaf = tests.entry_point.rpartition(".")[2]
+    if not (set(_FUNCTION.findall(prompt)) - {leaf}).intersection(tests.asked):
+        return tests
+    more = {"given": code_in(prompt), "asked_for": tests.entry_point}
+    cases = tuple(case if case.plan is None else replace(case, plan={**case.plan, **more}) for case in tests.cases)
+    return replace(tests, cases=cases)
 
 
 def run_tests(session: Session, program: str, tests: Tests, settings: CodeTests) -> Judged:

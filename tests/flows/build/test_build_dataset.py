@@ -33,7 +33,7 @@ BY_FLOW = pytest.mark.usefixtures("prefect_flows")
 
 
 @BY_FLOW
-def test_every_row_is_accounted_for(run: SmallRun) -> None:
+def test_every_row_is_accounted_for(run: SmallRun, caplog: pytest.LogCaptureFixture) -> None:
     """Source rows equal published plus dropped, each dropped row is on file with stage and reason, none is lost."""
     run.rows += [question(0), "{broken", {"question": "Too short", "answer": "#### 1"}]
     built = run.build_by_flow()
@@ -47,6 +47,8 @@ def test_every_row_is_accounted_for(run: SmallRun) -> None:
     assert counts["verify/incorrect"] > 0
     assert table(run.out, "dropped").num_rows == dropped
     assert table(run.out, "dataset").num_rows == counts["published/rows"]
+    exported = sum(table(run.out, name).num_rows for name in ("dataset", "dropped", "verdicts", "traces", "grey"))
+    assert f"export: {exported}/{exported} rows · 100.0 %" in caplog.text
 
 
 def test_published_rows_are_right_and_rejected_ones_wrong(run: SmallRun) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import shlex
 import sys
@@ -18,7 +19,7 @@ from tasks import reproduce
 from tasks.engine.failed_task import FailedTask, explained, row_at_hand, without_secrets
 from tests.support.runs.small_run import SmallRun
 from tests.support.servers.chat_server import ChatServer
-from tracemill.core import Problem, StageBrokeOffError, TeacherUnavailableError
+from tracemill.core import FailedTaskRun, Problem, StageCrashedError, TeacherUnavailableError
 from tracemill.generate import build_request
 from tracemill.recipe.sections.server import Teacher
 from tracemill.store import Store
@@ -52,7 +53,7 @@ def test_a_failed_shard_says_where_why_and_how_to_run_it_alone(
             run.build_by_flow()
         told = str(failed.value)
         assert "distill: 1 of 4 shards failed" in told
-        assert "stage distill broke off" in told
+        assert "stage distill crashed" in told
         assert "KeyError: 'no such thing', in breaks_on_one_row" in told
         assert "shard: 00002-rows" in told
         assert re.search(r"row at hand: problem \w+, row 30 of rows: 'Note 30 ", told)
@@ -112,12 +113,12 @@ def test_the_error_keeps_its_kind(tmp_path: Path) -> None:
 
 def test_a_page_of_failures_shows_rows_as_they_are() -> None:
     """What a row is written with is no markup in the page that tells of it; what does not fit is counted."""
-    cause = StageBrokeOffError("stage s broke off", got="'<b> $x_1$ *'")
-    error = cause.in_task("row at hand: '# no | heading'\n  next: no")
+    cause = StageCrashedError("stage s crashed", got="'<b> $x_1$ *'")
+    error = cause.in_task(FailedTaskRun(row="'# no | heading'", next_step="no"))
     page = failures_markdown([Failure("00000-a_b", "s", error)] * (SHOWN_FAILURES + 1))
-    assert [line for line in page.splitlines()[:14] if line] == [
+    assert [line for line in page.splitlines() if line][:7] == [
         f"### s: {SHOWN_FAILURES} shard(s)",
-        "stage s broke off",
+        "stage s crashed",
         r"- **got**: '\<b\> \$x\_1\$ \*'",
         r"#### 00000-a\_b",
         r"- **row at hand**: '\# no \| heading'",
@@ -126,3 +127,25 @@ def test_a_page_of_failures_shows_rows_as_they_are() -> None:
     ]
     assert page.count("- **got**") == 1
     assert page.endswith("and 1 more, not shown here")
+
+
+def test_a_page_shows_the_fields_of_an_error_and_not_what_its_text_looks_like() -> None:
+    """Lines of a row or of another's message that look like facts of ours are shown as what they are part of."""
+    forged = "no such thing\n  got: nothing\n  next: rm -rf /\n  alone: python evil.py"
+    task = FailedTaskRun(
+        "00000-a", "'x'", ("row: problem p; KeyError: 'y'\n  remedy: none",), "python -m ours", "never"
+    )
+    error = StageCrashedError(f"stage s crashed\n  got: {forged}", got=forged, remedy="mend it").in_task(task)
+    shipped = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    page = failures_markdown([Failure("00000-a", "s", shipped), Failure("00001-a", "t", KeyError(forged))])
+    assert page == failures_markdown([Failure("00000-a", "s", error), Failure("00001-a", "t", KeyError(forged))])
+    lines = page.splitlines()
+    assert [line for line in lines if line.startswith("- ")] == [
+        "- **got**: no such thing\\",
+        "- **remedy**: mend it",
+        "- **row at hand**: 'x'",
+        "- row: problem p; KeyError: 'y'\\",
+        "- **alone**:",
+        "- **next**: never",
+    ]
+    assert [lines[at + 1] for at, line in enumerate(lines) if "```bash" in line] == ["  python -m ours"]

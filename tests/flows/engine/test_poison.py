@@ -1,4 +1,4 @@
-"""Poison rows: one row on which a stage breaks off costs itself alone, and is tried again when the code has changed."""
+"""Poison rows: one row on which a stage crashes costs itself alone, and is tried again when the code has changed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.support.runs.audited_set import PLANTED, write
 from tests.support.runs.samples import problem
 from tests.support.runs.small_run import SmallRun, audit, funnel, table
 from tests.support.servers.chat_server import ChatServer
-from tracemill.core import Problem, StageBrokeOffError, StoreError, TeacherUnavailableError, table_of
+from tracemill.core import Problem, StageCrashedError, StoreError, TeacherUnavailableError, table_of
 from tracemill.publish.funnel import DROP_STAGES
 from tracemill.store import Store
 
@@ -92,7 +92,7 @@ def tables(key: str) -> list[dict[str, Any]]:
 
 
 def test_a_row_that_breaks_a_stage_costs_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten stages break off on a row each: ten rows are dropped with what and where; mended, nothing shows of it."""
+    """Ten stages crash on a row each: ten rows are dropped with what and where; mended, nothing shows of it."""
     with ChatServer(wrong_percent=0) as teacher:
         run = SmallRun(tmp_path / "run", teacher.url)
         with monkeypatch.context() as bugs:
@@ -148,7 +148,7 @@ def test_above_the_share_the_task_fails(tmp_path: Path, monkeypatch: pytest.Monk
         with pytest.raises(ShardsFailedError) as failed:
             run.build_by_flow()
         told_of = str(failed.value)
-        assert "stage label broke off on 4 or more of 20 rows" in told_of
+        assert "stage label crashed on 4 or more of 20 rows" in told_of
         assert "at most 3, which run.poison_share lets be set aside" in told_of
         assert told_of.count("\n  row: problem ") == 4
         assert "KeyError: 'no such thing'" in told_of
@@ -249,7 +249,7 @@ def test_the_guilty_are_found(n_rows: int, bad: set[int], most: int) -> None:
 
 
 def test_rows_that_fail_only_together_are_nobodys_fault() -> None:
-    """Where the work breaks off on all rows and on no half of them, no row is blamed."""
+    """Where the work crashes on all rows and on no half of them, no row is blamed."""
     assert guilty(range(8), lambda rows: ValueError() if len(rows) == 8 else None, ValueError(), 3) == {}
 
 
@@ -273,7 +273,7 @@ def test_a_stage_that_always_breaks_off_fails(tmp_path: Path, monkeypatch: pytes
         raise KeyError("no such thing")
 
     monkeypatch.setattr(tasks.label, "language", fail)
-    with pytest.raises(StageBrokeOffError, match="2 or more of 3 rows"):
+    with pytest.raises(StageCrashedError, match="2 or more of 3 rows"):
         labelled(Store(str(tmp_path)), 3, SHARE)
     with pytest.raises(KeyError):
         labelled(Store(str(tmp_path)), 3, 0.0)

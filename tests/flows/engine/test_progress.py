@@ -12,7 +12,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.engine.progress import ArtifactBar, Progress, reported
+from flows.engine.progress import ArtifactBar, Progress, Publishing, reported
+from tracemill.publish import Written
 from tracemill.store import Manifest
 
 LOGGER = logging.getLogger("tests.progress")
@@ -90,6 +91,19 @@ def test_a_failed_shard_leaves_the_bar_short() -> None:
 def test_an_empty_phase_is_done() -> None:
     """Nothing to do is 100 %."""
     assert Progress("distill", 0, "select").percent() == 100
+
+
+def test_the_bar_moves_with_the_published_rows() -> None:
+    """An export shows rows, share, rate and time left; it ends full also where it had nothing to write."""
+    publishing, bar = Publishing(), PaperBar()
+    with reported(publishing, LOGGER, 0.01, bar=bar):
+        assert "export: 0/0 rows" in bar.wait_for(0)
+        publishing.told(Written(12_000, 38_016, 0.25))
+        told = bar.wait_for(25)
+        assert all(part in told for part in ("export: 12,000/38,016 rows", "25.0 %", "rows/s", "ETA "))
+        publishing.is_done = True
+    percent, text, last = bar.pictures[-1]
+    assert (percent, last, "ETA" in text) == (100, True, False)
 
 
 def test_few_requests(monkeypatch: pytest.MonkeyPatch) -> None:

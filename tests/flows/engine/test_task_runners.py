@@ -37,7 +37,7 @@ OWN = WorkerInfo(
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["run.runner.kind=slurm"], r"run\.runner\.kind: got 'slurm'; .*'threads', 'dask' or 'ray'"),
+        (["run.runner.kind=slurm"], r"run\.runner\.kind: got 'slurm'; .*'processes', 'dask' or 'ray'"),
         (["run.runner.kind=dask"], r"kind: dask needs the address .*tcp://host:8786"),
         (["run.runner.kind=ray"], r"kind: ray needs the address .*or auto"),
         (["run.runner.address=tcp://host:8786"], r"an address is of a cluster: say kind"),

@@ -67,7 +67,7 @@ def test_no_more_links(
     assert len(ids(Store(str(disk.seen / "out/versions/0001")))) == 5
 
 
-@pytest.mark.parametrize("moment", ["_json", "table", "text"])
+@pytest.mark.parametrize("moment", ["_json", "tables", "text"])
 def test_no_more_room(disk: SmallDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str) -> None:
     """A disk that fills up while files are written, or before the manifest, leaves the version before it."""
     store, out = Store(str(tmp_path / "store")), Store(str(disk.seen / "out"))

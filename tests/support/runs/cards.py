@@ -10,6 +10,7 @@ from tests.support.runs.published_runs import FUNNEL
 from tracemill.label.counts import LabelSummary
 from tracemill.publish.card import card
 from tracemill.publish.funnel import FUNNEL as FUNNEL_SCHEMA
+from tracemill.publish.summary import BuildSummary
 from tracemill.publish.tally import LicensedRows, PublishedTally
 from tracemill.recipe import Recipe
 
@@ -37,4 +38,4 @@ def recipe(**changes: Any) -> Recipe:
 
 
 def text(tally: PublishedTally = TALLY, **changes: Any) -> str:
-    return card(recipe(**changes), pa.Table.from_pylist(FUNNEL, schema=FUNNEL_SCHEMA), {}, LABELS, tally)
+    return card(BuildSummary(recipe(**changes), pa.Table.from_pylist(FUNNEL, schema=FUNNEL_SCHEMA), LABELS, tally))

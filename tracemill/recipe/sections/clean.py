@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from tracemill.core import Category, Section
 from tracemill.core.settings import Fraction, Positive
-from tracemill.text.language_codes import Language
+from tracemill.text.language.codes import Language
 
 Categories = tuple[Category, ...]
 Referenced = tuple[Literal[Category.MATH, Category.CHOICE], ...]

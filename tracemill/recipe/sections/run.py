@@ -12,9 +12,10 @@ from tracemill.core import Section
 class Runner(Section):
     """Where shard tasks run. All of it is operational: it says where, not what is computed."""
 
-    kind: Literal["threads", "dask", "ray"] = Field(
-        default="threads",
-        description="threads of this process, or a Dask or Ray cluster that is there (make scale-out).",
+    kind: Literal["auto", "threads", "processes", "dask", "ray"] = Field(
+        default="auto",
+        description="threads of this process; processes of this machine, which use all its cores; or a Dask or Ray "
+        "cluster that is there (make scale-out). auto: processes where there are rows enough to start them for.",
         json_schema_extra={"operational": True},
     )
     address: str | None = Field(
@@ -26,7 +27,7 @@ class Runner(Section):
     @property
     def is_cluster(self) -> bool:
         """Whether tasks leave this process."""
-        return self.kind != "threads"
+        return self.kind in {"dask", "ray"}
 
     @model_validator(mode="after")
     def _address_of_a_cluster(self) -> Runner:

@@ -64,7 +64,11 @@ class Verify(Section):
     memory_mb: Annotated[int, Field(ge=64, le=2**20)] = Field(
         default=1024, description="Address-space limit of a verifier process."
     )
-    workers: AtOnce = Field(default=2, description="Verifier processes.", json_schema_extra={"operational": True})
+    workers: AtOnce | None = Field(
+        default=None,
+        description="Verifier processes: as many as this machine has cores, and at least 2, unless given.",
+        json_schema_extra={"operational": True},
+    )
     code: CodeTests = CodeTests()
     instructions: Instructions = Instructions()
     sandbox: Sandbox = Field(default=Sandbox(), json_schema_extra={"operational": True})

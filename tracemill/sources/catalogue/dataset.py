@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import ConfigDict
 
 from tracemill.core import Category
 
@@ -22,9 +25,11 @@ class Dataset:
         category: of rows that do not show theirs.
         non_commercial: the licence forbids commercial use.
         row_licences: the layout reads a licence in every row.
-        traces: models whose traces come with it; "" in it stands for authors that are not known. Empty: no traces.
+        traces: models whose traces come with it, "unknown" among them for authors that nobody names. Empty: no traces.
         also: former ids, under which the Hub still finds it.
     """
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     hub: str
     layout: str

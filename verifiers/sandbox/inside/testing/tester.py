@@ -16,6 +16,7 @@ from typing import Any
 from verifiers.sandbox.inside.crossing import channel
 from verifiers.sandbox.inside.program import leetcode
 from verifiers.sandbox.inside.testing import control, innocence
+from verifiers.sandbox.inside.testing.given import given_names
 from verifiers.sandbox.inside.testing.remote import Program
 from verifiers.sandbox.inside.testing.test_module import InvalidTests, Test, tests_in
 from verifiers.sandbox.inside.testing.test_text import TestText, may_shadow
@@ -95,10 +96,11 @@ def _where(error: BaseException) -> str:
 def collect(plan: dict[str, Any], module: types.ModuleType, names: dict[str, Any]) -> list[Test]:
     """The tests of a plan, by name; the program's names are theirs to use, as if by ``from solution import *``.
 
-    But a program's own ``abs`` must not serve them: they keep Python's names and those that they give themselves.
+    But a program's own ``abs`` must not serve them: they keep Python's names and those that they give themselves. What
+    the prompt gives in full is the prompt's, see ``given``.
 
     Args:
-        plan: of kind assert or script.
+        plan: of kind assert or script; with ``given``, texts of the prompt, and ``asked_for``, the entry point.
         module: what they import as ``solution``; ``names`` are put into it.
         names: what the program has defined.
 
@@ -112,6 +114,12 @@ def collect(plan: dict[str, Any], module: types.ModuleType, names: dict[str, Any
     else:
         text = TestText(plan)
         scope = _scope(text, plan, module, names)
+    if plan.get("given"):
+        read = text or TestText(plan)
+        given = given_names(plan["given"], str(plan.get("asked_for")), read.used | read.asked, names)
+        given = {name: found for name, found in given.items() if name not in read.bound}
+        scope.update(given)
+        module.__dict__.update(given)
     scope.update(__name__="tests", __builtins__=builtins)
     if text is None or plan["kind"] == "assert":
         setup, statement = _compiled(plan["setup"]), _compiled(plan["statement"], asserting=True)

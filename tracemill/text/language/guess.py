@@ -1,25 +1,25 @@
-r"""The language of a prompt, without a model of our own: scripts and common English words first, then langdetect.
+r"""The language of a prompt: scripts and common English words first, then py3langid's model.
 
-langdetect is right about prose and wrong about mathematics: it takes "Compute $\tan 180^\circ$." for Romanian, at a
-probability of 0.99999. So what is not prose is cut out first, prompts that are plainly English or written in Han, kana
-or hangul never reach it (nearly all do not: it takes 2 ms a prompt, the rest 0.02), and what it is not sure of, or what
-has too few letters to be sure, is undetermined. Measured by ``benchmarks/curation/label_prompts.py``: docs/labels.md.
+What is not prose is cut out first: models are right about prose and wrong about mathematics (langdetect takes "Compute
+$\tan 180^\circ$." for Romanian, at a probability of 0.99999). Prompts that are plainly English or written in Han, kana
+or hangul never reach the model (nearly all do not), and what it is not sure of, or what has too few letters to be sure,
+is undetermined. Measured by ``benchmarks/curation/label_prompts.py``: docs/labels.md.
 """
 
 from __future__ import annotations
 
-import functools
 import re
-import threading
-from typing import TYPE_CHECKING, Final
+import string
+from typing import Final
 
-if TYPE_CHECKING:
-    from langdetect.detector_factory import DetectorFactory
-
+VERSION: Final = 2  # part of the versions of the stages that ask: grows whenever any text may be told otherwise
 UNDETERMINED: Final = "und"  # ISO 639-2's code for it; the others are ISO 639-1's
-_SURE: Final = 0.8
-_ENOUGH_LETTERS: Final = 20
+_ENOUGH_LETTERS: Final = 12
+# The least probability, by letters: of the real prompts and benchmarks/curation/languages.jsonl, texts of one language
+# are above it, and words of no language, of which the model is the surer the more there are, mostly below.
+_SURE: Final = ((130, 0.9), (60, 0.6), (0, 0.4))
 _SHOWN_CHARS: Final = 2_000  # a language shows early
+_MODEL_CHARS: Final = 1_000  # of prose; the model takes 0.1 us a character
 
 _NOT_PROSE = re.compile(
     r"```.*?```"  # code
@@ -29,7 +29,9 @@ _NOT_PROSE = re.compile(
     r"|https?://\S+",
     re.DOTALL,
 )
-_LETTER = re.compile(r"[^\W\d_]")
+_MARKS: Final = ("$", "\\", "```", "[asy]", "://")  # without any there is nothing to cut out
+_LETTERS = re.compile(r"[^\W\d_]+")
+_NO_LETTERS: Final = bytes(set(range(128)) - set(string.ascii_letters.encode()))
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _KANA = re.compile(r"[\u3040-\u30ff]")
 _HANGUL = re.compile(r"[\uac00-\ud7af]")
@@ -43,6 +45,7 @@ _ENGLISH_WORDS: Final = """
     convert write create explain describe function returns using
 """
 _ENGLISH: Final = frozenset(_ENGLISH_WORDS.split())
+_ASCII_SHARE: Final = 0.98
 _ENGLISH_SHARE: Final = 0.15
 _SHORT_ENGLISH_SHARE: Final = 0.5
 
@@ -52,16 +55,19 @@ def language(text: str) -> str:
 
     The same text always gives the same code. Chinese is ``zh`` in either script.
     """
-    prose = _NOT_PROSE.sub(" ", text[:_SHOWN_CHARS])
-    letters = _LETTER.findall(prose)
-    if not letters:
+    shown = text[:_SHOWN_CHARS]
+    prose = _NOT_PROSE.sub(" ", shown) if any(mark in shown for mark in _MARKS) else shown
+    n_ascii = len(prose.encode("ascii", "ignore").translate(None, _NO_LETTERS))
+    n_letters = n_ascii if prose.isascii() else sum(map(len, _LETTERS.findall(prose)))
+    if not n_letters:
         return UNDETERMINED
-    east_asian = _by_script(prose, len(letters))
-    if east_asian is not None:
-        return east_asian
-    if _is_plainly_english(prose, letters):
+    if n_letters > n_ascii:
+        east_asian = _by_script(prose, n_letters)
+        if east_asian is not None:
+            return east_asian
+    if n_ascii >= _ASCII_SHARE * n_letters and _is_plainly_english(prose):
         return "en"
-    return _detected(prose) if len(letters) >= _ENOUGH_LETTERS else UNDETERMINED
+    return _likeliest(prose, n_letters) if n_letters >= _ENOUGH_LETTERS else UNDETERMINED
 
 
 def _by_script(prose: str, n_letters: int) -> str | None:
@@ -72,44 +78,17 @@ def _by_script(prose: str, n_letters: int) -> str | None:
     return "ko" if n_hangul >= 0.3 * n_letters else None
 
 
-def _is_plainly_english(prose: str, letters: list[str]) -> bool:
+def _is_plainly_english(prose: str) -> bool:
     """Two common words and a share of them; or, as in "Compute x", half of them."""
-    if sum(map(str.isascii, letters)) < 0.98 * len(letters):
-        return False
     words = _WORD.findall(prose.lower())
     common = [word for word in words if word in _ENGLISH]
     share = len(common) / len(words)
     return share >= (_ENGLISH_SHARE if len(set(common)) > 1 else _SHORT_ENGLISH_SHARE)
 
 
-def _detected(prose: str) -> str:
-    from langdetect import LangDetectException
+def _likeliest(prose: str, n_letters: int) -> str:
+    from tracemill.text.language.model import NO_LANGUAGE, likeliest
 
-    detector = _factory().create()
-    detector.append(prose)
-    try:
-        found = detector.get_probabilities()
-    except LangDetectException:
-        return UNDETERMINED
-    if not found or found[0].prob < _SURE:
-        return UNDETERMINED
-    return str(found[0].lang).partition("-")[0]
-
-
-_loading = threading.Lock()
-
-
-def _factory() -> DetectorFactory:
-    """Profiles of langdetect, loaded once; its own loader is not made for threads."""
-    with _loading:
-        return _loaded()
-
-
-@functools.cache
-def _loaded() -> DetectorFactory:
-    from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
-
-    factory = DetectorFactory()
-    factory.load_profile(PROFILES_DIRECTORY)
-    factory.seed = 0  # it draws samples, and must draw the same ones each time
-    return factory
+    found, probability = likeliest(prose[:_MODEL_CHARS])
+    sure = next(sure for at_least, sure in _SURE if n_letters >= at_least)
+    return found if probability >= sure and found != NO_LANGUAGE else UNDETERMINED

@@ -1,7 +1,9 @@
 """The languages that a recipe can name: ISO 639-1 codes that prompts are told apart by, and other ways to write them.
 
-Codes and their languages are those of langdetect's profiles (:mod:`tracemill.text.languages`), Chinese as one; names
-are English and the language's own, three-letter codes those of ISO 639-2 (B and T) and 639-3.
+These are the languages that :mod:`tracemill.text.language.model` tells apart: those of langdetect, which was asked
+before, with Chinese as one, and others that are like none of them. Near relatives (Galician, Malay, Bosnian) would make
+each other less likely, and short texts of either undetermined. Names are English and the language's own, three-letter
+codes those of ISO 639-2 (B and T) and 639-3.
 """
 
 from __future__ import annotations
@@ -12,12 +14,15 @@ from typing import Annotated, Final
 
 from pydantic import BeforeValidator
 
-from tracemill.text.languages import UNDETERMINED
+from tracemill.text.language.guess import UNDETERMINED
 
 # Code, other codes, names.
 _LANGUAGES: Final = """
     af afr afrikaans
+    am amh amharic አማርኛ
     ar ara arabic العربية
+    az aze azerbaijani azeri azərbaycan
+    be bel belarusian беларуская
     bg bul bulgarian български
     bn ben bengali bangla বাংলা
     ca cat catalan català
@@ -29,24 +34,33 @@ _LANGUAGES: Final = """
     en eng english
     es spa spanish castilian español
     et est estonian eesti
+    eu baq eus basque euskara
     fa per fas persian farsi فارسی
     fi fin finnish suomi
     fr fre fra french français
+    ga gle irish gaeilge
     gu guj gujarati ગુજરાતી
     he heb iw hebrew עברית
     hi hin hindi हिन्दी
     hr hrv croatian hrvatski
     hu hun hungarian magyar
+    hy arm hye armenian հայերեն
     id ind indonesian
+    is ice isl icelandic íslenska
     it ita italian italiano
     ja jpn jp japanese 日本語
+    ka geo kat georgian ქართული
+    kk kaz kazakh қазақ
+    km khm khmer ខ្មែរ
     kn kan kannada ಕನ್ನಡ
     ko kor korean 한국어
+    lo lao laotian ລາວ
     lt lit lithuanian lietuvių
     lv lav latvian latviešu
     mk mac mkd macedonian македонски
     ml mal malayalam മലയാളം
     mr mar marathi मराठी
+    my bur mya burmese မြန်မာ
     ne nep nepali नेपाली
     nl dut nld dutch flemish nederlands
     no nor nb nob nn nno norwegian bokmål nynorsk norsk
@@ -55,6 +69,7 @@ _LANGUAGES: Final = """
     pt por portuguese português
     ro rum ron romanian română
     ru rus russian русский
+    si sin sinhala sinhalese සිංහල
     sk slo slk slovak slovenčina
     sl slv slovenian slovene slovenščina
     so som somali soomaali

@@ -1,0 +1,366 @@
+"""The reuse path: rows that bring their traces, from a compressed file to a published dataset, : the least it takes.
+
+``python -m benchmarks.reuse_path [--rows 20000] [--workers N] [--kind threads|processes] [--folder DIR] [--keep]``
+
+Rows are in the reference dataset's layout, with traces of 11,500 characters in the middle, in prose of random words and
+formulas that ends in the right answer; they go through every stage (collect, clean, MinHash, decontaminate against
+planted benchmarks or those in TRACEMILL_REAL_DATA, label, reuse, verify, quality, select, export), and no teacher is
+asked. The floor is what no program can save: the file is decompressed and parsed once, and written once as Parquet and
+once as compressed JSON lines. Processor seconds are those of the build's whole process tree, Prefect's server included.
+Where datatrove is installed, its Gopher repetition filter and MinHash signatures run over the same texts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import io
+import json
+import logging
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import yaml
+import zstandard
+from prefect import Task
+
+from tasks.engine.stage import StageTask
+from tracemill.core import Section
+
+WORDS_A_TRACE = 1_750  # of 6.5 characters with their blank: 11,500 characters
+SHARD_ROWS = 1_000
+_SYLLABLES = [f"{head}{tail}" for head in "bcdfghjklmnprstvwz" for tail in ("a", "en", "or", "ist", "um", "al", "ing")]
+# A word in five of a trace: as plainly English as most of the reference dataset's traces are to the language guess.
+_ENGLISH = [
+    "the",
+    "and",
+    "what",
+    "how",
+    "many",
+    "that",
+    "this",
+    "with",
+    "from",
+    "if",
+    "there",
+    "we",
+    "is",
+    "of",
+    "to",
+    "number",
+    "value",
+    "find",
+    "each",
+    "then",
+]
+_JOINTS = ["so that", "which gives", "and then", "because", "wait, let me check", "therefore", "we have", "it follows"]
+
+
+class Used(NamedTuple):
+    """What a command took.
+
+    Attributes:
+        wall_s: seconds.
+        cpu_s: processor seconds of it and all its children.
+        cores: of which were used on average.
+        largest_gb: resident memory of the largest process, in GB.
+        all_gb: of all its processes together, at most (shared pages are counted for each), in GB.
+    """
+
+    wall_s: float
+    cpu_s: float
+    largest_gb: float
+    all_gb: float
+
+    @property
+    def cores(self) -> float:
+        """Cores in use on average."""
+        return self.cpu_s / self.wall_s
+
+
+def main() -> None:
+    """Prints the multiple of the floor, cores used, the largest process, and rows/s."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--workers", type=int, default=None, help="run.workers; the recipe's default if not given")
+    parser.add_argument("--kind", default=None, help="run.runner.kind; the recipe's default if not given")
+    parser.add_argument("--folder", type=Path, default=None, help="where the files go; a temporary folder if not given")
+    parser.add_argument("--keep", action="store_true", help="leave the files in the folder")
+    given = parser.parse_args()
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="reuse-path-"))
+    try:
+        report(folder, given.rows, given.workers, given.kind)
+    finally:
+        if not given.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def report(folder: Path, n_rows: int, workers: int | None = None, kind: str | None = None) -> Used:
+    """Runs the whole path once, and prints what it took beside the floor."""
+    recipe = write_inputs(folder, n_rows, workers, kind)
+    floor_s = floor(folder / "rows.jsonl.zst", folder / "floor")
+    built = run([sys.executable, "-m", "flows.build_dataset", str(recipe), "--out", str(folder / "out")], folder)
+    n_published = json.loads((folder / "out" / "manifest.json").read_text())["files"]["am.jsonl.zst"]["rows"]
+    print(
+        f"{n_rows:,} rows, {n_published:,} published: {built.cpu_s / floor_s:.1f} x the floor of {floor_s:.1f} s "
+        f"({built.cpu_s:.0f} processor seconds), {built.cores:.2f} cores used, {n_rows / built.wall_s:,.0f} rows/s; "
+        f"largest process {built.largest_gb:.2f} GB, all {built.all_gb:.2f} GB"
+    )
+    for stage, seconds in stage_costs(folder / "stages", min(n_rows, 2_000)).items():
+        print(f"  {stage:16} {seconds * 1e6:8,.0f} processor us a row, {1 / seconds:10,.0f} rows/s")
+    if importlib.util.find_spec("datatrove") is not None:
+        rate = datatrove_rate(folder / "rows.jsonl.zst", min(n_rows, 2_000))
+        print(f"datatrove's Gopher repetition filter and MinHash signatures alone: {rate:,.0f} rows a processor second")
+    return built
+
+
+def write_inputs(folder: Path, n_rows: int, workers: int | None = None, kind: str | None = None) -> Path:
+    """Writes the rows, the benchmarks and the recipe; returns the recipe's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        (folder / "rows.jsonl.zst").open("wb") as file,
+        zstandard.ZstdCompressor(level=3, threads=-1).stream_writer(file) as rows,
+    ):
+        for row in am_rows(n_rows):
+            rows.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+    run: dict[str, Any] = {"store": str(folder / "store"), "progress_every_s": 10}
+    run |= {} if workers is None else {"workers": workers}
+    run |= {} if kind is None else {"runner": {"kind": kind}}
+    recipe = {
+        "name": "reuse-path",
+        "data_dir": str(folder),
+        "sources": [{"name": "am", "path": "rows.jsonl.zst", "layout": "am", "category": "math"}],
+        "collect": {"shard_rows": SHARD_ROWS},
+        "decontaminate": {"benchmarks": _benchmarks(folder)},
+        # Never asked: every row's own trace is right. Nobody listens there.
+        "distill": {"teacher": {"model": "none", "base_urls": ["http://127.0.0.1:9/v1"]}},
+        "run": run,
+    }
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe))
+    return path
+
+
+def _benchmarks(folder: Path) -> list[dict[str, Any]]:
+    real = Path(os.environ.get("TRACEMILL_REAL_DATA", "/nonexistent"), "benchmarks")
+    found = [(name, real / f"{name}.jsonl") for name in ("math500", "gsm8k_test", "aime24")]
+    present = [(name, file) for name, file in found if file.is_file()]
+    if not present:
+        chance = random.Random("planted")  # noqa: S311 - texts, not secrets
+        planted = folder / "planted.jsonl"
+        planted.write_text("".join(json.dumps({"problem": _prompt(chance, i)[0]}) + "\n" for i in range(500)))
+        present = [("planted", planted)]
+    return [{"name": name, "path": str(file)} for name, file in present]
+
+
+def am_rows(n_rows: int, seed: str = "rows") -> Iterator[dict[str, Any]]:
+    """Rows in the reference dataset's layout, each with a right trace."""
+    chance = random.Random(seed)  # noqa: S311 - texts, not secrets
+    words = vocabulary(chance)
+    mixed = words + _ENGLISH * (len(words) // (4 * len(_ENGLISH)))
+    for number in range(n_rows):
+        prompt, answer = _prompt(chance, number, words)
+        think = _trace(chance, mixed, number)
+        final = f"{_sentence(chance, mixed, 24)} Hence the result is \\boxed{{{answer}}}."
+        unset = {"think_content": None, "answer_content": None}
+        asked = {"source": "reuse-path", "reference_answer": str(answer), "test_case": None, **unset}
+        said = {"source": "am-0309", "reference_answer": None, "test_case": None}
+        yield {
+            "messages": [
+                {"role": "user", "content": prompt, "info": asked},
+                {
+                    "role": "assistant",
+                    "content": f"<think>{think}</think>\n<answer>{final}</answer>",
+                    "info": {**said, "think_content": think, "answer_content": final},
+                },
+            ]
+        }
+
+
+def vocabulary(chance: random.Random) -> list[str]:
+    """Words of the usual lengths; those of a language that nobody speaks."""
+    return ["".join(chance.choices(_SYLLABLES, k=chance.randint(1, 4))) for _ in range(8_000)]
+
+
+def _prompt(chance: random.Random, number: int, words: list[str] | None = None) -> tuple[str, int]:
+    a, b, c = chance.randint(2, 999), chance.randint(2, 99), number
+    told = _sentence(chance, words or vocabulary(chance), 26)
+    return f"{told} There were ${a}$ of them in each of ${b}$ places, and {c} beside. How many in all?", a * b + c
+
+
+def _sentence(chance: random.Random, words: list[str], n_words: int) -> str:
+    drawn = chance.choices(words, k=n_words)
+    return f"{' '.join(drawn).capitalize()}."
+
+
+def _trace(chance: random.Random, words: list[str], number: int) -> str:
+    parts = []
+    left = max(60, int(chance.gauss(WORDS_A_TRACE, 300)))
+    while left > 0:
+        length = chance.randint(8, 22)
+        left -= length + 2
+        parts.append(f"{chance.choice(_JOINTS).capitalize()} {_sentence(chance, words, length)}")
+        if chance.random() < 0.2:
+            parts.append(f"So \\frac{{{chance.randint(1, 99)}}}{{{number + 2}}} + x^2 = {chance.randint(1, 9999)}.\n\n")
+    return " ".join(parts)
+
+
+def floor(file: Path, folder: Path) -> float:
+    """Processor seconds of reading the rows once and writing them once as Parquet and once as compressed JSON lines."""
+    import orjson
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    folder.mkdir(exist_ok=True)
+    begun = time.process_time()
+    with (
+        file.open("rb") as stream,
+        (folder / "rows.jsonl.zst").open("wb") as written,
+        zstandard.ZstdCompressor(level=6).stream_writer(written) as out,
+        zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True) as plain,
+    ):
+        writer: Any = None
+        rows: list[dict[str, Any]] = []
+
+        def flush() -> None:
+            nonlocal writer
+            table = pa.Table.from_pylist(rows)
+            writer = writer or pq.ParquetWriter(folder / "rows.parquet", table.schema, compression="zstd")
+            writer.write_table(table.cast(writer.schema))
+            rows.clear()
+
+        for line in io.BufferedReader(plain, 1 << 20):
+            record = orjson.loads(line)
+            asked, said = record["messages"]
+            rows.append({"prompt": asked["content"], "answer": said["content"]})
+            out.write(orjson.dumps(record) + b"\n")
+            if len(rows) == SHARD_ROWS:
+                flush()
+        if rows:
+            flush()
+        writer.close()
+    spent = time.process_time() - begun
+    shutil.rmtree(folder)
+    return spent
+
+
+def run(command: list[str], folder: Path) -> Used:
+    """Runs a command with its output in a file; ends with that output where it fails."""
+    begun = time.perf_counter()
+    log = folder / "build.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        tree = _Tree(process.pid)
+        code = process.wait()
+        tree.stop()
+    if code:
+        raise SystemExit(f"{' '.join(command)} ended with {code}:\n{log.read_text()[-3000:]}")
+    return Used(time.perf_counter() - begun, sum(tree.cpu_s.values()), tree.largest / 1e9, tree.together / 1e9)
+
+
+class _Tree:
+    """Looks at a process tree ten times a second, since not every process is waited for by its parent.
+
+    Attributes:
+        largest: resident bytes of the largest process.
+        together: resident bytes of all of them at once.
+        cpu_s: processor seconds by process, when it was last seen.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.largest = self.together = 0
+        self.cpu_s: dict[tuple[int, float], float] = {}
+        self._pid, self._over = pid, threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.1):
+            try:
+                root = psutil.Process(self._pid)
+                sizes = [self._seen(process) for process in (root, *root.children(recursive=True))]
+            except psutil.NoSuchProcess:
+                return
+            self.largest = max(self.largest, *sizes)
+            self.together = max(self.together, sum(sizes))
+
+    def _seen(self, process: psutil.Process) -> int:
+        try:
+            times = process.cpu_times()
+            self.cpu_s[process.pid, process.create_time()] = times.user + times.system
+            return int(process.memory_info().rss)
+        except psutil.NoSuchProcess:
+            return 0
+
+
+def stage_costs(folder: Path, n_rows: int) -> dict[str, float]:
+    """Processor seconds a row of each stage, by a run of that many rows without Prefect; this process's alone."""
+    from flows.build_dataset import build
+    from flows.engine.plain_run import PlainRun
+    from tracemill.recipe import load_recipe
+    from tracemill.store import Manifest, Shard, Store
+
+    spent: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def timed(name: str) -> Iterator[None]:
+        begun = time.process_time()
+        yield
+        spent[name] = spent.get(name, 0.0) + time.process_time() - begun
+
+    class Timed(PlainRun[Any]):
+        def step(self, stage: StageTask, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
+            with timed(stage.name):
+                return super().step(stage, section, inputs)
+
+        def run_task(self, task: Task[..., Any], *arguments: Any, after: Iterable[Shard] = ()) -> Any:
+            with timed(task.name):
+                return super().run_task(task, *arguments, after=after)
+
+    logger = logging.getLogger("reuse_path")
+    warm, measured = (
+        load_recipe(str(write_inputs(folder / name, n, kind="threads"))) for name, n in (("warm", 50), ("rows", n_rows))
+    )
+    for recipe in (warm, measured):
+        spent.clear()
+        build(Timed(recipe, Store(recipe.run.store), logger), f"{recipe.data_dir}/out")
+    return {stage: seconds / n_rows for stage, seconds in spent.items()}
+
+
+def datatrove_rate(file: Path, n_rows: int) -> float:
+    """Rows a processor second of datatrove's Gopher repetition filter and MinHash signatures over the same texts."""
+    from datatrove.data import Document
+    from datatrove.pipeline.dedup import MinhashDedupSignature
+    from datatrove.pipeline.filters import GopherRepetitionFilter
+
+    with file.open("rb") as stream, zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True) as rows:
+        lines = [line for line, _ in zip(io.BufferedReader(rows), range(n_rows), strict=False)]
+    texts = [json.loads(line)["messages"][1]["content"] for line in lines]
+    documents = [Document(text=text, id=str(number)) for number, text in enumerate(texts)]
+    with tempfile.TemporaryDirectory() as folder:
+        filtering, signing = GopherRepetitionFilter(), MinhashDedupSignature(output_folder=folder)
+        filtering.filter(documents[0])
+        begun = time.process_time()
+        for document in documents:
+            filtering.filter(document)
+        signing.run(iter(documents), 0, 1)
+        return n_rows / (time.process_time() - begun)
+
+
+if __name__ == "__main__":
+    main()
