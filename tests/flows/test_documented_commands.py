@@ -25,22 +25,18 @@ from tests.support.docs.documented_commands import (
     UNTESTED,
     Typed,
 )
+from tests.support.docs.small_benchmarks import SMALL
 from tests.support.needs import ROOT
 from tests.support.servers.chat_server import ChatServer
 
 RUNS = [
-    pytest.param(
-        case,
-        run,
-        id=run.replace("{", "").replace("}", ""),
-        marks=[
-            *(getattr(pytest.mark, f"needs_{name}") for name in case.needs.split()),
-            *((pytest.mark.slow,) if case.slow else ()),
-        ],
-    )
+    pytest.param(case, run, id=run.replace("{", "").replace("}", ""), marks=getattr(pytest.mark, f"needs_{case.needs}"))
+    if case.needs
+    else pytest.param(case, run, id=run.replace("{", "").replace("}", ""))
     for case in TYPED
     for run in dict.fromkeys(case.runs)
 ]
+BENCHMARKS = [small.documented for small in SMALL]  # tests/benchmarks/ types them
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +56,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
 @pytest.mark.parametrize("command", commands(), ids=lambda command: f"{command.page}: {command.text}")
 def test_no_command_is_untested(command: Command) -> None:
     """A command on a page has an entry in tests/support/docs/documented_commands.py."""
-    tested = command.text in {*(case.documented for case in TYPED), *ELSEWHERE, *IN_CI, *UNTESTED}
+    tested = command.text in {*(case.documented for case in TYPED), *BENCHMARKS, *ELSEWHERE, *IN_CI, *UNTESTED}
     assert tested, (
         f"{command.page} says `{command.text}`: say in tests/support/docs/documented_commands.py how it is tested"
     )
@@ -68,7 +64,7 @@ def test_no_command_is_untested(command: Command) -> None:
 
 def test_no_entry_is_for_a_command_that_is_gone() -> None:
     """Entries are for what the pages say, each once."""
-    entries = [*(case.documented for case in TYPED), *ELSEWHERE, *IN_CI, *UNTESTED]
+    entries = [*(case.documented for case in TYPED), *BENCHMARKS, *ELSEWHERE, *IN_CI, *UNTESTED]
     assert len(entries) == len(set(entries))
     assert set(entries) - {command.text for command in commands()} == set()
 

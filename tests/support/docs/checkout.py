@@ -133,10 +133,6 @@ def make_checkout(place: Path, teacher_url: str) -> Checkout:
             {"id": "x1", "category": "math", "prompt": "1 + 1?", "response": "\\boxed{2}", "reference_answer": "2"}
         )
     )
-    fault = {"kind": "K1", "row": {"id": "a", "category": "math", "response": "\\boxed{5}", "reference_answer": "5"}}
-    for folder, row in (("faults", fault | {"right": "correct"}), ("prompts", {"prompt": "What is 1 + 1?"})):
-        (place / "small" / folder).mkdir()
-        (place / "small" / folder / "few.jsonl").write_text(json.dumps(row) + "\n")
     values = {
         "recipe": str(small.recipe_path.relative_to(place)),
         "audited": str(write(place / "small", PLANTED[:8]).relative_to(place)),

@@ -13,8 +13,7 @@ class Typed(NamedTuple):
         runs: commands that are instances of it; ``{names}`` are the checkout's.
         shows: pattern in what each prints.
         small: put behind it: its input, or what makes a benchmark take seconds; it measures nothing then.
-        needs: what must be there: docker, vllm, embeddings, real_data; several by spaces.
-        slow: it takes a minute, or more than twenty seconds.
+        needs: what must be there: docker, vllm, embeddings, real_data.
     """
 
     documented: str
@@ -22,7 +21,6 @@ class Typed(NamedTuple):
     shows: str = ""
     small: str = ""
     needs: str = ""
-    slow: bool = False
 
 
 # Words of the pages that stand for one's own place, file or name.
@@ -42,70 +40,6 @@ BUILD_OTHER = "python -m flows.build_dataset {recipe} --set select.prefer=shorte
 BUILD_AGAIN = "python -m flows.build_dataset {recipe} --set export.shuffle_seed=7 --out runs/other"
 PUBLISHED = "dataset"  # where a row's life ends that is published
 
-
-def benchmark(name: str, shows: str, small: str = "", needs: str = "", *, slow: bool = False) -> Typed:
-    """A benchmark, small: that it goes through and prints its figures is tested, not what they are."""
-    run = name.replace("DATA", "$TRACEMILL_REAL_DATA").replace("FOLDER", "small/prompts")
-    return Typed(f"python -m benchmarks.{name}", (f"python -m benchmarks.{run}",), shows, small, needs, slow)
-
-
-BENCHMARKS = (
-    benchmark("engine.scaling", r"\| measured \|"),
-    benchmark("engine.orchestration", r"[\d.]+ x the plain stages", "--rows 40 --shard-rows 20"),
-    benchmark("engine.cached_rerun", r"[\d.]+ x computing", "--shards 2 --shard-rows 5"),
-    benchmark("engine.task_runners", r"threads [\d.]+ ms \(1.00 x\)", "--tasks 4"),
-    benchmark(
-        "curation.near_duplicates", r"[\d.]+ x datasketch", "--rows 400 --sample 200 --rounds 1", needs="real_data"
-    ),
-    benchmark("curation.all_stages", r"t\(200\) / t\(20\) = [\d.]+", "--rows 200 --real-rows 10", needs="real_data"),
-    benchmark("curation.cleaning", r"[\d.]+ x reading", "--rounds 1", needs="real_data"),
-    benchmark("curation.label_prompts FOLDER", r"1 prompts, [\d.]+ ms each"),
-    benchmark(
-        "curation.semantic_search",
-        r"[\d.]+% of embedding(?s:.*)with the guard",
-        "--rows 200 --guarded-rows 200 --texts 20",
-        needs="embeddings real_data",
-    ),
-    benchmark("curation.number_guard", r"of 5 copies merged", "--copies 5 --rows 50", needs="embeddings real_data"),
-    benchmark("curation.decontamination DATA", r"\| rows/s \|", "--sample 2 --rows 20", needs="real_data"),
-    benchmark("curation.rephrased DATA", r"% \|", "--items 40 --rows 20", needs="embeddings real_data"),
-    benchmark(
-        "teacher.client_throughput",
-        r"client/server [\d.]+",
-        "--prompts 4 --output-len 8 --rounds 1",
-        needs="vllm",
-        slow=True,
-    ),
-    benchmark("teacher.client_saturation", r"[\d.]+ x one at a time", "--shards 2 --shard-rows 5 --rounds 1"),
-    benchmark("teacher.asking_order", r"longest first [\d.]+", "--requests 20 --in-flight 4 --rounds 1"),
-    benchmark(
-        "verification.sandbox_throughput",
-        r"[\d.]+ x bare starts",
-        "--containers 1 --rounds 1 --programs 2",
-        needs="docker",
-    ),
-    benchmark("verification.maths_agreement", r"% agreement over 15 decided", "--pairs 5", needs="real_data"),
-    benchmark("verification.verdict_faults", r"K1 +1 +1", "--workers 1 small/faults/few.jsonl"),
-    benchmark("verification.traces", r"quality: [\d.]+ x reading", "--rows 8 --shards 2"),
-    benchmark("storage.ledger", r"look-up of 1000 keys [\d.]+ x", "--entries 2000"),
-    benchmark("storage.ledger_objects", r"look-up of 1000 keys [\d.]+ x", "--entries 1000"),
-    benchmark("storage.publishing", r"publishing: [\d.]+ x reading", "--rows 8 --shards 2"),
-    benchmark("storage.diff_runs", r"'added': 2, 'removed': 2, 'changed': 1", "--rows 200"),
-    benchmark(
-        "crash.crash_matrix",
-        r"an undisturbed build takes(?s:.*)\| flow \| 1 ",
-        "--kinds flow --moments 1 --problems 8",
-        needs="docker",
-        slow=True,
-    ),
-    benchmark(
-        "crash.killed_distillation",
-        r"in the ledger",
-        "--problems 24 --samples 1 --bench-prompts 4 --in-flight 8",
-        needs="vllm",
-        slow=True,
-    ),
-)
 
 TYPED = (
     Typed("make setup", ("make setup",)),
@@ -249,7 +183,6 @@ TYPED = (
     Typed(
         "python -m demo.make_sources", ("python -m demo.make_sources",), shows="sources/drill.csv", small="--out made"
     ),
-    *BENCHMARKS,
 )
 
 # Documented command -> the test that types it.

@@ -1,0 +1,143 @@
+"""Every benchmark, small: a command that goes through in seconds, and a pattern of the figures that it prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.support.needs import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Small(NamedTuple):
+    """A benchmark that measures nothing, since it is too small: that it goes through is tested.
+
+    Attributes:
+        name: module below benchmarks/, and words in capitals as on its page.
+        shows: pattern in what it prints.
+        small: put behind it; ``{folder}`` is the test's.
+        needs: what must be there: docker, vllm, embeddings, real_data; several by spaces.
+        slow: it takes more than twenty seconds.
+    """
+
+    name: str
+    shows: str
+    small: str = ""
+    needs: str = ""
+    slow: bool = False
+
+    @property
+    def documented(self) -> str:
+        """As on the page."""
+        return f"python -m benchmarks.{self.name}"
+
+    @property
+    def module(self) -> str:
+        """Without the words in capitals."""
+        return f"benchmarks.{self.name.split()[0]}"
+
+
+SMALL = (
+    Small("engine.scaling", r"\| measured \|"),
+    Small("engine.orchestration", r"[\d.]+ x the plain stages", "--rows 40 --shard-rows 20", slow=True),
+    Small("engine.cached_rerun", r"[\d.]+ x computing", "--shards 2 --shard-rows 5", slow=True),
+    Small("engine.task_runners", r"threads [\d.]+ ms \(1.00 x\)", "--tasks 4", slow=True),
+    Small("curation.near_duplicates", r"[\d.]+ x datasketch", "--rows 400 --sample 200 --rounds 1", needs="real_data"),
+    Small(
+        "curation.all_stages", r"t\(200\) / t\(20\) = [\d.]+", "--rows 200 --real-rows 10", needs="real_data", slow=True
+    ),
+    Small("curation.cleaning", r"[\d.]+ x reading", "--rounds 1", needs="real_data"),
+    Small("curation.label_prompts FOLDER", r"1 prompts, [\d.]+ ms each"),
+    Small(
+        "curation.semantic_search",
+        r"[\d.]+% of embedding(?s:.*)with the guard",
+        "--rows 200 --guarded-rows 200 --texts 20",
+        needs="embeddings real_data",
+    ),
+    Small(
+        "curation.number_guard", r"of 5 copies merged", "--copies 5 --rows 50", needs="embeddings real_data", slow=True
+    ),
+    Small("curation.decontamination DATA", r"\| rows/s \|", "--sample 2 --rows 20", needs="real_data"),
+    Small("curation.rephrased DATA", r"% \|", "--items 40 --rows 20", needs="embeddings real_data", slow=True),
+    Small(
+        "teacher.client_throughput",
+        r"client/server [\d.]+",
+        "--prompts 4 --output-len 8 --rounds 1",
+        needs="vllm",
+        slow=True,
+    ),
+    Small("teacher.client_saturation", r"[\d.]+ x one at a time", "--shards 2 --shard-rows 5 --rounds 1"),
+    Small("teacher.asking_order", r"longest first [\d.]+", "--requests 20 --in-flight 4 --rounds 1"),
+    Small(
+        "verification.sandbox_throughput",
+        r"[\d.]+ x bare starts",
+        "--containers 1 --rounds 1 --programs 2",
+        needs="docker",
+    ),
+    Small("verification.maths_agreement", r"% agreement over 15 decided", "--pairs 5", needs="real_data"),
+    Small("verification.verdict_faults", r"K1 +1 +1", "--workers 1 {folder}/faults/few.jsonl"),
+    Small("verification.traces", r"quality: [\d.]+ x reading", "--rows 8 --shards 2"),
+    Small("storage.ledger", r"look-up of 1000 keys [\d.]+ x", "--entries 2000"),
+    Small("storage.ledger_objects", r"look-up of 1000 keys [\d.]+ x", "--entries 1000"),
+    Small("storage.publishing", r"publishing: [\d.]+ x reading", "--rows 8 --shards 2"),
+    Small("storage.diff_runs", r"'added': 2, 'removed': 2, 'changed': 1", "--rows 200"),
+    Small(
+        "crash.crash_matrix",
+        r"an undisturbed build takes(?s:.*)\| flow \| 1 ",
+        "--kinds flow --moments 1 --problems 8",
+        needs="docker",
+        slow=True,
+    ),
+    Small(
+        "crash.killed_distillation",
+        r"in the ledger",
+        "--problems 40 --samples 2 --bench-prompts 4 --in-flight 8",
+        needs="vllm",
+        slow=True,
+    ),
+)
+
+
+def of(package: str) -> list[object]:
+    """The benchmarks of one package, as parameters with their marks."""
+    chosen = [small for small in SMALL if small.name.startswith(f"{package}.")]
+    return [
+        pytest.param(
+            small,
+            id=small.name.split()[0],
+            marks=[
+                *(getattr(pytest.mark, f"needs_{name}") for name in small.needs.split()),
+                *((pytest.mark.slow,) if small.slow else ()),
+            ],
+        )
+        for small in chosen
+    ]
+
+
+def goes_through(small: Small, folder: Path) -> None:
+    """Types it; it ends well, and prints its figures."""
+    fault = {"kind": "K1", "row": {"id": "a", "category": "math", "response": "\\boxed{5}", "reference_answer": "5"}}
+    for name, row in (("faults", fault | {"right": "correct"}), ("prompts", {"prompt": "What is 1 + 1?"})):
+        (folder / name).mkdir()
+        (folder / name / "few.jsonl").write_text(json.dumps(row) + "\n")
+    places = {"DATA": os.environ.get("TRACEMILL_REAL_DATA", ""), "FOLDER": str(folder / "prompts")}
+    words = [places[word] for word in small.name.split()[1:]] + small.small.format(folder=folder).split()
+    done = subprocess.run(
+        [sys.executable, "-m", small.module, *words],
+        cwd=ROOT,
+        env=os.environ | {"PREFECT_HOME": str(folder / "prefect")},
+        capture_output=True,
+        text=True,
+        timeout=540,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(small.shows, done.stdout), done.stdout + done.stderr
