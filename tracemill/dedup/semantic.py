@@ -58,7 +58,7 @@ class Embedded:
     decisions: pa.Table
 
     def labels(self) -> pa.Table:
-        """Signatures of the rows that have embeddings, in their order."""
+        """Return signatures of the rows that have embeddings, in their order."""
         places = pc.index_in(self.embeddings["id"], value_set=self.signatures["id"].combine_chunks())
         return self.signatures.select(LABELS).take(places)
 
@@ -179,7 +179,7 @@ class _Rows:
         )
 
     def by_shard(self, table: pa.Table, gone: Integers) -> list[pa.Table]:
-        """Rows of a table beside ``gone``, by shard of the batch, in the order that they had there."""
+        """Return rows of a table beside ``gone``, by shard of the batch, in the order that they had there."""
         places = self.places[gone]
         order = np.argsort(places)
         ordered = table.take(pa.array(order))
@@ -213,7 +213,7 @@ def _check_alike(shards: Sequence[Embedded]) -> None:
 
 
 def _votes(labels: pa.Table, shards: Sequence[Embedded]) -> Integers:
-    """Of each row, how many rows have its reference: itself, and those that were merged into it."""
+    """Return of each row, how many rows have its reference: itself, and those that were merged into it."""
     merged = pa.concat_tables([shard.merged_into() for shard in shards])
     counted = pc.value_counts(merged["kept"].combine_chunks())
     places = pc.index_in(labels["id"], value_set=counted.field("values"))

@@ -58,7 +58,7 @@ class LocalEmbedder:
         return vectors
 
     def _whole(self, prompts: list[str]) -> list[int]:
-        """Places of the prompts that the model takes whole, its own marks included."""
+        """Return places of the prompts that the model takes whole, its own marks included."""
         if not prompts:
             return []
         tokens = self._model.tokenizer(prompts, truncation=False, padding=False, verbose=False)
@@ -95,7 +95,7 @@ def _loaded(library: Any, settings: Embedding) -> Any:
 
 
 def _digest(model: Any) -> str:
-    """Of the weights themselves, so that the name of a folder is not taken for what is in it."""
+    """Return of the weights themselves, so that the name of a folder is not taken for what is in it."""
     digest = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):
         digest.update(name.encode())

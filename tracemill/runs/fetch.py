@@ -20,7 +20,7 @@ _AT_ONCE: Final = 4
 
 
 def run_folder(run: str, fetched: Path = FETCHED) -> Path:
-    """The folder of a run; that of a URL is fetched, as far as it is not there yet.
+    """Return the folder of a run; that of a URL is fetched, as far as it is not there yet.
 
     Args:
         run: a folder, or a version of it as in ``runs/mine@1``; or the URL of one.

@@ -169,7 +169,7 @@ def _readable(text: str) -> str | None:
 
 
 def _line_end(text: str, start: int) -> int:
-    """Of the line of the last option, which may begin on the next one."""
+    """Return of the line of the last option, which may begin on the next one."""
     while start < len(text) and text[start].isspace():
         start += 1
     end = text.find("\n", start)
@@ -196,7 +196,7 @@ def _runs(text: str) -> Iterator[Sequence[_Label]]:
 
 
 def _labels(text: str) -> Iterator[tuple[_Label, str, str]]:
-    """What may be labels, with their names and settings."""
+    """Yield what may be labels, with their names and settings."""
     next_to = _NEXT_TO if text.isascii() else _NEXT_TO | _STOPS
     for mark in _MARK.finditer(text):
         previous = text[mark.start() - 1] if mark.start() else " "

@@ -15,7 +15,7 @@ _HALF_TURN: Final = Num(Fraction(180))
 
 
 def same_measure(gold: Node, target: Node) -> Finding | None:
-    """Compares two values with their units; a unit that one of them lacks is forgiven."""
+    """Compare two values with their units; a unit that one of them lacks is forgiven."""
     (gold, gold_unit), (target, target_unit) = _measure(gold), _measure(target)
     bases = [unit for unit in (gold_unit, target_unit) if unit and unit.startswith("base ")]
     if len(bases) == 1:
@@ -41,7 +41,7 @@ def same_measure(gold: Node, target: Node) -> Finding | None:
 
 
 def _bases(gold: Node, gold_unit: str | None, target: Node, target_unit: str | None) -> Finding | None:
-    """Of a number to a base and one without: the same digits are the same, and its value is another notation."""
+    """Return of a number to a base and one without: the same digits are the same, and its value is another notation."""
     if same_value(gold, target) == EQUAL:
         return EQUAL
     is_gold = gold_unit is not None and gold_unit.startswith("base ")
@@ -113,7 +113,7 @@ def _letter_unit(gold: Node, gold_unit: str | None, target: Node, target_unit: s
 
 
 def _is_number_and_letters(gold: Node, target: Node) -> bool:
-    """Of 28 and 28 pct: letters without a blank may be a unit that is not known here."""
+    """Return of 28 and 28 pct: letters without a blank may be a unit that is not known here."""
     if letters_of(gold):
         return False
     if isinstance(target, Call) and target.name == "mul" and target.args[1] in _SHORT_SCALES:  # 1k
@@ -151,6 +151,6 @@ def _moduli(gold: Node, target: Node) -> Finding | None:
 
 
 def ratio_and_number(ratio: Node, number: Node) -> Finding:
-    """Compares 2:3 with 2/3."""
+    """Compare 2:3 with 2/3."""
     finding = same_value(ratio, number)
     return finding or unsure("a ratio and a number")

@@ -48,7 +48,7 @@ def unsure(why: str) -> Finding:
 
 
 def same_value(gold: Node, target: Node) -> Finding | None:
-    """Compares two expressions; None where neither can be evaluated anywhere."""
+    """Compare two expressions; None where neither can be evaluated anywhere."""
     finding = _compared(gold, target, None)
     if finding is not None and finding.found == Found.DIFFERENT and _has_bare_logarithm(gold, target):
         other = _compared(gold, target, 10)
@@ -139,7 +139,7 @@ class _Pair:
         return EQUAL
 
     def _at_whole_numbers(self) -> Finding | None:
-        """Of two that differ: whether they are one for whole numbers, as (-1)^n and cos(n pi)."""
+        """Return of two that differ: whether they are one for whole numbers, as (-1)^n and cos(n pi)."""
         n_agreed = 0
         for point in _WHOLE_POINTS:
             found = self._at(self._point(*point), _DIGITS)
@@ -149,7 +149,7 @@ class _Pair:
         return unsure("equal only at whole numbers") if n_agreed >= _ENOUGH else None
 
     def _of_whole_numbers(self) -> Finding | None:
-        """Of two that have values at whole numbers alone, as sums."""
+        """Return of two that have values at whole numbers alone, as sums."""
         n_agreed = 0
         for point in _WHOLE_POINTS:
             found = self._at(self._point(*point), _DIGITS)
@@ -165,7 +165,7 @@ class _Pair:
 
 
 def _coordinate(name: str, kind: str, number: int) -> Fraction:
-    """Of no special form, and the same for a letter on whichever side it stands."""
+    """Return of no special form, and the same for a letter on whichever side it stands."""
     drawn = int.from_bytes(hashlib.sha256(f"{name}{kind}{number}".encode()).digest()[:6], "big")
     if kind == _WHOLE:
         whole = 2 + drawn % 13 + 2 * number
@@ -175,7 +175,7 @@ def _coordinate(name: str, kind: str, number: int) -> Fraction:
 
 
 def close(a: Any, b: Any, digits: int, tolerance: float | None = None) -> bool:
-    """Whether two values agree to nearly that many digits; exactly, where both are exact."""
+    """Tell whether two values agree to nearly that many digits; exactly, where both are exact."""
     if isinstance(a, Fraction) and isinstance(b, Fraction):
         return a == b if tolerance is None else abs(a - b) <= Fraction(tolerance) * max(abs(a), abs(b))
     with mp.workdps(digits + 10):
@@ -204,7 +204,7 @@ def _hardly_apart(a: Any, b: Any) -> bool:
 
 
 def decimal_of(node: Node) -> int | None:
-    """How many places a side has that is nothing but a decimal, which may be rounded; None for all else."""
+    """Return how many places a side has that is nothing but a decimal, which may be rounded; None for all else."""
     match node:
         case Num(_, places):
             return places
@@ -234,7 +234,7 @@ def _has_long_decimals(*sides: Node) -> bool:
 
 
 def _by_places(a: Any, b: Any, places: list[int | None]) -> Finding:
-    """Of values of which one at least is a decimal: equal as far as it is given, and to six places."""
+    """Return of values of which one at least is a decimal: equal as far as it is given, and to six places."""
     if isinstance(a, Fraction) and isinstance(b, Fraction) and a == b:
         return EQUAL
     with mp.workdps(_DIGITS + 10):
@@ -253,7 +253,7 @@ def _by_places(a: Any, b: Any, places: list[int | None]) -> Finding:
 
 
 def renamed(node: Node, names: dict[str, Node]) -> Node:
-    """The tree with other nodes for some of its letters."""
+    """Return the tree with other nodes for some of its letters."""
     if isinstance(node, Name) and node.name in names:
         return names[node.name]
     below = children(node)

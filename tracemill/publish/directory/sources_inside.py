@@ -45,7 +45,7 @@ def refuse_sources_inside(out: str, recipe: Recipe | Audit, output: Output) -> N
 
 
 def _files(recipe: Recipe | Audit) -> Iterator[tuple[str, Path]]:
-    """What is read, by the name of the source or benchmark; a pattern is what it finds."""
+    """Yield what is read, by the name of the source or benchmark; a pattern is what it finds."""
     benchmarks = recipe.decontaminate.benchmarks if hasattr(recipe, "decontaminate") else ()
     for each in (*recipe.sources, *benchmarks):
         if each.path is not None:
