@@ -58,7 +58,7 @@ def _settings_of(kind: type[Section]) -> dict[str, Any]:
 
 
 def _fields_of_plain_rows() -> dict[str, Any]:
-    """Return schema of a list of ``field=column``."""
+    """Return the schema of a list of ``field=column``."""
     fields = "|".join(f" *{name}" for name in get_args(PlainField))
     return {"type": "array", "items": {"type": "string", "title": "field=column", "pattern": f"^({fields}) *=.+"}}
 

@@ -29,7 +29,7 @@ _ANSWERED: Final = r"\boxed{{{}}}"
 
 
 def same_answers(pairs: Sequence[tuple[Reference, Reference]], bench: Bench) -> list[bool | None]:
-    """Return of each pair whether both say the same, contradict each other, or None where nobody can tell."""
+    """Of each pair whether both say the same, contradict each other, or None where nobody can tell."""
     found = [_by_options(one, other) for one, other in pairs]
     left = [place for place, verdict in enumerate(found) if verdict is None and _are_answers(pairs[place])]
     verdicts = verify((attempt for place in left for attempt in _attempts(*pairs[place])), bench)

@@ -104,11 +104,11 @@ class CrashRun:
         return self.folder / "teacher-requests.log"
 
     def n_began(self) -> int:
-        """Request that have reached the teacher."""
+        """Requests that have reached the teacher."""
         return self._count(b"began\n")
 
     def n_paid(self) -> int:
-        """Request that the teacher has answered."""
+        """Requests that the teacher has answered."""
         return self._count(b"paid\n")
 
     def _count(self, line: bytes) -> int:
@@ -120,7 +120,7 @@ class CrashRun:
         return len(Ledger(place)) if place.exists() else 0
 
     def digest(self) -> str:
-        """Return of every published table and of the reference layout's file; the card names the sources' folder."""
+        """Of every published table and of the reference layout's file; the card names the sources' folder."""
         standing = (self.out / "current").resolve()
         files = sorted(path for path in standing.rglob("*") if path.suffix in {".parquet", ".zst"})
         whole = hashlib.sha256()

@@ -76,7 +76,7 @@ def clean(store: Store, shards: list[Shard], settings: Clean) -> int:
 
 
 def timed(work: Callable[[], int]) -> float:
-    """Return seconds that it takes."""
+    """Return the seconds that it takes."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started

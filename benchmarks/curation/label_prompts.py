@@ -40,7 +40,7 @@ def prompts_of(folder: Path) -> list[str]:
 
 
 def langdetect_share(prompts: list[str]) -> float:
-    """Return share of a sample that langdetect alone, seeded, calls English."""
+    """Return the share of a sample that langdetect alone, seeded, calls English."""
     from langdetect import DetectorFactory, LangDetectException, detect
 
     DetectorFactory.seed = 0

@@ -115,7 +115,7 @@ def in_words(number: int) -> str:
 
 
 def renumbered(text: str, _: random.Random) -> str:
-    """Return numbers of the prose in digits as words, and numbers in words as digits."""
+    """Return the numbers of the prose in digits as words, and numbers in words as digits."""
     as_digits = {word: str(value) for value, word in _UNIT.items() if value > 1}
     marked = re.sub(
         r"(?<=[A-Za-z] )\d{1,6}(?=[.,;?!]?(?: [A-Za-z]|$))", lambda found: f"\0{in_words(int(found.group()))}\0", text

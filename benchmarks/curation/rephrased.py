@@ -136,7 +136,7 @@ def columns() -> dict[str, Meaning]:
 
 
 def measured(items: Sequence[str], sources: Sequence[Asked], embedder: Embedder) -> list[tuple[str, list[str]]]:
-    """Return lines of the table: rephrased items in per cent found, all others in rows dropped."""
+    """Return the lines of the table: rephrased items in per cent found, all others in rows dropped."""
     benchmark = Benchmark(items, embedder)
     lines: list[tuple[str, list[str]]] = []
     groups = [*rephrasings(len(items)), *other_questions(items), *sources]

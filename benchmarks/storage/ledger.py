@@ -56,14 +56,14 @@ def write(directory: Path, n_entries: int) -> None:
 
 
 def timed(action: Callable[[], object]) -> float:
-    """Return seconds that ``action`` takes."""
+    """Return the seconds that ``action`` takes."""
     began = time.perf_counter()
     action()
     return time.perf_counter() - began
 
 
 def look_up_s(ledger: Ledger, n_entries: int) -> float:
-    """Return seconds for one shard's keys, which lie anywhere in the ledger; all of them where it has fewer."""
+    """Return the seconds for one shard's keys, which lie anywhere in the ledger; all of them where it has fewer."""
     keys = [key_of(number) for number in random.sample(range(n_entries), min(SHARD, n_entries))]
     began = time.perf_counter()
     found = ledger.get_many(keys)
@@ -74,7 +74,7 @@ def look_up_s(ledger: Ledger, n_entries: int) -> float:
 
 
 def put_s(ledger: Ledger, round_: int) -> float:
-    """Return seconds to put one shard's new completions."""
+    """Return the seconds to put one shard's new completions."""
     fresh = [completion(-1 - number - round_ * SHARD) for number in range(SHARD)]
     return timed(lambda: [ledger.put(one) for one in fresh])
 
@@ -98,7 +98,7 @@ def resident_mb(directory: Path) -> tuple[float, float]:
 
 
 def copy_s(directory: Path, target: Path) -> float:
-    """Return seconds to copy all segments into one flushed file: the least that compaction must do."""
+    """Return the seconds to copy all segments into one flushed file: the least that compaction must do."""
     began = time.perf_counter()
     with target.open("wb") as file:
         for name in segment_names(directory):

@@ -116,7 +116,7 @@ class Watcher(threading.Thread):
 
 
 def shards_of(sizes: Sizes, round_: int) -> list[list[Request]]:
-    """Request that no round before has had."""
+    """Requests that no round before has had."""
     sampling = {"temperature": 0.6, "max_tokens": 2048}
     numbers = range(sizes.shards * sizes.shard_rows)
     prompts = [f"Round {round_}: what is 7 x {n}? Let's think step by step." for n in numbers]

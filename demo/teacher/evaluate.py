@@ -40,7 +40,7 @@ def reply_to(model: Any, tokenizer: Any, problems: list[Problem], temperature: f
 
 
 def exact_match(model: Any, tokenizer: Any, problems: list[Problem], temperature: float = 0.0) -> dict[str, float]:
-    """Return share of right replies per family and, under "all", overall."""
+    """Return the share of right replies per family and, under "all", overall."""
     verdicts: dict[str, list[bool]] = defaultdict(list)
     for problem, reply in zip(problems, reply_to(model, tokenizer, problems, temperature), strict=True):
         right = is_right(problem, reply)

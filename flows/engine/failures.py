@@ -109,7 +109,7 @@ def _broken(text: str) -> str:
 
 
 def _inert(text: str) -> str:
-    """Return text that Markdown shows as it is."""
+    """Return the text that Markdown shows as it is."""
     return SPECIAL.sub(r"\\\1", text)
 
 

@@ -209,7 +209,7 @@ class Publishing:
         self._written = written
 
     def percent(self) -> float:
-        """Return bytes that went through, of 100."""
+        """Return the bytes that went through, of 100."""
         return 100.0 if self.is_done else round(100 * self._written.share, 1)
 
     def line(self, tokens_per_s: float | None = None) -> str:  # noqa: ARG002 - nobody answers here

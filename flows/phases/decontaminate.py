@@ -44,7 +44,7 @@ class Benchmarks:
     n_items: dict[str, int]
 
     def tables(self) -> list[Shard]:
-        """Return of the items, and of their vectors where there are any."""
+        """Of the items, and of their vectors where there are any."""
         return [self.items, self.vectors] if self.vectors is not None else [self.items]
 
 

@@ -85,7 +85,7 @@ class Work:
         return [with_texts(problem, texts) for problem in self.rows(Problem, name)]
 
     def numbered(self, prefix: str) -> list[str]:
-        """Return names of the inputs ``prefix-000``, ``prefix-001``, …, in order."""
+        """Return the names of the inputs ``prefix-000``, ``prefix-001``, …, in order."""
         return sorted(name for name in self.inputs if name.startswith(f"{prefix}-"))
 
     def all_rows(self, kind: type[Kind], prefix: str) -> list[Kind]:

@@ -218,7 +218,7 @@ def _agreeing_pairs(sketches: NDArray[np.uint32], left: Integers, right: Integer
 
 @compiled
 def flattened(parents: Integers) -> Integers:
-    """Return of each row, the top of its tree."""
+    """Of each row, the top of its tree."""
     roots = np.empty_like(parents)
     for row in range(len(parents)):
         roots[row] = root(parents, row)

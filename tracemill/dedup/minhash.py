@@ -255,7 +255,7 @@ def _fixed(column: pa.ChunkedArray, kind: type[Any], width: int) -> NDArray[Any]
 
 
 def first_with(keys: pa.ChunkedArray) -> NDArray[np.int64]:
-    """Return of each row, the first row with the same key."""
+    """Of each row, the first row with the same key."""
     if not len(keys):
         return np.zeros(0, np.int64)
     codes = keys.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)

@@ -213,7 +213,7 @@ def _check_alike(shards: Sequence[Embedded]) -> None:
 
 
 def _votes(labels: pa.Table, shards: Sequence[Embedded]) -> Integers:
-    """Return of each row, how many rows have its reference: itself, and those that were merged into it."""
+    """Of each row, how many rows have its reference: itself, and those that were merged into it."""
     merged = pa.concat_tables([shard.merged_into() for shard in shards])
     counted = pc.value_counts(merged["kept"].combine_chunks())
     places = pc.index_in(labels["id"], value_set=counted.field("values"))

@@ -115,7 +115,7 @@ def _sketched(vectors: Halves, axes: Sketches) -> Sketches:
 
 
 def _left_over(bounds: Sketches, threshold: float) -> float:
-    """Return share of the sample's pairs that the bound does not rule out."""
+    """Return the share of the sample's pairs that the bound does not rule out."""
     probes = bounds[:: max(1, len(bounds) // PROBES)]
     return float(np.mean(probes @ bounds.T >= threshold))
 

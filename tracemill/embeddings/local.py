@@ -95,7 +95,7 @@ def _loaded(library: Any, settings: Embedding) -> Any:
 
 
 def _digest(model: Any) -> str:
-    """Return of the weights themselves, so that the name of a folder is not taken for what is in it."""
+    """Of the weights themselves, so that the name of a folder is not taken for what is in it."""
     digest = hashlib.sha256()
     for name, weight in sorted(model.state_dict().items()):
         digest.update(name.encode())

@@ -31,13 +31,13 @@ LENGTH_STEPS: Final = (*(f"up to {bound}" for bound in _LENGTHS), f"over {_LENGT
 
 
 def count_labels(problems: Iterable[Problem], labels: Iterable[str]) -> Counts:
-    """Count of each label's values over problems; lengths by steps, a missing label as ``none``."""
+    """Return counts of each label's values over problems; lengths by steps, a missing label as ``none``."""
     found = [labels_of(problem) for problem in problems]
     return {label: dict(Counter(_shown(label, row.get(label)) for row in found)) for label in labels}
 
 
 def count_columns(records: Iterable[Mapping[str, Any]]) -> Counts:
-    """Count of each label's values over published rows; columns ``COLUMNS``."""
+    """Return counts of each label's values over published rows; columns ``COLUMNS``."""
     rows = list(records)
     return {label: dict(Counter(_shown(label, row[column]) for row in rows)) for label, column in COLUMNS.items()}
 

@@ -59,7 +59,7 @@ class KeyIndex:
         self._recent: dict[tuple[int, int], Place] = {}
 
     def __len__(self) -> int:
-        """Return number of distinct keys."""
+        """Return the number of distinct keys."""
         return len(self._base["hi"]) + len(self._recent)
 
     def load(self, batches: Sequence[tuple[int, Entries]]) -> None:

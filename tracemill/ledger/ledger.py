@@ -95,7 +95,7 @@ class Ledger:
         self._view = read_anew(self.directory)
 
     def __len__(self) -> int:
-        """Return number of completions known to this process."""
+        """Return the number of completions known to this process."""
         with self._lock:
             return len(self._view.index)
 

@@ -87,7 +87,7 @@ class Held:
 
 
 def piece_name(segment: str, start: int, end: int) -> str:
-    """Return name of the object with those bytes of a segment."""
+    """Return the name of the object with those bytes of a segment."""
     return f"{segment.removesuffix(SUFFIX)}.{start:012d}-{end:012d}.part"
 
 

@@ -48,7 +48,7 @@ _LOOKS = 100  # at a directory that changes; more than two are rare
 
 
 def new_name(latest: str = "0-") -> str:
-    """Return name of a new segment; names sort by creation time and are unique per process.
+    """Return the name of a new segment; names sort by creation time and are unique per process.
 
     Args:
         latest: name of a segment that is there; the new one comes after it also where the clock was set back.
@@ -58,7 +58,7 @@ def new_name(latest: str = "0-") -> str:
 
 
 def latest_name(directory: Path) -> str:
-    """Return name of the newest segment, or of none before all.
+    """Return the name of the newest segment, or of none before all.
 
     Raises:
         OSError: the directory cannot be read.

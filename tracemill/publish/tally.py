@@ -117,7 +117,7 @@ class Tallying:
 
 
 def length_bin(n_tokens: int) -> int:
-    """Return place of a length among ``LENGTHS``; the last is for what is over them."""
+    """Return the place of a length among ``LENGTHS``; the last is for what is over them."""
     return next((place for place, bound in enumerate(LENGTHS) if n_tokens <= bound), len(LENGTHS))
 
 

@@ -277,6 +277,6 @@ class _ExactCounts:
         self._cut()
 
     def _cut(self) -> None:
-        """Count of hashes beyond the bound are not complete any more."""
+        """Return counts of hashes beyond the bound are not complete any more."""
         within = self._grams <= np.uint64(self.last)
         self._grams, self._counts = self._grams[within], self._counts[within]

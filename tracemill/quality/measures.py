@@ -310,7 +310,7 @@ class TraceMeasures(Row):
 def measure_responses(
     responses: Sequence[Response], prompts: Mapping[str, str], rules: Repetition
 ) -> list[TraceMeasures]:
-    """Measure of all responses of a shard.
+    """Return the measures of all responses of a shard.
 
     Args:
         responses: in any order.
@@ -357,7 +357,7 @@ def _language_share(think: PartMeasures, prompt_language: str) -> float | None:
 
 
 def measure(texts: Sequence[str], rules: Repetition) -> list[PartMeasures]:
-    """Measure of texts of any length.
+    """Return the measures of texts of any length.
 
     Model tokens are estimated with the weights of ``token_length.estimated_tokens``, here in a compiled loop.
     """

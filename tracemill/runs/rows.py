@@ -178,7 +178,7 @@ def _fate(row: dict[str, Any]) -> Fate:
 
 
 def _place(fate: Fate) -> int:
-    """Return of its stage in the pipeline."""
+    """Of its stage in the pipeline."""
     stage = fate.name.partition("/")[0]
     return DROP_STAGES.index(stage) if stage in DROP_STAGES else len(DROP_STAGES)
 

@@ -94,7 +94,7 @@ def _renamed(name: str, suffix: str, kind: str, packing: str) -> str:
 
 
 def _other_packing(beginning: bytes, packing: str) -> Look | None:
-    """Return of a compressed file: whether it begins as one. An empty one holds no rows, which is told elsewhere."""
+    """Of a compressed file: whether it begins as one. An empty one holds no rows, which is told elsewhere."""
     look = _by_magic(beginning)
     if not beginning or (look is not None and look.suffix == packing):
         return None

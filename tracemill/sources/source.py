@@ -25,7 +25,7 @@ def _known_layout(name: str) -> str:
 
 
 def _folded(name: Any) -> Any:
-    """Return names of layouts have no capitals and no dashes."""
+    """Return the names of layouts have no capitals and no dashes."""
     return name.strip().lower().replace("-", "_") if isinstance(name, str) else name
 
 

@@ -32,7 +32,7 @@ class Files(Protocol):
         ...
 
     def sizes(self, relatives: Sequence[str]) -> list[int | None]:
-        """Return bytes of each file, or None where there is none."""
+        """Return the bytes of each file, or None where there is none."""
         ...
 
     def read(self, relative: str) -> bytes:
@@ -87,7 +87,7 @@ class LocalFiles:
         return f"{self._root}/{relative}"
 
     def sizes(self, relatives: Sequence[str]) -> list[int | None]:
-        """Return bytes of each file, or None where there is none."""
+        """Return the bytes of each file, or None where there is none."""
         return [self._size(relative) for relative in relatives]
 
     def _size(self, relative: str) -> int | None:

@@ -72,7 +72,7 @@ class ObjectFiles:
         return f"{self.url}/{relative}"
 
     def sizes(self, relatives: Sequence[str]) -> list[int | None]:
-        """Return bytes of each file, or None where there is none."""
+        """Return the bytes of each file, or None where there is none."""
         if len(relatives) == 1:
             return [self._try("look for", relatives[0], self._size)]
         with ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:

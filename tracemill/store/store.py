@@ -78,7 +78,7 @@ class Store:
         return self.size(relative) is not None
 
     def size(self, relative: str) -> int | None:
-        """Return bytes of a file, or None where there is none."""
+        """Return the bytes of a file, or None where there is none."""
         return self.files.sizes([relative])[0]
 
     def read_bytes(self, relative: str) -> bytes:

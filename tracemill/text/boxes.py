@@ -88,7 +88,7 @@ def last_box(text: str) -> Box | None:
 
 
 def last_boxed(text: str) -> str | None:
-    r"""Return content of the last box of a solution that is closed and not empty, or None."""
+    r"""Return the content of the last box of a solution that is closed and not empty, or None."""
     last_ones = itertools.islice(_from_the_last(text), _MOST_BOXES)
     return next((box.content for box in last_ones if box.content), None)
 
@@ -137,7 +137,7 @@ def _nothing_but_boxes(text: str) -> list[str]:
 
 
 def closing_brace(text: str, start: int) -> int | None:
-    r"""Return place of the brace that closes the one at ``start``, or None; ``\{`` and ``\}`` are text."""
+    r"""Return the place of the brace that closes the one at ``start``, or None; ``\{`` and ``\}`` are text."""
     depth, escaped = 0, False
     for i in range(start, len(text)):
         if escaped:

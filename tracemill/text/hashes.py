@@ -299,7 +299,7 @@ def exact_keys(texts: pa.ChunkedArray) -> pa.Array:
 
 
 def number_keys(texts: pa.ChunkedArray) -> pa.Array:
-    """Return key of the sequence of numbers, operators and turning words: see ``quantities.quantities``."""
+    """Return the key of the sequence of numbers, operators and turning words: see ``quantities.quantities``."""
     data, offsets = _encoded(texts, ascii_text)
     known, tokens = _apart_words()
     return _keys(number_keys_of(data, offsets, known, tokens))

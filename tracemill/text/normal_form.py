@@ -157,7 +157,7 @@ def _plain(found: re.Match[str]) -> str:
 
 
 def _with_digits(tokens: list[str]) -> list[str]:
-    """Return numbers in words as digits."""
+    """Return the numbers in words as digits."""
     if NUMBER_WORDS.isdisjoint(tokens):
         return [_ORDINAL.get(token, token) for token in tokens if token not in _BREAKS]
     found: list[str] = []

@@ -169,7 +169,7 @@ def _readable(text: str) -> str | None:
 
 
 def _line_end(text: str, start: int) -> int:
-    """Return of the line of the last option, which may begin on the next one."""
+    """Of the line of the last option, which may begin on the next one."""
     while start < len(text) and text[start].isspace():
         start += 1
     end = text.find("\n", start)

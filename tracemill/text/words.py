@@ -55,5 +55,5 @@ def exact_text(prompt: str) -> str:
 
 
 def exact_key(prompt: str) -> str:
-    """Return digest of :func:`exact_text`."""
+    """Return the digest of :func:`exact_text`."""
     return digest("exact", exact_text(prompt))

@@ -70,12 +70,12 @@ def _compare(n_found: int, wanted: int, relation: str) -> bool:
 
 
 def keywords_existence(text: str, *, keywords: list[str]) -> bool:
-    """Return every keyword occurs. Literally: the original takes "C++" for a regular expression, and fails on it."""
+    """Every keyword occurs. Literally: the original takes "C++" for a regular expression, and fails on it."""
     return all(re.search(re.escape(word), text, re.IGNORECASE) for word in keywords)
 
 
 def keyword_frequency(text: str, *, keyword: str, frequency: int, relation: str) -> bool:
-    """Return the keyword occurs so often; literally, as above."""
+    """The keyword occurs so often; literally, as above."""
     return _compare(len(re.findall(re.escape(keyword), text, re.IGNORECASE)), frequency, relation)
 
 
@@ -85,12 +85,12 @@ def forbidden_words(text: str, *, forbidden_words: list[str]) -> bool:
 
 
 def letter_frequency(text: str, *, letter: str, let_frequency: int, let_relation: str) -> bool:
-    """Return the letter occurs so often, in either case."""
+    """The letter occurs so often, in either case."""
     return _compare(Counter(text.lower())[letter.lower()], let_frequency, let_relation)
 
 
 def response_language(text: str, *, language: str) -> bool:
-    """Return the text is in this language. Where the original cannot tell, it says that it is."""
+    """The text is in this language. Where the original cannot tell, it says that it is."""
     found = _languages(text)
     likely = sum(p for code, p in found if code == language or code.startswith(f"{language}-"))
     if likely >= _LIKELY:
@@ -122,7 +122,7 @@ def number_sentences(text: str, *, num_sentences: int, relation: str) -> bool:
 
 
 def number_paragraphs(text: str, *, num_paragraphs: int) -> bool:
-    """Return exactly so many paragraphs between ``***``, none of them empty but the first and the last."""
+    """Exactly so many paragraphs between ``***``, none of them empty but the first and the last."""
     parts = [part.strip() for part in re.split(r"\s?\*\*\*\s?", text)]
     return all(parts[1:-1]) and sum(map(bool, parts)) == num_paragraphs
 
@@ -133,7 +133,7 @@ def number_words(text: str, *, num_words: int, relation: str) -> bool:
 
 
 def count_words(text: str) -> int:
-    r"""Return how many runs of ``\w`` a text has.
+    r"""How many runs of ``\w`` a text has.
 
     Vowel signs belong to the letters before them, as nltk has it since 3.10: to ``re`` they are no letters, and a word
     of Hindi or Bengali is several.
@@ -144,7 +144,7 @@ def count_words(text: str) -> int:
 
 
 def nth_paragraph_first_word(text: str, *, num_paragraphs: int, nth_paragraph: int, first_word: str) -> bool:
-    """Return exactly so many paragraphs between blank lines, and the n-th begins with this word, in bold or not."""
+    """Exactly so many paragraphs between blank lines, and the n-th begins with this word, in bold or not."""
     paragraphs = text.split("\n\n")
     if sum(bool(part.strip()) for part in paragraphs) != num_paragraphs or not 1 <= nth_paragraph <= num_paragraphs:
         return False
@@ -166,14 +166,14 @@ def closed_by(end: str, text: str) -> str:
 
 
 def postscript(text: str, *, postscript_marker: str) -> bool:
-    """Return a postscript with this marker."""
+    """A postscript with this marker."""
     patterns = {"P.P.S": r"p\.\s?p\.\s?s", "P.S.": r"p\.\s?s\."}
     pattern = patterns.get(postscript_marker, re.escape(postscript_marker.lower()))
     return re.search(pattern, text.lower()) is not None
 
 
 def number_bullet_lists(text: str, *, num_bullets: int) -> bool:
-    """Return exactly so many bullets, ``*`` or ``-`` at the beginning of a line."""
+    """Exactly so many bullets, ``*`` or ``-`` at the beginning of a line."""
     return len(re.findall(r"^\s*\*[^\*].*$|^\s*-.*$", text, re.MULTILINE)) == num_bullets
 
 
@@ -181,7 +181,7 @@ CHOICES: Final = ("My answer is yes.", "My answer is no.", "My answer is maybe."
 
 
 def constrained_response(text: str, *, options: list[str] | None = None) -> bool:
-    """Return one of the options is in the text: IFEval's three, or the row's own."""
+    """One of the options is in the text: IFEval's three, or the row's own."""
     return any(option in text for option in options or CHOICES)
 
 
@@ -198,7 +198,7 @@ def multiple_sections(text: str, *, section_spliter: str, num_sections: int) -> 
 
 
 def json_format(text: str) -> bool:
-    """Return all of it is JSON, in a fence or not."""
+    """All of it is JSON, in a fence or not."""
     bare = re.sub(r"^```(?:json)?|```$", "", text.strip(), flags=re.IGNORECASE).strip()
     try:
         json.loads(bare, parse_int=str)  # of any length
@@ -210,29 +210,29 @@ def json_format(text: str) -> bool:
 
 
 def title(text: str) -> bool:
-    """Return a ``<<title>>`` that is not empty."""
+    """A ``<<title>>`` that is not empty."""
     return any(found.lstrip("<").rstrip(">").strip() for found in re.findall(r"<<[^\n]+>>", closed_by(">>", text)))
 
 
 def two_responses(text: str) -> bool:
-    """Return two different responses between ``******``."""
+    """Two different responses between ``******``."""
     parts = [part.strip() for part in text.split("******")]
     found = [part for part in parts if part]
     return all(parts[1:-1]) and len(found) == 2 and found[0] != found[1]
 
 
 def repeat_prompt(text: str, *, prompt_to_repeat: str) -> bool:
-    """Return the text begins with the prompt."""
+    """The text begins with the prompt."""
     return text.strip().lower().startswith(prompt_to_repeat.strip().lower())
 
 
 def end_checker(text: str, *, end_phrase: str) -> bool:
-    """Return the text ends with the phrase, quotation marks aside."""
+    """The text ends with the phrase, quotation marks aside."""
     return text.strip().strip('"').lower().endswith(end_phrase.strip().lower())
 
 
 def quotation(text: str) -> bool:
-    """Return all of it is between double quotation marks."""
+    """All of it is between double quotation marks."""
     bare = text.strip()
     return len(bare) > 1 and bare[0] == bare[-1] == '"'
 

@@ -50,7 +50,7 @@ class _Bounds(NamedTuple):
 
 
 def why_exclusive(constraints: Sequence[tuple[str, Mapping[str, Any]]]) -> str | None:
-    """Return which constraints exclude each other, in words; None where none do.
+    """Which constraints exclude each other, in words; None where none do.
 
     Args:
         constraints: name and arguments of each, all of them usable.

@@ -108,7 +108,7 @@ CONSTRAINTS: Final[Mapping[str, Constraint]] = {**RLVR, **IFBENCH, **IFEVAL}
 
 
 def why_unusable(name: str, arguments: Mapping[str, Any]) -> str | None:
-    """Return why nothing can be judged by this constraint, naming what, got and expected; None if it can."""
+    """Why nothing can be judged by this constraint, naming what, got and expected; None if it can."""
     constraint = CONSTRAINTS.get(name)
     if constraint is None:
         return f"constraint {name!r} is not known"

@@ -9,7 +9,7 @@ from verifiers.instructions.constraints import CONSTRAINTS
 
 
 def judge(answer: str, constraints: list[list[Any]], mode: str) -> list[dict[str, Any]]:
-    """Return a finding for each constraint: ``{"id", "holds", "why"}``; holds is None where it cannot be told.
+    """A finding for each constraint: ``{"id", "holds", "why"}``; holds is None where it cannot be told.
 
     Args:
         answer: the answer part, not blank.

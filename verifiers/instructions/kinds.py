@@ -52,7 +52,7 @@ class Language(str):
 
 
 def misfit(value: Any, kind: type) -> str | None:
-    """Return what was expected of an argument, or None if it is so."""
+    """What was expected of an argument, or None if it is so."""
     if kind is Relation:
         return None if value in RELATIONS else f"one of {', '.join(RELATIONS)}"
     if kind is Language:

@@ -24,7 +24,7 @@ def _compare(n_found: int, wanted: int, quantifier: str) -> bool:
 
 
 def keywords(text: str, *, keyword_list: list[str]) -> bool:
-    """Return every keyword occurs, also inside words."""
+    """Every keyword occurs, also inside words."""
     return all(word.lower() in text.lower() for word in keyword_list)
 
 
@@ -40,17 +40,17 @@ def forbidden_words(text: str, *, forbidden_words: list[str]) -> bool:
 
 
 def letter_frequency(text: str, *, letter: str, N: int, quantifier: str = "exactly") -> bool:  # noqa: N803 - as above
-    """Return the letter occurs so often, in this case."""
+    """The letter occurs so often, in this case."""
     return _compare(text.count(letter), N, quantifier)
 
 
 def language(text: str, *, language: str) -> bool:
-    """Return the text is in this language; where that cannot be told, it is not said."""
+    """The text is in this language; where that cannot be told, it is not said."""
     return response_language(text, language=language)
 
 
 def paragraph_count(text: str, *, N: int) -> bool:  # noqa: N803 - as above
-    """Return exactly so many paragraphs between ``* * *``, none of them empty."""
+    """Exactly so many paragraphs between ``* * *``, none of them empty."""
     lines = "\n".join(line.strip() for line in text.splitlines()).strip()
     parts = lines.split(_DIVIDER)
     return len(parts) == N and all(part.strip() for part in parts)
@@ -68,13 +68,13 @@ def sentences(text: str, *, N: int, quantifier: str) -> bool:  # noqa: N803 - as
 
 
 def paragraphs(text: str, *, N: int, first_word: str, i: int) -> bool:  # noqa: N803 - as above
-    """Return exactly so many paragraphs between blank lines, and the i-th begins with these letters, in this case."""
+    """Exactly so many paragraphs between blank lines, and the i-th begins with these letters, in this case."""
     parts = text.split("\n\n")
     return len(parts) == N and 1 <= i <= N and parts[i - 1].strip().startswith(first_word)
 
 
 def postscript(text: str, *, postscript_marker: str) -> bool:
-    """Return the marker occurs, in this case, and something follows it."""
+    """The marker occurs, in this case, and something follows it."""
     _, found, rest = text.partition(postscript_marker)
     return bool(found and rest.strip())
 
@@ -85,17 +85,17 @@ def placeholders(text: str, *, N: int) -> bool:  # noqa: N803 - as above
 
 
 def bullet_points(text: str, *, N: int) -> bool:  # noqa: N803 - as above
-    """Return exactly so many lines that begin with ``*`` or ``-``; a line in bold is one."""
+    """Exactly so many lines that begin with ``*`` or ``-``; a line in bold is one."""
     return sum(line.strip().startswith(("*", "-")) for line in text.split("\n")) == N
 
 
 def title(text: str) -> bool:
-    """Return a ``<<title>>`` in one line."""
+    """A ``<<title>>`` in one line."""
     return re.search(r"<<.*?>>", closed_by(">>", text)) is not None
 
 
 def choice(text: str, *, options: list[str]) -> bool:
-    """Return one of the options is in the text."""
+    """One of the options is in the text."""
     return any(option in text for option in options)
 
 
@@ -105,13 +105,13 @@ def highlighted_sections(text: str, *, N: int) -> bool:  # noqa: N803 - as above
 
 
 def sections(text: str, *, N: int, section_splitter: str) -> bool:  # noqa: N803 - as above
-    """Return exactly so many parts between the splitters; what stands before the first counts, if anything does."""
+    """Exactly so many parts between the splitters; what stands before the first counts, if anything does."""
     parts = text.split(section_splitter)
     return len(parts) - (parts[0] == "") == N
 
 
 def json_format(text: str) -> bool:
-    """Return all of it is JSON, in no fence."""
+    """All of it is JSON, in no fence."""
     try:
         json.loads(text, parse_int=str)  # of any length
     except RecursionError:
@@ -122,12 +122,12 @@ def json_format(text: str) -> bool:
 
 
 def repeat_prompt(text: str, *, original_prompt: str) -> bool:
-    """Return the text begins with the prompt, letter by letter."""
+    """The text begins with the prompt, letter by letter."""
     return text.startswith(original_prompt.strip())
 
 
 def two_responses(text: str) -> bool:
-    """Return two different responses with one ``******`` between them."""
+    """Two different responses with one ``******`` between them."""
     one, found, other = text.partition("******")
     return bool(found) and "******" not in other and one.strip() != other.strip()
 
@@ -148,12 +148,12 @@ def frequency_capital_words(text: str, *, N: int, quantifier: str) -> bool:  # n
 
 
 def end(text: str, *, end_phrase: str) -> bool:
-    """Return the text ends with the phrase, letter by letter."""
+    """The text ends with the phrase, letter by letter."""
     return text.endswith(end_phrase.strip())
 
 
 def quotation(text: str) -> bool:
-    """Return all of it is between double quotation marks; a single mark, which passes there, is not."""
+    """All of it is between double quotation marks; a single mark, which passes there, is not."""
     return len(text) > 1 and text[0] == text[-1] == '"'
 
 

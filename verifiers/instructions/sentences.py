@@ -41,7 +41,7 @@ _LONGEST: Final = 40  # characters of a word that may be an abbreviation
 
 
 def count_sentences(text: str) -> int:
-    """Return how many sentences a text has; what has no word is none."""
+    """How many sentences a text has; what has no word is none."""
     return sum(re.search(r"\w", sentence) is not None for sentence in split_sentences(text))
 
 
@@ -63,13 +63,13 @@ def split_sentences(text: str) -> list[str]:
 
 
 def _is_item(text: str, place: int) -> bool:
-    """Tell whether nothing but a list's mark is before a place on its line."""
+    """Whether nothing but a list's mark is before a place on its line."""
     line = text.rfind("\n", max(0, place - _LONGEST), place)
     return (line >= 0 or place <= _LONGEST) and not text[line + 1 : place].strip(" \t*-#>")
 
 
 def _ends(word: str, following: str | None, *, is_item: bool) -> bool:
-    """Tell whether a full stop ends a sentence.
+    """Whether a full stop ends a sentence.
 
     Args:
         word: the stop with what is before it.

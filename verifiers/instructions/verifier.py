@@ -33,7 +33,7 @@ class InstructionVerifier:
         self._settings = settings
 
     def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
-        """Refuse at once what cannot be judged, and hands the rest to a worker."""
+        """Refuses at once what cannot be judged, and hands the rest to a worker."""
         if not attempt.constraints:
             return unusable("the problem has no constraints")
         malformed = [constraint for constraint in attempt.constraints if not _is_laid_out(constraint)]

@@ -275,7 +275,7 @@ def _is_value(text: str) -> bool:
 
 
 def _at_the_end(clause: str, values: list[re.Match[str]]) -> Stated | None:
-    """Return of several values the one with which the clause ends, behind "is" or "=": the sum of 3 and 4 is 7."""
+    """Of several values the one with which the clause ends, behind "is" or "=": the sum of 3 and 4 is 7."""
     last = values[-1]
     before, after = clause[: last.start()], clause[last.end() :]
     link = _BEFORE_END.search(before)

@@ -256,7 +256,7 @@ def _are_equations(gold: Node, target: Node) -> bool:
 
 
 def _about(gold: Node, target: Node) -> Finding | None:
-    """Return of an exact value and about what it is (4 pi, about 12.57): either may be meant."""
+    """Of an exact value and about what it is (4 pi, about 12.57): either may be meant."""
     for side, other, is_gold in ((target, gold, False), (gold, target, True)):
         if isinstance(side, Relation) and side.ops and set(side.ops) <= {"=", "~"} and side.ops[-1] == "~":
             values = [part for part in side.parts if not _is_label(part) or part in CONSTANTS]
@@ -312,7 +312,7 @@ def _same_names(gold_label: Node | None, gold: Node, target_label: Node | None, 
 
 
 def _areas(gold: Node, target: Node) -> Finding | None:  # noqa: PLR0911 - one case a line
-    """Return of inequalities beside inequalities or intervals: whether they tell the same real numbers."""
+    """Of inequalities beside inequalities or intervals: whether they tell the same real numbers."""
     gold_told, target_told = _is_told(gold), _is_told(target)
     if not gold_told and not target_told:
         return _unions(gold, target)
@@ -333,7 +333,7 @@ def _areas(gold: Node, target: Node) -> Finding | None:  # noqa: PLR0911 - one c
 
 
 def _unions(gold: Node, target: Node) -> Finding | None:
-    """Return of intervals, of which one at least is no mere pair."""
+    """Of intervals, of which one at least is no mere pair."""
     gold, target = _named(gold)[1], _named(target)[1]
     if not (isinstance(gold, Sets) or isinstance(target, Sets)):
         return None
@@ -519,7 +519,7 @@ def _unordered(gold: Sequence[Node], target: Sequence[Node]) -> Finding | None:
 
 
 def _without_names(seq: Seq) -> Seq:
-    """Return values without "x =" where the names say no more: all the same, or one tuple of names."""
+    """Return the values without "x =" where the names say no more: all the same, or one tuple of names."""
     named = [_named(item) for item in seq.items]
     labels = [label for label, _, fault in named if label is not None and not fault]
     if not labels or any(fault for _, _, fault in named):
@@ -528,7 +528,7 @@ def _without_names(seq: Seq) -> Seq:
 
 
 def _assignments(gold: Seq, target: Seq) -> Finding | None:
-    """Return of x = 1, y = 2 on one side at least; None where names decide nothing."""
+    """Of x = 1, y = 2 on one side at least; None where names decide nothing."""
     golds, targets = _by_label(gold), _by_label(target)
     if golds is not None and targets is not None:
         if golds.keys() == targets.keys():
@@ -574,7 +574,7 @@ def _are_of_one_letter(named: dict[str, Node]) -> bool:
 
 
 def _by_label(seq: Seq) -> dict[str, Node] | None:
-    """Return values by their names, of a list of nothing but values under different names."""
+    """Return the values by their names, of a list of nothing but values under different names."""
     found: dict[str, Node] = {}
     for item in seq.items:
         if not (isinstance(item, Relation) and set(item.ops) <= {"=", "~"}):

@@ -41,7 +41,7 @@ def same_measure(gold: Node, target: Node) -> Finding | None:
 
 
 def _bases(gold: Node, gold_unit: str | None, target: Node, target_unit: str | None) -> Finding | None:
-    """Return of a number to a base and one without: the same digits are the same, and its value is another notation."""
+    """Of a number to a base and one without: the same digits are the same, and its value is another notation."""
     if same_value(gold, target) == EQUAL:
         return EQUAL
     is_gold = gold_unit is not None and gold_unit.startswith("base ")
@@ -113,7 +113,7 @@ def _letter_unit(gold: Node, gold_unit: str | None, target: Node, target_unit: s
 
 
 def _is_number_and_letters(gold: Node, target: Node) -> bool:
-    """Return of 28 and 28 pct: letters without a blank may be a unit that is not known here."""
+    """Of 28 and 28 pct: letters without a blank may be a unit that is not known here."""
     if letters_of(gold):
         return False
     if isinstance(target, Call) and target.name == "mul" and target.args[1] in _SHORT_SCALES:  # 1k

@@ -235,7 +235,7 @@ def _close(a: Any, b: Any, tolerance: float) -> bool:
 
 
 def _shown(expression: Any) -> str:
-    """Return text of one side; a number of a million digits is not written out."""
+    """Return the text of one side; a number of a million digits is not written out."""
     try:
         text = str(expression)
     except ValueError:

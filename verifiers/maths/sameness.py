@@ -139,7 +139,7 @@ class _Pair:
         return EQUAL
 
     def _at_whole_numbers(self) -> Finding | None:
-        """Return of two that differ: whether they are one for whole numbers, as (-1)^n and cos(n pi)."""
+        """Of two that differ: whether they are one for whole numbers, as (-1)^n and cos(n pi)."""
         n_agreed = 0
         for point in _WHOLE_POINTS:
             found = self._at(self._point(*point), _DIGITS)
@@ -149,7 +149,7 @@ class _Pair:
         return unsure("equal only at whole numbers") if n_agreed >= _ENOUGH else None
 
     def _of_whole_numbers(self) -> Finding | None:
-        """Return of two that have values at whole numbers alone, as sums."""
+        """Of two that have values at whole numbers alone, as sums."""
         n_agreed = 0
         for point in _WHOLE_POINTS:
             found = self._at(self._point(*point), _DIGITS)
@@ -165,7 +165,7 @@ class _Pair:
 
 
 def _coordinate(name: str, kind: str, number: int) -> Fraction:
-    """Return of no special form, and the same for a letter on whichever side it stands."""
+    """Of no special form, and the same for a letter on whichever side it stands."""
     drawn = int.from_bytes(hashlib.sha256(f"{name}{kind}{number}".encode()).digest()[:6], "big")
     if kind == _WHOLE:
         whole = 2 + drawn % 13 + 2 * number
@@ -234,7 +234,7 @@ def _has_long_decimals(*sides: Node) -> bool:
 
 
 def _by_places(a: Any, b: Any, places: list[int | None]) -> Finding:
-    """Return of values of which one at least is a decimal: equal as far as it is given, and to six places."""
+    """Of values of which one at least is a decimal: equal as far as it is given, and to six places."""
     if isinstance(a, Fraction) and isinstance(b, Fraction) and a == b:
         return EQUAL
     with mp.workdps(_DIGITS + 10):

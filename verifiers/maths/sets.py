@@ -220,7 +220,7 @@ def same_links(gold: Relation, target: Relation) -> Finding | None:
 
 
 def _links(relation: Relation) -> list[tuple[Node, bool]] | None:
-    """Return of each link what is above zero, and whether it may be zero."""
+    """Of each link what is above zero, and whether it may be zero."""
     found: list[tuple[Node, bool]] = []
     for at, op in enumerate(relation.ops):
         left, right = relation.parts[at], relation.parts[at + 1]

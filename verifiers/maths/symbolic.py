@@ -119,7 +119,7 @@ def _judge(gold: list[Any], target: list[Any]) -> dict[str, Any]:
 
 
 def _failed(gold: list[Any], target: list[Any], note: str) -> dict[str, Any]:
-    """Return of a comparison that broke off: whether it did so for a side that is no number, as 1/0 is."""
+    """Of a comparison that broke off: whether it did so for a side that is no number, as 1/0 is."""
     for side, finding in ((gold, "unread_reference"), (target, "unread_answer")):
         if _values(side)[0].has(nan, zoo):
             return _found(finding, f"it is no number, and {note}")

@@ -87,7 +87,7 @@ def code_in(prompt: str) -> list[str]:
 def _chosen(
     blocks: list[str], names: list[set[str]], language: str, entry_point: str | None, asked: Collection[str]
 ) -> int:
-    """Return number of the block that the program is, see the module's rule 2."""
+    """Return the number of the block that the program is, see the module's rule 2."""
     leaf = (entry_point or "").rpartition(".")[2]
     if leaf:
         defining = [number for number, block in enumerate(blocks) if _defines(block, leaf)]
@@ -104,7 +104,7 @@ def _chosen(
 
 
 def _needed(chosen: int, blocks: list[str], names: list[set[str]]) -> list[int]:
-    """Return numbers of the earlier blocks that the chosen one cannot do without, see rule 3."""
+    """Return the numbers of the earlier blocks that the chosen one cannot do without, see rule 3."""
     needed: set[int] = set()
     missing = set(_WORD.findall(blocks[chosen])) - names[chosen]
     for number in range(chosen - 1, -1, -1):
@@ -120,7 +120,7 @@ def _defines(block: str, name: str) -> bool:
 
 
 def _defined(block: str, language: str) -> set[str]:
-    """Return names that a block gives at its top level."""
+    """Return the names that a block gives at its top level."""
     pattern = _PYTHON_NAMES if language == "python" else _C_NAMES
     found: set[str] = set()
     for match in pattern.finditer(block):

@@ -168,7 +168,7 @@ def is_record(path: Path) -> bool:
 
 
 def _read(path: Path) -> bytes | None:
-    """Return bytes of a file proper: a link may lead anywhere, and a pipe never ends."""
+    """Return the bytes of a file proper: a link may lead anywhere, and a pipe never ends."""
     try:
         return path.read_bytes() if stat.S_ISREG(path.lstat().st_mode) else None
     except (FileNotFoundError, NotADirectoryError):

@@ -65,7 +65,7 @@ class Versions:
         self.root = root
 
     def place(self, number: int) -> str:
-        """Return folder of a version, relative to the run's directory."""
+        """Return the folder of a version, relative to the run's directory."""
         return f"{VERSIONS}/{number:04d}"
 
     def current(self) -> int | None:

@@ -113,13 +113,13 @@ def _pieces(text: str) -> list[str]:
 
 
 def _overlap(one: list[str], other: list[str]) -> float:
-    """Return the share of the one's different trigrams that the other has, in per cent."""
+    """The share of the one's different trigrams that the other has, in per cent."""
     found, wanted = (set(zip(each, each[1:], each[2:], strict=False)) for each in (one, other))
     return 100 * len(found & wanted) / len(found) if found else -100.0
 
 
 def numbers(text: str, *, N: int) -> bool:  # noqa: N803 - as above
-    """Return exactly so many numbers in digits; marks within them, as in 1,000.50 or 2024-25, divide none."""
+    """Exactly so many numbers in digits; marks within them, as in 1,000.50 or 2024-25, divide none."""
     return len(re.findall(r"\d+", without_marks(text))) == N
 
 
@@ -131,7 +131,7 @@ def pronouns(text: str, *, N: int) -> bool:  # noqa: N803 - as above
 
 
 def punctuation(text: str) -> bool:
-    """Return a full stop, comma, question mark, exclamation mark, semicolon, colon, and an interrobang beside them."""
+    """A full stop, comma, question mark, exclamation mark, semicolon, colon, and an interrobang beside them."""
     found = re.search(r"\?!|!\?|‽", text)
     if found is None:
         return False
@@ -141,7 +141,7 @@ def punctuation(text: str) -> bool:
 
 
 def keywords_multiple(text: str, *, keyword1: str, keyword2: str, keyword3: str, keyword4: str, keyword5: str) -> bool:
-    """Return the keywords occur once, twice, three, five and seven times; whether within words too is not said."""
+    """The keywords occur once, twice, three, five and seven times; whether within words too is not said."""
     wanted = list(zip((keyword1, keyword2, keyword3, keyword4, keyword5), _TIMES, strict=True))
     low = text.lower()
     within = all(low.count(word.strip().lower()) == n for word, n in wanted)

@@ -80,13 +80,13 @@ def options(text: str, *, options: str) -> bool:
 
 
 def newline(text: str) -> bool:
-    """Return one word a line."""
+    """One word a line."""
     found = [words for line in text.splitlines() if (words := bare_words(line))]
     return bool(found) and all(len(words) == 1 for words in found)
 
 
 def line_indent(text: str) -> bool:
-    """Return each line is indented further than the one before it."""
+    """Each line is indented further than the one before it."""
     found = lines(text)
     if len(found) < 2:
         raise Undecidable("there is one line alone")
@@ -106,14 +106,14 @@ def quote_unquote(text: str) -> bool:
 
 
 def special_list(text: str, *, sep: str) -> bool:
-    """Return a list whose items have this mark and no other."""
+    """A list whose items have this mark and no other."""
     items = sum(line.strip().startswith(sep) for line in text.splitlines())
     others = sum(_BULLET.match(line) is not None and not line.strip().startswith(sep) for line in text.splitlines())
     return settled(items > 1 and not others, text.count(sep) > 1, "other marks stand before items, or these elsewhere")
 
 
 def thesis(text: str) -> bool:
-    """Return each section begins with a statement in ``<i>`` or ``<em>``; what a section is, is not said."""
+    """Each section begins with a statement in ``<i>`` or ``<em>``; what a section is, is not said."""
     marked = [found for found in _ITALIC.finditer(text) if found.group(2).strip()]
     if not marked or not re.sub(r"<[^>]*>", "", text[marked[0].end() :]).strip():
         return False
@@ -130,7 +130,7 @@ def sub_bullets(text: str) -> bool:
 
 
 def some_bullets(text: str) -> bool:
-    """Return two sentences that end in a full stop, and then two bullets that are ``*``."""
+    """Two sentences that end in a full stop, and then two bullets that are ``*``."""
     rows = lines(text)
     is_item = [_STAR.match(row) is not None for row in rows]
     if sum(is_item) < 2:
@@ -142,7 +142,7 @@ def some_bullets(text: str) -> bool:
 
 
 def title_case(text: str) -> bool:
-    """Return every major word begins with a capital; that minor ones do is not asked, nor forbidden."""
+    """Every major word begins with a capital; that minor ones do is not asked, nor forbidden."""
     words = [
         word for raw in text.split() if (word := stripped(raw)) and word[0].isalpha() and word.lower() != word.upper()
     ]
@@ -153,7 +153,7 @@ def title_case(text: str) -> bool:
 
 
 def output_template(text: str) -> bool:
-    """Return the template's three parts in order, each with something in it, and nothing before them."""
+    """The template's three parts in order, each with something in it, and nothing before them."""
     if not all(part in text for part in _PARTS):
         return False
     before, _, rest = text.partition(_PARTS[0])

@@ -24,7 +24,7 @@ EMOJI_JOINERS: Final = "\ufe0e\ufe0f\u200d\u20e3"
 
 
 def settled(sure: bool, possible: bool, why: str) -> bool:
-    """Return what both readings of a constraint say.
+    """What both readings of a constraint say.
 
     Args:
         sure: whether it holds, read strictly.
@@ -40,27 +40,27 @@ def settled(sure: bool, possible: bool, why: str) -> bool:
 
 
 def is_mark(char: str) -> bool:
-    """Tell whether a character is punctuation, in ASCII or beyond."""
+    """Whether a character is punctuation, in ASCII or beyond."""
     return char in _ASCII_MARKS or unicodedata.category(char).startswith("P")
 
 
 def without_marks(text: str) -> str:
-    """Return the text without its punctuation, so that "don't" is "dont"."""
+    """The text without its punctuation, so that "don't" is "dont"."""
     return "".join(char for char in text if not is_mark(char))
 
 
 def bare_words(text: str) -> list[str]:
-    """Return words in small letters, without punctuation."""
+    """Words in small letters, without punctuation."""
     return without_marks(text.lower()).split()
 
 
 def stripped_words(text: str) -> list[str]:
-    """Return what stands between blanks, in small letters, without the punctuation around it."""
+    """What stands between blanks, in small letters, without the punctuation around it."""
     return [word for raw in text.lower().split() if (word := stripped(raw))]
 
 
 def stripped(word: str) -> str:
-    """Return a word without the punctuation around it."""
+    """A word without the punctuation around it."""
     start, end = 0, len(word)
     while start < end and is_mark(word[start]):
         start += 1
@@ -70,7 +70,7 @@ def stripped(word: str) -> str:
 
 
 def tokens(text: str) -> list[str]:
-    """Return words in small letters as Treebank has them: contractions are two, punctuation is none."""
+    """Words in small letters as Treebank has them: contractions are two, punctuation is none."""
     found = re.findall(r"\w[\w.’'/-]*", text.lower())
     apart = (
         re.sub(r"(\w)(n't|'s|'m|'d|'ll|'re|'ve)$", r"\1 \2", word.rstrip(".'’-/").replace("’", " ")) for word in found
@@ -84,10 +84,10 @@ def sentences(text: str) -> list[str]:
 
 
 def end_marks(found: Iterable[str], *, beyond_quotes: bool) -> list[str]:
-    """Return the last character of each sentence, or the last before closing quotes, brackets and asterisks."""
+    """The last character of each sentence, or the last before closing quotes, brackets and asterisks."""
     return [(sentence.rstrip(_CLOSING) if beyond_quotes else sentence)[-1:] for sentence in found]
 
 
 def lines(text: str) -> list[str]:
-    """Return lines that are not blank."""
+    """Lines that are not blank."""
     return [line for line in text.splitlines() if line.strip()]

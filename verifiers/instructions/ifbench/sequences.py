@@ -25,7 +25,7 @@ _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
 
 
 def keyword_in(text: str, *, word: str, N: int) -> bool:  # noqa: N803 - the set's name
-    """Return the n-th sentence has the keyword as a word of its own."""
+    """The n-th sentence has the keyword as a word of its own."""
     found = sentences(text)
     if not 1 <= N <= len(found):
         return False
@@ -40,7 +40,7 @@ def _joins(char: str) -> bool:
 
 
 def emoji(text: str) -> bool:
-    """Return every sentence ends in an emoji, before its mark or behind it."""
+    """Every sentence ends in an emoji, before its mark or behind it."""
     parts = split_sentences(text)
     bare = ["".join(char for char in without_marks(part).strip() if char not in EMOJI_JOINERS) for part in parts]
     bare = [part.strip() for part in bare if part.strip()]
@@ -65,13 +65,13 @@ def sentence_words(text: str) -> bool:
 
 
 def increment(text: str, *, small_n: int) -> bool:
-    """Return each sentence has so many words more than the one before it."""
+    """Each sentence has so many words more than the one before it."""
     lengths = [len(bare_words(sentence)) for sentence in _several(text)]
     return all(other == one + small_n for one, other in itertools.pairwise(lengths))
 
 
 def last_first(text: str) -> bool:
-    """Return each sentence begins with the word that the one before it ends with."""
+    """Each sentence begins with the word that the one before it ends with."""
     words = [stripped_words(sentence) for sentence in _several(text)]
     return all(one[-1:] == other[:1] != [] for one, other in itertools.pairwise(words))
 
@@ -92,7 +92,7 @@ def sentence_alphabet(text: str) -> bool:
 
 
 def _several(text: str) -> list[str]:
-    """Return the sentences, where there are two: what is said of each and the one before it says nothing of one."""
+    """The sentences, where there are two: what is said of each and the one before it says nothing of one."""
     found = sentences(text)
     if len(found) < 2:
         raise Undecidable("there is one sentence alone")

@@ -84,7 +84,7 @@ def _below(text: str) -> str:
 
 
 def multiples(text: str) -> bool:
-    """Return the multiples of seven from 14 to 49 in order, and no other number."""
+    """The multiples of seven from 14 to 49 in order, and no other number."""
     return re.findall(r"\d+", text) == _MULTIPLES
 
 
@@ -106,14 +106,14 @@ def _has_options(part: str) -> bool:
 
 
 def _asked(part: str) -> str:
-    """Return the text of a question, above its options."""
+    """The text of a question, above its options."""
     return " ".join(
         line.strip() for line in itertools.takewhile(lambda line: not _OPTION.match(line), part.split("\n"))
     )
 
 
 def _has_more(part: str) -> bool:
-    """Tell whether something follows the options."""
+    """Whether something follows the options."""
     rows = lines(part)
     return _OPTION.match(rows[-1]) is None
 
@@ -137,7 +137,7 @@ def _ascii(text: str) -> str:
 
 
 def word_reverse(text: str) -> bool:
-    """Return one sentence about the bald eagle, from its last word to its first; its grammar is not judged."""
+    """One sentence about the bald eagle, from its last word to its first; its grammar is not judged."""
     spoken = f" {' '.join(bare_words(text))} "
     if " eagle bald " not in spoken:
         return False
@@ -145,7 +145,7 @@ def word_reverse(text: str) -> bool:
 
 
 def character_reverse(text: str) -> bool:
-    """Return the bald eagle, from its last letter to its first."""
+    """The bald eagle, from its last letter to its first."""
     if "elgae dlab" not in text.lower():
         return False
     return settled("eagle" not in text.lower(), True, "not all of it is turned round")
@@ -166,18 +166,18 @@ def date_format_list(text: str) -> bool:
 
 
 def repeat_change(text: str, *, prompt_to_repeat: str) -> bool:
-    """Return the request with another first word, and nothing else."""
+    """The request with another first word, and nothing else."""
     said, asked = text.split(), prompt_to_repeat.split()
     return said[1:] == asked[1:] and bool(said) and said[0] != asked[0]
 
 
 def repeat_simple(text: str) -> bool:
-    """Return the constraint's own sentence and nothing else."""
+    """The constraint's own sentence and nothing else."""
     return text.strip().lower() == _ONLY
 
 
 def repeat_span(text: str, *, prompt_to_repeat: str, n_start: int, n_end: int) -> bool:
-    """Return the request from one index to another; the set has had them of characters and of words."""
+    """The request from one index to another; the set has had them of characters and of words."""
     wanted = [
         prompt_to_repeat[n_start : n_end + 1].strip().lower(),
         " ".join(prompt_to_repeat.split()[n_start : n_end + 1]).lower(),

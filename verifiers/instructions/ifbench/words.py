@@ -44,7 +44,7 @@ unfortunately however therefore moreover
 
 
 def alphabet(text: str) -> bool:
-    """Return each word begins with the letter after that of the one before it; a comes after z."""
+    """Each word begins with the letter after that of the one before it; a comes after z."""
     found = [word[0] for word in bare_words(text)]
     if not found or not all("a" <= letter <= "z" for letter in found):
         return False
@@ -53,12 +53,12 @@ def alphabet(text: str) -> bool:
 
 
 def vowel(text: str) -> bool:
-    """Return one paragraph, with at most three of the five vowels."""
+    """One paragraph, with at most three of the five vowels."""
     return len(lines(text)) == 1 and len(set(text.lower()).intersection(_VOWELS)) <= _N_VOWELS
 
 
 def consonants(text: str) -> bool:
-    """Return two consonants side by side in each word; what has no letter is a word to some."""
+    """Two consonants side by side in each word; what has no letter is a word to some."""
     found = text.lower().split()
     held = [_CONSONANTS.search(word) is not None for word in found]
     spoken = [here for here, word in zip(held, found, strict=True) if any(map(str.isalpha, word))]
@@ -73,13 +73,13 @@ def palindrome(text: str) -> bool:
 
 
 def prime_lengths(text: str) -> bool:
-    """Return the length of every word is prime."""
+    """The length of every word is prime."""
     found = bare_words(text)
     return bool(found) and all(len(word) in _PRIMES for word in found)
 
 
 def japanese(text: str, *, N: int) -> bool:  # noqa: N803 - the set's name
-    """Return every n-th word has a Japanese letter; numbers there are passed over."""
+    """Every n-th word has a Japanese letter; numbers there are passed over."""
     found = text.split()
     if N < 1 or len(found) < N:
         raise Undecidable(f"there is no {N}-th word")
@@ -90,7 +90,7 @@ def japanese(text: str, *, N: int) -> bool:  # noqa: N803 - the set's name
 
 
 def start_verb(text: str) -> bool:
-    """Return the first word is a verb, where that can be told without what follows."""
+    """The first word is a verb, where that can be told without what follows."""
     first = next(iter(stripped_words(text)), "")
     if not first or first in _NO_VERBS.split():
         return False
@@ -105,7 +105,7 @@ def repeats(text: str, *, small_n: int) -> bool:
 
 
 def paragraph_last_first(text: str) -> bool:
-    """Return every line ends with the word that it begins with."""
+    """Every line ends with the word that it begins with."""
     found = [words for line in lines(text) if (words := stripped_words(line))]
     return bool(found) and all(words[0] == words[-1] for words in found)
 
@@ -116,7 +116,7 @@ def no_consecutive(text: str) -> bool:
 
 
 def keywords_specific_position(text: str, *, keyword: str, n: int, m: int) -> bool:
-    """Return the m-th word of the n-th sentence is the keyword; whether "don't" is one word or two is not said."""
+    """The m-th word of the n-th sentence is the keyword; whether "don't" is one word or two is not said."""
     found = sentences(text)
     if not 1 <= n <= len(found) or m < 1:
         return False
@@ -126,7 +126,7 @@ def keywords_specific_position(text: str, *, keyword: str, n: int, m: int) -> bo
 
 
 def words_position(text: str, *, keyword: str) -> bool:
-    """Return the second word and the last but one are the keyword."""
+    """The second word and the last but one are the keyword."""
     wanted = keyword.strip().lower()
     readings = [len(each) > 1 and each[1] == each[-2] == wanted for each in (stripped_words(text), tokens(text))]
     return settled(all(readings), any(readings), "it depends on how contractions are counted")

@@ -366,7 +366,7 @@ class Snapshot:
         self._before = [(value, _shallow(value)) for value in made]
 
     def changed(self) -> list[int]:
-        """Return numbers of the values that hold something else now."""
+        """Return the numbers of the values that hold something else now."""
         return [number for number, (value, before) in enumerate(self._before) if not _is_as(before, _shallow(value))]
 
 

@@ -64,7 +64,7 @@ def is_given(name: str, value: Any) -> bool:
 
 
 def methods_of(kind: Any) -> list[str]:
-    """Return names of the public methods of a ``class Solution``."""
+    """Return the names of the public methods of a ``class Solution``."""
     if not isinstance(kind, type):
         return []
     return [name for name, value in list(vars(kind).items()) if not name.startswith("_") and callable(value)]

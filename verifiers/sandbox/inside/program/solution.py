@@ -57,7 +57,7 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def bases(kind: type) -> list[str]:
-    """Return names of an exception class's bases, nearest first."""
+    """Return the names of an exception class's bases, nearest first."""
     return [base.__name__ for base in kind.__mro__ if issubclass(base, BaseException)]
 
 

@@ -28,7 +28,7 @@ _WORDS = {"__len__": TypeError("object has no len()"), "__iter__": TypeError("ob
 
 
 def _standard_modules() -> frozenset[str]:
-    """Return names that no program may give to another module: its ``math`` must be the tests' too."""
+    """Return the names that no program may give to another module: its ``math`` must be the tests' too."""
     return frozenset(getattr(sys, "stdlib_module_names", sys.builtin_module_names))
 
 

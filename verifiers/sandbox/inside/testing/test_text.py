@@ -95,7 +95,7 @@ class TestText:
         return "tests" if is_test or has_class else "module"
 
     def withheld(self, names: dict[str, Any], entry_point: str | None) -> set[str]:
-        """Return names of the program's that must not serve the tests: those of built-ins and libraries.
+        """Return the names of the program's that must not serve the tests: those of built-ins and libraries.
 
         Unless the program is asked for them: some are asked for a ``sum``. So it is where the tests import it from the
         program by name, where it is the entry point and they call it by name, or where they use nothing else of the
