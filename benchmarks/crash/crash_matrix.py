@@ -1,6 +1,6 @@
 """SIGKILL at seeded random moments of the demo run: what was killed is started again, and nothing may be different.
 
-``python -m benchmarks.crash.crash_matrix [--kinds flow,worker,containers,teacher,server] [--moments N] [--seed S]``
+``python -m benchmarks.crash.crash_matrix [--kinds flow,worker,process,containers,teacher,server] [--moments N] [--seed S]``
 needs a Docker engine with the sandbox's image, and a minute a moment. Each moment is a new build of the demo's problems
 and 24 programs, in a store of its own, on one Prefect server. It is killed at a moment of the time that an undisturbed
 build takes (a worker from when its run is Running), what was killed is started again, and the build goes on to its end.
@@ -33,7 +33,8 @@ from benchmarks.crash.recipe import Problems, demo_problems, few_problems
 from benchmarks.crash.run import CrashRun, kill_containers
 from benchmarks.crash.scene import PATIENCE_S, Scene, on_scene, until
 
-KINDS = ("flow", "worker", "containers", "teacher", "server")
+KINDS = ("flow", "worker", "process", "containers", "teacher", "server")
+IN_PROCESSES = frozenset({"flow", "process"})  # these builds compute in worker processes, the undisturbed in threads
 SHARD_ROWS, LATENCY_MS, N_PROGRAMS = 50, 600.0, 24
 _DEAD_S = 1.0  # how long what was killed stays away
 
@@ -102,6 +103,8 @@ class Matrix:
         """Kill once, repairs, builds to the end, and looks."""
         at_s = random.Random(f"{self._seed} {kind} {number}").uniform(0, self.duration_s)  # noqa: S311
         run = self._new_run(f"{kind}-{number}")
+        if kind in IN_PROCESSES:
+            run.compute_in_processes()
         run.start_teacher()
         in_time, n_in_flight, n_builds = _ACTS[kind](self._scene, run, at_s)
         if run.n_unjudged():
@@ -139,6 +142,26 @@ def _kill_worker(scene: Scene, run: CrashRun, at_s: float) -> Fallen:
     return Fallen(in_time, n_in_flight, 2 + (0 if run.state_of(again) == "COMPLETED" else run.finish()))
 
 
+def _kill_process(_: Scene, run: CrashRun, at_s: float) -> Fallen:
+    """Kill one of the worker processes that compute, or the one that they are forked from."""
+    process = run.start()
+    _wait(process.poll, at_s)
+    until(lambda: process.poll() is not None or bool(_computing(process.pid)), "no worker process is started")
+    found = _computing(process.pid) if process.poll() is None else []
+    for victim in found[:1]:
+        victim.kill()
+    return Fallen(bool(found), _in_flight(run), _go_on(run, process))
+
+
+def _computing(pid: int) -> list[psutil.Process]:
+    """Worker processes of a build, the last first: multiprocessing forks them, and names itself in their commands."""
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+        return [child for child in reversed(children) if "multiprocessing.forkserver" in " ".join(child.cmdline())]
+    except psutil.NoSuchProcess:
+        return []
+
+
 def _kill_containers(_: Scene, run: CrashRun, at_s: float) -> Fallen:
     process = run.start()
     in_time = _wait(process.poll, at_s)
@@ -165,6 +188,7 @@ def _kill_beside(name: str, start_again: Callable[[Scene, CrashRun], object]) ->
 _ACTS: dict[str, Callable[[Scene, CrashRun, float], Fallen]] = {
     "flow": _kill_flow,
     "worker": _kill_worker,
+    "process": _kill_process,
     "containers": _kill_containers,
     "teacher": _kill_beside("teacher", lambda _, run: run.start_teacher()),
     "server": _kill_beside("server", lambda scene, _: scene.start_server()),

@@ -42,6 +42,12 @@ class CrashRun:
         recipe = crash_recipe(self.problems, f"http://127.0.0.1:{self._port}/v1", self.store, self.shard_rows)
         self.recipe_path.write_text(yaml.safe_dump(recipe))
 
+    def compute_in_processes(self) -> None:
+        """Let this build compute in worker processes."""
+        recipe = yaml.safe_load(self.recipe_path.read_text())
+        recipe["run"]["runner"] = {"kind": "processes"}
+        self.recipe_path.write_text(yaml.safe_dump(recipe))
+
     @property
     def recipe_path(self) -> Path:
         """The recipe."""
