@@ -26,8 +26,9 @@ from tracemill.core import (
     json_text,
     table_of,
 )
-from tracemill.publish import Publication, Written, export, publish, published, shuffle
+from tracemill.publish import Publication, Written, export, publish, published
 from tracemill.publish.run_directory import Amount, RunDirectory, _HashingSink
+from tracemill.publish.writing import shuffle
 from tracemill.runs import story
 from tracemill.select import Sample
 from tracemill.store import Shard, Store
