@@ -21,13 +21,13 @@ LOG = Path(".tracemill/demo-teacher.log")
 
 
 def vllm_python() -> Path:
-    """Makes vLLM's environment unless it is there; its Python."""
+    """Make vLLM's environment unless it is there; its Python."""
     subprocess.run(["deployments/vllm_cpu_env.sh", str(VLLM_ENV)], check=True)  # noqa: S603, S607 - ours
     return VLLM_ENV / "bin" / "python"
 
 
 async def build(base_url: str, model: str, arguments: list[str]) -> int:
-    """Runs the flow as its users do, in a process of its own; its exit status."""
+    """Run the flow as its users do, in a process of its own; its exit status."""
     teacher = [
         "--set",
         f"distill.teacher.base_urls={json.dumps([base_url])}",
@@ -45,7 +45,7 @@ async def build(base_url: str, model: str, arguments: list[str]) -> int:
 
 
 async def main(arguments: list[str]) -> int:
-    """The demo; its exit status."""
+    """Return the demo; its exit status."""
     url = os.environ.get("TEACHER_URL")
     if url:
         model = os.environ.get("TEACHER_MODEL")

@@ -8,18 +8,18 @@ PLACES = ("ones", "tens", "hundreds", "thousands", "ten-thousands", "hundred-tho
 
 
 def _digits(number: int) -> list[int]:
-    """The decimal digits of a natural number, ones first."""
+    """Return the decimal digits of a natural number, ones first."""
     return [int(digit) for digit in reversed(str(number))]
 
 
 def _column(place: int, work: str, value: int) -> str:
-    """One line of column work; a value over nine announces what it carries."""
+    """Return one line of column work; a value over nine announces what it carries."""
     carried = f", carry {value // 10}" if value > 9 else ""
     return f"{PLACES[place]}: {work}{carried}"
 
 
 def addition_lines(a: int, b: int) -> list[str]:
-    """Adds two natural numbers column by column.
+    """Add two natural numbers column by column.
 
     Columns that only one number has are written with that number's digit alone, and a carry out of the last column
     gets a line of its own, so that the digits of the result can be read off the lines, bottom to top.
@@ -41,7 +41,7 @@ def addition_lines(a: int, b: int) -> list[str]:
 
 
 def subtraction_lines(a: int, b: int) -> list[str]:
-    """Subtracts a natural number `b` from `a >= b` column by column, borrowing ten from the next column when short."""
+    """Subtract a natural number `b` from `a >= b` column by column, borrowing ten from the next column when short."""
     lines = [f"Subtract {a}-{b}"]
     borrowed = 0
     for place, (upper, lower) in enumerate(zip_longest(_digits(a), _digits(b))):

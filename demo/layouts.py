@@ -28,7 +28,7 @@ class Trace:
 
 
 def question_row(file: str, prompt: str, problem: Problem, reference: str | None, rng: Random) -> Row:
-    """A row of one of the files that carry no trace. `reference` is the answer the row claims, right or not."""
+    """Return a row of one of the files that carry no trace. `reference` is the answer the row claims, right or not."""
     if file == "word_problems.jsonl":
         return gsm8k_row(prompt, problem, reference)
     if file == "contest.jsonl":

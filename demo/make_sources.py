@@ -81,7 +81,7 @@ class Plan:
     runs: set[tuple[str, ...]] = field(default_factory=set)
 
     def new_problem(self, file: str | None = None) -> Problem:
-        """A problem, of the families that the file holds, that shares no run of words with any earlier one."""
+        """Return a problem, of the families that the file holds, that shares no run of words with any earlier one."""
         families = FAMILIES_OF.get(file or "", tuple(FAMILIES))
         while True:
             problem = FAMILIES[self.rng.choice(families)](self.rng, self.rng.random() < HARD_SHARE)
@@ -91,16 +91,16 @@ class Plan:
                 return problem
 
     def add(self, file: str, prompt: str, problem: Problem, reference: str | None, **about: Any) -> None:
-        """Adds a row of a file without traces; `about` says what was planted."""
+        """Add a row of a file without traces; `about` says what was planted."""
         value = question_row(file, prompt, problem, reference, self.rng)
         self.entries.append(Entry(file, value, prompt, problem=problem, **about))
 
     def any_file(self) -> str:
-        """A file without traces, drawn by size."""
+        """Return a file without traces, drawn by size."""
         return self.rng.choices(list(N_SOUND), weights=list(N_SOUND.values()))[0]
 
     def sound(self) -> list[Entry]:
-        """The rows without a flaw so far, each with its problem."""
+        """Return the rows without a flaw so far, each with its problem."""
         return [entry for entry in self.entries if entry.kind is None]
 
 
@@ -188,13 +188,13 @@ def add_malformed(plan: Plan) -> None:
 
 
 def spare_row(plan: Plan, file: str) -> Row:
-    """A sound row to be damaged."""
+    """Return a sound row to be damaged."""
     problem = plan.new_problem(file)
     return question_row(file, problem.prompt, problem, str(problem.answer), plan.rng)
 
 
 def broken_line(plan: Plan) -> str:
-    """A JSON line that ends in mid-string, as after a full disk."""
+    """Return a JSON line that ends in mid-string, as after a full disk."""
     line = json.dumps(spare_row(plan, "word_problems.jsonl"))
     return line[: plan.rng.randint(20, len(line) - 10)]
 
@@ -222,7 +222,7 @@ def place(plan: Plan) -> None:
 
 
 def planted(plan: Plan) -> dict[str, Any]:
-    """What PLANTED.json says: counts by kind, and each planted row with what it repeats or leaks."""
+    """Return what PLANTED.json says: counts by kind, and each planted row with what it repeats or leaks."""
     rows = []
     for entry in plan.entries:
         if entry.kind is None:
@@ -240,13 +240,13 @@ def planted(plan: Plan) -> dict[str, Any]:
 
 
 def json_lines(values: Iterator[Row | str]) -> bytes:
-    """One line a value; text goes in as it is."""
+    """Return one line a value; text goes in as it is."""
     lines = (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in values)
     return "".join(f"{line}\n" for line in lines).encode()
 
 
 def csv_bytes(rows: list[Row]) -> bytes:
-    """A CSV file with a header line, quoted only where needed."""
+    """Return a CSV file with a header line, quoted only where needed."""
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=["prompt", "reference_answer"], lineterminator="\n")
     writer.writeheader()
@@ -255,7 +255,7 @@ def csv_bytes(rows: list[Row]) -> bytes:
 
 
 def parquet_bytes(rows: list[Row]) -> bytes:
-    """A Parquet file of the two string columns question and answer."""
+    """Return a Parquet file of the two string columns question and answer."""
     schema = pa.schema([("question", pa.string()), ("answer", pa.string())])
     sink = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), sink, compression="zstd")
@@ -263,7 +263,7 @@ def parquet_bytes(rows: list[Row]) -> bytes:
 
 
 def files(plan: Plan) -> dict[str, bytes]:
-    """The content of every file, by its path below demo/."""
+    """Return the content of every file, by its path below demo/."""
 
     def values(file: str) -> list[Any]:
         return [entry.value for entry in plan.entries if entry.file == file]
@@ -280,7 +280,7 @@ def files(plan: Plan) -> dict[str, bytes]:
 
 
 def main() -> None:
-    """Writes all files below the demo's folder."""
+    """Write all files below the demo's folder."""
     parser = argparse.ArgumentParser(prog="python -m demo.make_sources", description=__doc__)
     parser.add_argument("--out", type=Path, default=DEMO_DIR, help="where sources/ and benchmarks/ go")
     out: Path = parser.parse_args().out

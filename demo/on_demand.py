@@ -33,7 +33,7 @@ class OnDemandTeacher:
         self.error: Exception | None = None
 
     async def server(self) -> DemoServer:
-        """The running server; started by the first call, awaited by the others.
+        """Return the running server; started by the first call, awaited by the others.
 
         Raises:
             ServerError: it could not be started.
@@ -57,14 +57,14 @@ class OnDemandTeacher:
                 loop.call_soon_threadsafe(started.set_exception, error)
 
     async def stop(self) -> None:
-        """Ends the server, if it was ever started."""
+        """End the server, if it was ever started."""
         self._stop.set()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:
-        """The base URL of the port, for as long as the block lasts."""
+        """Yield the base URL of the port, for as long as the block lasts."""
         listener = await asyncio.start_server(self._forward, HOST, 0, backlog=1024)
         port = listener.sockets[0].getsockname()[1]
         try:

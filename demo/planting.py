@@ -25,7 +25,7 @@ NO_ANSWERS = ("proof", "", "notfound", "see the solution")
 
 
 def repeated(prompt: str, rng: Random) -> str:
-    """The same prompt: verbatim, or differing in case or white space alone."""
+    """Return the same prompt: verbatim, or differing in case or white space alone."""
     ways = (
         prompt,
         prompt.upper(),
@@ -46,25 +46,25 @@ def reworded(prompt: str, rng: Random) -> str | None:
 
 
 def leaked(item: str, rng: Random) -> str:
-    """A benchmark item as it turns up in training data: as it is, or with a sentence before or after it."""
+    """Return a benchmark item as it turns up in training data: as it is, or with a sentence before or after it."""
     ways = (item, rng.choice(LEAK_PREFIXES) + item, item + rng.choice(LEAK_SUFFIXES))
     return rng.choice(ways)
 
 
 def wrong_answer(answer: int, rng: Random) -> int:
-    """A believable wrong answer: off by one, by ten, or with two digits exchanged."""
+    """Return a believable wrong answer: off by one, by ten, or with two digits exchanged."""
     digits = str(answer)
     swapped = int(digits[:-2] + digits[-1] + digits[-2]) if len(digits) > 1 else answer + 2
     return rng.choice([value for value in (answer + 1, answer - 1, answer + 10, swapped) if value not in (answer, 0)])
 
 
 def right_trace(problem: Problem) -> Trace:
-    """The problem's own reasoning and solution."""
+    """Return the problem's own reasoning and solution."""
     return Trace(problem.think, problem.solution)
 
 
 def wrong_trace(problem: Problem, rng: Random) -> Trace:
-    """A trace that misreads the last number, so that its steps are sound and its answer is wrong."""
+    """Return a trace that misreads the last number, so that its steps are sound and its answer is wrong."""
     *kept, last = problem.operands
     misread = (*kept, last + rng.choice((1, 2, -1) if last > 1 else (1, 2)))
     lines, value = work(misread, problem.operators)
@@ -72,13 +72,13 @@ def wrong_trace(problem: Problem, rng: Random) -> Trace:
 
 
 def truncated_trace(problem: Problem, rng: Random) -> Trace:
-    """A trace cut off while thinking."""
+    """Return a trace cut off while thinking."""
     cut = rng.randint(len(problem.think) // 3, len(problem.think) - 2)
     return Trace(problem.think[:cut], None)
 
 
 def trace(kind: str, problem: Problem, rng: Random) -> Trace:
-    """The trace of one of the kinds trace_right, trace_wrong, trace_truncated."""
+    """Return the trace of one of the kinds trace_right, trace_wrong, trace_truncated."""
     if kind == "trace_right":
         return right_trace(problem)
     if kind == "trace_wrong":

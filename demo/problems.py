@@ -39,7 +39,7 @@ class Problem:
 
 
 def draw_slots(rng: Random) -> Slots:
-    """The words of one story; names, days and places that appear together differ."""
+    """Return the words of one story; names, days and places that appear together differ."""
     name, friend = rng.sample(wording.NAMES, 2)
     day, day2 = rng.sample(wording.DAYS, 2)
     place, place2 = rng.sample(wording.PLACES, 2)
@@ -53,12 +53,12 @@ def draw_slots(rng: Random) -> Slots:
 
 
 def draw_number(rng: Random, digits: int) -> int:
-    """A number of exactly that many digits, the last one seldom zero in practice."""
+    """Return a number of exactly that many digits, the last one seldom zero in practice."""
     return rng.randrange(10 ** (digits - 1), 10**digits)
 
 
 def _sum_operands(rng: Random, hard: bool) -> tuple[int, int]:
-    """Two summands: two or three digits each, or three or four when hard."""
+    """Return two summands: two or three digits each, or three or four when hard."""
     low, high = (3, 4) if hard else (2, 3)
     return draw_number(rng, rng.randint(low, high)), draw_number(rng, rng.randint(low, high))
 
@@ -72,7 +72,7 @@ def _difference_operands(rng: Random, hard: bool) -> tuple[int, int]:
 
 
 def _product_operands(rng: Random, hard: bool) -> tuple[int, int]:
-    """Two digits by one digit, or by two when hard; no factor has a zero in its ones."""
+    """Return two digits by one digit, or by two when hard; no factor has a zero in its ones."""
     a = draw_number(rng, 2)
     if not hard:
         return a, rng.randint(2, 9)
@@ -80,7 +80,7 @@ def _product_operands(rng: Random, hard: bool) -> tuple[int, int]:
 
 
 def _tell(rng: Random, sentences: list[str]) -> str:
-    """Joins the sentences of a story, with an aside before the last one or two in half of the stories."""
+    """Join the sentences of a story, with an aside before the last one or two in half of the stories."""
     *story, aside = sentences
     if rng.random() < 0.5:
         story.insert(rng.randint(0, len(story) - 1), aside)
@@ -92,7 +92,7 @@ def _solve(rng: Random, choices: tuple[str, ...], slots: Slots, answer: int) -> 
 
 
 def _step(a: int, operator: str, b: int) -> tuple[list[str], int]:
-    """The lines of one step and its result."""
+    """Return the lines of one step and its result."""
     if operator == "+":
         return addition_lines(a, b), a + b
     if operator == "-":
@@ -101,7 +101,7 @@ def _step(a: int, operator: str, b: int) -> tuple[list[str], int]:
 
 
 def work(operands: tuple[int, ...], operators: str) -> tuple[list[str], int]:
-    """The operators worked off left to right: the lines of all steps, and the result."""
+    """Return the operators worked off left to right: the lines of all steps, and the result."""
     lines: list[str] = []
     value = operands[0]
     for operator, operand in zip(operators, operands[1:], strict=True):
@@ -117,7 +117,7 @@ def _bare(
     operands: tuple[int, int],
     operator: str,
 ) -> Problem:
-    """A problem that names its operation, with no story around it."""
+    """Return a problem that names its operation, with no story around it."""
     a, b = operands
     slots = draw_slots(rng)
     lines, answer = work(operands, operator)
@@ -140,7 +140,7 @@ def _story(
     operands: tuple[int, ...],
     operators: str,
 ) -> Problem:
-    """A word problem; its trace opens with what is asked, then works the operators off left to right."""
+    """Return a word problem; its trace opens with what is asked, then works the operators off left to right."""
     openings = {"+": wording.THINK_ADD, "-": wording.THINK_SUBTRACT, "*": wording.THINK_MULTIPLY}
     opening = rng.choice(openings[operators] if len(operators) == 1 else wording.THINK_TWO_STEPS)
     lines, value = work(operands, operators)
@@ -156,24 +156,24 @@ def _story(
 
 
 def addition(rng: Random, hard: bool) -> Problem:
-    """A bare sum."""
+    """Return a bare sum."""
     return _bare(rng, "addition", wording.BARE_ADD, _sum_operands(rng, hard), "+")
 
 
 def subtraction(rng: Random, hard: bool) -> Problem:
-    """A bare difference of natural numbers, never negative."""
+    """Return a bare difference of natural numbers, never negative."""
     return _bare(rng, "subtraction", wording.BARE_SUBTRACT, _difference_operands(rng, hard), "-")
 
 
 def multiplication(rng: Random, hard: bool) -> Problem:
-    """A bare product: two digits by one, or by two when hard."""
+    """Return a bare product: two digits by one, or by two when hard."""
     return _bare(rng, "multiplication", wording.BARE_MULTIPLY, _product_operands(rng, hard), "*")
 
 
 def _change_sentences(
     rng: Random, slots: Slots, a: int, b: int, events: tuple[str, ...], at_once: tuple[str, ...]
 ) -> list[str]:
-    """A story of one change: told in three sentences, or at once."""
+    """Return a story of one change: told in three sentences, or at once."""
     if rng.random() < 0.4:
         return [rng.choice(at_once).format(a=a, b=b, **slots)]
     return [
@@ -184,7 +184,7 @@ def _change_sentences(
 
 
 def word_addition(rng: Random, hard: bool) -> Problem:
-    """A story in which something is added."""
+    """Return a story in which something is added."""
     slots = draw_slots(rng)
     a, b = _sum_operands(rng, hard)
     sentences = _change_sentences(rng, slots, a, b, wording.GAIN, wording.ADD_AT_ONCE)
@@ -192,7 +192,7 @@ def word_addition(rng: Random, hard: bool) -> Problem:
 
 
 def word_subtraction(rng: Random, hard: bool) -> Problem:
-    """A story in which something is taken away or compared."""
+    """Return a story in which something is taken away or compared."""
     slots = draw_slots(rng)
     a, b = _difference_operands(rng, hard)
     sentences = _change_sentences(rng, slots, a, b, wording.LOSS, wording.SUBTRACT_AT_ONCE)
@@ -200,7 +200,7 @@ def word_subtraction(rng: Random, hard: bool) -> Problem:
 
 
 def word_multiplication(rng: Random, hard: bool) -> Problem:
-    """A story of equal groups."""
+    """Return a story of equal groups."""
     slots = draw_slots(rng)
     a, b = _product_operands(rng, hard)
     sentences = [
@@ -211,7 +211,7 @@ def word_multiplication(rng: Random, hard: bool) -> Problem:
 
 
 def two_steps(rng: Random, hard: bool) -> Problem:
-    """A story of two changes: equal groups then a change, or (when hard) a gain and then a loss."""
+    """Return a story of two changes: equal groups then a change, or (when hard) a gain and then a loss."""
     slots = draw_slots(rng)
     if hard and rng.random() < 0.5:
         a, b = _sum_operands(rng, hard=False)
@@ -245,6 +245,6 @@ FAMILIES: dict[str, Callable[[Random, bool], Problem]] = {
 
 
 def draw(rng: Random, hard_share: float = 0.3) -> Problem:
-    """A problem of any family, hard with the given probability."""
+    """Return a problem of any family, hard with the given probability."""
     make = FAMILIES[rng.choice(list(FAMILIES))]
     return make(rng, rng.random() < hard_share)

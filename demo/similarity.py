@@ -8,7 +8,7 @@ WORD = re.compile(r"\w+")
 
 
 def shingles(text: str, width: int) -> frozenset[tuple[str, ...]]:
-    """All runs of `width` words, lower-cased; a shorter text is one run."""
+    """Return all runs of `width` words, lower-cased; a shorter text is one run."""
     words = WORD.findall(text.lower())
     return frozenset(tuple(words[i : i + width]) for i in range(max(1, len(words) - width + 1)))
 
@@ -20,5 +20,5 @@ def jaccard(a: str, b: str, width: int = 5) -> float:
 
 
 def normalised(text: str) -> str:
-    """The text without regard to case and white space."""
+    """Return the text without regard to case and white space."""
     return " ".join(text.lower().split())

@@ -51,7 +51,7 @@ def check_references(recipe: RecipePath, overrides: Overrides = (), out: Text = 
 
 
 def check(context: RunContext, out: str | None = None) -> AuditRun:
-    """The method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
+    """Return the method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
 
     Raises:
         TracemillError: what was finished before is kept.
@@ -75,7 +75,7 @@ def check(context: RunContext, out: str | None = None) -> AuditRun:
 
 
 def checked_recipe(path: str, overrides: list[str], *, are_kept: bool = False) -> Recipe:
-    """The recipe; of its secrets only those of its sources are needed here.
+    """Return the recipe; of its secrets only those of its sources are needed here.
 
     Raises:
         RecipeError: it is wrong, an override holds a secret, or a secret of a source is not where the recipe says.
@@ -88,7 +88,7 @@ def checked_recipe(path: str, overrides: list[str], *, are_kept: bool = False) -
 
 
 def told(run: AuditRun, seconds: float) -> str:
-    """What was found and where it is."""
+    """Return what was found and where it is."""
     where = shown_place(run.out)
     return "\n".join(
         [
@@ -107,7 +107,7 @@ def told(run: AuditRun, seconds: float) -> str:
 
 
 def conflicts_told(summary: Mapping[str, Any], where: str) -> list[str]:
-    """Lines on references that contradict each other; none where none do."""
+    """Return lines on references that contradict each other; none where none do."""
     if FACTS not in summary:
         return []
     n_questions = summary[FACTS]["questions"]
@@ -116,7 +116,7 @@ def conflicts_told(summary: Mapping[str, Any], where: str) -> list[str]:
 
 
 def main() -> int:
-    """Runs the command; returns the exit status."""
+    """Run the command; returns the exit status."""
     options = recipe_options("check_references", __doc__ or "").parse_args()
     return run_command(
         "check_references",

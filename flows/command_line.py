@@ -52,7 +52,7 @@ def dataset_command(flow: Callable[..., Any], tell: Callable[[Made, float], str]
 
 
 def recipe_options(name: str, about: str) -> argparse.ArgumentParser:
-    """The options of every flow that starts from a recipe."""
+    """Return the options of every flow that starts from a recipe."""
     parser = argparse.ArgumentParser(prog=f"python -m flows.{name}", description=about.splitlines()[0])
     parser.add_argument("recipe", metavar="RECIPE", help="YAML recipe")
     add_overrides(parser)
@@ -61,7 +61,7 @@ def recipe_options(name: str, about: str) -> argparse.ArgumentParser:
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
-    """Adds ``--set``."""
+    """Add ``--set``."""
     parser.add_argument(
         "--set", dest="overrides", action="append", default=[], metavar="section.key=value", help="override a setting"
     )
@@ -70,7 +70,7 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
 def run_command(
     name: str, work: Callable[[], Made], tell: Callable[[Made, float], str], check: Callable[[], object]
 ) -> int:
-    """Runs a flow from the command line; returns the exit status.
+    """Run a flow from the command line; returns the exit status.
 
     Args:
         name: of the flow's module.
@@ -97,7 +97,7 @@ def run_command(
 
 
 def how_to_look() -> str:
-    """How to see the run in Prefect's UI."""
+    """Return how to see the run in Prefect's UI."""
     api_url = PREFECT_API_URL.value()
     if api_url:
         return f"open {api_url.removesuffix('/api')}/runs"
@@ -108,7 +108,7 @@ def how_to_look() -> str:
 
 
 def _let_task_runs_be_recorded() -> None:
-    """Waits until the server has recorded what it was told: a temporary one ends with this process."""
+    """Wait until the server has recorded what it was told: a temporary one ends with this process."""
     EventsWorker.instance().wait_until_empty()
     deadline = time.monotonic() + RECORDING_S
     before, now = -1, 0
@@ -119,12 +119,12 @@ def _let_task_runs_be_recorded() -> None:
 
 
 def work_done(n_executed: int, n_cached: int, seconds: float) -> str:
-    """How much had to be done."""
+    """Return how much had to be done."""
     if n_executed == 0:
         return f"everything was cached: {n_cached} tasks found finished, none run; {seconds:.1f} s"
     return f"{n_executed} tasks run, {n_cached} found finished; {seconds:.1f} s"
 
 
 def shown_place(out: str) -> str:
-    """A run's directory as it is best typed: from here, or its URL."""
+    """Return a run's directory as it is best typed: from here, or its URL."""
     return out if "://" in out else os.path.relpath(out)

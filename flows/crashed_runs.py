@@ -61,7 +61,7 @@ USUAL_BEAT_S = 180  # Prefect's own default
 
 
 def heartbeat_automation(silence: timedelta) -> AutomationCore:
-    """The automation that marks a run as Crashed after ``silence`` without a beat.
+    """Return the automation that marks a run as Crashed after ``silence`` without a beat.
 
     A paused run beats on, since its process waits; a suspended and a finished one has said so. Should a beat arrive
     after the end of its run, the server still refuses to change a finished state.
@@ -94,7 +94,7 @@ def usual_silence() -> timedelta:
 
 
 def set_up_automation(client: SyncPrefectClient, silence: timedelta) -> None:
-    """Makes the automation, or brings the one of that name up to date."""
+    """Make the automation, or brings the one of that name up to date."""
     wanted = heartbeat_automation(silence)
     standing = client.read_automations_by_name(AUTOMATION)
     if not standing:
@@ -131,7 +131,7 @@ def take_over(logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) ->
 
 
 def claim_flow_run() -> None:
-    """Writes this process into the labels of the flow run that is under way; outside one there is nothing to do."""
+    """Write this process into the labels of the flow run that is under way; outside one there is nothing to do."""
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return
@@ -141,7 +141,7 @@ def claim_flow_run() -> None:
 
 
 def settle_crashed_runs() -> int:
-    """Marks runs as Crashed whose process on this host is gone, with the phases and tasks in them; how many runs."""
+    """Mark runs as Crashed whose process on this host is gone, with the phases and tasks in them; how many runs."""
     with get_client(sync_client=True) as client:
         ours = _claimed_runs(client, [*_UNFINISHED, StateType.CRASHED])
         dead = [run for run in ours if has_died(run)]
@@ -158,7 +158,7 @@ def settle_crashed_runs() -> int:
 
 
 def settle_lost_tasks() -> int:
-    """Ends tasks that the server still shows as unfinished though their run is long over; how many.
+    """End tasks that the server still shows as unfinished though their run is long over; how many.
 
     A run that is Completed has waited for every task of its own; what became of those of other runs is not known.
     """
@@ -180,7 +180,7 @@ def _is_long_over(run: FlowRun) -> bool:
 
 
 def has_died(run: FlowRun) -> bool:
-    """Whether a run is unfinished, and the process that claimed this very attempt of it is gone.
+    """Tell whether a run is unfinished, and the process that claimed this very attempt of it is gone.
 
     A suspended run has no process and waits for a person; an attempt that has not been claimed yet is just starting.
     One that a worker has taken, and that has not begun for :data:`STARTING`, has died with that worker.
@@ -227,7 +227,7 @@ def _crash(client: SyncPrefectClient, run: FlowRun) -> None:
 
 
 def main() -> int:
-    """What ``make worker`` runs first."""
+    """Return what ``make worker`` runs first."""
     with temporary_settings({PREFECT_API_URL: PREFECT_API_URL.value() or DEFAULT_API_URL}):
         with get_client(sync_client=True) as client:
             if (error := client.api_healthcheck()) is not None:

@@ -26,7 +26,7 @@ DEPLOYMENTS = "deployments/prefect.yaml"
 
 
 def deploy(api_url: str) -> None:
-    """Makes or updates the work pool, the automation that finds crashed runs, and all deployments.
+    """Make or updates the work pool, the automation that finds crashed runs, and all deployments.
 
     Raises:
         ServerError: no server answers, or it refuses them.
@@ -48,7 +48,7 @@ def deploy(api_url: str) -> None:
 
 
 def refuse_kept_secrets(path: Path = ROOT / DEPLOYMENTS) -> None:
-    """Refuses deployments whose parameters, or those of their schedules, hold a secret: the server would keep it.
+    """Refuse deployments whose parameters, or those of their schedules, hold a secret: the server would keep it.
 
     Raises:
         RecipeError: naming it by its key.
@@ -59,7 +59,7 @@ def refuse_kept_secrets(path: Path = ROOT / DEPLOYMENTS) -> None:
 
 
 def require_server(client: SyncPrefectClient, api_url: str) -> None:
-    """Refuses an address where no Prefect server answers.
+    """Refuse an address where no Prefect server answers.
 
     Raises:
         ServerError: saying how to start one.
@@ -74,7 +74,7 @@ def require_server(client: SyncPrefectClient, api_url: str) -> None:
 
 
 def make_work_pool(client: SyncPrefectClient) -> None:
-    """Makes the work pool, whose workers run flows as processes, unless it is there."""
+    """Make the work pool, whose workers run flows as processes, unless it is there."""
     try:
         client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
     except ObjectAlreadyExists:
@@ -83,7 +83,7 @@ def make_work_pool(client: SyncPrefectClient) -> None:
 
 
 def main() -> int:
-    """Runs the command; returns the exit status."""
+    """Run the command; returns the exit status."""
     api_url = PREFECT_API_URL.value() or DEFAULT_API_URL
     try:
         deploy(api_url)

@@ -35,7 +35,7 @@ class ShippedOrOther:
     """Of a path: the recipes of this repository as choices, or any other YAML file. They are listed when deployed."""
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """JSON schema with two alternatives, which the UI shows as tabs.
+        """Return JSON schema with two alternatives, which the UI shows as tabs.
 
         The pattern stands beside them, and not in the second one: the UI says then that the path does not match it,
         and not that it is "not valid under any of the given schemas".
@@ -58,7 +58,7 @@ def _settings_of(kind: type[Section]) -> dict[str, Any]:
 
 
 def _fields_of_plain_rows() -> dict[str, Any]:
-    """Schema of a list of ``field=column``."""
+    """Return the schema of a list of ``field=column``."""
     fields = "|".join(f" *{name}" for name in get_args(PlainField))
     return {"type": "array", "items": {"type": "string", "title": "field=column", "pattern": f"^({fields}) *=.+"}}
 
@@ -81,7 +81,7 @@ class HubPlace(BaseModel):
     config: Text = Field("", description="Configuration, if it has several.", json_schema_extra={"position": 2})
 
     def given(self) -> dict[str, str]:
-        """What was filled in."""
+        """Return what was filled in."""
         return {name: text for name, text in self.model_dump().items() if text}
 
 

@@ -43,7 +43,7 @@ def without_secrets(made: Flow[P, R]) -> GuardedFlow[P, R]:
 
 
 def refuse_secrets(parameters: Mapping[str, Any], *, are_kept: bool = False) -> None:
-    """Refuses parameters of a flow that hold a secret, or the text of a recipe, in which one may stand.
+    """Refuse parameters of a flow that hold a secret, or the text of a recipe, in which one may stand.
 
     Args:
         parameters: by name.

@@ -28,8 +28,8 @@ from flows.phases.publish import output_of
 from flows.teacher_place import load_recipe_here
 from tracemill.inference.refusals import REFUSED, REFUSED_BY_TEACHER
 from tracemill.publish import published, refuse_foreign
+from tracemill.publish.directory.versions import held
 from tracemill.publish.manifest import n_published
-from tracemill.publish.versions import held
 from tracemill.store import Store, load_collection
 
 
@@ -50,7 +50,7 @@ def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "
 
 
 def refresh(context: RunContext, out: str | None = None) -> Built:
-    """The method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
+    """Return the method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
 
     Raises:
         TracemillError: what stands there stands.
@@ -78,7 +78,7 @@ def _refresh(context: RunContext, out: str) -> Built:
 
 
 def _is_up_to_date(context: RunContext, standing: dict[str, Any]) -> bool:
-    """Whether another build would find the same rows, and nothing that was left for later."""
+    """Tell whether another build would find the same rows, and nothing that was left for later."""
     if standing.get("recipe_digest") != context.recipe.digest() or is_mended(standing):
         return False
     if "unjudged" in standing or _has_refusals(standing):
@@ -99,7 +99,7 @@ def _named(manifest: dict[str, Any], out: str) -> str:
 
 @contextlib.contextmanager
 def _one_at_a_time(out: str, logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> Any:
-    """Waits for another refresh of the same directory, and says so."""
+    """Wait for another refresh of the same directory, and says so."""
     folder = Store(out).folder
     if folder is None:  # Not on this machine's disks: the deployment's limit is what keeps them apart.
         yield

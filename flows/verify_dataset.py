@@ -74,7 +74,7 @@ def verify_dataset(
 
 
 def verify(context: RunContext[Audit], dataset: str, limit: int | None = None, out: str | None = None) -> AuditRun:
-    """The method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
+    """Return the method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
 
     Args:
         context: of the run; its recipe says how the rows are laid out.
@@ -106,7 +106,7 @@ def verify(context: RunContext[Audit], dataset: str, limit: int | None = None, o
 
 
 def audit_recipe(dataset: str, hub: dict[str, str], overrides: list[str]) -> Audit:
-    """The recipe of an audit.
+    """Return the recipe of an audit.
 
     Args:
         dataset: a file, a folder or glob of files, or a Hub id.
@@ -137,7 +137,7 @@ def audit_recipe(dataset: str, hub: dict[str, str], overrides: list[str]) -> Aud
 
 
 def _commit(dataset: str, revision: str | None) -> str:
-    """The commit to audit; a branch or tag is taken for where it is now, so that rows cannot move meanwhile."""
+    """Return the commit to audit; a branch or tag is taken for where it is now, so that rows cannot move meanwhile."""
     if revision is None:
         raise SourceError(
             f"{dataset} is no file here, and a Hub dataset needs its revision",
@@ -147,7 +147,7 @@ def _commit(dataset: str, revision: str | None) -> str:
 
 
 def _is_hub_id(dataset: str) -> bool:
-    """Whether it names a Hub dataset, as there is no such file and it does not look like one.
+    """Tell whether it names a Hub dataset, as there is no such file and it does not look like one.
 
     Raises:
         SourceError: it looks like a file, and there is none.
@@ -165,7 +165,7 @@ def _is_hub_id(dataset: str) -> bool:
 
 
 def _name_of(dataset: str) -> str:
-    """A name for folders and labels: the file's without suffix, or its folder's, or the Hub id with a dash."""
+    """Return a name for folders and labels: the file's without suffix, or its folder's, or the Hub id with a dash."""
     path = Path(dataset)
     is_hub_id = not path.exists() and _HUB_ID.fullmatch(dataset) is not None
     candidates = (_slug(text) for text in ((dataset,) if is_hub_id else (path.name, path.parent.name)))
@@ -179,7 +179,7 @@ def _slug(text: str) -> str:
 
 
 def told(run: AuditRun, seconds: float) -> str:
-    """What was found and where it is."""
+    """Return what was found and where it is."""
     where = shown_place(run.out)
     return "\n".join(
         [
@@ -204,7 +204,7 @@ def _told_layout(summary: Mapping[str, Any]) -> str:
 
 
 def main() -> int:
-    """Runs the command; returns the exit status."""
+    """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m flows.verify_dataset", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("dataset", metavar="INPUT", help="file, folder, quoted glob, or Hub id")
     parser.add_argument("--out", metavar="DIR", help="directory of the finished run (default: runs/audit-<name>)")

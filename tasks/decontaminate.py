@@ -43,7 +43,7 @@ class BenchmarkFiles(Section):
 
 
 def benchmark_files(benchmarks: tuple[Benchmark, ...], data_dir: str) -> BenchmarkFiles:
-    """The section of :func:`read_benchmarks`.
+    """Return the section of :func:`read_benchmarks`.
 
     Raises:
         SourceError: a benchmark's file is not there; never a silent skip.
@@ -84,12 +84,12 @@ def decontaminate_shard(work: Work) -> Produced:
 
 @functools.lru_cache(maxsize=2)
 def _index(store_url: str, benchmarks: Shard) -> BenchmarkIndex:
-    """One index per process: every shard asks the same one."""
+    """Return one index per process: every shard asks the same one."""
     return BenchmarkIndex(Store(store_url).read_table(benchmarks))
 
 
 def produced(rows_in: int, found: Decontaminated) -> Produced:
-    """Tables ``kept``, ``dropped`` and ``grey``, and what the report needs."""
+    """Return tables ``kept``, ``dropped`` and ``grey``, and what the report needs."""
     return Produced(
         outputs={"kept": found.kept, "dropped": table_of(Dropped, found.dropped), "grey": found.grey},
         rows_in=rows_in,

@@ -35,7 +35,7 @@ class Measure(Section):
 
 
 def measure_plan(settings: Label, data_dir: str) -> Measure:
-    """The section of :func:`label_shard`.
+    """Return the section of :func:`label_shard`.
 
     Raises:
         RecipeError: the tokenizer's file cannot be read.
@@ -84,7 +84,7 @@ def _tokens(prompts: list[str], plan: Measure) -> list[int]:
 
 @functools.cache
 def _as_planned(tokenizer: str, sha256: str | None) -> str:
-    """The tokenizer's file, once it is known to be the one of the plan: the task may run on another machine.
+    """Return the tokenizer's file, once it is known to be the one of the plan: the task may run on another machine.
 
     Raises:
         RunnerError: there is none here, or another.

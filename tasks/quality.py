@@ -78,7 +78,7 @@ def quality_shard(work: Work) -> Produced:
 def examine(
     responses: Sequence[Response], prompts: Mapping[str, str], plan: QualityPlan
 ) -> tuple[list[TraceMeasures], list[tuple[Response, Fault]]]:
-    """The measures of every response, and those that have a fault with it; prompts by problem id."""
+    """Return the measures of every response, and those that have a fault with it; prompts by problem id."""
     measures = measure_responses(responses, prompts, plan.rules.repetition)
     if plan.counting.tokenizer is not None:
         measures = _counted(responses, measures, plan.counting.tokenizer)
@@ -90,14 +90,14 @@ def examine(
 
 
 def filtered(n_responses: int, faulty: Sequence[tuple[Response, Fault]], **outputs: pa.Table) -> Produced:
-    """The outcome of a filter on responses: table ``faults``, and whatever else it has found."""
+    """Return the outcome of a filter on responses: table ``faults``, and whatever else it has found."""
     table = pa.Table.from_pylist([fault_record(response, fault) for response, fault in faulty], schema=FAULTS)
     counts = Counter(f"quality/{fault.reason}" for _, fault in faulty)
     return Produced({"faults": table, **outputs}, n_responses, n_responses - len(faulty), dict(counts))
 
 
 def fit_responses(work: Work, number: str = "") -> list[Response]:
-    """The correct responses in which no filter has found a fault so far: what a model is asked about.
+    """Return the correct responses in which no filter has found a fault so far: what a model is asked about.
 
     ``number`` is that of a shard, where the inputs of several are there: ``responses-00007-000``.
     """
@@ -119,7 +119,7 @@ def _prompts(work: Work) -> dict[str, str]:
 
 
 def _counted(responses: Sequence[Response], measures: Sequence[TraceMeasures], tokenizer: str) -> list[TraceMeasures]:
-    """The measures with exact numbers of tokens instead of estimates."""
+    """Return the measures with exact numbers of tokens instead of estimates."""
     thinks = count_tokens([response.think or "" for response in responses], tokenizer)
     answers = count_tokens([response.answer for response in responses], tokenizer)
     return [
@@ -260,7 +260,7 @@ def _pieces(response: Response, settings: Safety) -> list[str]:
 def _models(
     plan: SafetyRound, problems: Mapping[str, Problem], asking: Asking
 ) -> list[Callable[[Sequence[Piece]], dict[str, Fault]]]:
-    """The models that the recipe names, as functions from pieces to faults by response."""
+    """Return the models that the recipe names, as functions from pieces to faults by response."""
     models: list[Callable[[Sequence[Piece]], dict[str, Fault]]] = []
     guard, classifier = plan.safety.guard, plan.safety.classifier
     if classifier is not None:

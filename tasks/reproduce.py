@@ -20,7 +20,7 @@ from tracemill.store import Manifest, Store
 
 
 def reproduce(store: Store, stage: str, key: str, overrides: list[str]) -> Manifest:
-    """Does the failed task's work again.
+    """Do the failed task's work again.
 
     Args:
         store: of the run.
@@ -57,7 +57,7 @@ def _named(place: str) -> Any:
 
 
 def main() -> int:
-    """Runs the command; returns the exit status."""
+    """Run the command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tasks.reproduce", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("stage", metavar="STAGE")
     parser.add_argument("key", metavar="KEY")

@@ -61,7 +61,7 @@ def _unasked(work: Work) -> dict[str, Unasked]:
 
 
 def _optional(problems: list[Problem], judged: Judged, rules: Select) -> dict[str, pa.Table]:
-    """Tables that the recipe asks for."""
+    """Return tables that the recipe asks for."""
     tables = {}
     if rules.preferences:
         tables["preferences"] = table_of(Pair, pairs(problems, judged, rules.preferences))

@@ -68,7 +68,7 @@ def _stored(tables: Iterable[pa.Table], store: Store) -> Iterator[tuple[pa.Table
 
 
 def raw_shards(source: Source, manifest: Manifest) -> list[RawShard]:
-    """The raw shards of a snapshot, in the order of the source."""
+    """Return the raw shards of a snapshot, in the order of the source."""
     files = manifest.facts["files"]
     return [
         RawShard(source=source.name, file=files[name], shard=shard) for name, shard in sorted(manifest.outputs.items())

@@ -27,7 +27,7 @@ VERSION = digest("verify", _LAYOUT, sorted(verifier_versions().items()), missing
 
 @functools.lru_cache(maxsize=2)
 def bench_of(settings: Verify) -> Bench:
-    """One bench per process, shared by all shard tasks; what it started ends with the process."""
+    """Return one bench per process, shared by all shard tasks; what it started ends with the process."""
     bench = Bench(settings)
     atexit.register(bench.close)
     return bench
@@ -54,7 +54,7 @@ def verify_shard(work: Work) -> Produced:
 
 
 def _settled(work: Work) -> dict[str, Verdict]:
-    """Verdicts by response id that stand from an earlier try, in which the sandbox failed for the others."""
+    """Return verdicts by response id that stand from an earlier try, in which the sandbox failed for the others."""
     if "verdicts" not in work.before:
         return {}
     found = rows_of(Verdict, work.store.read_table(work.before["verdicts"]))
@@ -62,7 +62,7 @@ def _settled(work: Work) -> dict[str, Verdict]:
 
 
 def verdicts_on(problems: Iterable[Problem], responses: Iterable[Response], settings: Verify) -> list[Verdict]:
-    """The rules' verdict on every response, in order."""
+    """Return the rules' verdict on every response, in order."""
     by_id = {problem.id: problem for problem in problems}
     attempts = [attempt_of(by_id[response.problem_id], response) for response in responses]
     return list(verify(attempts, bench_of(settings)))
@@ -84,7 +84,7 @@ def unjudgeable(problems: Iterable[Problem], settings: Verify, models: ModelJudg
 
 
 def is_for_models(problem: Problem, models: ModelJudged) -> bool:
-    """Whether a model of the recipe can judge answers to a problem where no rule can."""
+    """Tell whether a model of the recipe can judge answers to a problem where no rule can."""
     return problem.category in models.scored or (
         problem.category in models.compared and why_missing(problem.reference_answer) is None
     )

@@ -30,7 +30,7 @@ _READ_BYTES = 1 << 16
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs the command; 0, or 130 after Ctrl-C."""
+    """Run the command; 0, or 130 after Ctrl-C."""
     options = _options(argv)
     # A thread reads, so that a finished verdict is written also while the next line has not come yet.
     queue: Queue[tuple[Any, Awaited | BadRow | BaseException] | None] = Queue(_READ_AHEAD * options.workers)

@@ -54,7 +54,7 @@ class ChoiceVerifier:
     version: Final = "choice@4"
 
     def begin(self, attempt: Attempt, means: Means) -> Judgement:  # noqa: ARG002 - the Verifier contract
-        """Decides at once."""
+        """Decide at once."""
         reference = attempt.reference_answer
         missing = why_missing(reference)
         if missing is not None or reference is None:
@@ -103,7 +103,7 @@ def _compare(found: Named, gold: Named, options: Options, extracted: str) -> Jud
 
 
 def _statements(answer: str, options: Options) -> list[str]:
-    """What the answer part says its answer is; several where it says so several times."""
+    """Return what the answer part says its answer is; several where it says so several times."""
     box = boxed(answer)
     if box is None:
         return _said(EMPTY_BOX.sub("", answer)) or _last_line(answer)

@@ -47,7 +47,7 @@ class Options(dict[str, str]):
 
 
 def options_of(prompt: str) -> Options:
-    """The options of a prompt; none where it lists none.
+    """Return the options of a prompt; none where it lists none.
 
     The last run of consecutive labels that begins with the first one counts: examples come before the question.
     """
@@ -84,7 +84,7 @@ def _end_of_last(prompt: str, start: int) -> int:
 
 
 def named(text: str, options: Options) -> Named | None:
-    """What a short text names: options by letter, by label and text, or by text alone; else itself.
+    """Return what a short text names: options by letter, by label and text, or by text alone; else itself.
 
     None where it is long, names an option's text that stands under two letters, or one's label beside another's text.
     """
@@ -106,7 +106,7 @@ def named(text: str, options: Options) -> Named | None:
 
 
 def _label_of(text: str, options: Options) -> tuple[str, str] | None:
-    """The letter of a text that is a label or begins with one, and what may be an option's text; or None."""
+    """Return the letter of a text that is a label or begins with one, and what may be an option's text; or None."""
     alone = _LETTER.fullmatch(text)
     if alone and (text.strip(" *_$.()[]（）").isupper() or options):
         return alone.group(1).upper(), ""
@@ -123,7 +123,7 @@ def _label_of(text: str, options: Options) -> tuple[str, str] | None:
 
 
 def _holding(text: str, options: Options) -> list[str]:
-    """The letters under which a text stands."""
+    """Return the letters under which a text stands."""
     folded = fold(text)
     return [letter for letter, option in options.items() if folded and fold(option) == folded]
 
@@ -147,7 +147,7 @@ def _plain(text: str) -> str:
 
 
 def fold(text: str) -> str:
-    """One spelling of a short text: numbers by value, words in lower case without their last stop."""
+    """Return one spelling of a short text: numbers by value, words in lower case without their last stop."""
     plain = _plain(text)
     if len(plain) <= MAX_CHARS:
         plain = tidy(plain)

@@ -43,7 +43,7 @@ class NoVerifier:
 
 
 def verifiers_for(settings: Verify) -> dict[str, Verifier]:
-    """The verifier of every category."""
+    """Return the verifier of every category."""
     return {
         Category.MATH: MathVerifier(),
         Category.CODE: CodeVerifier(settings.code),
@@ -79,7 +79,7 @@ class Bench:
         self._means = Means(pool, sandbox)
 
     def begin(self, attempt: Attempt) -> Awaited:
-        """Starts judging.
+        """Start judging.
 
         Raises:
             UnknownKindError: no verifier knows the attempt's category.
@@ -101,7 +101,7 @@ class Bench:
         return Awaited(attempt, verifier.version, begun)
 
     def close(self) -> None:
-        """Ends what the bench has started."""
+        """End what the bench has started."""
         self._owned.close()
 
     def __enter__(self) -> Self:
@@ -118,11 +118,11 @@ class Awaited:
         self._ids, self._version, self._begun = (attempt.id, attempt.problem_id), version, begun
 
     def done(self) -> bool:
-        """Whether :meth:`verdict` returns at once."""
+        """Tell whether :meth:`verdict` returns at once."""
         return not isinstance(self._begun, Pending) or self._begun.future.done()
 
     def verdict(self) -> Verdict:
-        """Waits for the verdict.
+        """Wait for the verdict.
 
         Raises:
             VerifierError: no worker can work at all.
@@ -144,13 +144,13 @@ class Awaited:
         )
 
     def cancel(self) -> None:
-        """Gives up on a verdict that nobody waits for any more."""
+        """Give up on a verdict that nobody waits for any more."""
         if isinstance(self._begun, Pending):
             self._begun.future.cancel()
 
 
 def _broken(error: Exception) -> Judgement:
-    """The one place where a verifier's own fault over one row becomes data, so that the other rows are judged.
+    """Return the one place where a verifier's own fault over one row becomes data, so that the other rows are judged.
 
     Raises:
         TracemillError: it is not about this row: no worker can work at all.
@@ -161,7 +161,7 @@ def _broken(error: Exception) -> Judgement:
 
 
 def verify(attempts: Iterable[Attempt], bench: Bench) -> Iterator[Verdict]:
-    """The verdict on each attempt, in order, as they come.
+    """Yield the verdict on each attempt, in order, as they come.
 
     Args:
         attempts: read at most 64 per worker ahead of the verdicts.

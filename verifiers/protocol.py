@@ -45,7 +45,7 @@ class Attempt:
 
 
 def attempt_of(problem: Problem, response: Response) -> Attempt:
-    """The response as an attempt at the problem."""
+    """Return the response as an attempt at the problem."""
     return Attempt(
         id=response.id,
         category=problem.category,
@@ -81,12 +81,12 @@ class Judgement(NamedTuple):
 
 
 def correct(extracted: str | None, detail: str) -> Judgement:
-    """The answer is right."""
+    """Return the answer is right."""
     return Judgement(Outcome.CORRECT, 1.0, extracted, detail)
 
 
 def incorrect(extracted: str | None, detail: str) -> Judgement:
-    """The answer is wrong, or there is none."""
+    """Return the answer is wrong, or there is none."""
     return Judgement(Outcome.INCORRECT, 0.0, extracted, detail)
 
 
@@ -101,12 +101,12 @@ def unreadable(extracted: str | None, detail: str) -> Judgement:
 
 
 def unjudged(extracted: str | None, detail: str) -> Judgement:
-    """A verifier of ours broke or came to its limits: nothing is said about answer or problem."""
+    """Return a verifier of ours broke or came to its limits: nothing is said about answer or problem."""
     return Judgement(Outcome.UNVERIFIABLE, None, extracted, detail, cause=Cause.VERIFIER)
 
 
 def too_slow(extracted: str | None, detail: str) -> Judgement:
-    """The time that judging may take was over."""
+    """Return the time that judging may take was over."""
     return Judgement(Outcome.TIMEOUT, None, extracted, detail, cause=Cause.VERIFIER)
 
 
@@ -142,7 +142,7 @@ class Verifier(Protocol):
         ...
 
     def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
-        """Judges at once what is cheap, and hands the rest to the means.
+        """Judge at once what is cheap, and hands the rest to the means.
 
         Must not block, raise on any attempt, or depend on other attempts.
         """

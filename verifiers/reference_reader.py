@@ -16,13 +16,13 @@ class VerifiersReader:
     """Says of maths and choices what their verifiers would find out after the teacher was paid."""
 
     def why_unusable(self, category: str, prompt: str, reference: str | None) -> str | None:
-        """Why nothing can be checked against a reference, or None if something may be."""
+        """Return why nothing can be checked against a reference, or None if something may be."""
         if category == Category.CHOICE:
             return why_missing(reference) or _why_no_choice(prompt, reference or "")
         return why_no_answer(reference)
 
     def letter(self, reference: str, options: Mapping[str, str]) -> str | None:
-        """The letter of the option that a reference names, by letter or text; None if none, or several."""
+        """Return the letter of the option that a reference names, by letter or text; None if none, or several."""
         found = named(reference, Options(options))
         if found is None or len(found.letters) != 1:
             return None
@@ -31,7 +31,7 @@ class VerifiersReader:
 
 
 def _why_no_choice(prompt: str, reference: str) -> str | None:
-    """The same as :class:`verifiers.choice_answer.ChoiceVerifier` says of a reference."""
+    """Return the same as :class:`verifiers.choice_answer.ChoiceVerifier` says of a reference."""
     options = options_of(prompt)
     gold = named(reference, options)
     if gold is None:

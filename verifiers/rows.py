@@ -29,7 +29,7 @@ class BadRow(NamedTuple):
 
 
 def read_row(line: bytes) -> tuple[Any, Attempt | BadRow]:
-    """The row's id (None where there is none) and its attempt, or what is wrong. Never raises on any line."""
+    """Return the row's id (None where there is none) and its attempt, or what is wrong. Never raises on any line."""
     try:
         row = json.loads(line.decode("utf-8-sig"), parse_int=_integer)
     except (ValueError, RecursionError) as error:
@@ -57,12 +57,12 @@ def read_row(line: bytes) -> tuple[Any, Attempt | BadRow]:
 
 
 def _integer(digits: str) -> int:
-    """An integer of any length; ``int`` refuses more than 4,300 digits, which programs return."""
+    """Return an integer of any length; ``int`` refuses more than 4,300 digits, which programs return."""
     return int(digits) if len(digits) < _MANY_DIGITS else int(Decimal(digits))
 
 
 def _shown_id(row_id: Any) -> Any:
-    """The id as it can be repeated; nan is no JSON."""
+    """Return the id as it can be repeated; nan is no JSON."""
     try:
         json.dumps(row_id, allow_nan=False)
     except ValueError:
@@ -92,7 +92,7 @@ def _bad(what: str, got: object, expected: str, cause: Cause = Cause.REFERENCE) 
 
 
 def verdict_line(row_id: object, verdict: Verdict) -> dict[str, Any]:
-    """The output object of a judged row."""
+    """Return the output object of a judged row."""
     return {
         "id": row_id,
         "outcome": verdict.outcome,
@@ -105,7 +105,7 @@ def verdict_line(row_id: object, verdict: Verdict) -> dict[str, Any]:
 
 
 def refusal(row_id: object, row: BadRow) -> dict[str, Any]:
-    """The output object of a bad row."""
+    """Return the output object of a bad row."""
     return {
         "id": row_id,
         "outcome": Outcome.UNVERIFIABLE,

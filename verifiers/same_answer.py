@@ -46,7 +46,7 @@ def _agreed(outcomes: Sequence[str]) -> bool | None:
 
 
 def _are_answers(references: Iterable[Reference]) -> bool:
-    """Whether both can be judged as answers: they are some, and their braces are closed."""
+    """Tell whether both can be judged as answers: they are some, and their braces are closed."""
     for reference in references:
         box = last_box(_ANSWERED.format(reference.text))
         if why_missing(reference.text) is not None or box is None or box.content is None:
@@ -55,7 +55,7 @@ def _are_answers(references: Iterable[Reference]) -> bool:
 
 
 def _by_options(one: Reference, other: Reference) -> bool | None:
-    """What the options say where both references are letters of a prompt that lists them; else None."""
+    """Return what the options say where both references are letters of a prompt that lists them; else None."""
     of_one, of_other = _chosen(one), _chosen(other)
     if of_one is None or of_other is None:
         return None
@@ -76,13 +76,13 @@ def _chosen(reference: Reference) -> tuple[frozenset[str], frozenset[str]] | Non
 
 
 def _letters(reference: Reference, options: Options) -> frozenset[str]:
-    """The options that a reference names; none if it names one that is not there."""
+    """Return the options that a reference names; none if it names one that is not there."""
     found = named(reference.text, options) if options else None
     return found.letters if found and found.letters <= options.keys() else frozenset()
 
 
 def _attempts(one: Reference, other: Reference) -> Iterator[Attempt]:
-    """Each as an answer to the other. Choices are judged as such where either is one."""
+    """Yield each as an answer to the other. Choices are judged as such where either is one."""
     category = Category.CHOICE if Category.CHOICE in (one.category, other.category) else Category.MATH
     for reference, answer in ((one, other), (other, one)):
         yield Attempt(
@@ -95,7 +95,7 @@ def _attempts(one: Reference, other: Reference) -> Iterator[Attempt]:
 
 
 def _in_words(reference: Reference) -> str:
-    """The text of the option that a reference names, or the reference."""
+    """Return the text of the option that a reference names, or the reference."""
     options = options_of(reference.question)
     letters = _letters(reference, options)
     return options[next(iter(letters))] if len(letters) == 1 else reference.text

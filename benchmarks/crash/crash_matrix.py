@@ -99,7 +99,7 @@ class Matrix:
             raise RuntimeError("the undisturbed build is not as it should be: is the sandbox's image there?")
 
     def moment(self, kind: str, number: int) -> Outcome:
-        """Kills once, repairs, builds to the end, and looks."""
+        """Kill once, repairs, builds to the end, and looks."""
         at_s = random.Random(f"{self._seed} {kind} {number}").uniform(0, self.duration_s)  # noqa: S311
         run = self._new_run(f"{kind}-{number}")
         run.start_teacher()
@@ -148,7 +148,7 @@ def _kill_containers(_: Scene, run: CrashRun, at_s: float) -> Fallen:
 
 
 def _kill_beside(name: str, start_again: Callable[[Scene, CrashRun], object]) -> Callable[..., Fallen]:
-    """Kills a server that the build talks to, and starts it again after a while."""
+    """Kill a server that the build talks to, and starts it again after a while."""
 
     def act(scene: Scene, run: CrashRun, at_s: float) -> Fallen:
         process = run.start()
@@ -172,7 +172,7 @@ _ACTS: dict[str, Callable[[Scene, CrashRun, float], Fallen]] = {
 
 
 def _wait(ended: Callable[[], int | None], at_s: float) -> bool:
-    """Waits for the moment, or the end; whether the moment came first."""
+    """Wait for the moment, or the end; whether the moment came first."""
     deadline = time.monotonic() + at_s
     while ended() is None and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -184,12 +184,12 @@ def _in_flight(run: CrashRun) -> int:
 
 
 def _go_on(run: CrashRun, process: subprocess.Popen[bytes]) -> int:
-    """Waits for the build's end, and builds again if it has failed; builds in all."""
+    """Wait for the build's end, and builds again if it has failed; builds in all."""
     return 1 if process.wait(PATIENCE_S) == 0 else 1 + run.finish()
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """One line a kind of crash; requests in flight and paid twice are the most of any moment."""
+    """Return one line a kind of crash; requests in flight and paid twice are the most of any moment."""
     names = ("SIGKILL of", "n", "in mid-run", "digest equal", "in flight", "paid twice", "run again", "leftovers")
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     for kind in dict.fromkeys(outcome.kind for outcome in outcomes):
@@ -209,12 +209,12 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def maker(scene: Scene, problems: Problems, shard_rows: int, latency_ms: float) -> Callable[[str], CrashRun]:
-    """Makes runs below the scene's folder."""
+    """Make runs below the scene's folder."""
     return lambda name: CrashRun(scene, scene.folder / "runs" / name, problems, shard_rows, latency_ms)
 
 
 def main() -> int:
-    """Runs the matrix; returns the exit status."""
+    """Run the matrix; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--kinds", default=",".join(KINDS), help="of " + ", ".join(KINDS))
     parser.add_argument("--moments", type=int, default=100, help="in all, dealt out over the kinds in turn")

@@ -80,7 +80,7 @@ def write_inputs(trial: Trial) -> None:
 
 
 def kill_moments(given: argparse.Namespace) -> list[int]:
-    """How many responses are in the ledger when something is killed: one moment in each of equal parts."""
+    """Return how many responses are in the ledger when something is killed: one moment in each of equal parts."""
     rng = Random(given.seed + 1)  # noqa: S311 - reproducible moments
     n_first, width = given.problems * given.samples_per_round, (LAST_KILL - FIRST_KILL) / KILLS
     return [round(n_first * (FIRST_KILL + width * (part + rng.random()))) for part in range(KILLS)]
@@ -144,7 +144,7 @@ def run_leg(trial: Trial, meter: Meter, server: DemoServer, moments: list[int]) 
 
 
 def run_uninterrupted(trial: Trial) -> int:
-    """A build in a fresh store with a copy of the ledger; how many requests it has sent."""
+    """Return a build in a fresh store with a copy of the ledger; how many requests it has sent."""
     trial.say("the uninterrupted build, from a copy of the ledger")
     shutil.copytree(trial.folder / "killed" / "ledger", trial.folder / "whole" / "ledger")
     before = trial.reading().n_completed
@@ -176,7 +176,7 @@ def run(trial: Trial) -> None:
 
 
 def is_up(port: int) -> bool:
-    """Whether Prefect's server answers."""
+    """Tell whether Prefect's server answers."""
     try:
         with urllib.request.urlopen(f"http://{HOST}:{port}/api/health", timeout=2) as reply:
             return bool(reply.status == 200)

@@ -23,7 +23,7 @@ class Speeds:
     found: list[float] = field(default_factory=list)
 
     def add(self, stretches: list[tuple[int, float]]) -> None:
-        """Adds stretches of (tokens, seconds) as one figure."""
+        """Add stretches of (tokens, seconds) as one figure."""
         seconds = sum(each for _, each in stretches)
         if seconds > 0:
             self.found.append(sum(n_tokens for n_tokens, _ in stretches) / seconds)
@@ -33,7 +33,7 @@ class Speeds:
 
 
 def outcome(folder: Path, n_at_server: int, in_flight: list[int], n_new: int, build: Speeds, bench: Speeds) -> str:
-    """All lines.
+    """Return all lines.
 
     Args:
         folder: with the outputs of both builds.
@@ -61,7 +61,7 @@ def outcome(folder: Path, n_at_server: int, in_flight: list[int], n_new: int, bu
 
 
 def histogram(verdicts: pa.Table) -> list[str]:
-    """How many problems had so many of their samples correct."""
+    """Return how many problems had so many of their samples correct."""
     samples: Counter[str] = Counter(verdicts["problem_id"].to_pylist())
     correct = Counter(row["problem_id"] for row in verdicts.to_pylist() if row["outcome"] == "correct")
     found = Counter((n_samples, correct[problem]) for problem, n_samples in samples.items())
@@ -72,7 +72,7 @@ def histogram(verdicts: pa.Table) -> list[str]:
 
 
 def requests(n_at_server: int, n_recorded: int, n_needed: int, in_flight: list[int]) -> str:
-    """What was paid for, and what would have had to be."""
+    """Return what was paid for, and what would have had to be."""
     return (
         f"requests: {n_at_server:,} answered by the servers, {n_recorded:,} in the ledger, {n_needed:,} needed; "
         f"{n_at_server - n_recorded} paid twice; in flight when the build was killed: {', '.join(map(str, in_flight))}"
@@ -80,7 +80,7 @@ def requests(n_at_server: int, n_recorded: int, n_needed: int, in_flight: list[i
 
 
 def again(n_new: int, killed: dict[str, str], whole: dict[str, str]) -> str:
-    """Whether the uninterrupted build came to the same."""
+    """Tell whether the uninterrupted build came to the same."""
     same = f"{len(whole)} files with the same SHA-256" if killed == whole else "FILES THAT DIFFER"
     return f"uninterrupted build in a fresh store, from a copy of the ledger: {n_new} new requests, {same}"
 

@@ -67,7 +67,7 @@ class Trial:
             time.sleep(0.1)
 
     def serve(self) -> DemoServer:
-        """Starts the model's server on the one port."""
+        """Start the model's server on the one port."""
         self.say("starting vLLM")
         log = self.folder / "vllm.log"
         patience_s = 60 * self.given.minutes
@@ -77,7 +77,7 @@ class Trial:
             )
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
-        """Starts a Python module in a process group of its own, which ends with the trial."""
+        """Start a Python module in a process group of its own, which ends with the trial."""
         own = {
             "PREFECT_HOME": str(self.folder / "prefect"),
             "PREFECT_API_URL": f"http://{HOST}:{self.prefect_port}/api",
@@ -98,14 +98,14 @@ class Trial:
         return process
 
     def start_build(self, store: str) -> subprocess.Popen[bytes]:
-        """Starts a build in the store of that name."""
+        """Start a build in the store of that name."""
         recipe, out = str(self.folder / "recipe.yaml"), str(self.folder / f"{store}-out")
         return self.start(
             store, "flows.build_dataset", recipe, "--set", f"run.store={self.folder / store}", "--out", out
         )
 
     def reading(self) -> Reading:
-        """The counters of the server, which is up."""
+        """Return the counters of the server, which is up."""
         readings = (read_server(self.url) for _ in range(PATIENCE))
         reading = next((found for found in readings if found is not None), None)
         if reading is None:
@@ -113,7 +113,7 @@ class Trial:
         return reading
 
     def settle(self, reading: Reading) -> None:
-        """Counts what the server has answered since it was last counted, or since it began."""
+        """Count what the server has answered since it was last counted, or since it began."""
         self.n_at_server += reading.n_completed - self._n_before
         self._n_before = reading.n_completed
 
@@ -122,12 +122,12 @@ class Trial:
         self._n_before = n_before
 
     def tail(self, name: str) -> str:
-        """The end of a log."""
+        """Return the end of a log."""
         return (self.folder / f"{name}.log").read_text(errors="replace")[-3000:]
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kills a process and all that it has started."""
+    """Kill a process and all that it has started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

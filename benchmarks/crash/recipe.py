@@ -31,14 +31,14 @@ class Problems:
 
 
 def demo_problems(folder: Path, n_programs: int) -> Problems:
-    """All sources of the demo recipe, and programs."""
+    """Return all sources of the demo recipe, and programs."""
     recipe = yaml.safe_load((ROOT / "recipes/demo.yaml").read_text())
     sources = [source | {"path": str(ROOT / source["path"])} for source in recipe["sources"]]
     return _with_programs(folder, sources, _demo_answers(), n_programs)
 
 
 def few_problems(folder: Path, n_rows: int, n_programs: int) -> Problems:
-    """The first rows of one source of the demo, and programs."""
+    """Return the first rows of one source of the demo, and programs."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "few.jsonl"
     with (ROOT / "demo/sources/word_problems.jsonl").open() as whole:
@@ -48,7 +48,7 @@ def few_problems(folder: Path, n_rows: int, n_programs: int) -> Problems:
 
 
 def crash_recipe(problems: Problems, teacher_url: str, store: Path, shard_rows: int) -> dict[str, Any]:
-    """The demo recipe, with these problems, this teacher and a store of its own."""
+    """Return the demo recipe, with these problems, this teacher and a store of its own."""
     recipe: dict[str, Any] = yaml.safe_load((ROOT / "recipes/demo.yaml").read_text())
     teacher = recipe["distill"]["teacher"] | {
         "model": MODEL,
@@ -93,7 +93,7 @@ def _programs(n: int) -> list[tuple[dict[str, Any], str]]:
 
 
 def _demo_answers() -> dict[str, str]:
-    """What a good pupil says to the demo's questions; rows that are planted to be broken have no answer."""
+    """Return what a good pupil says to the demo's questions; rows that are planted to be broken have no answer."""
     said: dict[Any, str] = {}
     folder = ROOT / "demo/sources"
     for name, question, answer in (("word_problems", "question", "answer"), ("contest", "problem", "solution")):

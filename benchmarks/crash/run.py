@@ -69,11 +69,11 @@ class CrashRun:
         self.scene.start("teacher", "-m", "benchmarks.crash.teacher", *words)
 
     def start(self) -> subprocess.Popen[bytes]:
-        """The build, by hand."""
+        """Return the build, by hand."""
         return self.scene.start("flow", "-m", "flows.build_dataset", str(self.recipe_path), "--out", str(self.out))
 
     def schedule(self) -> str:
-        """The build, for a worker; the id of its flow run."""
+        """Return the build, for a worker; the id of its flow run."""
         deployment = self.scene.ask("/deployments/filter", {"deployments": {"name": {"any_": ["build-dataset"]}}})[0]
         parameters = {"recipe": str(self.recipe_path), "out": str(self.out)}
         made = self.scene.ask(f"/deployments/{deployment['id']}/create_flow_run", {"parameters": parameters})
@@ -85,7 +85,7 @@ class CrashRun:
         return str(found[0]["state_type"])
 
     def finish(self) -> int:
-        """Builds by hand until a build ends well; how many it took.
+        """Build by hand until a build ends well; how many it took.
 
         Raises:
             RuntimeError: three have failed.
@@ -96,7 +96,7 @@ class CrashRun:
         raise RuntimeError(f"the run cannot be finished: {self.log_tail()}")
 
     def log_tail(self) -> str:
-        """The last that the flow has said."""
+        """Return the last that the flow has said."""
         return (self.scene.folder / "flow.log").read_text()[-3000:]
 
     @property
@@ -115,7 +115,7 @@ class CrashRun:
         return self._log.read_bytes().count(line) if self._log.exists() else 0
 
     def n_recorded(self) -> int:
-        """Responses in the ledger."""
+        """Return responses in the ledger."""
         place = self.store / "ledger"
         return len(Ledger(place)) if place.exists() else 0
 
@@ -129,12 +129,12 @@ class CrashRun:
         return whole.hexdigest()
 
     def n_unjudged(self) -> int:
-        """Published verdicts that are the sandbox's failure; the next run judges those again."""
+        """Return published verdicts that are the sandbox's failure; the next run judges those again."""
         tables = [pq.read_table(path, columns=["outcome"]) for path in self.out.glob("verdicts/*.parquet")]
         return sum(table.column("outcome").to_pylist().count("sandbox_error") for table in tables)
 
     def leftovers(self) -> list[str]:
-        """What should not be there once a run has ended: containers, files, processes, flow and task runs."""
+        """Return what should not be there once a run has ended: containers, files, processes, flow and task runs."""
         with contextlib.suppress(TimeoutError):
             until(lambda: not self._lying_about(), "", SETTLING_S)
         return self._lying_about()

@@ -31,7 +31,7 @@ PATIENCE_S = 900.0
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -59,7 +59,7 @@ class Scene:
         return f"http://127.0.0.1:{self.api_port}/api"
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
-        """Starts a process under a name; what it says goes to ``<name>.log``."""
+        """Start a process under a name; what it says goes to ``<name>.log``."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / f"{name}.log").open("a") as log:
             process = subprocess.Popen(
@@ -88,7 +88,7 @@ class Scene:
         process.wait()
 
     def end(self) -> None:
-        """Ends everything."""
+        """End everything."""
         for name in list(self._processes):
             self.kill(name)
 
@@ -139,7 +139,7 @@ class Scene:
 
 @contextlib.contextmanager
 def on_scene(folder: Path, settings: dict[str, str] | None = None) -> Iterator[Scene]:
-    """A scene whose server answers and has the deployments; it ends with the block."""
+    """Give a scene whose server answers and has the deployments; it ends with the block."""
     scene = Scene(folder, settings or {})
     try:
         scene.start_server()
@@ -170,7 +170,7 @@ def _children(pid: int) -> list[psutil.Process]:
 
 
 def until(met: Callable[[], bool], otherwise: str, patience_s: float = PATIENCE_S) -> None:
-    """Waits for something that must come.
+    """Wait for something that must come.
 
     Raises:
         TimeoutError: it has not.

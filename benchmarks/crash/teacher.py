@@ -35,11 +35,11 @@ class LoggedTeacher:
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
     async def models(self, _: web.Request) -> web.Response:
-        """The one model."""
+        """Return the one model."""
         return web.json_response({"object": "list", "data": [{"id": MODEL, "object": "model", "max_model_len": 8192}]})
 
     async def chat(self, request: web.Request) -> web.Response:
-        """One answer."""
+        """Return one answer."""
         messages = (await request.json())["messages"]
         os.write(self._log, b"began\n")
         digest = hashlib.sha256(json.dumps(messages, sort_keys=True).encode()).digest()

@@ -74,7 +74,7 @@ class TimedRun(PlainRun[Recipe]):
         self.seconds: defaultdict[str, float] = defaultdict(float)
 
     def step(self, stage: StageTask, section: Any, inputs: Mapping[str, Shard]) -> Manifest:
-        """One step."""
+        """Return one step."""
         began = time.perf_counter()
         manifest = super().step(stage, section, inputs)
         self.seconds[stage.name] += time.perf_counter() - began
@@ -82,7 +82,7 @@ class TimedRun(PlainRun[Recipe]):
 
 
 def main() -> None:
-    """Prints the real funnel, the slowest rows, the stages' times, and one line with the ratio."""
+    """Print the real funnel, the slowest rows, the stages' times, and one line with the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_400_000)
     parser.add_argument("--real-rows", type=int, help="at most so many real rows of each file (default: all)")
@@ -153,7 +153,7 @@ def _real(data: Path, folder: Path, most: int | None) -> None:
 
 
 def _slowest(context: TimedRun, histories: dict[str, ShardHistory], items: Shard) -> str:
-    """The rows that take longest to clean and to compare, each alone, at its best of five."""
+    """Return the rows that take longest to clean and to compare, each alone, at its best of five."""
     rules, reader = context.recipe.decontaminate.overlap(), VerifiersReader()
     index = BenchmarkIndex(context.store.read_table(items))
     stages: dict[str, Callable[[pa.Table], object]] = {

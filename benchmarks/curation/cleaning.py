@@ -50,7 +50,7 @@ EVERY_RULE = Clean(
 
 
 def shards_of(store: Store, data_dir: str) -> list[Shard]:
-    """The real rows, in a store."""
+    """Return the real rows, in a store."""
     found: list[Shard] = []
     for layout, name in SOURCES.items():
         source = Source.model_validate({"name": layout, "path": f"sources/{name}", "layout": layout})
@@ -60,12 +60,12 @@ def shards_of(store: Store, data_dir: str) -> list[Shard]:
 
 
 def read(store: Store, shards: list[Shard]) -> int:
-    """Rows of every shard."""
+    """Return rows of every shard."""
     return sum(len(list(rows_of(Problem, store.read_table(shard)))) for shard in shards)
 
 
 def clean(store: Store, shards: list[Shard], settings: Clean) -> int:
-    """Rows that the clean stage keeps, its tables written."""
+    """Return rows that the clean stage keeps, its tables written."""
     n_kept = 0
     for shard in shards:
         produced = body_of(clean_shard).run(Work(store, settings, {"problems": shard}))
@@ -76,14 +76,14 @@ def clean(store: Store, shards: list[Shard], settings: Clean) -> int:
 
 
 def timed(work: Callable[[], int]) -> float:
-    """Seconds that it takes."""
+    """Return the seconds that it takes."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()

@@ -52,7 +52,7 @@ HAND_WRITTEN = Path(__file__).parent / "paraphrases.jsonl"
 
 
 def rows(path: Path) -> list[dict[str, object]]:
-    """The rows of a JSONL file."""
+    """Return the rows of a JSONL file."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
@@ -76,7 +76,7 @@ def _embedder(folder: str) -> Embedder:
 
 @functools.lru_cache(maxsize=2)
 def _embedded(folder: str, prompts: tuple[str, ...]) -> pa.Table:
-    """Vectors of one list of prompts, for every threshold."""
+    """Return vectors of one list of prompts, for every threshold."""
     rows = [{"id": str(n), "prompt": text} for n, text in enumerate(prompts)]
     return embeddings(pa.Table.from_pylist(rows), _embedder(folder))
 
@@ -127,12 +127,12 @@ def similar(texts: Sequence[str], least: float) -> Method:
 
 
 def either(*methods: Method) -> Method:
-    """What any of them flags."""
+    """Return what any of them flags."""
     return lambda prompts: [any(flags) for flags in zip(*(method(prompts) for method in methods), strict=True)]
 
 
 def methods_for(items: Sequence[tuple[str, str, str]], texts: Sequence[str]) -> dict[str, Method]:
-    """Every method that is compared, by name.
+    """Return every method that is compared, by name.
 
     Args:
         items: benchmark, item and text, for ours.
@@ -158,7 +158,7 @@ def methods_by_meaning(items: Sequence[tuple[str, str, str]], folder: str) -> di
 
 
 def table(title: str, columns: Sequence[str], lines: Iterable[tuple[str, Sequence[str]]]) -> None:
-    """Prints a table of Markdown."""
+    """Print a table of Markdown."""
     print(f"\n### {title}\n\n| | {' | '.join(columns)} |\n|---|{'---:|' * len(columns)}")
     for name, cells in lines:
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
@@ -185,7 +185,7 @@ class Compared:
 
 
 def compared(data: Path, embeddings: str | None) -> Compared:
-    """Reads the benchmarks and warms the methods up."""
+    """Read the benchmarks and warms the methods up."""
     asked: dict[str, list[str]] = {}
     items: list[tuple[str, str, str]] = []
     for file, name in BENCHMARKS.items():
@@ -202,7 +202,7 @@ def compared(data: Path, embeddings: str | None) -> Compared:
 
 
 def tell_found(on: Compared, sample: int | None) -> None:
-    """Prints what is found of planted items, and of those by hand."""
+    """Print what is found of planted items, and of those by hand."""
     for name, everything in on.asked.items():
         chosen = random.Random(name)  # noqa: S311 - seeded on purpose
         group = chosen.sample(everything, min(sample or len(everything), len(everything)))
@@ -218,7 +218,7 @@ def tell_found(on: Compared, sample: int | None) -> None:
 
 
 def tell_removed(on: Compared, data: Path, most: int | None, *, timed: bool) -> None:
-    """Prints how many sound rows each method removes, and its speed."""
+    """Print how many sound rows each method removes, and its speed."""
     copies = {" ".join(text.split()) for text in on.asked["math-500"]}
     speeds = dict.fromkeys(on.methods, 0.0)
     n_rows, removed = 0, []
@@ -239,7 +239,7 @@ def tell_removed(on: Compared, data: Path, most: int | None, *, timed: bool) -> 
 
 
 def main() -> None:
-    """Prints the tables."""
+    """Print the tables."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("data", type=Path)
     arguments.add_argument("--embeddings", metavar="FOLDER")

@@ -29,7 +29,7 @@ SURE = 0.8  # langdetect's probability, below which a language is not told
 
 
 def prompts_of(folder: Path) -> list[str]:
-    """The questions of all files, in order."""
+    """Return the questions of all files, in order."""
     found: list[str] = []
     for path in sorted(folder.glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -40,7 +40,7 @@ def prompts_of(folder: Path) -> list[str]:
 
 
 def langdetect_share(prompts: list[str]) -> float:
-    """Share of a sample that langdetect alone, seeded, calls English."""
+    """Return the share of a sample that langdetect alone, seeded, calls English."""
     from langdetect import DetectorFactory, LangDetectException, detect
 
     DetectorFactory.seed = 0
@@ -75,7 +75,7 @@ class Judged(NamedTuple):
 
 
 def judged(guess: Callable[[str], str], texts: Path = TEXTS) -> Judged:
-    """Compares guesses with the languages that the texts are in."""
+    """Compare guesses with the languages that the texts are in."""
     rows = [json.loads(line) for line in texts.read_text(encoding="utf-8").splitlines()]
     pairs = [(row["language"], guess(row["text"])) for row in rows]
     told = [found for wanted, found in pairs if wanted == UNDETERMINED]
@@ -85,7 +85,7 @@ def judged(guess: Callable[[str], str], texts: Path = TEXTS) -> Judged:
 
 
 def sure_langdetect(text: str) -> str:
-    """The language that langdetect is sure of; Chinese is one."""
+    """Return the language that langdetect is sure of; Chinese is one."""
     from langdetect import LangDetectException, detect_langs
 
     try:
@@ -114,7 +114,7 @@ def told(prompts: list[str], tokenizer: str) -> str:
 
 
 def main() -> None:
-    """Prints the figures."""
+    """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tokenizer", action="append", default=[])

@@ -48,7 +48,7 @@ COMPARED_ROWS = 20_000
 
 
 def main() -> None:
-    """Makes the questions, runs every contender in turn, prints what each did and one line of ratios."""
+    """Make the questions, runs every contender in turn, prints what each did and one line of ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_400_000)
     parser.add_argument("--sample", type=int, default=100_000)
@@ -129,7 +129,7 @@ def _texts(tables: Iterable[pa.Table]) -> list[str]:
 
 
 def _datasketch(tables: list[pa.Table]) -> Callable[[], str]:
-    """The loop of datasketch's own documentation: bulk signatures, then query and insert one after the other."""
+    """Return the loop of datasketch's own documentation: bulk signatures, then query and insert one after the other."""
     from datasketch import MinHash, MinHashLSH
 
     texts = _texts(tables)
@@ -188,7 +188,7 @@ def _print_quality(tables: list[pa.Table], clusters: NDArray[np.int64], kinds: l
 
 
 def _recall(gone: set[int], clusters: NDArray[np.int64], kinds: list[str]) -> str:
-    """How often a base and its only copy are found to be one; which of the two goes does not matter."""
+    """Return how often a base and its only copy are found to be one; which of the two goes does not matter."""
     sizes = np.bincount(clusters)
     copied = {
         int(cluster_): kind for cluster_, kind in zip(clusters, kinds, strict=True) if kind not in ("base", "twin")

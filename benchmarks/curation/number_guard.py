@@ -33,14 +33,14 @@ NUMBER = re.compile(r"\d+")
 
 
 def read(name: str, fields: tuple[str, ...], limit: int) -> list[str]:
-    """The questions of one source."""
+    """Return the questions of one source."""
     path = Path(os.environ["TRACEMILL_REAL_DATA"], "sources", f"{name}.jsonl")
     rows = [json.loads(line) for line in path.open() if line.strip()]
     return [" ".join(row[field].strip() for field in fields) for row in rows[:limit]]
 
 
 def exchanged(text: str, draw: random.Random) -> str:
-    """The text with every number exchanged for another of as many digits."""
+    """Return the text with every number exchanged for another of as many digits."""
 
     def other(found: re.Match[str]) -> str:
         digits = len(found[0])
@@ -67,7 +67,7 @@ class Corpus:
         self.vectors = vectors
 
     def n_gone(self, cosine: float | None, *, guarded: bool) -> int:
-        """Rows that are in the cluster of another one: by MinHash, or by a cosine."""
+        """Return rows that are in the cluster of another one: by MinHash, or by a cosine."""
         guard = self.guard if guarded else None
         if cosine is None:
             roots = cluster(self.sketches, self.exact, NEAR, guard).roots
@@ -76,7 +76,7 @@ class Corpus:
         return len(roots) - len(np.unique(roots))
 
     def n_merged(self, cosine: float | None, *, guarded: bool) -> int:
-        """Rows of the first half that are linked to the one in the same place of the second half."""
+        """Return rows of the first half that are linked to the one in the same place of the second half."""
         first = np.arange(len(self.vectors) // 2)
         second = first + len(first)
         if cosine is None:
@@ -88,7 +88,7 @@ class Corpus:
 
 
 def main() -> None:
-    """Prints both counts, per source and way."""
+    """Print both counts, per source and way."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--copies", type=int, default=700, help="per source")
     parser.add_argument("--rows", type=int, default=10_000, help="at most so many per source")

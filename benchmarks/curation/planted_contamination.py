@@ -67,7 +67,7 @@ _TYPESET = [
 
 
 def typeset(text: str, rng: random.Random) -> str:
-    """The same mathematics in other commands and signs, other white space, Markdown."""
+    """Return the same mathematics in other commands and signs, other white space, Markdown."""
     for pattern, form in _TYPESET:
         text = re.sub(pattern, form, text, flags=re.DOTALL)
     words = text.split(" ")
@@ -81,7 +81,7 @@ def _sentences(text: str) -> list[str]:
 
 
 def reordered(text: str, rng: random.Random) -> str:
-    """The sentences in another order; a text of one sentence has its clauses swapped at a comma."""
+    """Return the sentences in another order; a text of one sentence has its clauses swapped at a comma."""
     parts = _sentences(text)
     if len(parts) == 1:
         head, comma, tail = text.rstrip(" .?!").partition(", ")
@@ -115,7 +115,7 @@ def in_words(number: int) -> str:
 
 
 def renumbered(text: str, _: random.Random) -> str:
-    """Numbers of the prose in digits as words, and numbers in words as digits."""
+    """Return the numbers of the prose in digits as words, and numbers in words as digits."""
     as_digits = {word: str(value) for value, word in _UNIT.items() if value > 1}
     marked = re.sub(
         r"(?<=[A-Za-z] )\d{1,6}(?=[.,;?!]?(?: [A-Za-z]|$))", lambda found: f"\0{in_words(int(found.group()))}\0", text
@@ -188,6 +188,6 @@ KINDS: dict[str, Callable[[str, random.Random], str]] = {
 
 
 def planted(items: list[str], kind: str, seed: int = 0) -> list[str]:
-    """Each item as it would turn up."""
+    """Return each item as it would turn up."""
     rng = random.Random(f"{kind} {seed}")  # noqa: S311 - seeded on purpose
     return [KINDS[kind](item, rng) for item in items]

@@ -100,7 +100,7 @@ def _rows(real: list[tuple[str, str]], pool: list[str], draw: Random) -> Iterato
 
 
 def _exchanged(text: str, pool: list[str], draw: Random) -> str:
-    """The text with a quarter of its longer words, at least three, and all its numbers exchanged."""
+    """Return the text with a quarter of its longer words, at least three, and all its numbers exchanged."""
     places = [match.span() for match in re.finditer(r"[A-Za-z]{4,}", text)]
     count = min(len(places), max(LEAST_EXCHANGED, round(EXCHANGED * len(places))))
     for start, end in sorted(draw.sample(places, count), reverse=True):

@@ -59,7 +59,7 @@ class Asked:
 
 
 def rephrasings(n_items: int) -> list[Asked]:
-    """Items in other words, by half."""
+    """Return items in other words, by half."""
     found = _of_items(HERE / "rephrasings.jsonl", n_items)
     halves = {half: [row for row in found if row["half"] == half] for half in ("develop", "hold out")}
     return [
@@ -69,7 +69,7 @@ def rephrasings(n_items: int) -> list[Asked]:
 
 
 def _of_items(path: Path, n_items: int) -> list[dict[str, Any]]:
-    """Rows on one of the first items, or on none."""
+    """Return rows on one of the first items, or on none."""
     found = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [row for row in found if row.get("item", 0) < n_items]
 
@@ -90,7 +90,7 @@ def other_questions(items: Sequence[str]) -> list[Asked]:
 
 
 def one_exchanged(text: str, draw: random.Random) -> str:
-    """The text with one of its whole numbers above 2 exchanged for another; as it is where it has none."""
+    """Return the text with one of its whole numbers above 2 exchanged for another; as it is where it has none."""
     numbers = [found for found in _WHOLE.finditer(text) if int(found[0]) > 2]
     if not numbers:
         return text
@@ -127,7 +127,7 @@ class Benchmark:
 
 
 def columns() -> dict[str, Meaning]:
-    """What is compared: likenesses, and cosines alone."""
+    """Return what is compared: likenesses, and cosines alone."""
     likeness = {f"≥ {least}": Meaning(min_similarity=least, min_grey=least, same_numbers=True) for least in LIKENESSES}
     cosine = {
         f"cosine ≥ {least}": Meaning(min_similarity=least, min_grey=least, same_numbers=False) for least in COSINES
@@ -136,7 +136,7 @@ def columns() -> dict[str, Meaning]:
 
 
 def measured(items: Sequence[str], sources: Sequence[Asked], embedder: Embedder) -> list[tuple[str, list[str]]]:
-    """Lines of the table: rephrased items in per cent found, all others in rows dropped."""
+    """Return the lines of the table: rephrased items in per cent found, all others in rows dropped."""
     benchmark = Benchmark(items, embedder)
     lines: list[tuple[str, list[str]]] = []
     groups = [*rephrasings(len(items)), *other_questions(items), *sources]
@@ -149,7 +149,7 @@ def measured(items: Sequence[str], sources: Sequence[Asked], embedder: Embedder)
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", metavar="FOLDER", help="a sentence-transformers model (default: all-MiniLM-L6-v2)")

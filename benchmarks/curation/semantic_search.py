@@ -66,7 +66,7 @@ def guard_of(texts: list[str], n_rows: int) -> Guard:
 
 
 def timed_embedding(embedder: Embedder, texts: list[str]) -> tuple[np.ndarray, float]:
-    """The vectors, and processor seconds a row."""
+    """Return the vectors, and processor seconds a row."""
     import torch
 
     torch.set_num_threads(1)
@@ -90,7 +90,7 @@ def timed_faiss(vectors: np.ndarray, threshold: float) -> float:
 
 
 def main() -> None:
-    """Prints one line per size and way."""
+    """Print one line per size and way."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000])
     parser.add_argument("--guarded-rows", type=int, nargs="*", default=[100_000, 1_400_000])

@@ -18,7 +18,7 @@ from flows.build_dataset import build_dataset
 
 
 def main() -> None:
-    """Prints the ratio."""
+    """Print the ratio."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--shards", type=int, default=1400)
     parser.add_argument("--shard-rows", type=int, default=20)

@@ -46,7 +46,7 @@ class InstantTeacher:
     """Answers every sum at once, without a server and without a ledger."""
 
     def complete(self, requests: list[Request]) -> list[Completion | Refusal]:
-        """The right answer to each request."""
+        """Return the right answer to each request."""
         return [_answer(request) for request in requests]
 
 
@@ -57,7 +57,7 @@ def _answer(request: Request) -> Completion:
 
 
 def use_instant_teacher() -> None:
-    """Puts the instant teacher in the place of the real one, in this process."""
+    """Put the instant teacher in the place of the real one, in this process."""
     import tasks.engine.models
 
     tasks.engine.models.shared_teacher = lambda *_: InstantTeacher()  # type: ignore[assignment, attr-defined]
@@ -69,7 +69,7 @@ def warm_up() -> None:
 
 
 def start_prefect() -> None:
-    """Starts the temporary server, as the command line does, so that no measurement contains its start."""
+    """Start the temporary server, as the command line does, so that no measurement contains its start."""
     for variable, value in TEMPORARY_SERVER.items():
         os.environ.setdefault(variable, value)
     logging.getLogger("prefect").setLevel(logging.WARNING)

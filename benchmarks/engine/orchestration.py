@@ -22,7 +22,7 @@ def plain_build(recipe_path: Path, out: Path) -> None:
 
 
 def main() -> None:
-    """Prints the ratio."""
+    """Print the ratio."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--shard-rows", type=int, default=1000)

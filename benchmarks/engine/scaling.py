@@ -150,7 +150,7 @@ KEPT = (
 
 
 def next_design() -> tuple[Need, ...]:
-    """The duplicate step in partitions: what each of its parts holds."""
+    """Return the duplicate step in partitions: what each of its parts holds."""
     settings = Deduplicate()
     n_values = settings.signature.num_perm
     bands, _ = lsh_parameters(settings.threshold, n_values)
@@ -163,7 +163,7 @@ def next_design() -> tuple[Need, ...]:
 
 
 def written(amount: float) -> str:
-    """Two digits, which is what the rates are good for."""
+    """Return two digits, which is what the rates are good for."""
     if amount >= 99.5:
         digits = len(f"{amount:.0f}") - 2
         return f"{round(amount, -digits):,.0f}"
@@ -185,7 +185,7 @@ def _known(need: Need) -> str:
 
 
 def rates_table() -> str:
-    """Every rate, with how it is known."""
+    """Return every rate, with how it is known."""
     lines = ["| rate | | known | source |", "|---:|---|---|---|"]
     given = [rate for rate in vars(rates).values() if isinstance(rate, Rate)]
     lines += [f"| {_number(rate.value)} | {rate.unit} | {rate.known} | {rate.source} |" for rate in given]
@@ -197,7 +197,7 @@ def _number(value: float) -> str:
 
 
 def tables() -> dict[str, str]:
-    """All tables, by the name in their markers."""
+    """Return all tables, by the name in their markers."""
     return {
         "compute": needs_table(COMPUTE),
         "at once": needs_table(AT_ONCE),
@@ -208,7 +208,7 @@ def tables() -> dict[str, str]:
 
 
 def filled(page: str) -> str:
-    """A page with every table between its markers.
+    """Return a page with every table between its markers.
 
     Raises:
         ValueError: the page lacks a marker.
@@ -224,7 +224,7 @@ def filled(page: str) -> str:
 
 
 def main() -> None:
-    """Prints the tables, or writes them into the page that is named."""
+    """Print the tables, or writes them into the page that is named."""
     if len(sys.argv) == 1:
         print("\n\n".join(tables().values()))
         return

@@ -45,7 +45,7 @@ def nothing(work: Work) -> Produced:  # noqa: ARG001 - it does nothing
 
 
 def one(step: Step, name: str, number: int) -> Manifest:
-    """One task."""
+    """Return one task."""
     return step(nothing, Number(round=name, number=number), {})
 
 
@@ -68,7 +68,7 @@ def seconds_a_task(recipe: Recipe, name: str, n_tasks: int) -> float:
 
 
 def recipes(folder: str, given: argparse.Namespace) -> Iterator[tuple[str, Recipe]]:
-    """The same recipe on each runner."""
+    """Yield the same recipe on each runner."""
     common: list[str] = [f"run.store={folder}/store", "run.workers=4", "run.progress_every_s=60"]
     yield "threads", parse_recipe(RAW, common)
     for kind in ("dask", "ray"):
@@ -77,7 +77,7 @@ def recipes(folder: str, given: argparse.Namespace) -> Iterator[tuple[str, Recip
 
 
 def main() -> None:
-    """Prints the ratios."""
+    """Print the ratios."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--dask", metavar="ADDRESS")
     parser.add_argument("--ray", metavar="ADDRESS")

@@ -28,7 +28,7 @@ ROWS_PER_FILE = 50_000
 
 
 def record(number: int, run: str) -> dict[str, object]:
-    """A row; one in a hundred differs between the runs."""
+    """Return a row; one in a hundred differs between the runs."""
     empty = {field.name: None if pa.types.is_floating(field.type) else _empty(field.type) for field in Sample.arrow}
     said = run if number % 100 == 0 else ""
     return empty | {
@@ -69,7 +69,7 @@ def _sha256(path: Path) -> str:
 
 
 def main() -> None:
-    """Prints one line a measure."""
+    """Print one line a measure."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_400_000)
     rows = parser.parse_args().rows

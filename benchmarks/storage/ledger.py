@@ -38,12 +38,12 @@ ROUNDS = 50
 
 
 def key_of(number: int) -> str:
-    """The key of entry ``number``; below 0 are keys that were never written."""
+    """Return the key of entry ``number``; below 0 are keys that were never written."""
     return hashlib.sha256(str(number).encode()).hexdigest()
 
 
 def completion(number: int) -> Completion:
-    """A small response."""
+    """Return a small response."""
     return Completion(key_of(number), "The answer is \\boxed{4}.", None, "stop", 30, 12, "teacher")
 
 
@@ -56,14 +56,14 @@ def write(directory: Path, n_entries: int) -> None:
 
 
 def timed(action: Callable[[], object]) -> float:
-    """Seconds that ``action`` takes."""
+    """Return the seconds that ``action`` takes."""
     began = time.perf_counter()
     action()
     return time.perf_counter() - began
 
 
 def look_up_s(ledger: Ledger, n_entries: int) -> float:
-    """Seconds for one shard's keys, which lie anywhere in the ledger; all of them where it has fewer."""
+    """Return the seconds for one shard's keys, which lie anywhere in the ledger; all of them where it has fewer."""
     keys = [key_of(number) for number in random.sample(range(n_entries), min(SHARD, n_entries))]
     began = time.perf_counter()
     found = ledger.get_many(keys)
@@ -74,7 +74,7 @@ def look_up_s(ledger: Ledger, n_entries: int) -> float:
 
 
 def put_s(ledger: Ledger, round_: int) -> float:
-    """Seconds to put one shard's new completions."""
+    """Return the seconds to put one shard's new completions."""
     fresh = [completion(-1 - number - round_ * SHARD) for number in range(SHARD)]
     return timed(lambda: [ledger.put(one) for one in fresh])
 
@@ -98,7 +98,7 @@ def resident_mb(directory: Path) -> tuple[float, float]:
 
 
 def copy_s(directory: Path, target: Path) -> float:
-    """Seconds to copy all segments into one flushed file: the least that compaction must do."""
+    """Return the seconds to copy all segments into one flushed file: the least that compaction must do."""
     began = time.perf_counter()
     with target.open("wb") as file:
         for name in segment_names(directory):
@@ -111,12 +111,12 @@ def copy_s(directory: Path, target: Path) -> float:
 
 
 def median_columns(rows: list[tuple[float, ...]]) -> list[float]:
-    """The median of each side."""
+    """Return the median of each side."""
     return [statistics.median(column) for column in zip(*rows, strict=True)]
 
 
 def measured(root: Path, n_entries: int) -> list[str]:
-    """One clause a claim."""
+    """Return one clause a claim."""
     whole, part = root / "whole", root / "part"
     sizes = n_entries, n_entries // 100
     for directory, size in zip((whole, part), sizes, strict=True):
@@ -144,7 +144,7 @@ def measured(root: Path, n_entries: int) -> list[str]:
 
 
 def compaction(directory: Path) -> str:
-    """How long merging takes beside copying."""
+    """Return how long merging takes beside copying."""
     copying = copy_s(directory, directory.with_suffix(".copy"))
     began = time.perf_counter()
     done = compact(directory)
@@ -158,7 +158,7 @@ def compaction(directory: Path) -> str:
 
 
 def main() -> None:
-    """Prints one line of ratios and figures."""
+    """Print one line of ratios and figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--entries", type=int, default=5_600_000)
     given = parser.parse_args()

@@ -62,7 +62,7 @@ def s3_on_loopback() -> Iterator[str]:
 
 
 def measured(url: str, root: Path, n_entries: int) -> str:
-    """One line of ratios and figures."""
+    """Return one line of ratios and figures."""
     folder, here, there = (
         root / "folder",
         Place(f"{url}/ledger", str(root / "a")),
@@ -99,7 +99,7 @@ def measured(url: str, root: Path, n_entries: int) -> str:
 
 
 def main() -> None:
-    """Prints one line."""
+    """Print one line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--entries", type=int, default=64_000)
     given = parser.parse_args()

@@ -40,7 +40,7 @@ class Cost(NamedTuple):
 
 
 def main() -> None:
-    """Prints rows/s of both, peak memory, and bytes a row."""
+    """Print rows/s of both, peak memory, and bytes a row."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=4000)
     parser.add_argument("--shards", type=int, default=4)
@@ -94,7 +94,7 @@ def _count(store_url: str, inputs: dict[str, Shard]) -> Cost:
 
 
 def _shard(store: Store, number: int, n_rows: int) -> tuple[Shard, Shard, Shard]:
-    """Handles of a shard's problems, responses and selected rows."""
+    """Return handles of a shard's problems, responses and selected rows."""
     chance = random.Random(number)  # noqa: S311 - texts, not secrets
     words = vocabulary(chance)
     problems = [_problem(row, " ".join(chance.choices(words, k=40))) for row in range(n_rows)]

@@ -78,7 +78,7 @@ def seconds(port: int, lengths: Sequence[float], order: Sequence[int], in_flight
 
 
 def reckoned(lengths: Sequence[float], order: Sequence[int], in_flight: int) -> float:
-    """The time that a client without any overhead would take: the next request is sent when one is answered."""
+    """Return the time that a client without any overhead would take: the next request is sent when one is answered."""
     ends = [0.0] * in_flight
     for place in order:
         heapq.heapreplace(ends, ends[0] + lengths[place])
@@ -86,7 +86,7 @@ def reckoned(lengths: Sequence[float], order: Sequence[int], in_flight: int) -> 
 
 
 def orders(typical: Sequence[float], true: Sequence[float], earlier: Sequence[float]) -> dict[str, list[int]]:
-    """The orders to compare; places by increasing ``typical`` length are what a sorted source gives."""
+    """Return the orders to compare; places by increasing ``typical`` length are what a sorted source gives."""
     keys = [f"{place}" for place in range(len(true))]
 
     def longest(known: Sequence[float]) -> list[int]:
@@ -101,7 +101,7 @@ def orders(typical: Sequence[float], true: Sequence[float], earlier: Sequence[fl
 
 
 def main() -> None:
-    """Prints one line."""
+    """Print one line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--requests", type=int, default=1000)
     parser.add_argument("--in-flight", type=int, default=64)

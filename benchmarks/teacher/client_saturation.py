@@ -49,7 +49,7 @@ _ANSWER = {
 
 
 async def serve() -> None:
-    """Answers for ever; prints its port first."""
+    """Answer for ever; prints its port first."""
     reply, draw = json.dumps(_ANSWER).encode(), random.Random(0)  # noqa: S311 - latencies, no secrets
 
     async def chat(request: web.Request) -> web.Response:
@@ -103,14 +103,14 @@ class Watcher(threading.Thread):
         self.peak_bytes = 0
 
     def run(self) -> None:
-        """Looks until told to stop."""
+        """Look until told to stop."""
         own = psutil.Process()
         while not self._over.wait(0.05):
             if self._teacher.progress().n_in_flight == self._in_flight:
                 self.peak_bytes = max(self.peak_bytes, own.memory_info().rss)
 
     def stop(self) -> None:
-        """Ends it."""
+        """End it."""
         self._over.set()
         self.join()
 
@@ -181,7 +181,7 @@ def _expect(results: Iterable[object]) -> None:
 
 
 def measured(url: str, sizes: Sizes, ask: Callable[[ChatTeacher, list[list[Request]]], None], round_: int) -> Round:
-    """Asks for all shards with a client and a ledger of its own."""
+    """Ask for all shards with a client and a ledger of its own."""
     settings = TeacherSettings(base_urls=(url,), model=MODEL, max_tokens=2048, max_in_flight=sizes.in_flight)
     shards = shards_of(sizes, round_)
     with tempfile.TemporaryDirectory() as directory:
@@ -204,7 +204,7 @@ def allow_connections() -> None:
 
 
 def told(sizes: Sizes, many: list[Round], one: list[Round]) -> str:
-    """The line that is printed."""
+    """Return the line that is printed."""
     n = sizes.shards * sizes.shard_rows
     many_s, one_s = (statistics.median(each.wall_s for each in rounds) for rounds in (many, one))
     cpu_s = statistics.median(each.cpu_s for each in many)
@@ -216,14 +216,14 @@ def told(sizes: Sizes, many: list[Round], one: list[Round]) -> str:
 
 
 def told_of_computing(sizes: Sizes, ours: list[Round], default: list[Round]) -> str:
-    """The second line."""
+    """Return the second line."""
     ours_s, default_s = (statistics.median(each.wall_s for each in rounds) for rounds in (ours, default))
     rates = f"{sizes.shard_rows / ours_s:.0f} requests/s : {sizes.shard_rows / default_s:.0f}"
     return f"beside {COMPUTING} threads that compute {default_s / ours_s:.1f} x Python's switch interval ({rates})"
 
 
 def main() -> None:
-    """Starts the server, measures, prints two lines."""
+    """Start the server, measures, prints two lines."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--shards", type=int, default=Sizes.shards)

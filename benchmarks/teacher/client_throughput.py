@@ -44,7 +44,7 @@ def client_round(given: argparse.Namespace, prompts: list[str]) -> float:
 
 
 def shard_by_shard_round(given: argparse.Namespace, prompts: list[str]) -> float:
-    """The same, where the next shard is asked when the last answer of the one before is there."""
+    """Return the same, where the next shard is asked when the last answer of the one before is there."""
     return _asked(given, prompts, given.shard_rows)
 
 
@@ -84,7 +84,7 @@ def _expect(got: int, expected: int, who: str) -> None:
 
 
 def options() -> argparse.Namespace:
-    """The command line."""
+    """Return the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--url", help="of a running server; the demo teacher is served unless given")
     parser.add_argument("--model", default="demo-teacher")

@@ -19,7 +19,7 @@ def split_cores() -> tuple[set[int], set[int]]:
 
 @contextlib.contextmanager
 def on_cores(cores: set[int]) -> Iterator[None]:
-    """What is started meanwhile runs on these processors."""
+    """Give what is started meanwhile runs on these processors."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:

@@ -53,7 +53,7 @@ class BenchServe:
     ignore_eos: bool = True
 
     def __call__(self, prompts: list[str]) -> dict[str, Any]:
-        """Asks all prompts as chats; what the tool says of it (``output_throughput`` in tokens/s).
+        """Ask all prompts as chats; what the tool says of it (``output_throughput`` in tokens/s).
 
         Raises:
             SystemExit: the tool failed, with the end of its words.
@@ -100,7 +100,7 @@ class Reading:
 
 
 def read_server(url: str) -> Reading | None:
-    """The counters, or None where no server answers."""
+    """Return the counters, or None where no server answers."""
     try:
         with urllib.request.urlopen(url.removesuffix("/v1") + "/metrics", timeout=10) as reply:  # noqa: S310 - loopback
             text = reply.read().decode()
@@ -132,19 +132,19 @@ class Meter(threading.Thread):
         self.readings: list[Reading] = []
 
     def run(self) -> None:
-        """Reads until stopped."""
+        """Read until stopped."""
         while not self._over.wait(0.5):
             reading = read_server(self._url)
             if reading is not None:
                 self.readings.append(reading)
 
     def stop(self) -> None:
-        """Ends it."""
+        """End it."""
         self._over.set()
         self.join()
 
     def since(self, began: float) -> list[Reading]:
-        """The readings from a moment on."""
+        """Return the readings from a moment on."""
         return [reading for reading in self.readings if reading.at >= began]
 
 

@@ -43,7 +43,7 @@ class Pair(NamedTuple):
 
 
 def main() -> None:
-    """Prints a line for each set and one for all of them."""
+    """Print a line for each set and one for all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--pairs", type=int, default=2000, help="at most so many of each set")

@@ -36,7 +36,7 @@ TESTS_A_PROGRAM = 15  # as many as contest problems have, give or take
 
 
 def main() -> None:
-    """Measures and prints one line."""
+    """Measure and prints one line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--containers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)

@@ -40,7 +40,7 @@ RULES = Quality.model_validate({"language": "same", "repetition": {"repeated_sha
 
 
 def main() -> None:
-    """Makes the shards, and prints what each step took beside reading them."""
+    """Make the shards, and prints what each step took beside reading them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=4000)
     parser.add_argument("--shards", type=int, default=4)
@@ -60,12 +60,12 @@ def _written(store: Store, shard: int, n_rows: int) -> Shard:
 
 
 def vocabulary(chance: random.Random) -> list[str]:
-    """Words of the usual lengths."""
+    """Return words of the usual lengths."""
     return ["".join(chance.choices("etaoinshrdlu", k=chance.randint(2, 9))) for _ in range(5000)]
 
 
 def random_response(number: int, chance: random.Random, vocabulary: list[str]) -> Response:
-    """A trace of sentences, as long as the reference dataset's."""
+    """Return a trace of sentences, as long as the reference dataset's."""
     n_words = min(15_000, int(chance.lognormvariate(8.1, 0.6)))
     words = chance.choices(vocabulary, k=n_words)
     think = _sentences(words)

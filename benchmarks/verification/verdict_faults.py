@@ -59,7 +59,7 @@ class Tried(NamedTuple):
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Prints a table for each file, and the rows that are not right where they are asked for."""
+    """Print a table for each file, and the rows that are not right where they are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*", type=Path, help="instead of TRACEMILL_REAL_DATA/verdicts/*.jsonl")
     parser.add_argument("--kinds", nargs="+", help="only rows of these kinds")
@@ -83,7 +83,7 @@ def _cases(path: Path) -> list[dict[str, Any]]:
 
 
 def judged(cases: list[dict[str, Any]], options: Iterable[str] = ()) -> Iterator[Tried]:
-    """The cases with the verdicts of ``python -m verifiers``, in order.
+    """Yield the cases with the verdicts of ``python -m verifiers``, in order.
 
     Raises:
         subprocess.CalledProcessError: the command failed.

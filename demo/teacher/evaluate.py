@@ -16,19 +16,19 @@ BOXED = re.compile(r"</think>.*\\boxed\{(-?\d+)\}", re.DOTALL)
 
 
 def held_out(per_family: int, hard_share: float) -> list[Problem]:
-    """The same held-out problems every time, `per_family` of each family."""
+    """Return the same held-out problems every time, `per_family` of each family."""
     rng = Random(HELD_OUT_SEED)
     return [make(rng, rng.random() < hard_share) for make in FAMILIES.values() for _ in range(per_family)]
 
 
 def is_right(problem: Problem, reply: str) -> bool:
-    """Whether the reply closes its thinking and boxes the right number."""
+    """Tell whether the reply closes its thinking and boxes the right number."""
     found = BOXED.search(reply)
     return found is not None and int(found.group(1)) == problem.answer
 
 
 def reply_to(model: Any, tokenizer: Any, problems: list[Problem], temperature: float) -> list[str]:
-    """The model's replies, generated in one left-padded batch; temperature 0 is greedy."""
+    """Return the model's replies, generated in one left-padded batch; temperature 0 is greedy."""
     prompts = [
         tokenizer.apply_chat_template(ask(p.prompt), tokenize=False, add_generation_prompt=True) for p in problems
     ]
@@ -40,7 +40,7 @@ def reply_to(model: Any, tokenizer: Any, problems: list[Problem], temperature: f
 
 
 def exact_match(model: Any, tokenizer: Any, problems: list[Problem], temperature: float = 0.0) -> dict[str, float]:
-    """Share of right replies per family and, under "all", overall."""
+    """Return the share of right replies per family and, under "all", overall."""
     verdicts: dict[str, list[bool]] = defaultdict(list)
     for problem, reply in zip(problems, reply_to(model, tokenizer, problems, temperature), strict=True):
         right = is_right(problem, reply)

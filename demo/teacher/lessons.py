@@ -51,7 +51,7 @@ def ask(problem: str, rng: Random | None = None) -> list[dict[str, str]]:
 
 
 def encode(tokenizer: Any, problem: Problem, chat: list[dict[str, str]]) -> Lesson:
-    """Renders one lesson with the tokenizer's own chat template, so that serving sees what training saw."""
+    """Render one lesson with the tokenizer's own chat template, so that serving sees what training saw."""
     prompt = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
     prompt_ids = tokenizer(prompt)["input_ids"]
     reply_ids = tokenizer(problem.response)["input_ids"]

@@ -25,7 +25,7 @@ MAX_TOKENS = 400
 
 
 def reply(server: DemoServer, problem: Problem, temperature: float) -> str:
-    """The served teacher's reply to one problem. No seed is sent: vLLM's CPU build refuses one per request."""
+    """Return the served teacher's reply to one problem. No seed is sent: vLLM's CPU build refuses one per request."""
     body = {
         "model": server.model,
         "messages": ask(problem.prompt),
@@ -42,7 +42,7 @@ def reply(server: DemoServer, problem: Problem, temperature: float) -> str:
 
 
 def measure(server: DemoServer, problems: list[Problem], temperature: float, in_flight: int) -> tuple[str, float]:
-    """A line with exact match per family, and the requests answered per second."""
+    """Return a line with exact match per family, and the requests answered per second."""
     began = time.monotonic()
     with ThreadPoolExecutor(in_flight) as pool:
         replies = list(pool.map(lambda problem: reply(server, problem, temperature), problems))

@@ -49,7 +49,7 @@ class DemoServer:
 
 
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
+    """Return a loopback port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -59,7 +59,7 @@ def free_port() -> int:
 def server_command(
     vllm_python: Path, model_dir: Path, name: str, port: int, max_model_len: int, more: Sequence[str] = ()
 ) -> list[str]:
-    """The command line of the server. The module, not the `vllm` script: the script needs a CUDA build."""
+    """Return the command line of the server. The module, not the `vllm` script: the script needs a CUDA build."""
     options = {
         "--model": str(model_dir),
         "--served-model-name": name,
@@ -81,7 +81,7 @@ def server_environment() -> dict[str, str]:
 
 
 def die_with_parent() -> Callable[[], None] | None:
-    """What makes the kernel stop the child when this process dies, even by SIGKILL; Linux only, best effort.
+    """Return what makes the kernel stop the child when this process dies, even by SIGKILL; Linux only, best effort.
 
     The library is loaded here, before the fork: a forked child should do as little as it can.
     """
@@ -116,7 +116,7 @@ def _healthy(port: int) -> bool:
 
 
 def _wait_until_healthy(process: subprocess.Popen[bytes], port: int, log: Path, timeout_s: float) -> None:
-    """Returns when /health answers; raises ServerError when the process ends or the time is up."""
+    """Return when /health answers; raises ServerError when the process ends or the time is up."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -129,7 +129,7 @@ def _wait_until_healthy(process: subprocess.Popen[bytes], port: int, log: Path, 
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends the server's whole process group: SIGTERM, and SIGKILL for what is left of it."""
+    """End the server's whole process group: SIGTERM, and SIGKILL for what is left of it."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
@@ -160,7 +160,7 @@ def serving(
     timeout_s: float = START_TIMEOUT_S,
     more: Sequence[str] = (),
 ) -> Iterator[DemoServer]:
-    """A vLLM server for the length of a `with` block; port 0 takes a free one, `max_model_len` is in tokens.
+    """Give a vLLM server for the length of a `with` block; port 0 takes a free one, `max_model_len` is in tokens.
 
     `more` are further options of vLLM's command line.
 
@@ -189,7 +189,7 @@ def serving(
 
 
 def main() -> int:
-    """The command line: serves until Ctrl-C or SIGTERM."""
+    """Return the command line: serves until Ctrl-C or SIGTERM."""
     parser = argparse.ArgumentParser(prog="python -m demo.teacher.serve", description=__doc__.splitlines()[0])
     parser.add_argument("--vllm-python", type=Path, default=Path(".venv-vllm/bin/python"))
     parser.add_argument("--port", type=int, default=0, help="0 (the default) takes a free one")

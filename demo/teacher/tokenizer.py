@@ -73,7 +73,7 @@ class TokenizerMismatchError(RuntimeError):
 
 
 def check_reload_as_qwen2(tokenizer: PreTrainedTokenizerFast, texts: Iterable[str]) -> None:
-    """Saves the tokenizer and reads it back the way vLLM will: through AutoTokenizer, for a model of type qwen2.
+    """Save the tokenizer and reads it back the way vLLM will: through AutoTokenizer, for a model of type qwen2.
 
     Raises TokenizerMismatchError with the first text whose ids differ, or that does not decode to itself.
     """
@@ -92,7 +92,7 @@ def check_reload_as_qwen2(tokenizer: PreTrainedTokenizerFast, texts: Iterable[st
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
-    """Writes tokenizer.json and tokenizer_config.json; the class goes in under Qwen2's name, which old and new know."""
+    """Write tokenizer.json and tokenizer_config.json; the class goes in under Qwen2's name, which old and new know."""
     tokenizer.save_pretrained(out, save_jinja_files=False)
     settings_file = out / "tokenizer_config.json"
     settings = json.loads(settings_file.read_text())

@@ -47,7 +47,7 @@ CHECKED_TEXTS = 600
 
 
 def new_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
-    """A Qwen2 of about a million parameters; 32 is the least head size that vLLM's CPU attention takes."""
+    """Return a Qwen2 of about a million parameters; 32 is the least head size that vLLM's CPU attention takes."""
     config = Qwen2Config(
         vocab_size=len(tokenizer),
         hidden_size=128,
@@ -66,7 +66,7 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> Qwen2ForCausalLM:
 
 
 def tokenizer_texts(rng: Random) -> Iterator[str]:
-    """The texts that the vocabulary is learnt from."""
+    """Yield the texts that the vocabulary is learnt from."""
     for _ in range(8000):
         problem = draw(rng, HARD_SHARE)
         yield f"{problem.prompt}\n\n{INSTRUCTION}"
@@ -95,7 +95,7 @@ def reply_loss(model: Qwen2ForCausalLM, ids: torch.Tensor, labels: torch.Tensor)
 
 
 def rate_factor(done: float) -> float:
-    """The share of the peak learning rate: a short linear rise, flat, then linearly to nothing."""
+    """Return the share of the peak learning rate: a short linear rise, flat, then linearly to nothing."""
     return max(0.01, min(1.0, done / WARM_UP, (1 - done) / COOL_DOWN))
 
 
@@ -115,12 +115,12 @@ class Budget:
     easy_lessons: bool
 
     def spent(self, step: int, seconds: float) -> float:
-        """The share that is spent."""
+        """Return the share that is spent."""
         return step / self.steps if self.steps else seconds / (60 * self.minutes)
 
 
 def train(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, seed: int, budget: Budget) -> None:
-    """Trains until the budget is spent; logs the loss, and now and then exact match (outside the budget)."""
+    """Train until the budget is spent; logs the loss, and now and then exact match (outside the budget)."""
     optimizers = optimizers_for(model)
     peaks = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
     exam = held_out(per_family=4, hard_share=HARD_SHARE)
@@ -146,7 +146,7 @@ def train(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, seed: int
 def train_step(
     model: Qwen2ForCausalLM, optimizers: tuple[torch.optim.Optimizer, ...], batch: tuple[torch.Tensor, torch.Tensor]
 ) -> float:
-    """One update; returns the loss before it."""
+    """Return one update; returns the loss before it."""
     loss = reply_loss(model, *batch)
     model.zero_grad()
     loss.backward()
@@ -166,7 +166,7 @@ def report(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, exam: li
 
 
 def save(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
-    """Writes the folder that vLLM serves, weights in bfloat16."""
+    """Write the folder that vLLM serves, weights in bfloat16."""
     model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     model.to(torch.bfloat16).save_pretrained(out)
     (out / "model.safetensors").chmod(0o644)

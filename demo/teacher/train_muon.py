@@ -52,7 +52,7 @@ class Muon(torch.optim.Optimizer):
                     weight.mul_(1 - group["lr"] * group["decay"]).add_(update, alpha=-scale)
 
     def _direction(self, weight: torch.Tensor, momentum: float) -> torch.Tensor:
-        """The Nesterov direction of one weight; keeps its running momentum."""
+        """Return the Nesterov direction of one weight; keeps its running momentum."""
         gradient = torch.zeros_like(weight) if weight.grad is None else weight.grad
         running = self.state[weight].setdefault("momentum", torch.zeros_like(gradient))
         running.lerp_(gradient, 1 - momentum)

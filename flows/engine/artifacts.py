@@ -24,10 +24,10 @@ class Artifacts(Protocol):
     """Where a run leaves pages and tables for people."""
 
     def page(self, markdown: str, key: str, description: str) -> None:
-        """Leaves a page."""
+        """Leave a page."""
 
     def table(self, rows: list[dict[str, Any]], key: str, description: str) -> UUID | None:
-        """Leaves a table; returns its id, if it can be linked to."""
+        """Leave a table; returns its id, if it can be linked to."""
 
 
 class ServerArtifacts:
@@ -46,15 +46,15 @@ class NoArtifacts:
     """For runs without a server."""
 
     def page(self, markdown: str, key: str, description: str) -> None:
-        """Leaves nothing."""
+        """Leave nothing."""
 
     def table(self, rows: list[dict[str, Any]], key: str, description: str) -> UUID | None:  # noqa: ARG002
-        """Leaves nothing."""
+        """Leave nothing."""
         return None
 
 
 def phase_artifact(artifacts: Artifacts, progress: Progress) -> Tables:
-    """Leaves the table of a phase: what entered each stage, what it kept, what it dropped and why.
+    """Leave the table of a phase: what entered each stage, what it kept, what it dropped and why.
 
     Returns:
         the artifact's id by the phase's name; nothing where no stage was finished.
@@ -67,7 +67,7 @@ def phase_artifact(artifacts: Artifacts, progress: Progress) -> Tables:
 
 
 def phase_rows(progress: Progress) -> list[dict[str, Any]]:
-    """The table of a phase, in the order in which its stages were first finished."""
+    """Return the table of a phase, in the order in which its stages were first finished."""
     return [
         {
             "stage": stage,
@@ -82,17 +82,17 @@ def phase_rows(progress: Progress) -> list[dict[str, Any]]:
 
 
 def failures_artifact(artifacts: Artifacts, phase: str, failures: Sequence[Failure]) -> None:
-    """Leaves the page of a phase's failed shards, with how to run each alone."""
+    """Leave the page of a phase's failed shards, with how to run each alone."""
     artifacts.page(failures_markdown(failures), artifact_key(f"failed-{phase}"), f"{len(failures)} shards failed")
 
 
 def funnel_artifact(artifacts: Artifacts, funnel: pa.Table, tables: Tables, out: str) -> None:
-    """Leaves the funnel of a finished run, links to its phases' tables, and where its files are."""
+    """Leave the funnel of a finished run, links to its phases' tables, and where its files are."""
     artifacts.page(funnel_markdown(funnel, tables, out), "funnel", "Where every row went")
 
 
 def funnel_markdown(funnel: pa.Table, tables: Tables, out: str) -> str:
-    """The funnel as a table with what is left after each drop; then the links, then the paths."""
+    """Return the funnel as a table with what is left after each drop; then the links, then the paths."""
     lines, left = ["| stage | reason | rows | left |", "|---|---|---:|---:|"], 0
     for stage, reason, n_rows in totals(funnel):
         if stage == "source":
@@ -105,7 +105,7 @@ def funnel_markdown(funnel: pa.Table, tables: Tables, out: str) -> str:
 
 
 def audit_artifact(artifacts: Artifacts, text: str, tables: Tables, out: str) -> None:
-    """Leaves the figures of an audit as the terminal shows them, links to its tables, and where its files are."""
+    """Leave the figures of an audit as the terminal shows them, links to its tables, and where its files are."""
     paths = _paths(out, ("summary.json", "dropped", "report.html"))
     lines = ["```", text, "```", "", *_links(tables), *paths]
     artifacts.page("\n".join(lines), "summary", "What was found")
@@ -118,6 +118,6 @@ def _links(tables: Tables) -> list[str]:
 
 
 def _paths(out: str, names: Sequence[str]) -> list[str]:
-    """Files of a run's directory; not as links, which browsers do not follow from a server's page to a disk."""
+    """Return files of a run's directory; not as links, which browsers do not follow from a server's page to a disk."""
     root = out if "://" in out else Path(out).resolve().as_posix()
     return [f"- `{root}/{name}`" for name in names]

@@ -80,7 +80,7 @@ class Block:
                 self.over.set()
 
     def let_go(self) -> None:
-        """Ends every wait for the block."""
+        """End every wait for the block."""
         self.all_begun.set()
         self.over.set()
 
@@ -114,7 +114,7 @@ class Phase(Generic[Result]):
         self._free = threading.Semaphore(window)
 
     def run(self, blocks: Sequence[Block], runner: Tasks, lineage: Lineage, after: Sequence[Node]) -> None:
-        """Runs the blocks in their order; returns when no shard is under way any more.
+        """Run the blocks in their order; returns when no shard is under way any more.
 
         After a failure that would hit all shards none is begun any more.
 
@@ -151,7 +151,7 @@ class Phase(Generic[Result]):
     def _open(
         self, block: Block, shards: ThreadPoolExecutor, runner: Tasks, lineage: Lineage, after: Sequence[Node]
     ) -> None:
-        """Runs the subflow of a block."""
+        """Run the subflow of a block."""
         if self._cause is not None:
             return
 
@@ -202,7 +202,7 @@ class Phase(Generic[Result]):
             self._free.release()  # after its failure is known, so that a fatal one opens no further block
 
     def _outcome(self, block: Block) -> Exception | None:
-        """What the subflow of a block ends with; None if well."""
+        """Return what the subflow of a block ends with; None if well."""
         n_shards = len(block.labels)
         if block.failures:
             return failed(self.name, block.failures, n_shards)
@@ -216,7 +216,7 @@ class Phase(Generic[Result]):
             raise Ending
 
     def _end(self, cause: BaseException) -> None:
-        """Ends the subflows that are open; shards that are under way stop before their next step."""
+        """End the subflows that are open; shards that are under way stop before their next step."""
         self._cause = self._cause or cause
         self._free.release()
         for block in self._blocks:
@@ -239,5 +239,5 @@ def run_block(phase: str, first: str, last: str) -> BlockEnd:  # noqa: ARG001 - 
 
 
 def source_of(label: str) -> str:
-    """The source in a shard's label, such as "00002-rows"."""
+    """Return the source in a shard's label, such as "00002-rows"."""
     return label.partition("-")[2] or label

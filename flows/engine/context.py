@@ -32,7 +32,7 @@ from tracemill.inference import tokens_received
 from tracemill.inference.refusals import Tally
 from tracemill.ledger.place import Place, is_remote
 from tracemill.publish import Output, Published, published, refuse_empty, refuse_foreign
-from tracemill.publish.sources_inside import refuse_sources_inside
+from tracemill.publish.directory.sources_inside import refuse_sources_inside
 from tracemill.recipe import Recipe
 from tracemill.recipe.sections.audit import Audit
 from tracemill.store import Manifest, Shard, Store, sweep_claims
@@ -74,7 +74,7 @@ class RunContext(Generic[Plan]):
             self.store = Store(self.recipe.run.store)
 
     def anew(self) -> Self:
-        """A context of the same run that has counted nothing yet."""
+        """Return a context of the same run that has counted nothing yet."""
         return type(self)(self.recipe, self.store, self.logger)
 
     @property
@@ -87,7 +87,7 @@ class RunContext(Generic[Plan]):
         return str(Place(place, run.ledger_cache, run.ledger_upload_every_s))
 
     def prepare(self, out: str, output: Output) -> None:
-        """Fails early where the store or the run's directory cannot be written; sweeps what killed runs left behind.
+        """Fail early where the store or the run's directory cannot be written; sweeps what killed runs left behind.
 
         Raises:
             StoreError: that, or the directory holds what is not to be replaced; nothing was touched.
@@ -99,7 +99,7 @@ class RunContext(Generic[Plan]):
         self._look_around()
 
     def _look_around(self) -> None:
-        """Sees to what other processes have left, and to those that will do the tasks."""
+        """See to what other processes have left, and to those that will do the tasks."""
         sweep_claims(self.store)
         self.store.identity  # noqa: B018 - made here, before many threads ask for it
         variables = [found.name for found in secrets_in(self.recipe) if found.name]
@@ -121,7 +121,7 @@ class RunContext(Generic[Plan]):
     def single(
         self, stage: StageTask, section: Section, inputs: dict[str, Shard], label: str, *, again: bool = False
     ) -> Manifest:
-        """Runs one task of the run itself, such as the duplicate clustering, and waits for it.
+        """Run one task of the run itself, such as the duplicate clustering, and waits for it.
 
         Args:
             stage: of the task.
@@ -147,7 +147,7 @@ class RunContext(Generic[Plan]):
         return manifest
 
     def run_task(self, task: Task[..., Value], *arguments: Any, after: Iterable[Shard] = ()) -> Value:
-        """Runs a task of the run that is no stage, such as the push, and waits for it.
+        """Run a task of the run that is no stage, such as the push, and waits for it.
 
         Args:
             task: Prefect's.
@@ -164,7 +164,7 @@ class RunContext(Generic[Plan]):
     def export(
         self, publication: Published, tables: Iterable[Shard], out: str, *, may_empty: bool = True
     ) -> dict[str, Any]:
-        """Publishes into ``out``, unless exactly this stands there; returns the publication's manifest.
+        """Publish into ``out``, unless exactly this stands there; returns the publication's manifest.
 
         Args:
             publication: what is published.
@@ -185,7 +185,7 @@ class RunContext(Generic[Plan]):
         return manifest
 
     def _shown(self, watched: Watched) -> contextlib.AbstractContextManager[None]:
-        """Shows how far something is, while it goes on."""
+        """Show how far something is, while it goes on."""
         return reported(watched, self.logger, self.recipe.run.progress_every_s)
 
     def phase(
@@ -196,7 +196,7 @@ class RunContext(Generic[Plan]):
         start_order: Sequence[str] | None = None,
         after: Iterable[Shard] = (),
     ) -> dict[str, Result]:
-        """Takes every shard through its function, in subflows; returns the results by label, in the order given.
+        """Take every shard through its function, in subflows; returns the results by label, in the order given.
 
         Args:
             name: of the phase.
@@ -231,7 +231,7 @@ class RunContext(Generic[Plan]):
         return {label: phase.results[label] for label in work}
 
     def _judge_refusals(self, tally: Tally, *, again: bool = False) -> None:
-        """Says what was refused, and ends the run where it was too much."""
+        """Say what was refused, and ends the run where it was too much."""
         if not again:
             self.refused += tally.refused
         for sentence in tally.told():

@@ -38,7 +38,7 @@ def failed(phase: str, failures: Sequence[Failure], n_shards: int) -> ShardsFail
 
 
 def not_started(phase: str, n_unstarted: int, n_shards: int) -> ShardsFailedError:
-    """The error of a block that is left unfinished for what has happened in another."""
+    """Return the error of a block that is left unfinished for what has happened in another."""
     return ShardsFailedError(
         f"{phase}: {n_unstarted} of {n_shards} shards were not started",
         got="a failure in other shards that would have hit these as well",
@@ -47,7 +47,7 @@ def not_started(phase: str, n_unstarted: int, n_shards: int) -> ShardsFailedErro
 
 
 def failures_markdown(failures: Sequence[Failure]) -> str:
-    """The page of a phase's failed shards.
+    """Return the page of a phase's failed shards.
 
     Returns:
         Markdown: each cause once, then its shards, each with its row and, as a block to be copied, the command that
@@ -71,7 +71,7 @@ def _by_cause(failures: Sequence[Failure]) -> dict[tuple[str, str], list[Failure
 
 
 def _cause_lines(error: Exception) -> list[str]:
-    """What failed and why."""
+    """Return what failed and why."""
     if not isinstance(error, TracemillError):
         return _paragraphs(_cause(error))
     facts = (("got", error.got), ("expected", error.expected), ("remedy", error.remedy))
@@ -94,22 +94,22 @@ def _task_lines(error: Exception) -> list[str]:
 
 
 def _items(facts: Iterable[tuple[str, str]]) -> list[str]:
-    """A list of what is known; a fact of several lines stays one item with as many lines."""
+    """Return a list of what is known; a fact of several lines stays one item with as many lines."""
     return [f"- **{name}**: {_broken(fact)}" for name, fact in facts if fact]
 
 
 def _paragraphs(text: str) -> list[str]:
-    """Each line by itself."""
+    """Return each line by itself."""
     return [line for each in text.split("\n") for line in (_inert(each.strip()), "")]
 
 
 def _broken(text: str) -> str:
-    """Text within an item: its lines stay lines."""
+    """Return text within an item: its lines stay lines."""
     return "\\\n  ".join(_inert(line.strip()) for line in text.strip().split("\n"))
 
 
 def _inert(text: str) -> str:
-    """Text that Markdown shows as it is."""
+    """Return the text that Markdown shows as it is."""
     return SPECIAL.sub(r"\\\1", text)
 
 

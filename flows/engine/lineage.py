@@ -34,7 +34,7 @@ Node = State[Any] | BlockEnd
 
 
 def finished(task_run_id: UUID) -> State[Any]:
-    """A task run that others can wait for; its future, with the result in it, need not be kept."""
+    """Return a task run that others can wait for; its future, with the result in it, need not be kept."""
     return Completed(data=True, state_details=StateDetails(task_run_id=task_run_id))
 
 
@@ -63,13 +63,13 @@ class Lineage:
             self._nodes.update((shard.sha256, node) for shard in outputs)
 
     def tasks(self, label: str, inputs: Iterable[Shard]) -> list[State[Any]]:
-        """The task runs that made the inputs of a step of the shard ``label``, each once."""
+        """Return the task runs that made the inputs of a step of the shard ``label``, each once."""
         with self._lock:
             found = [self._tasks.get((label, one.sha256)) or self._tasks.get(("", one.sha256)) for one in inputs]
         return list({state.state_details.task_run_id: state for state in found if state is not None}.values())
 
     def nodes(self, tables: Iterable[Shard]) -> list[Node]:
-        """The nodes of the run's own graph that made tables, each once."""
+        """Return the nodes of the run's own graph that made tables, each once."""
         with self._lock:
             found = [self._nodes.get(table.sha256) for table in tables]
         return list({id(node): node for node in found if node is not None}.values())

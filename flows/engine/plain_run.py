@@ -37,7 +37,7 @@ class PlainRun(RunContext[Plan]):
     artifacts: Artifacts = field(default_factory=NoArtifacts)
 
     def _look_around(self) -> None:
-        """Sees to what killed runs have left in the store; there is no server that would know of them."""
+        """See to what killed runs have left in the store; there is no server that would know of them."""
         sweep_claims(self.store)
 
     def single(
@@ -49,7 +49,7 @@ class PlainRun(RunContext[Plan]):
         *,
         again: bool = False,
     ) -> Manifest:
-        """One step of the run itself; see :meth:`RunContext.single`."""
+        """Return one step of the run itself; see :meth:`RunContext.single`."""
         manifest = self.step(stage, section, inputs)
         tally = Tally()
         tally.add(manifest)
@@ -57,7 +57,7 @@ class PlainRun(RunContext[Plan]):
         return manifest
 
     def step(self, stage: StageTask, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
-        """One step, of the run itself or of a shard."""
+        """Return one step, of the run itself or of a shard."""
         is_finished = (
             find_finished(self.store, stage.name, key_of(stage, section, inputs), self._poison_share) is not None
         )
@@ -65,7 +65,7 @@ class PlainRun(RunContext[Plan]):
         return perform(stage, self.store, section, inputs, self._poison_share)
 
     def run_task(self, task: Task[..., Value], *arguments: Any, after: Iterable[Shard] = ()) -> Value:  # noqa: ARG002
-        """The task's function."""
+        """Return the task's function."""
         return task.fn(*arguments)
 
     def phase(
@@ -76,7 +76,7 @@ class PlainRun(RunContext[Plan]):
         start_order: Sequence[str] | None = None,
         after: Iterable[Shard] = (),  # noqa: ARG002
     ) -> dict[str, Result]:
-        """Every shard, one after the other; see :meth:`RunContext.phase`."""
+        """Return every shard, one after the other; see :meth:`RunContext.phase`."""
         results: dict[str, Result] = {}
         failures: list[Failure] = []
         tally = Tally()
@@ -106,5 +106,5 @@ class PlainRun(RunContext[Plan]):
 
 
 def plain_run(recipe: Plan, logger: logging.Logger | None = None) -> PlainRun[Plan]:
-    """The context of a run without Prefect."""
+    """Return the context of a run without Prefect."""
     return PlainRun(recipe, Store(recipe.run.store), logger or logging.getLogger("tracemill"))

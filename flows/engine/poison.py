@@ -24,7 +24,7 @@ def tell_of_poison(
     store_url: str,
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
 ) -> None:
-    """Warns once of each kind of error that rows were set aside for, and leaves the table of the rows."""
+    """Warn once of each kind of error that rows were set aside for, and leaves the table of the rows."""
     if not poisoned:
         return
     for warning in kinds(poisoned, store_url):
@@ -35,7 +35,7 @@ def tell_of_poison(
 
 
 def kinds(poisoned: Sequence[Manifest], store_url: str) -> list[str]:
-    """One text for each kind of error: stage, what and where; of how many rows, such as which."""
+    """Return one text for each kind of error: stage, what and where; of how many rows, such as which."""
     found: dict[tuple[str, str, str], list[tuple[Manifest, dict[str, Any]]]] = defaultdict(list)
     for manifest in poisoned:
         for row in manifest.facts[POISON]["rows"]:
@@ -48,7 +48,7 @@ def kinds(poisoned: Sequence[Manifest], store_url: str) -> list[str]:
 
 
 def poison_rows(poisoned: Sequence[Manifest], store_url: str) -> list[dict[str, Any]]:
-    """The table of the rows."""
+    """Return the table of the rows."""
     rows = [
         {
             "stage": manifest.stage,
@@ -66,13 +66,13 @@ def poison_rows(poisoned: Sequence[Manifest], store_url: str) -> list[dict[str, 
 
 
 def poison_facts(manifests: Iterable[Manifest]) -> dict[str, Any]:
-    """What a publication says of the rows that were set aside; nothing where there are none."""
+    """Return what a publication says of the rows that were set aside; nothing where there are none."""
     n_rows = sum(manifest.facts[POISON]["n"] for manifest in manifests if POISON in manifest.facts)
     return {POISON: {"n": n_rows, "code": code_digest()}} if n_rows else {}
 
 
 def is_mended(publication: dict[str, Any]) -> bool:
-    """Whether rows of a publication were set aside by code that has changed since."""
+    """Tell whether rows of a publication were set aside by code that has changed since."""
     return POISON in publication and bool(publication[POISON]["code"] != code_digest())
 
 

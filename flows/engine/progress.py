@@ -31,7 +31,7 @@ LAST_RETRIES = 2  # of the last picture, after 2 and 4 s; while the phase runs t
 
 
 def artifact_key(text: str) -> str:
-    """An artifact's key: lower case and dashes are all that Prefect takes."""
+    """Return an artifact's key: lower case and dashes are all that Prefect takes."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
@@ -39,7 +39,7 @@ class Bar(Protocol):
     """Where progress is shown."""
 
     def show(self, percent: float, text: str, *, last: bool = False) -> None:
-        """Shows a new picture; raises nothing."""
+        """Show a new picture; raises nothing."""
         ...
 
 
@@ -52,11 +52,11 @@ class Watched(Protocol):
         ...
 
     def percent(self) -> float:
-        """How much of it is done, of 100."""
+        """Return how much of it is done, of 100."""
         ...
 
     def line(self, tokens_per_s: float | None = None) -> str:
-        """One line for the log."""
+        """Return one line for the log."""
         ...
 
 
@@ -175,7 +175,7 @@ class Progress:
         return round(100 * self.finished[self.last_stage] / self.n_chains, 1) if self.n_chains else 100.0
 
     def line(self, tokens_per_s: float | None = None) -> str:
-        """One line for the log."""
+        """Return one line for the log."""
         elapsed = max(time.monotonic() - self.started_at, 1e-9)
         n_done = self.finished[self.last_stage]
         parts = [f"{self.phase}: {n_done}/{self.n_chains} shards", f"{self.n_rows / elapsed:,.0f} rows/s"]
@@ -209,11 +209,11 @@ class Publishing:
         self._written = written
 
     def percent(self) -> float:
-        """Bytes that went through, of 100."""
+        """Return the bytes that went through, of 100."""
         return 100.0 if self.is_done else round(100 * self._written.share, 1)
 
     def line(self, tokens_per_s: float | None = None) -> str:  # noqa: ARG002 - nobody answers here
-        """One line for the log."""
+        """Return one line for the log."""
         elapsed = max(time.monotonic() - self.started_at, 1e-9)
         rows, n_rows, share = self._written
         parts = [f"{self.phase}: {rows:,}/{n_rows:,} rows", f"{self.percent()} %", f"{rows / elapsed:,.0f} rows/s"]

@@ -45,7 +45,7 @@ class Cluster(Protocol):
     def inspect_workers(
         self, store_url: str, api_url: str, variables: Sequence[str] = ()
     ) -> Mapping[str, WorkerInfo | BaseException]:
-        """What its workers see, or what broke when they looked, by a name of the worker (Dask) or machine (Ray).
+        """Return what its workers see, or what broke when they looked, by a name of the worker (Dask) or machine (Ray).
 
         Args:
             store_url: of the run's store.
@@ -138,7 +138,7 @@ class RayCluster:
         return {name: _seen(reference) for name, reference in asked.items()}
 
     def _connect(self) -> None:
-        """Connects this process, unless it is; Ray allows one connection a process, and ends it with the process."""
+        """Connect this process, unless it is; Ray allows one connection a process, and ends it with the process."""
         import ray
 
         if ray.is_initialized():
@@ -151,7 +151,7 @@ class RayCluster:
 
 
 def cluster(runner: Runner) -> Cluster:
-    """The cluster that a recipe names.
+    """Return the cluster that a recipe names.
 
     Raises:
         RunnerError: its integration is not installed.
@@ -161,7 +161,7 @@ def cluster(runner: Runner) -> Cluster:
 
 
 def _scheduler_sees(client: Any, store_url: str, api_url: str) -> WorkerInfo | BaseException:
-    """The scheduler takes tasks apart before it hands them on, so it needs the code as well."""
+    """Return the scheduler takes tasks apart before it hands them on, so it needs the code as well."""
     try:
         return cast("WorkerInfo", client.run_on_scheduler(inspect_worker, store_url, api_url))
     except Exception as error:  # noqa: BLE001 - whatever the scheduler's process raised
@@ -208,7 +208,7 @@ _OWN = 8  # few and short: snapshots of sources, clustering, tallies, the export
 
 
 def local_runner() -> Tasks:
-    """The runner of a flow's own tasks, wherever its shards run.
+    """Return the runner of a flow's own tasks, wherever its shards run.
 
     They read the sources and write the run's directory, which are this machine's, and see all shards at once.
     """
@@ -216,7 +216,7 @@ def local_runner() -> Tasks:
 
 
 def shard_tasks(run: Run) -> Tasks:
-    """The runner of shard tasks.
+    """Return the runner of shard tasks.
 
     Raises:
         RunnerError: the recipe names a cluster whose integration is not installed, or that does not answer.
@@ -246,7 +246,7 @@ def _threads(n: int) -> Tasks:
 
 
 def everywhere(recipe: Plan) -> Plan:
-    """The same recipe with places that mean the same in every directory: absolute paths, as URLs are."""
+    """Return the same recipe with places that mean the same in every directory: absolute paths, as URLs are."""
     run: Run = recipe.run
     places = {name: getattr(run, name) for name in ("store", "ledger", "ledger_cache")}
     absolute = run.model_copy(update={name: _absolute(place) for name, place in places.items() if place})
@@ -263,7 +263,7 @@ def check_cluster(
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
     variables: Iterable[str] = (),
 ) -> None:
-    """Looks whether a cluster's workers can do the tasks of this run, before they get any.
+    """Look whether a cluster's workers can do the tasks of this run, before they get any.
 
     Args:
         run: says which cluster.
@@ -297,7 +297,7 @@ def check_cluster(
 
 
 def mismatches(found: Mapping[str, WorkerInfo | BaseException], own: WorkerInfo) -> list[str]:
-    """What keeps workers from doing tasks as this process would: one line a worker that is unfit.
+    """Return what keeps workers from doing tasks as this process would: one line a worker that is unfit.
 
     Args:
         found: what each worker sees, or what broke when it looked.
@@ -336,7 +336,7 @@ def _told(infos: Iterable[WorkerInfo | BaseException]) -> str:
 
 
 def result_of(future: PrefectFuture[Manifest]) -> Manifest:
-    """What a shard task has made.
+    """Return what a shard task has made.
 
     Raises:
         TracemillError: the task's own failure.

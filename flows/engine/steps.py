@@ -26,7 +26,7 @@ class Step(Protocol):
     """Does one step of a shard and waits for it."""
 
     def __call__(self, stage: StageTask, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
-        """The manifest of the task.
+        """Return the manifest of the task.
 
         Raises:
             TracemillError: whatever the stage raises.
@@ -105,7 +105,7 @@ def submit(
     wait_for: list[Any],
     poison_share: float = 0.0,
 ) -> PrefectFuture[Manifest]:
-    """Submits one task to the task runner of the flow run that is under way.
+    """Submit one task to the task runner of the flow run that is under way.
 
     A task whose manifest is not there must run even if Prefect remembers a result for it.
     """

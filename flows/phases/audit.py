@@ -57,7 +57,7 @@ class AuditedShards:
     summary: dict[str, Any]
 
     def digests(self) -> list[list[str]]:
-        """What a publication's key depends on."""
+        """Return what a publication's key depends on."""
         return [[shard.sha256 for shard in shards] for shards in (self.audited, self.dropped)]
 
 
@@ -68,7 +68,7 @@ def audit(
     counted: Counted,
     limit: int | None = None,
 ) -> AuditedShards:
-    """Judges every row of the sources, shard by shard, and counts what was found.
+    """Judge every row of the sources, shard by shard, and counts what was found.
 
     Args:
         context: of the run.

@@ -75,7 +75,7 @@ def _named_columns(given: Sequence[str]) -> dict[str, str]:
 
 
 def _stated_layout(source: Source) -> str:
-    """What the catalogue says of a Hub dataset, if that is one thing, and its rows bring responses."""
+    """Return what the catalogue says of a Hub dataset, if that is one thing, and its rows bring responses."""
     known = datasets_at(source.hub) if source.hub else []
     names = {each.layout for each in known if source.config in (None, each.config)}
     name = names.pop() if len(names) == 1 else ""
@@ -83,7 +83,7 @@ def _stated_layout(source: Source) -> str:
 
 
 def _first_rows(source: Source, data_dir: str, most: int) -> list[dict[str, Any]]:
-    """The first rows that are objects, of so many."""
+    """Return the first rows that are objects, of so many."""
     raw = itertools.chain.from_iterable(rows for _, rows in readings(source, data_dir))
     found = []
     for row in itertools.islice(raw, most):

@@ -20,7 +20,7 @@ _LARGE_ROW = 20_000  # bytes in a file: rows with traces, compressed or not, hav
 
 
 def read_sources(context: RunContext[Any], limit: int | None = None) -> Collection:
-    """Every source as raw shards, and in which batch each shard is.
+    """Return every source as raw shards, and in which batch each shard is.
 
     A source whose files have not been touched since the last time is not read again.
 
@@ -58,7 +58,7 @@ def read_sources(context: RunContext[Any], limit: int | None = None) -> Collecti
 def _read_source(
     context: RunContext[Any], source: Source, before: Collection, limit: int | None
 ) -> tuple[Manifest, str]:
-    """The snapshot of a source, and the key of the state that its files are in."""
+    """Return the snapshot of a source, and the key of the state that its files are in."""
     recipe = context.recipe
     plan = Snapshot(
         source=source,
@@ -87,7 +87,7 @@ def _rows_at_least(plan: Snapshot) -> int:
 
 
 def refuse_lost_sources(context: RunContext[Any], histories: Iterable[ShardHistory]) -> None:
-    """Stops the run where nothing is left of a source, or a column that it names is in no row.
+    """Stop the run where nothing is left of a source, or a column that it names is in no row.
 
     Args:
         context: of the run.
@@ -123,5 +123,5 @@ def _collected(manifest: Manifest) -> Collected:
 
 
 def shard_labels(collection: Collection) -> list[str]:
-    """What each shard is called in the UI, in the order of the collection."""
+    """Return what each shard is called in the UI, in the order of the collection."""
     return [f"{number:05d}-{raw.source}" for number, raw in enumerate(collection.shards())]

@@ -28,7 +28,7 @@ class Conflicts:
     rows: pa.Table
 
     def digests(self) -> list[list[str]]:
-        """What a publication's key depends on."""
+        """Return what a publication's key depends on."""
         return [self.rows["id"].to_pylist(), self.rows["fate"].to_pylist()]
 
 

@@ -40,7 +40,7 @@ class Approval(RunInput):
 def pass_cost_gate(
     context: RunContext, prepared: dict[str, ShardHistory], over: dict[str, Shard], counting: Measure
 ) -> None:
-    """Says what generation will cost, and waits for approval if the recipe wants it.
+    """Say what generation will cost, and waits for approval if the recipe wants it.
 
     Raises:
         CostNotApprovedError: nobody agreed in time, somebody declined, or there is no UI to agree in.

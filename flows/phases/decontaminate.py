@@ -49,7 +49,7 @@ class Benchmarks:
 
 
 def benchmarks_of(context: RunContext[Recipe]) -> Benchmarks:
-    """Reads the recipe's benchmarks.
+    """Read the recipe's benchmarks.
 
     Raises:
         SourceError: one cannot be read whole; never a silent skip.
@@ -67,7 +67,7 @@ def benchmarks_of(context: RunContext[Recipe]) -> Benchmarks:
 def decontamination(
     context: RunContext[Recipe], benchmarks: Benchmarks, merged_by: Manifest | None
 ) -> Callable[[Step, ShardHistory], ShardHistory]:
-    """What takes one shard's problems through all comparisons.
+    """Return what takes one shard's problems through all comparisons.
 
     Args:
         context: of the run.
@@ -107,7 +107,7 @@ def _compare_one(
 def _embedded(
     step: Step, problems: Shard, settings: Embeddings, semantic: Semantic | None, merged_by: Manifest | None
 ) -> dict[str, Shard]:
-    """The vectors of a shard's problems: those of the semantic duplicates where the model is the same.
+    """Return the vectors of a shard's problems: those of the semantic duplicates where the model is the same.
 
     Returns:
         inputs: the vectors, and the rows that are set aside here, since they could not be embedded.
@@ -120,6 +120,6 @@ def _embedded(
 
 
 def contamination_of(benchmarks: Benchmarks, shards: Iterable[ShardHistory]) -> list[BenchmarkReport]:
-    """What was found of each benchmark, over all shards."""
+    """Return what was found of each benchmark, over all shards."""
     met = [(history.source, manifest.facts) for history in shards for manifest in history.manifests]
     return benchmark_reports(benchmarks.n_items, met)

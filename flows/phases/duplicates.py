@@ -44,7 +44,7 @@ def curate(context: RunContext[Recipe], collection: Collection) -> dict[str, Sha
 def cluster_duplicates(
     context: RunContext[Recipe], collection: Collection, curated: dict[str, ShardHistory]
 ) -> Duplicates:
-    """One clustering per batch, each against all that the batches before it kept."""
+    """Return one clustering per batch, each against all that the batches before it kept."""
     labels = iter(shard_labels(collection))
     decisions: dict[str, Shard] = {}
     earlier: dict[str, Shard] = {}
@@ -67,7 +67,7 @@ def cluster_duplicates(
 
 
 def _numbered(shards: dict[str, Shard], batch: int) -> Iterator[tuple[str, Shard]]:
-    """Signatures and decisions of a batch, with its number in their names."""
+    """Yield signatures and decisions of a batch, with its number in their names."""
     for name, shard in shards.items():
         kind, _, place = name.partition("-")
         yield f"{kind}-{batch:04d}-{place}", shard

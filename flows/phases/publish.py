@@ -58,7 +58,7 @@ def refuse_unsendable(section: Push | None, out: str) -> None:
 
 
 def token_of(section: Push) -> str:
-    """The token, from the environment or a Secret block of Prefect's.
+    """Return the token, from the environment or a Secret block of Prefect's.
 
     Raises:
         RecipeError: there is none.
@@ -75,7 +75,7 @@ def token_of(section: Push) -> str:
 
 
 def _secret(name: str) -> str:
-    """The text of a Secret block; "" where there is no such block."""
+    """Return the text of a Secret block; "" where there is no such block."""
     try:
         value = Secret.load(name).get()  # type: ignore[union-attr]  # loaded in a flow it is the block itself
     except ValueError:
@@ -84,7 +84,7 @@ def _secret(name: str) -> str:
 
 
 def push(context: RunContext, out: str) -> str | None:
-    """Sends what was published into ``out``, or says what it would send; returns the commit's address.
+    """Send what was published into ``out``, or says what it would send; returns the commit's address.
 
     Raises:
         StoreError: the card's licence is not that of the rows, or the Hub refused. The dataset is finished and stands.
@@ -101,7 +101,7 @@ def push(context: RunContext, out: str) -> str | None:
 
 
 def warn_of_unjudged(context: RunContext, shards: list[ShardHistory]) -> int:
-    """Says how many responses await their verdict, and why; the next run judges them. Returns how many."""
+    """Say how many responses await their verdict, and why; the next run judges them. Returns how many."""
     reasons: Counter[str] = Counter()
     for manifest in [manifest for history in shards for manifest in history.manifests]:
         reasons.update(manifest.facts.get(UNJUDGED, {}))
@@ -123,7 +123,7 @@ def publish(
     out: str,
     unjudged: int,
 ) -> dict[str, Any]:
-    """Writes the run's directory, once every row is accounted for."""
+    """Write the run's directory, once every row is accounted for."""
     recipe = context.recipe
     table = _funnel_of(shards)
     labels = label_summary((manifest for history in shards for manifest in history.manifests), tally.labels)
@@ -170,7 +170,7 @@ def _missing(unjudged: int) -> dict[str, int]:
 
 
 def _facts(recipe: Recipe, funnel: pa.Table, labels: LabelSummary, cuts: dict[str, Cut]) -> dict[str, Any]:
-    """What the manifest says beside the files."""
+    """Return what the manifest says beside the files."""
     facts = {
         "recipe": recipe.name,
         "recipe_digest": recipe.digest(),
@@ -181,7 +181,7 @@ def _facts(recipe: Recipe, funnel: pa.Table, labels: LabelSummary, cuts: dict[st
 
 
 def _funnel_of(shards: list[ShardHistory]) -> pa.Table:
-    """Where every source row went."""
+    """Return where every source row went."""
     funnel = Funnel()
     for history in shards:
         funnel.add(history.source, history.manifests)
@@ -189,7 +189,7 @@ def _funnel_of(shards: list[ShardHistory]) -> pa.Table:
 
 
 def output_of(recipe: Recipe) -> Output:
-    """What a build of this recipe publishes, as far as it is known before it runs."""
+    """Return what a build of this recipe publishes, as far as it is known before it runs."""
     return dataset_output(_beside(recipe))
 
 

@@ -69,13 +69,13 @@ class Filtered:
         return inputs | {f"faults-{i:03d}": found.outputs["faults"] for i, found in enumerate(self.filters)}
 
     def outputs(self, name: str) -> dict[str, Shard]:
-        """What one of the filters has found beside faults."""
+        """Return what one of the filters has found beside faults."""
         tables = [found.outputs[name] for found in self.filters if name in found.outputs]
         return {name: tables[0]} if tables else {}
 
 
 def filterings(recipe: Recipe, counting: Measure, ledger: str) -> Stages:
-    """The filters of a shard, in order: what costs nothing first."""
+    """Return the filters of a shard, in order: what costs nothing first."""
     stages: list[tuple[StageTask, Section]] = [(quality_shard, QualityPlan(rules=recipe.quality, counting=counting))]
     if recipe.perplexity is not None:
         stages.append((perplexity_shard, PerplexityRound(perplexity=recipe.perplexity, ledger=ledger)))
@@ -138,7 +138,7 @@ def distill_and_select(
 
 
 def strings_by_shard(context: RunContext, collection: Collection, found: Mapping[str, Filtered]) -> dict[str, Shard]:
-    """The frequent strings that each shard is judged by: those of its own batch and the batches before it.
+    """Return the frequent strings that each shard is judged by: those of its own batch and the batches before it.
 
     So a row that was published stays so: rows that are added later may be dropped for a string that has become
     frequent, but never make one of the earlier rows be dropped.
@@ -160,7 +160,7 @@ def strings_by_shard(context: RunContext, collection: Collection, found: Mapping
 
 
 def _numbered(found: Filtered, shard: str) -> dict[str, Shard]:
-    """A shard's responses, verdicts and faults, with its number in their names."""
+    """Return a shard's responses, verdicts and faults, with its number in their names."""
     numbered = {}
     for name, table in found.inputs("responses", "verdicts").items():
         kind, _, place = name.partition("-")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def embed_survivors(
     context: RunContext[Recipe], embedding: Embedding, curated: dict[str, ShardHistory], decisions: dict[str, Shard]
 ) -> dict[str, Manifest]:
-    """Vectors of what MinHash leaves, and rows that could not be embedded; by shard label."""
+    """Return vectors of what MinHash leaves, and rows that could not be embedded; by shard label."""
     work = {
         label: partial(embed_one, history=history, decisions=decisions[label], embedding=embedding)
         for label, history in curated.items()
@@ -71,7 +71,7 @@ def merge_duplicates(
 
 
 def embed_one(step: Step, history: ShardHistory, decisions: Shard, embedding: Embedding) -> Manifest:
-    """The vectors of what is left of one shard; the key sees the rows that are left, not the threshold."""
+    """Return the vectors of what is left of one shard; the key sees the rows that are left, not the threshold."""
     inputs = {"problems": history.current, "decisions": decisions}
     left = step(drop_duplicates_shard, NoSettings(), inputs)
     return step(embed_shard, embedding, {"problems": left.outputs["kept"]})

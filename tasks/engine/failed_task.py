@@ -49,22 +49,22 @@ class FailedTask(BaseModel):
         return failure_path(self.stage, self.key)
 
     def command(self, store_url: str) -> str:
-        """Runs this task alone, without Prefect."""
+        """Run this task alone, without Prefect."""
         return reproduce_command(self.stage, self.key, store_url)
 
 
 def reproduce_command(stage: str, key: str, store_url: str) -> str:
-    """Runs one task alone, without Prefect."""
+    """Run one task alone, without Prefect."""
     return f"python -m tasks.reproduce {stage} {key} --store {shlex.quote(store_url)}"
 
 
 def failure_path(stage: str, key: str) -> str:
-    """Where the store keeps what a failed task worked on."""
+    """Return where the store keeps what a failed task worked on."""
     return f"failures/{stage}/{key}.json"
 
 
 def without_secrets(value: Any) -> Any:
-    """A section as plain values; its secrets become None, unless they only say where the secret is."""
+    """Return a section as plain values; its secrets become None, unless they only say where the secret is."""
     if isinstance(value, SecretStr):
         name = variable_of(value)
         return None if name is None else f"env:{name}"
@@ -76,7 +76,7 @@ def without_secrets(value: Any) -> Any:
 
 
 def explained(error: Exception, task: FailedTask, store: Store, next_step: str) -> TracemillError:
-    """The error as the UI and the run's end should show it; the task is recorded, so that it can be run alone.
+    """Return the error as the UI and the run's end should show it; the task is recorded, so that it can be run alone.
 
     Args:
         error: what the stage raised.
@@ -95,7 +95,7 @@ def explained(error: Exception, task: FailedTask, store: Store, next_step: str) 
 
 
 def recorded(task: FailedTask, store: Store) -> None:
-    """Keeps what a task worked on, so that it can be run alone.
+    """Keep what a task worked on, so that it can be run alone.
 
     Raises:
         StoreError: it cannot be written.
@@ -112,7 +112,7 @@ def _crashed(error: Exception, task: FailedTask) -> StageCrashedError:
 
 
 def row_at_hand(trace: TracebackType | None) -> str | None:
-    """The problem or response that the innermost function was busy with, or None where none was."""
+    """Return the problem or response that the innermost function was busy with, or None where none was."""
     frames = [frame for frame, _ in traceback.walk_tb(trace)]
     for frame in reversed(frames):
         for value in frame.f_locals.values():
@@ -128,6 +128,6 @@ def _told(row: Problem | Response) -> str:
 
 
 def excerpt(text: str) -> str:
-    """The beginning of a text, on one line."""
+    """Return the beginning of a text, on one line."""
     line = " ".join(text.split())
     return repr(line if len(line) <= EXCERPT else line[: EXCERPT - 1] + "…")

@@ -42,7 +42,7 @@ class Asking:
     def ask(
         self, requests: Sequence[Request], server: ModelServer, dialect: Dialect | None = None
     ) -> list[Completion | Refusal]:
-        """What came of each request.
+        """Return what came of each request.
 
         Raises:
             TeacherUnavailableError: no server answers: a failure of the infrastructure says nothing about an answer, so
@@ -62,7 +62,7 @@ class Asking:
         return [as_before(answer, self._before) if isinstance(answer, Refusal) else answer for answer in found]
 
     def note(self, server: ModelServer, n_requests: int, refused: Sequence[Refusal]) -> None:
-        """Takes down how many requests a server was asked, and which it has refused."""
+        """Take down how many requests a server was asked, and which it has refused."""
         name = named(server)
         self._asked[name] += n_requests
         if refused:
@@ -71,7 +71,7 @@ class Asking:
             self._facts[name] = refused_facts(server, told)
 
     def told(self, produced: Produced) -> Produced:
-        """A task's outcome with what was refused: then it is provisional, and the next run does it again."""
+        """Return a task's outcome with what was refused: then it is provisional, and the next run does it again."""
         facts = produced.facts | {ASKED: dict(self._asked)}
         if not self._refused:
             return dataclasses.replace(produced, facts=facts)
@@ -86,7 +86,7 @@ class Asking:
 def ask(
     requests: Sequence[Request], server: ModelServer, ledger: str, dialect: Dialect | None = None
 ) -> list[Completion | Refusal]:
-    """What came of each request, for work of which nothing is recorded.
+    """Return what came of each request, for work of which nothing is recorded.
 
     Raises:
         TeacherUnavailableError: no server answers. What was answered is kept.

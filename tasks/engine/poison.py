@@ -34,7 +34,7 @@ _ADDRESS: Final = re.compile(r"0x[0-9a-f]{6,}")
 
 
 def belongs_to_a_row(error: BaseException) -> bool:
-    """Whether a row can be to blame: not where something external failed, also as the cause of another error."""
+    """Tell whether a row can be to blame: not where something external failed, also as the cause of another error."""
     return not any(_is_of_the_world(each) for each in _causes(error))
 
 
@@ -50,7 +50,7 @@ def _is_of_the_world(error: BaseException) -> bool:
 
 
 def allowed(n_rows: int, share: float) -> int:
-    """Rows of one task that may be set aside: the share, or a few where that is less; none where it is 0.
+    """Return rows of one task that may be set aside: the share, or a few where that is less; none where it is 0.
 
     Of several rows the few are at most half, so that a stage that crashes on everything is seen to.
     """
@@ -60,7 +60,7 @@ def allowed(n_rows: int, share: float) -> int:
 def guilty(
     rows: Sequence[int], failure: Callable[[Sequence[int]], Exception | None], first: Exception, most: int
 ) -> dict[int, Exception]:
-    """The rows on which work crashes alone, each with its error; found by halving.
+    """Return the rows on which work crashes alone, each with its error; found by halving.
 
     One bad row of n costs log2 n tries, which together do the work of about two whole ones.
 
@@ -90,13 +90,13 @@ def guilty(
 
 
 def told(error: Exception) -> dict[str, str]:
-    """What happened and where in our code; without addresses in memory, which differ from run to run."""
+    """Return what happened and where in our code; without addresses in memory, which differ from run to run."""
     message = _ADDRESS.sub("0x…", str(error))[:_MESSAGE_CHARS]
     return {"error": f"{type(error).__name__}: {message}", "where": place(error)}
 
 
 def place(error: BaseException) -> str:
-    """The innermost function of ours that the error went through."""
+    """Return the innermost function of ours that the error went through."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if _is_ours(Path(frame.filename))]
     found = (ours or frames)[-1]
@@ -108,7 +108,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def stands(facts: Mapping[str, Any], share: float) -> bool:
-    """Whether finished work may be taken for finished: poison rows are tried again once the code is another.
+    """Tell whether finished work may be taken for finished: poison rows are tried again once the code is another.
 
     Args:
         facts: of its manifest.

@@ -57,7 +57,7 @@ def find_finished(store: Store, stage: str, key: str, share: float) -> Manifest 
 
 
 def produce(stage: str, run: Callable[[Work], Produced], work: Work, per_row: PerRow | None, share: float) -> Produced:
-    """Does a task's work, if need be without the rows on which it crashes.
+    """Do a task's work, if need be without the rows on which it crashes.
 
     Args:
         stage: name.
@@ -111,7 +111,7 @@ class _Rows:
         return self._table.slice(position, 1).to_pylist()[0]  # type: ignore[no-any-return]
 
     def seen(self, positions: Sequence[int] | None = None) -> Work:
-        """The work on some of the rows; on all that were not set aside before unless given."""
+        """Return the work on some of the rows; on all that were not set aside before unless given."""
         if self._name is None:
             return replace(self._work, view=View(None, None, self._gone))
         taken = pa.array(self.positions if positions is None else positions, pa.int64())
@@ -175,7 +175,7 @@ def _dropped(stage: str, work: Work, record: dict[str, Any], error: Exception) -
 
 
 def _named(info: str) -> dict[str, Any]:
-    """What a row is found by; the row is broken, so that nothing of it is sure."""
+    """Return what a row is found by; the row is broken, so that nothing of it is sure."""
     try:
         found = json.loads(info)
         return {name: found[name] for name in ("file", "upstream_source", "former_id") if name in found}
@@ -186,7 +186,7 @@ def _named(info: str) -> dict[str, Any]:
 def _accounted(
     produced: Produced, per_row: PerRow | None, poison: list[Dropped], earlier: list[Dropped], rows: _Rows
 ) -> Produced:
-    """The rows that were set aside among what the stage has dropped, or beside its outputs."""
+    """Return the rows that were set aside among what the stage has dropped, or beside its outputs."""
     drops = per_row is not None and per_row.drops
     gone = [*earlier, *poison] if drops else poison
     if not gone:

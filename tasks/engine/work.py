@@ -45,7 +45,7 @@ class View:
     hidden: pa.Array
 
     def of(self, name: str, table: pa.Table) -> pa.Table:
-        """An input as it is seen."""
+        """Return an input as it is seen."""
         if name == self.rows:
             return table.take(self.positions)
         if "problem_id" in table.column_names:
@@ -71,25 +71,25 @@ class Work:
     view: View | None = None
 
     def table(self, name: str) -> pa.Table:
-        """The table behind an input."""
+        """Return the table behind an input."""
         table = self.store.read_table(self.inputs[name])
         return table if self.view is None else self.view.of(name, table)
 
     def rows(self, kind: type[Kind], name: str) -> list[Kind]:
-        """The rows of an input."""
+        """Return the rows of an input."""
         return list(rows_of(kind, self.table(name)))
 
     def problems_with_texts(self, name: str) -> list[Problem]:
-        """The problems of an input, their traces with the texts that lie in the inputs ``texts-…``."""
+        """Return the problems of an input, their traces with the texts that lie in the inputs ``texts-…``."""
         texts = {text.id: text for text in self.all_rows(TraceText, "texts")}
         return [with_texts(problem, texts) for problem in self.rows(Problem, name)]
 
     def numbered(self, prefix: str) -> list[str]:
-        """Names of the inputs ``prefix-000``, ``prefix-001``, …, in order."""
+        """Return the names of the inputs ``prefix-000``, ``prefix-001``, …, in order."""
         return sorted(name for name in self.inputs if name.startswith(f"{prefix}-"))
 
     def all_rows(self, kind: type[Kind], prefix: str) -> list[Kind]:
-        """The rows of all inputs called ``prefix-…``, in order."""
+        """Return the rows of all inputs called ``prefix-…``, in order."""
         return [row for name in self.numbered(prefix) for row in self.rows(kind, name)]
 
 
@@ -115,7 +115,7 @@ class Produced:
 
 
 def split(rows_in: int, kept: Iterable[Row], kind: type[Row], dropped: list[Dropped], **facts: object) -> Produced:
-    """The usual outcome of a filter: tables ``kept`` and ``dropped``."""
+    """Return the usual outcome of a filter: tables ``kept`` and ``dropped``."""
     table = table_of(kind, kept)
     return Produced(
         outputs={"kept": table, "dropped": table_of(Dropped, dropped)},

@@ -11,7 +11,7 @@ from flows.refresh_dataset import refresh_dataset
 from tests.support.runs.killed_run import PATIENCE_S, end, launch
 from tests.support.runs.small_run import SmallRun, question, table
 from tests.support.servers.chat_server import ChatServer
-from tracemill.publish.versions import Versions, held, run_place
+from tracemill.publish.directory.versions import Versions, held, run_place
 from tracemill.runs import diff
 
 pytestmark = pytest.mark.usefixtures("prefect_flows")

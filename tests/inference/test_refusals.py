@@ -30,7 +30,7 @@ from tracemill.decontaminate.decontaminate import GREY
 from tracemill.inference import Refusal
 from tracemill.inference.client import Patience
 from tracemill.inference.refusals import REFUSED, Tally, allowed, as_before
-from tracemill.publish.versions import Versions
+from tracemill.publish.directory.versions import Versions
 from tracemill.quality.filters import FAULTS
 from tracemill.recipe.sections.decontaminate import SameQuestion
 from tracemill.recipe.sections.deduplicate import Embedding

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.runs.publications import samples
 from tracemill.core import table_of
-from tracemill.publish.writing.am_rows import am_line, am_lines, json_line
+from tracemill.publish.am_rows import am_line, am_lines, json_line
 from tracemill.select import Sample
 
 # Any code points, lone surrogates among them, and often those that JSON or its readers treat as special.

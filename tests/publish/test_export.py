@@ -26,9 +26,8 @@ from tracemill.core import (
     json_text,
     table_of,
 )
-from tracemill.publish import Publication, Written, export, publish, published
-from tracemill.publish.run_directory import Amount, RunDirectory, _HashingSink
-from tracemill.publish.writing import shuffle
+from tracemill.publish import Publication, Written, export, publish, published, shuffle
+from tracemill.publish.directory.run_directory import Amount, RunDirectory, _HashingSink
 from tracemill.runs import story
 from tracemill.select import Sample
 from tracemill.store import Shard, Store

@@ -17,9 +17,9 @@ from tests.support.runs.publications import MANIFESTS, OUTPUT, folder, ids, publ
 from tracemill.audit.publication import AUDIT
 from tracemill.core import StoreError
 from tracemill.publish import publish, published, refuse_foreign
+from tracemill.publish.directory.run_directory import _publish_in_place
+from tracemill.publish.directory.versions import Versions
 from tracemill.publish.manifest import MANIFEST
-from tracemill.publish.run_directory import _publish_in_place
-from tracemill.publish.versions import Versions
 from tracemill.store import Store
 
 

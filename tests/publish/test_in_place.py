@@ -11,7 +11,8 @@ import pytest
 
 from tests.support.runs.publications import MANIFESTS, OUTPUT, publication, samples
 from tracemill.core import StoreError, json_text
-from tracemill.publish import Publication, publish, published, refuse_foreign, run_directory
+from tracemill.publish import Publication, publish, published, refuse_foreign
+from tracemill.publish.directory import run_directory
 from tracemill.publish.manifest import MANIFEST
 from tracemill.store import Store, objects
 from tracemill.store.objects import ObjectFiles

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tracemill.publish.writing.lanes import n_cores, side_by_side
+from tracemill.publish.lanes import n_cores, side_by_side
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 3, 16])

@@ -12,9 +12,9 @@ import pytest
 
 from tests.support.runs.publications import samples
 from tracemill.core import digest, table_of
-from tracemill.publish.run_directory import rows_until_cut
-from tracemill.publish.writing import shuffle
-from tracemill.publish.writing.shuffle import Piece, TakenBytes, shuffled
+from tracemill.publish import shuffle
+from tracemill.publish.directory.run_directory import rows_until_cut
+from tracemill.publish.shuffle import Piece, TakenBytes, shuffled
 from tracemill.select import Sample
 from tracemill.store import Shard, Store
 

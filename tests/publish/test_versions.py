@@ -19,9 +19,9 @@ from tests.support.needs import ROOT
 from tests.support.runs.publications import folder, ids, publication, samples
 from tracemill.core import StoreError
 from tracemill.publish import publish, published
+from tracemill.publish.directory.run_directory import _publish_in_place
+from tracemill.publish.directory.versions import Versions, held, listed, run_place
 from tracemill.publish.manifest import MANIFEST
-from tracemill.publish.run_directory import _publish_in_place
-from tracemill.publish.versions import Versions, held, listed, run_place
 from tracemill.runs import diff
 from tracemill.store import Store
 
@@ -31,7 +31,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tests.support.runs.publications import publication, samples
-from tracemill.publish import run_directory, versions
+from tracemill.publish.directory import run_directory, versions
 from tracemill.store.store import Store
 def die(*_): os.kill(os.getpid(), signal.SIGKILL)
 where, what = sys.argv[1:]
@@ -203,7 +203,7 @@ def test_whoever_comes_second_waits(tmp_path: Path) -> None:
     waiting.join(60)
     assert told[1:] == ["mine"]
     holder = (
-        "import os, signal, sys; from pathlib import Path; from tracemill.publish.versions import held\n"
+        "import os, signal, sys; from pathlib import Path; from tracemill.publish.directory.versions import held\n"
         "with held(Path(sys.argv[1]), 'refreshing'): os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", holder, str(tmp_path)], cwd=ROOT, check=False)

@@ -12,7 +12,7 @@ import pytest
 from tracemill.cli.main import main
 from tracemill.core import CorruptShardError, StoreError
 from tracemill.publish import publish
-from tracemill.publish.run_directory import RunDirectory
+from tracemill.publish.directory.run_directory import RunDirectory
 from tracemill.runs.fetch import run_folder
 from tracemill.store import Store
 

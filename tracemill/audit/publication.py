@@ -17,7 +17,7 @@ from tracemill.publish.export import ROWS_PER_FILE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tracemill.publish.run_directory import RunDirectory
+    from tracemill.publish.directory.run_directory import RunDirectory
     from tracemill.store import Shard, Store
 
 CONFLICTS_FILE = "conflicting_references.parquet"
@@ -63,7 +63,7 @@ class AuditPublication:
     keep: int = 1
 
     def write(self, store: Store, directory: RunDirectory) -> None:
-        """Writes every file but the manifest."""
+        """Write every file but the manifest."""
         self._write_audited(store, directory)
         directory.shards("dropped", Dropped.arrow, store, self.dropped, ROWS_PER_FILE)
         for name, text in self.texts.items():

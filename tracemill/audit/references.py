@@ -26,7 +26,7 @@ _FENCES: Final = re.compile(r"`{3,}")
 
 
 def gold_attempts(problems: Iterable[Problem]) -> tuple[list[Problem], list[Dropped], list[Response]]:
-    """Splits rows into those whose reference can be checked and the others, with their reason; and the attempts."""
+    """Split rows into those whose reference can be checked and the others, with their reason; and the attempts."""
     kept: list[Problem] = []
     dropped: list[Dropped] = []
     attempts: list[Response] = []
@@ -43,7 +43,7 @@ def gold_attempts(problems: Iterable[Problem]) -> tuple[list[Problem], list[Drop
 
 
 def gold_answer(problem: Problem) -> str | None:
-    """The answer that must pass, or None where the row has none."""
+    """Return the answer that must pass, or None where the row has none."""
     if problem.category in {Category.MATH, Category.CHOICE}:
         return None if problem.reference_answer is None else rf"\boxed{{{problem.reference_answer}}}"
     if problem.category == Category.CODE:
@@ -55,7 +55,7 @@ def gold_answer(problem: Problem) -> str | None:
 
 
 def _fenced(program: str, tests: Mapping[str, Any]) -> str:
-    """The program in a block whose fence is longer than any inside it."""
+    """Return the program in a block whose fence is longer than any inside it."""
     longest = max((len(fence) for fence in _FENCES.findall(program)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}{tests.get('language') or 'python'}\n{program}\n{fence}"
@@ -78,7 +78,7 @@ def _attempt(problem: Problem, answer: str) -> Response:
 
 
 def status_of(row: Mapping[str, Any]) -> str:
-    """Whether a gold attempt's verdict speaks for its reference or against it.
+    """Tell whether a gold attempt's verdict speaks for its reference or against it.
 
     Args:
         row: record of an :class:`tracemill.audit.rows.AuditedRow` whose response was a gold attempt.

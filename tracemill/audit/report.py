@@ -24,7 +24,7 @@ _NOTHING: Final = Markup("")
 
 
 def plots(summary: Mapping[str, Any], counted: Counted) -> list[Markup]:
-    """Every plot that the summary has figures for.
+    """Return every plot that the summary has figures for.
 
     Args:
         summary: of :meth:`tracemill.audit.tally.Tally.summary`.
@@ -39,7 +39,7 @@ def plots(summary: Mapping[str, Any], counted: Counted) -> list[Markup]:
 
 
 def _funnel_plot(summary: Mapping[str, Any], counted: Counted) -> Markup:
-    """What is left of the rows after each status that says nothing, and after those that are wrong."""
+    """Return what is left of the rows after each status that says nothing, and after those that are wrong."""
     _, fine, wrong = counted.share
     silent = [str(status) for status in counted.statuses if status not in {fine, wrong}]
     left = n_rows = summary["rows"]
@@ -55,7 +55,7 @@ def _funnel_plot(summary: Mapping[str, Any], counted: Counted) -> Markup:
 
 
 def _group_plot(title: str, groups: Mapping[str, Any], counted: Counted) -> Markup:
-    """Rows of each group: fine, wrong, and those on which nothing is said."""
+    """Return rows of each group: fine, wrong, and those on which nothing is said."""
     _, fine, wrong = counted.share
     bars = [
         Bar(
@@ -89,7 +89,7 @@ def _measured_plots(summary: Mapping[str, Any]) -> list[Markup]:
 
 
 def _repeat_plot(repeated: Mapping[str, Mapping[str, int]]) -> Markup:
-    """Rows of each source whose problem another row asks, too."""
+    """Return rows of each source whose problem another row asks, too."""
     kinds = [
         ("lost", "same_response", "the same response there, too"),
         ("left", "other_response", "another response there"),
@@ -117,7 +117,7 @@ _NAME_CHARS: Final = 28
 
 
 def report(title: str, intro: str, summary: Mapping[str, Any], counted: Counted, more: Markup = _NOTHING) -> str:
-    """The page: one file without anything from elsewhere.
+    """Return the page: one file without anything from elsewhere.
 
     Args:
         title: of the page.
@@ -150,7 +150,7 @@ def report(title: str, intro: str, summary: Mapping[str, Any], counted: Counted,
 
 
 def columns(summary: Mapping[str, Any], counted: Counted) -> list[str]:
-    """The statuses that a table has columns for: those that say right or wrong, and those that occur."""
+    """Return the statuses that a table has columns for: those that say right or wrong, and those that occur."""
     share, *decided = counted.share
     seen = [str(s) for s in (*counted.statuses, UNREADABLE) if s in decided or summary[s]]
     return ["rows", *seen, share]
@@ -167,7 +167,7 @@ def _cells(group: Mapping[str, Any], names: Sequence[str]) -> list[str]:
 
 
 def render(summary: Mapping[str, Any], counted: Counted) -> str:
-    """The figures for a terminal: the largest sources, the total, the reasons and the advice."""
+    """Return the figures for a terminal: the largest sources, the total, the reasons and the advice."""
     names = columns(summary, counted)
     groups = list(summary["by_source"].items())
     widths = {name: max(len(name), len(f"{summary['rows']:,}")) + 2 for name in names}

@@ -69,7 +69,7 @@ class AuditedRow(Row):
 def row_responses(
     problems: Iterable[Problem], *, last_only: bool
 ) -> tuple[list[Problem], list[Dropped], list[Response]]:
-    """Splits rows into those that bring responses and those that do not; and the responses.
+    """Split rows into those that bring responses and those that do not; and the responses.
 
     Args:
         problems: of one shard.
@@ -90,7 +90,7 @@ def row_responses(
 
 
 def without_response(problem: Problem, reason: str) -> Dropped:
-    """The record of a row on which there is nothing to judge, with what it is counted by."""
+    """Return the record of a row on which there is nothing to judge, with what it is counted by."""
     evidence = {
         "file": problem.info.get("file"),
         "category": problem.category,
@@ -107,7 +107,7 @@ def with_response(problem: Problem, *responses: Response) -> Problem:
 def audited(
     problems: Iterable[Problem], responses: Mapping[str, Response], verdicts: Mapping[str, Verdict]
 ) -> list[AuditedRow]:
-    """Every response of every row with its verdict.
+    """Return every response of every row with its verdict.
 
     Args:
         problems: of one shard, each naming its responses.
@@ -148,13 +148,13 @@ def _audited(problem: Problem, response: Response, verdict: Verdict, index: int)
 
 
 def upstream_source(problem: Problem) -> str:
-    """Where the row says that it is from, or the source's name."""
+    """Return where the row says that it is from, or the source's name."""
     label = problem.info.get("upstream_source")
     return str(label) if label is not None and label != "" else problem.source
 
 
 def reason_kind(detail: str) -> str:
-    """The kind of a verdict's detail, so that rows can be counted by it.
+    """Return the kind of a verdict's detail, so that rows can be counted by it.
 
     "the units differ: 5 cm and 5 m" -> "the units differ"; "the reference is prose of 12 words" -> "… of N words".
     What precedes a colon names the kind, unless it is as short as a test's code ("IE: there are no tests").

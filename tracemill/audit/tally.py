@@ -37,7 +37,7 @@ class Figures:
         self._rows: list[pa.Table] = []
 
     def add(self, audited: pa.Table) -> None:
-        """Counts the rows of one shard."""
+        """Count the rows of one shard."""
         for outcome, n_tokens in zip(audited["outcome"].to_pylist(), audited["n_tokens"].to_pylist(), strict=True):
             self._lengths[outcome if outcome in _JUDGED else "other"][length_bin(n_tokens)] += 1
         ids = {name: pc.utf8_slice_codeunits(audited[name], 0, _ID_DIGITS) for name in ("id", "response_id")}
@@ -53,7 +53,7 @@ class Figures:
 
 
 def _pass_rates(rows: pa.Table) -> list[int]:
-    """Problems by the share of their judged rows that is correct: 0-9 %, …, 90-99 %, 100 %."""
+    """Return problems by the share of their judged rows that is correct: 0-9 %, …, 90-99 %, 100 %."""
     judged = rows.filter(pc.is_in(rows["outcome"], pa.array(_JUDGED)))
     problems, right = _numbered(judged["id"]), pc.equal(judged["outcome"], _JUDGED[0]).to_numpy()
     n_judged, n_right = np.bincount(problems), np.bincount(problems, weights=right)
@@ -79,13 +79,13 @@ def _repeated(rows: pa.Table) -> dict[str, dict[str, int]]:
 
 
 def _numbered(texts: pa.ChunkedArray) -> NDArray[np.int64]:
-    """A number for each text, equal for equal ones."""
+    """Return a number for each text, equal for equal ones."""
     numbers: NDArray[np.int64] = texts.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
     return numbers
 
 
 def _times(texts: pa.ChunkedArray) -> NDArray[np.int64]:
-    """How often each text is there."""
+    """Return how often each text is there."""
     numbers = _numbered(texts)
     times: NDArray[np.int64] = np.bincount(numbers)[numbers]
     return times
@@ -165,7 +165,7 @@ class Tally:
         self._figures = Figures()
 
     def add(self, audited: pa.Table) -> None:
-        """Counts rows of :class:`tracemill.audit.rows.AuditedRow`."""
+        """Count rows of :class:`tracemill.audit.rows.AuditedRow`."""
         if self._how.measured:
             self._figures.add(audited)
         records = audited.to_pylist()
@@ -184,7 +184,7 @@ class Tally:
         self._examples = order
 
     def add_dropped(self, dropped: pa.Table) -> None:
-        """Counts rows of :class:`tracemill.core.Dropped`: they could not be read, or there was nothing to judge."""
+        """Count rows of :class:`tracemill.core.Dropped`: they could not be read, or there was nothing to judge."""
         for record in dropped.select(["source", "reason", "evidence"]).to_pylist():
             evidence = json.loads(record["evidence"])
             known = record["reason"] in self._how.statuses
@@ -220,7 +220,7 @@ class Tally:
         }
 
     def _groups(self, position: int) -> dict[str, Any]:
-        """Figures by source or by category, the largest first."""
+        """Return figures by source or by category, the largest first."""
         rows: Counter[str] = Counter()
         for key, n_rows in self._counts.items():
             rows[key[position]] += n_rows
@@ -264,7 +264,7 @@ class Tally:
 
 
 def _of_the_references(group: Mapping[str, Any], how: Counted) -> list[str]:
-    """What to say of a set that mostly, or wholly, could not be judged: it must not pass for one that was."""
+    """Return what to say of a set that mostly, or wholly, could not be judged: it must not pass for one that was."""
     if not how.measured or not group["rows"]:
         return []
     if nothing_judged(group):
@@ -279,7 +279,7 @@ def _of_the_references(group: Mapping[str, Any], how: Counted) -> list[str]:
 
 
 def nothing_judged(summary: Mapping[str, Any]) -> bool:
-    """Whether there were rows, and of none it could be told whether its response is right.
+    """Tell whether there were rows, and of none it could be told whether its response is right.
 
     Not so where the sandbox failed: what to do about that is said, and the next run judges.
     """
@@ -288,7 +288,7 @@ def nothing_judged(summary: Mapping[str, Any]) -> bool:
 
 
 def _most(reasons: Counter[str]) -> dict[str, int]:
-    """The most frequent reasons; the others as one."""
+    """Return the most frequent reasons; the others as one."""
     order = sorted(reasons, key=lambda reason: (-reasons[reason], reason))
     named = {reason: reasons[reason] for reason in order[:_MOST_REASONS]}
     n_others = reasons.total() - sum(named.values())

@@ -41,7 +41,7 @@ class Cleaned(NamedTuple):
 
 
 def clean(problems: pa.Table, settings: Clean, reader: ReferenceReader) -> tuple[pa.Table, list[Dropped]]:
-    """Splits one shard into kept and dropped; equal ids within it are merged here, across shards later.
+    """Split one shard into kept and dropped; equal ids within it are merged here, across shards later.
 
     The copy that brings the most traces of R1's is kept, since one can save a generation; ties keep the first.
 
@@ -114,7 +114,7 @@ def _rewritten(problem: Problem, cleaned: Cleaned) -> Problem:
 
 
 def _repeated(problems: pa.Table, rewritten: Mapping[int, Problem], faults: Mapping[int, object]) -> dict[int, Fault]:
-    """Rows whose id another row has, by index; not those that are dropped anyway."""
+    """Return rows whose id another row has, by index; not those that are dropped anyway."""
     ids = problems["id"].to_pylist()
     by_id: dict[str, list[int]] = {}
     for index, old_id in enumerate(ids):
@@ -139,7 +139,7 @@ def _rows(problems: pa.Table, indices: list[int]) -> dict[int, Problem]:
 
 
 def _kept(problems: pa.Table, rewritten: Mapping[int, Problem], faults: Mapping[int, object]) -> pa.Table:
-    """The rows without a fault, in order, rewritten ones as they are now."""
+    """Return the rows without a fault, in order, rewritten ones as they are now."""
     indices = [index for index in range(problems.num_rows) if index not in faults]
     if len(indices) == problems.num_rows and not rewritten:
         return problems

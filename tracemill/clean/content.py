@@ -60,13 +60,13 @@ def multi_part(asked: Question, _settings: Clean) -> Evidence | None:
 
 
 def _is_material(last: Part) -> bool:
-    """Whether what is labelled is only material: the question comes after it, in a paragraph of its own."""
+    """Tell whether what is labelled is only material: the question comes after it, in a paragraph of its own."""
     _, *after = _PARAGRAPH.split(last.text, maxsplit=1)
     return bool(after) and _QUESTION.search(after[0]) is not None
 
 
 def _parts(prompt: str) -> list[Part]:
-    """The longest run of labels that begins with the first of its kind: a, i, 1 or ①."""
+    """Return the longest run of labels that begins with the first of its kind: a, i, 1 or ①."""
     marks = [(match, next(filter(None, match.groups()))) for match in _LABEL.finditer(prompt)]
     marks += [(match, match.group()) for match in _CIRCLED.finditer(prompt)]
     run = max((_run(marks, series) for series in _SERIES), key=len)

@@ -62,7 +62,7 @@ def too_short(asked: Question, settings: Clean) -> Evidence | None:
 
 
 def incomplete(asked: Question, _settings: Clean) -> Evidence | None:
-    """Does it end in mid-sentence or mid-formula, is a template's slot left in it, does it ask anything?
+    """Do it end in mid-sentence or mid-formula, is a template's slot left in it, does it ask anything?
 
     Programs are full of brackets, slots and odd ends: of them only fences are looked at.
     """
@@ -73,7 +73,7 @@ def incomplete(asked: Question, _settings: Clean) -> Evidence | None:
 
 
 def _cut_off(prompt: str) -> Evidence | None:
-    """A dangling last word or sign. Not "=": "What is 2 + 3 =" is a whole question."""
+    """Return a dangling last word or sign. Not "=": "What is 2 + 3 =" is a whole question."""
     found = seen(_DANGLING.search(prompt, max(0, len(prompt) - _END_CHARS)))
     return None if found is None else found | {"why": "ends in mid-sentence"}
 
@@ -85,7 +85,7 @@ def _unclosed_fence(prompt: str) -> Evidence | None:
 
 
 def _unclosed(prompt: str) -> Evidence | None:
-    """A display or environment that is opened and never closed."""
+    """Return a display or environment that is opened and never closed."""
     if "\\" not in prompt:
         return None
     if prompt.count("\\[") - prompt.count("\\\\[") > prompt.count("\\]"):

@@ -28,19 +28,19 @@ class Question(NamedTuple):
 
 
 def question(prompt: str, category: str, reference: str | None) -> Question:
-    """A question of its columns."""
+    """Return a question of its columns."""
     return Question(prompt, prompt.lower(), category, reference)
 
 
 def seen(match: re.Match[str] | None) -> Evidence | None:
-    """What a pattern found and where, in characters of the prompt."""
+    """Return what a pattern found and where, in characters of the prompt."""
     if match is None:
         return None
     return {"text": match.group().strip()[:SHOWN_CHARS], "at": match.start()}
 
 
 def mentions(text: str, words: tuple[str, ...]) -> bool:
-    """Whether any of ``words`` stands in ``text``: many times faster than an alternation of them."""
+    """Tell whether any of ``words`` stands in ``text``: many times faster than an alternation of them."""
     for word in words:  # noqa: SIM110 - a generator takes twice as long
         if word in text:
             return True

@@ -49,7 +49,7 @@ _LISTED: Final = re.compile(r"(?:^|\s)(\d{1,3})\s*[.．、)）]\s")
 
 
 def without_labels(prompt: str) -> tuple[str, list[str]]:
-    """A prompt without the labels around its question, and those; unchanged where it holds several questions."""
+    """Return a prompt without the labels around its question, and those; unchanged where it holds several questions."""
     removed: list[str] = []
     text = prompt
     while (match := _leading(text)) is not None and match.end() < len(text.rstrip()):
@@ -73,7 +73,7 @@ def _leading(text: str) -> re.Match[str] | None:
 
 
 def _is_list(prompt: str) -> bool:
-    """Whether the number at the beginning is followed by the next one: "1. … 2. …"."""
+    """Tell whether the number at the beginning is followed by the next one: "1. … 2. …"."""
     numbers = [int(number) for number in _LISTED.findall(prompt)]
     return bool(numbers) and numbers[0] + 1 in numbers[1:]
 
@@ -110,7 +110,7 @@ class Rewriting(NamedTuple):
 
 
 def filled_in(prompt: str, reference: str | None, key_of: KeyOf) -> Rewriting | str:
-    """A multiple-choice question as an open one, or why it cannot be one.
+    """Return a multiple-choice question as an open one, or why it cannot be one.
 
     Args:
         prompt: lists lettered options.
@@ -135,7 +135,7 @@ def filled_in(prompt: str, reference: str | None, key_of: KeyOf) -> Rewriting | 
 
 
 def _stem(prompt: str, options: list[Option]) -> str | None:
-    """What stands before the options; None where more than a request for the letter stands after them."""
+    """Return what stands before the options; None where more than a request for the letter stands after them."""
     tail = without_letter_request(prompt[options[-1].end :]).strip(" \n$")
     if tail:
         return None
@@ -147,7 +147,7 @@ def _stem(prompt: str, options: list[Option]) -> str | None:
 
 
 def _unwrapped(text: str) -> str:
-    """An option's text as a reference: without the dollars and the last stop."""
+    """Return an option's text as a reference: without the dollars and the last stop."""
     text = text.strip().rstrip(".。;；,，").strip()
     if text.startswith("$") and text.endswith("$") and text.count("$") == 2:
         text = text.strip("$").strip()

@@ -58,10 +58,10 @@ class ReferenceReader(Protocol):
     """Reads references as the verifiers do; verifiers know what they can judge, and this package does not know them."""
 
     def why_unusable(self, category: str, prompt: str, reference: str | None) -> str | None:
-        """Why nothing can be checked against a reference, or None if something may be."""
+        """Return why nothing can be checked against a reference, or None if something may be."""
 
     def letter(self, reference: str, options: Mapping[str, str]) -> str | None:
-        """The letter of the option that a reference names, by letter or text; None if none, or several."""
+        """Return the letter of the option that a reference names, by letter or text; None if none, or several."""
 
 
 class Rules:
@@ -74,7 +74,7 @@ class Rules:
         }
 
     def fault_of(self, asked: Question) -> Fault | None:
-        """The first rule that the question breaks, or None."""
+        """Return the first rule that the question breaks, or None."""
         for rule in self._active[asked.category]:
             evidence = rule.broken(asked, self._settings)
             if evidence is not None:

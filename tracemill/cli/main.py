@@ -13,7 +13,7 @@ from tracemill.cli.ledger import DEFAULT as LEDGER
 from tracemill.cli.ledger import add_commands as add_ledger_commands
 from tracemill.cli.sources import listing
 from tracemill.core import TracemillError
-from tracemill.publish.versions import listed
+from tracemill.publish.directory.versions import listed
 from tracemill.recipe.pinning import pin, render
 from tracemill.runs import diff, send, shipment, story
 from tracemill.runs.diff import render as render_diff

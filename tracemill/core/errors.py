@@ -48,7 +48,7 @@ class FailedTaskRun:
     next_step: str = ""
 
     def __str__(self) -> str:
-        """One line a fact, as they stand below an error."""
+        """Return one line a fact, as they stand below an error."""
         before = [("shard", self.shard), ("row at hand", self.row)]
         after = [("alone", self.alone), ("next", self.next_step)]
         return "\n  ".join([*_named(before), *self.notes, *_named(after)])
@@ -75,11 +75,11 @@ class TracemillError(Exception):
         super().__init__(self.cause if task is None else f"{self.cause}\n  {task}")
 
     def in_task(self, task: FailedTaskRun) -> TracemillError:
-        """The same error, which now says what task it was raised in; ``cause`` is its text without that."""
+        """Return the same error, which now says what task it was raised in; ``cause`` is its text without that."""
         return _rebuild(type(self), self.what, self.got, self.expected, self.remedy, task)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Keeps the fields and notes across process boundaries (exceptions pickle by position otherwise)."""
+        """Keep the fields and notes across process boundaries (exceptions pickle by position otherwise)."""
         notes = getattr(self, "__notes__", None)
         fields = (type(self), self.what, self.got, self.expected, self.remedy, self.task)
         return _rebuild, fields, {"__notes__": notes} if notes else None

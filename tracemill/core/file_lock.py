@@ -32,7 +32,7 @@ class Lock(enum.Enum):
 
 
 def try_lock(file: int, *, shared: bool = False) -> Lock:
-    """Asks for the lock of an open file, and does not wait.
+    """Ask for the lock of an open file, and does not wait.
 
     Args:
         file: its descriptor; the lock goes with the last copy of it.
@@ -45,7 +45,7 @@ def try_lock(file: int, *, shared: bool = False) -> Lock:
 
 
 def open_lock(path: Path) -> int:
-    """A descriptor of a lock file, which is made where it is missing; to be closed by the caller.
+    """Return a descriptor of a lock file, which is made where it is missing; to be closed by the caller.
 
     Not through a link: what one leads to is no lock of ours, and whoever has the lock writes into the file. Whom the
     process's umask lets write may ask for the lock, also another user of a shared folder.
@@ -58,7 +58,7 @@ def open_lock(path: Path) -> int:
 
 @contextlib.contextmanager
 def locked(path: Path, waiting: Callable[[str], None] | None = None) -> Iterator[Lock]:
-    """Holds the lock of a file during the block, if it can be had; what the block raises comes through as it is.
+    """Hold the lock of a file during the block, if it can be had; what the block raises comes through as it is.
 
     Args:
         path: of the lock file; it stays, and says who has the lock.
@@ -84,7 +84,7 @@ def locked(path: Path, waiting: Callable[[str], None] | None = None) -> Iterator
 
 
 def sign(file: int) -> None:
-    """Writes into a lock file who has its lock; on a full disk it stays empty, and locks all the same."""
+    """Write into a lock file who has its lock; on a full disk it stays empty, and locks all the same."""
     with contextlib.suppress(OSError):
         os.ftruncate(file, 0)
         os.pwrite(file, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
@@ -101,7 +101,7 @@ def holder(path: Path) -> str:
 
 
 def no_locks(path: Path) -> OSError:
-    """The error for work that needs a lock, on a file system without."""
+    """Return the error for work that needs a lock, on a file system without."""
     return OSError(errno.ENOLCK, f"the file system of {path.parent} knows no locks")
 
 

@@ -46,5 +46,5 @@ _MEANING: Final = {word: finish for finish, words in _WORDS.items() for word in 
 
 
 def finish_of(reason: str | None) -> Finish:
-    """What a ``finish_reason`` means; a word that is not known is some server's for being done."""
+    """Return what a ``finish_reason`` means; a word that is not known is some server's for being done."""
     return _MEANING.get((reason or "").strip().lower().replace("-", "_"), Finish.DONE)

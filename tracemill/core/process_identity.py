@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def process_name(pid: int | None = None) -> str:
-    """Name of a process on this host; of this one, unless another is asked for."""
+    """Return the name of a process on this host; of this one, unless another is asked for."""
     pid = os.getpid() if pid is None else pid
     return f"{socket.gethostname()}/{pid}/{_started(pid)}"
 

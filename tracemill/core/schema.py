@@ -88,13 +88,13 @@ def json_text(value: object) -> str:
 
 
 def pretty_json(value: object) -> str:
-    """JSON for people, in the order of its keys; lone surrogates are escaped, so that it always encodes."""
+    """Return JSON for people, in the order of its keys; lone surrogates are escaped, so that it always encodes."""
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def normalise_prompt(prompt: str) -> str:
-    """The prompt as identity sees it: NFC, runs of white space folded. Not NFKC, which turns x² into x2."""
+    """Return the prompt as identity sees it: NFC, runs of white space folded. Not NFKC, which turns x² into x2."""
     return " ".join(unicodedata.normalize("NFC", prompt).split())
 
 
@@ -126,7 +126,7 @@ class Row:
     json_fields: ClassVar[frozenset[str]] = frozenset()
 
     def as_record(self) -> dict[str, Any]:
-        """The row as column values."""
+        """Return the row as column values."""
         record = {column.name: getattr(self, column.name) for column in fields(self)}  # type: ignore[arg-type]
         for name in self.json_fields:
             record[name] = None if record[name] is None else json_text(record[name])
@@ -134,7 +134,7 @@ class Row:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """The inverse of :meth:`as_record`; columns that have a default may be missing."""
+        """Return the inverse of :meth:`as_record`; columns that have a default may be missing."""
         values = dict(record)
         for name in cls.json_fields & values.keys():
             values[name] = None if values[name] is None else parsed(values[name].encode())
@@ -146,7 +146,7 @@ R = TypeVar("R", bound=Row)
 
 @functools.cache
 def schema_of(kind: type[Row]) -> pa.Schema:
-    """The Arrow schema of a kind of row, by its annotations and in their order; every column may hold nulls.
+    """Return the Arrow schema of a kind of row, by its annotations and in their order; every column may hold nulls.
 
     ``str`` is string, ``int`` int64, ``float`` float64, ``bool`` bool, what is in ``json_fields`` large_string; an
     annotation such as ``Annotated[int, pa.int32()]`` names its type. ``| None`` changes nothing.
@@ -167,7 +167,7 @@ def schema_of(kind: type[Row]) -> pa.Schema:
 
 
 def _stored(hint: Any) -> pa.DataType | None:
-    """The Arrow type that an annotation says; None where it says none."""
+    """Return the Arrow type that an annotation says; None where it says none."""
     if get_origin(hint) is Annotated:
         named = [mark for mark in hint.__metadata__ if isinstance(mark, pa.DataType)]
         return named[0] if named else _stored(hint.__origin__)
@@ -182,7 +182,7 @@ def table_of(kind: type[R], rows: Iterable[R]) -> pa.Table:
 
 
 def rows_of(kind: type[R], table: pa.Table) -> Iterator[R]:
-    """The rows of ``table``, in order; a table from before a column was added has that column's default."""
+    """Yield the rows of ``table``, in order; a table from before a column was added has that column's default."""
     later = {column.name for column in fields(kind) if column.default is not MISSING}  # type: ignore[arg-type]
     names = [name for name in kind.arrow.names if name in table.column_names or name not in later]
     for record in table.select(names).to_pylist():
@@ -233,7 +233,7 @@ def problem_id(
     tests: dict[str, Any] | None,
     constraints: list[dict[str, Any]] | None,
 ) -> str:
-    """Content id: the normalised prompt and everything it is judged by."""
+    """Return content id: the normalised prompt and everything it is judged by."""
     turns = [[turn["role"], normalise_prompt(turn["content"])] for turn in history]
     return digest("problem", normalise_prompt(prompt), turns, reference_answer, tests, constraints)
 
@@ -318,7 +318,7 @@ class Dropped(Row):
 
 
 def dropped_problem(problem: Problem, stage: str, reason: str, evidence: dict[str, Any]) -> Dropped:
-    """The record of a problem that leaves at ``stage``; a rewritten one also says which id it had before."""
+    """Return the record of a problem that leaves at ``stage``; a rewritten one also says which id it had before."""
     if "former_id" in problem.info:
         evidence = evidence | {"former_id": problem.info["former_id"]}
     return Dropped(problem.id, problem.source, problem.row, stage, reason, evidence, prompt=problem.prompt)

@@ -35,7 +35,7 @@ class TraceText(Row):
 
 
 def text_id(think: str | None, answer: str) -> str:
-    """Content id of a trace's texts: 32 hex digits of BLAKE2b over think, its length, and answer."""
+    """Return content id of a trace's texts: 32 hex digits of BLAKE2b over think, its length, and answer."""
     encoded = b"" if think is None else think.encode()
     length = -1 if think is None else len(encoded)
     found = hashlib.blake2b(b"%d\n" % length, digest_size=16)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def source_of(benchmark: Benchmark) -> Source:
-    """A benchmark is read like any source."""
+    """Return a benchmark is read like any source."""
     names = ("path", "hub", "config", "split", "files", "revision", "token")
     place = {name: getattr(benchmark, name) for name in names}
     return Source(name=benchmark.name, **place)

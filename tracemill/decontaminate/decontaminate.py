@@ -49,7 +49,7 @@ class Decontaminated:
 
 
 def decontaminate(problems: pa.Table, index: BenchmarkIndex, rules: Rules) -> Decontaminated:
-    """Splits a table of problems by overlap with the items of benchmarks."""
+    """Split a table of problems by overlap with the items of benchmarks."""
     asked = asked_texts(problems)
     findings: list[Finding | None] = [
         worst(Prompt(text), candidates, rules) if candidates else None
@@ -62,7 +62,7 @@ def decontaminate(problems: pa.Table, index: BenchmarkIndex, rules: Rules) -> De
 
 
 def asked_texts(problems: pa.Table) -> list[str]:
-    """What each row asks: the user's turns before the prompt, and the prompt."""
+    """Return what each row asks: the user's turns before the prompt, and the prompt."""
     prompts: list[str] = problems["prompt"].to_pylist()
     has_turns = pc.not_equal(problems["history"], "[]")
     for row in pc.indices_nonzero(has_turns).to_pylist():
@@ -72,7 +72,7 @@ def asked_texts(problems: pa.Table) -> list[str]:
 
 
 def without(problems: pa.Table, overlaps: Sequence[Overlap | None]) -> tuple[pa.Table, list[Dropped]]:
-    """The problems without overlap, and the others as dropped rows; the reason is the benchmark's name."""
+    """Return the problems without overlap, and the others as dropped rows; the reason is the benchmark's name."""
     mask = pa.array([overlap is None for overlap in overlaps], pa.bool_())
     gone = problems.select(["id", "source", "row", "prompt"]).filter(pc.invert(mask)).to_pylist()
     found = [overlap for overlap in overlaps if overlap is not None]
@@ -84,7 +84,7 @@ def without(problems: pa.Table, overlaps: Sequence[Overlap | None]) -> tuple[pa.
 
 
 def grey_table(problems: pa.Table, findings: Sequence[Finding | None]) -> pa.Table:
-    """Rows of ``GREY`` for the findings of a table's problems."""
+    """Return rows of ``GREY`` for the findings of a table's problems."""
     ids = problems["id"].to_pylist()
     rows = [
         {"id": problem_id, "item_text": finding.item_text, **finding.overlap.evidence()}

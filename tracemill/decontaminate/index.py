@@ -79,7 +79,7 @@ def _with_byte(hashed: np.uint64, byte: np.uint8) -> np.uint64:
 
 @compiled
 def _is_thousands(data: Bytes, position: int, end: int) -> bool:
-    """Whether a comma and exactly three digits stand here."""
+    """Tell whether a comma and exactly three digits stand here."""
     if position + 3 >= end or data[position] != 44:
         return False
     for ahead in range(1, 4):
@@ -90,7 +90,7 @@ def _is_thousands(data: Bytes, position: int, end: int) -> bool:
 
 @compiled
 def _number_end(data: Bytes, position: int, end: int) -> int:
-    """Where the number that begins here ends, with its thousands."""
+    """Return where the number that begins here ends, with its thousands."""
     begun = position
     while position < end:
         if not _is_digit(data[position]) and not (position - begun <= 3 and _is_thousands(data, position, end)):
@@ -103,7 +103,7 @@ def _number_end(data: Bytes, position: int, end: int) -> int:
 
 @compiled
 def tokens_of(data: Bytes, start: int, end: int, forms: WordForms, found: Hashes) -> int:
-    """Hashes of the words between two offsets; returns how many.
+    """Return hashes of the words between two offsets; returns how many.
 
     Args:
         data: text.
@@ -159,7 +159,7 @@ def run_hash(tokens: Hashes, start: int, length: int) -> np.uint64:
 
 @compiled
 def runs_of(data: Bytes, offsets: Offsets, forms: WordForms, ngram: int) -> tuple[Hashes, Offsets, int]:
-    """Hashes of each text's runs of ``ngram`` words, where each text's begin, and the words of the shortest run.
+    """Return hashes of each text's runs of ``ngram`` words, where each text's begin, and the words of the shortest run.
 
     A text of fewer words is one run.
     """
@@ -180,7 +180,7 @@ def runs_of(data: Bytes, offsets: Offsets, forms: WordForms, ngram: int) -> tupl
 
 @compiled
 def place_runs(runs: Hashes, table: Hashes) -> Offsets:
-    """Puts distinct runs into an open hash table, whose length is a power of two; returns each run's place."""
+    """Put distinct runs into an open hash table, whose length is a power of two; returns each run's place."""
     places = np.empty(len(runs), np.int64)
     mask = np.uint64(len(table) - 1)
     for number in range(len(runs)):
@@ -194,7 +194,7 @@ def place_runs(runs: Hashes, table: Hashes) -> Offsets:
 
 @compiled
 def _place_of(run: np.uint64, table: Hashes) -> np.int64:
-    """Where a run stands in the table, or -1."""
+    """Return where a run stands in the table, or -1."""
     mask = np.uint64(len(table) - 1)
     place = (run >> np.uint64(1)) & mask
     while table[place] != 0:
@@ -250,7 +250,7 @@ def shared_runs(
 
 @compiled
 def _count(items: Counts, first: int, last: int, counts: Counts, touched: Counts, n_touched: int) -> int:
-    """One more shared run for some items; returns how many items share any."""
+    """Return one more shared run for some items; returns how many items share any."""
     for place in range(first, last):
         item = items[place]
         if counts[item] == 0:
@@ -329,7 +329,7 @@ class ItemText:
 
 
 def runs(words: Sequence[str], length: int) -> list[tuple[str, ...]]:
-    """Runs of ``length`` words, in order; none of no words."""
+    """Run of ``length`` words, in order; none of no words."""
     return [tuple(words[start : start + length]) for start in range(len(words) - length + 1)] if length else []
 
 
@@ -379,7 +379,7 @@ def _encoded(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]
 
 
 def _word_forms() -> WordForms:
-    """The words that have another form as an open hash table; see ``contamination_loops.tokens_of``."""
+    """Return the words that have another form as an open hash table; see ``contamination_loops.tokens_of``."""
     words, forms = np.zeros(WORD_PLACES, np.uint64), np.zeros(WORD_PLACES, np.uint64)
     commands = np.zeros(WORD_PLACES, np.bool_)
     table = dict.fromkeys(SILENT, "") | same_words()

@@ -49,7 +49,7 @@ def worst_pairs(grey: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def same_question_request(prompt: str, item: str, settings: SameQuestion) -> Request:
-    """What the judge is asked about a pair."""
+    """Return what the judge is asked about a pair."""
     shown = blocks(question=ending(item, settings.shown_chars), text=ending(prompt, settings.shown_chars))
     messages = [
         {"role": "system", "content": _SYSTEM[settings.prompt]},
@@ -65,13 +65,13 @@ def same_question_request(prompt: str, item: str, settings: SameQuestion) -> Req
 
 
 def word_of(answer: Completion | Refusal) -> str:
-    """What the judge said, if it is one of its words."""
+    """Return what the judge said, if it is one of its words."""
     said = answer.content.strip() if isinstance(answer, Completion) else ""
     return said if said in {SAME, DIFFERENT} else UNHEARD
 
 
 def overlap_by_word(pair: dict[str, Any], word: str, settings: SameQuestion) -> Overlap | None:
-    """The pair as overlap if the judge says so: with the score that made it grey."""
+    """Return the pair as overlap if the judge says so: with the score that made it grey."""
     if word != SAME:
         return None
     said_by = f"{settings.named} ({settings.prompt}), asked for {pair['method']} {pair['score']:.2f}"
@@ -79,7 +79,7 @@ def overlap_by_word(pair: dict[str, Any], word: str, settings: SameQuestion) -> 
 
 
 def words_by_benchmark(pairs: Iterable[dict[str, Any]], words: Sequence[str]) -> dict[str, dict[str, int]]:
-    """How often the judge said what, by benchmark."""
+    """Return how often the judge said what, by benchmark."""
     found: dict[str, Counter[str]] = {}
     for pair, word in zip(pairs, words, strict=True):
         found.setdefault(pair["benchmark"], Counter())[word] += 1

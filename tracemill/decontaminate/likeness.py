@@ -109,7 +109,7 @@ class Agreement:
 
 
 def likeness(cosine: float, item: Question, prompt: Question) -> float:
-    """The cosine of a prompt's vector with an item's, corrected by what they tell.
+    """Return the cosine of a prompt's vector with an item's, corrected by what they tell.
 
     Returns:
         likeness: at most 1; of a pair with nothing to correct it the cosine.
@@ -139,7 +139,7 @@ def _by_numbers(item: Question, prompt: Question) -> tuple[float, float]:
 
 
 def agreement(told: Iterable[Told], by_other: Iterable[Told]) -> Agreement:
-    """How the numbers of a text agree with those of another."""
+    """Return how the numbers of a text agree with those of another."""
     strong: Counter[Form] = Counter()
     weak: set[Form] = set()
     for number in by_other:

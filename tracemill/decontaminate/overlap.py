@@ -131,7 +131,7 @@ def worst(prompt: Prompt, candidates: Iterable[ItemText], rules: Rules) -> Findi
 
 
 def _findings(prompt: Prompt, item: ItemText, rules: Rules) -> list[Finding]:
-    """What each method says; the second is not asked once the first has decided."""
+    """Return what each method says; the second is not asked once the first has decided."""
     by_ngrams = _by_ngrams(prompt, item, rules) if rules.ngrams else None
     decided = by_ngrams is not None and by_ngrams.is_same
     found = [by_ngrams, _by_fuzzy(prompt, item, rules) if rules.fuzzy and not decided else None]
@@ -155,7 +155,7 @@ def _by_ngrams(prompt: Prompt, item: ItemText, rules: Rules) -> Finding | None:
 
 
 def _holds_short(prompt: Prompt, item: ItemText, containment: float) -> bool:
-    """Whether a short item is a sentence of the prompt, or most of the prompt with no number added."""
+    """Tell whether a short item is a sentence of the prompt, or most of the prompt with no number added."""
     if containment < 1:
         return False
     mostly = len(prompt.words) <= AROUND_SHORT * len(item.words) and prompt.numbers == item.numbers
@@ -163,7 +163,7 @@ def _holds_short(prompt: Prompt, item: ItemText, containment: float) -> bool:
 
 
 def _stands_in(sentences: Sequence[list[str]], words: list[str]) -> bool:
-    """Whether the words are some sentences in a row."""
+    """Tell whether the words are some sentences in a row."""
     for start in range(len(sentences)):
         joined: list[str] = []
         for sentence in sentences[start:]:
@@ -176,7 +176,7 @@ def _stands_in(sentences: Sequence[list[str]], words: list[str]) -> bool:
 
 
 def _holds_what_tells(prompt: Prompt, item: ItemText, rules: Rules) -> bool:
-    """Whether the item's numbers are there, and of an item of few words every word: one makes another question."""
+    """Tell whether the item's numbers are there, and of an item of few words every word: one makes another question."""
     if len(item.words) < FEW and not item.bag <= prompt.bag:
         return False
     return not rules.same_numbers or item.numbers <= prompt.numbers
@@ -212,18 +212,18 @@ def _least_similarity(prompt: Prompt, item: ItemText, rules: Rules) -> float | N
 
 
 def telling(found: Counter[str]) -> dict[str, int]:
-    """The numbers that tell problems apart."""
+    """Return the numbers that tell problems apart."""
     return {number: count for number, count in found.items() if number not in TELL_NOTHING}
 
 
 def _is_grey(prompt: Prompt, item: ItemText, rules: Rules) -> bool:
-    """Whether a judge should be asked: a number in four may be said otherwise."""
+    """Tell whether a judge should be asked: a number in four may be said otherwise."""
     n_missing = (item.numbers - prompt.numbers).total()
     return not rules.same_numbers or n_missing <= item.numbers.total() / 4
 
 
 def _joined(of_prompt: Sequence[tuple[str, ...]], shared: frozenset[tuple[str, ...]]) -> str:
-    """The shared runs as they follow each other in the prompt, gaps marked."""
+    """Return the shared runs as they follow each other in the prompt, gaps marked."""
     words: list[str] = []
     last = -2
     for place, run in enumerate(of_prompt):

@@ -57,7 +57,7 @@ class BenchmarkReport:
 
 
 def shard_facts(dropped: Iterable[Dropped]) -> dict[str, Any]:
-    """What a shard's manifest says of each benchmark it met: rows by method, items, examples."""
+    """Return what a shard's manifest says of each benchmark it met: rows by method, items, examples."""
     facts: dict[str, Any] = {}
     for row in dropped:
         met = facts.setdefault(row.reason, {"methods": Counter(), "items": set(), "examples": []})
@@ -75,7 +75,7 @@ def shard_facts(dropped: Iterable[Dropped]) -> dict[str, Any]:
 def benchmark_reports(
     n_items: Mapping[str, int], shards: Iterable[tuple[str, Mapping[str, Any]]]
 ) -> list[BenchmarkReport]:
-    """The shards' facts summed up, in the order of the recipe; benchmarks of which nothing was found too.
+    """Return the shards' facts summed up, in the order of the recipe; benchmarks of which nothing was found too.
 
     Args:
         n_items: items by benchmark.
@@ -106,12 +106,12 @@ def as_json(reports: Iterable[BenchmarkReport]) -> list[dict[str, Any]]:
 
 
 def as_markdown(reports: Sequence[BenchmarkReport]) -> str:
-    """A table for the card; "" if there are no benchmarks."""
+    """Return a table for the card; "" if there are no benchmarks."""
     return render_markdown("decontaminate/templates/benchmarks.md.j2", reports=reports) if reports else ""
 
 
 def as_html(reports: Sequence[BenchmarkReport]) -> Markup:
-    """The same with examples, for the report; "" if there are no benchmarks."""
+    """Return the same with examples, for the report; "" if there are no benchmarks."""
     return render_html("decontaminate/templates/benchmarks.html.j2", reports=reports) if reports else Markup("")
 
 

@@ -43,7 +43,7 @@ def items_as_problems(items: pa.Table) -> pa.Table:
 def decontaminate_by_meaning(
     problems: pa.Table, vectors: pa.Table, items: pa.Table, item_vectors: pa.Table, *, rules: Meaning
 ) -> Decontaminated:
-    """Splits a table of problems by the likest benchmark items.
+    """Split a table of problems by the likest benchmark items.
 
     Args:
         problems: rows that are left.

@@ -150,7 +150,7 @@ _MAY_BEGIN: Final = frozenset({*_BY_THEMSELVES, *_HALVES, "quarter", "quarters",
 
 
 def told_numbers(text: str) -> list[Told]:
-    """The numbers of a text, in order.
+    """Return the numbers of a text, in order.
 
     >>> [str(told.value) for told in told_numbers("Half of the two dozen cost $1.50, or 25% more, for thirty-one men")]
     ['1/2', '24', '3/2', '25', '31']
@@ -186,7 +186,7 @@ def _after(tokens: list[str], place: int) -> tuple[str, str, str]:
 
 
 def _told_at(tokens: list[str], place: int) -> tuple[Told | None, int]:
-    """The number that begins at a token, None where none does; and where the text goes on."""
+    """Return the number that begins at a token, None where none does; and where the text goes on."""
     token = tokens[place]
     if token in _HALVES:
         return _part(tokens, Fraction(1, 2), place + 1)
@@ -199,7 +199,7 @@ def _told_at(tokens: list[str], place: int) -> tuple[Told | None, int]:
 
 
 def _number(tokens: list[str], place: int) -> tuple[Fraction | None, int]:
-    """A number in digits or words, with its scale."""
+    """Return a number in digits or words, with its scale."""
     if place >= len(tokens):
         return None, place
     following, then, _ = _after(tokens, place + 1)
@@ -218,7 +218,7 @@ def _number(tokens: list[str], place: int) -> tuple[Fraction | None, int]:
 
 
 def _counted(tokens: list[str], value: Fraction, begun: int, after: int) -> tuple[Told, int]:
-    """A number with what follows it."""
+    """Return a number with what follows it."""
     return (
         _fraction(tokens, value, after)
         or _marked(tokens, value, after)
@@ -228,7 +228,7 @@ def _counted(tokens: list[str], value: Fraction, begun: int, after: int) -> tupl
 
 
 def _fraction(tokens: list[str], value: Fraction, after: int) -> tuple[Told, int] | None:
-    """A number that goes on as a fraction: 3/4, three quarters, one in four."""
+    """Return a number that goes on as a fraction: 3/4, three quarters, one in four."""
     first, second, _ = _after(tokens, after)
     if first == "/" and second.isdecimal() and int(second):
         return _part(tokens, value / int(second), after + 2)
@@ -260,7 +260,7 @@ def _marked(tokens: list[str], value: Fraction, after: int) -> tuple[Told, int] 
 
 
 def _mixed(tokens: list[str], value: Fraction, after: int) -> tuple[Told, int] | None:
-    """Two and a half, or 2 1/2."""
+    """Return two and a half, or 2 1/2."""
     first, second, third = _after(tokens, after)
     rest = None
     if (first, second) == ("and", "a") and (third in _HALVES or third in _PARTS):
@@ -289,7 +289,7 @@ def _part(tokens: list[str], part: Fraction, after: int) -> tuple[Told, int]:
 
 
 def _measured(tokens: list[str], value: Fraction, after: int, *, is_money: bool = False) -> tuple[Told, int]:
-    """A number, and what it is in other units than the one that it has."""
+    """Return a number, and what it is in other units than the one that it has."""
     units = [Fraction(100)] if is_money else _UNITS.get(_after(tokens, after)[0], ())
     is_part = 0 < value < 1
     marks = [("part", value), ("part", 1 - value)] if is_part else []

@@ -68,7 +68,7 @@ def cluster(sketches: NDArray[np.uint32], distinct: Integers, threshold: float, 
 def _buckets(
     sketches: NDArray[np.uint32], members: Integers, salt: NDArray[np.uint64], width: int, band: int
 ) -> tuple[Integers, NDArray[np.uint64]]:
-    """The members by their values in one band, and beside them those values' keys: equal ones stand together."""
+    """Return the members by their values in one band, and beside them those values' keys: equal ones stand together."""
     keys = _band_keys(sketches, members, band * width, width, salt)
     order = np.argsort(keys, kind="stable")  # also the evidence is the same on every machine
     return members[order], keys[order]
@@ -104,7 +104,7 @@ def lsh_parameters(threshold: float, num_perm: int) -> tuple[int, int]:
 
 
 def _needed(threshold: float, num_perm: int) -> int:
-    """How many values of similar rows agree, at least."""
+    """Return how many values of similar rows agree, at least."""
     return max(1, math.ceil(threshold * num_perm - 1e-9))
 
 
@@ -115,7 +115,7 @@ def similarities(sketches: NDArray[np.uint32], left: Integers, right: Integers) 
 
 
 def passes(rows: Integers, guard: Guard | None) -> Iterator[tuple[Integers, NDArray[np.uint64]]]:
-    """Which rows meet in one bucket, and what their keys are salted with.
+    """Yield which rows meet in one bucket, and what their keys are salted with.
 
     With a guard, rows meet those with the same guard key; and the rows that are not guarded meet each other besides.
     """
@@ -131,7 +131,7 @@ def passes(rows: Integers, guard: Guard | None) -> Iterator[tuple[Integers, NDAr
 
 @compiled
 def _has_words(sketches: NDArray[np.uint32], rows: Integers) -> NDArray[np.bool_]:
-    """A text without words has no shingle; all ones is no similarity to other such texts."""
+    """Return a text without words has no shingle; all ones is no similarity to other such texts."""
     found = np.empty(len(rows), np.bool_)
     for position in range(len(rows)):
         found[position] = np.any(sketches[rows[position]] != np.uint32(0xFFFFFFFF))
@@ -154,7 +154,7 @@ def _band_keys(
 
 @compiled
 def root(parents: Integers, row: int) -> int:
-    """The top of a row's tree in the forest of links; paths are halved on the way."""
+    """Return the top of a row's tree in the forest of links; paths are halved on the way."""
     while parents[row] != row:
         parents[row] = parents[parents[row]]
         row = parents[row]
@@ -191,7 +191,7 @@ def _link(
 
 @compiled
 def join(one: int, other: int, parents: Integers, neighbours: Integers) -> None:
-    """Makes one cluster of two rows' clusters; each row that was alone notes the other."""
+    """Make one cluster of two rows' clusters; each row that was alone notes the other."""
     left, right = root(parents, one), root(parents, other)
     parents[max(left, right)] = min(left, right)
     if neighbours[one] == one:

@@ -55,7 +55,7 @@ class ConflictReport:
 
 
 def batch_facts(decisions: Iterable[pa.Table]) -> dict[str, Any]:
-    """What the manifest of a clustering says; empty where nothing contradicts."""
+    """Return what the manifest of a clustering says; empty where nothing contradicts."""
     tables = list(decisions)
     n_questions = len(set(questions(tables).values()))
     n_rows = sum(pc.sum(pc.equal(decided["reason"], REASON)).as_py() or 0 for decided in tables)
@@ -63,7 +63,7 @@ def batch_facts(decisions: Iterable[pa.Table]) -> dict[str, Any]:
 
 
 def shard_facts(dropped: Iterable[Dropped]) -> dict[str, Any]:
-    """A shard's examples; empty where it has none."""
+    """Return a shard's examples; empty where it has none."""
     found = [row for row in dropped if row.reason == REASON][:N_EXAMPLES]
     shown = [
         {
@@ -80,7 +80,7 @@ def shard_facts(dropped: Iterable[Dropped]) -> dict[str, Any]:
 
 
 def conflict_report(batches: Iterable[Mapping[str, Any]], shards: Iterable[Mapping[str, Any]] = ()) -> ConflictReport:
-    """Facts of clusterings and of shards, summed up."""
+    """Return facts of clusterings and of shards, summed up."""
     met = [facts[FACTS] for facts in batches if FACTS in facts]
     examples = [example for facts in shards for example in facts.get(EXAMPLES, ())]
     return ConflictReport(
@@ -89,7 +89,7 @@ def conflict_report(batches: Iterable[Mapping[str, Any]], shards: Iterable[Mappi
 
 
 def questions(decisions: Iterable[pa.Table]) -> dict[str, str]:
-    """The rows that contradict each other, by id: the lowest id of the rows of its question."""
+    """Return the rows that contradict each other, by id: the lowest id of the rows of its question."""
     lowest: dict[str, str] = {}
 
     def top(name: str) -> str:
@@ -106,7 +106,7 @@ def questions(decisions: Iterable[pa.Table]) -> dict[str, str]:
 
 
 def conflict_rows(asked: Mapping[str, str], decisions: Sequence[pa.Table], problems: Iterable[pa.Table]) -> pa.Table:
-    """The rows of questions whose references contradict each other (``ROWS``), one question after the other.
+    """Return the rows of questions whose references contradict each other (``ROWS``), one question after the other.
 
     Args:
         asked: of :func:`questions`.
@@ -125,7 +125,7 @@ def conflict_rows(asked: Mapping[str, str], decisions: Sequence[pa.Table], probl
 
 
 def examples_of(rows: pa.Table) -> list[dict[str, Any]]:
-    """The first questions of :func:`conflict_rows`, each as its first row and what its others say."""
+    """Return the first questions of :func:`conflict_rows`, each as its first row and what its others say."""
     by_question: dict[str, list[dict[str, Any]]] = {}
     for row in rows.to_pylist():
         by_question.setdefault(row["question"], []).append(row)
@@ -136,12 +136,12 @@ def examples_of(rows: pa.Table) -> list[dict[str, Any]]:
 
 
 def as_markdown(report: ConflictReport) -> str:
-    """A paragraph for the card; "" where nothing was found."""
+    """Return a paragraph for the card; "" where nothing was found."""
     return _told(report) if report.n_questions else ""
 
 
 def as_html(report: ConflictReport) -> Markup:
-    """The same with examples, for the report; "" where nothing was found."""
+    """Return the same with examples, for the report; "" where nothing was found."""
     if not report.n_questions:
         return Markup("")
     return render_html("dedup/templates/conflicts.html.j2", told=_told(report), examples=report.examples)

@@ -136,7 +136,7 @@ class Settled:
 
 
 def settle(rows: Rows, priority: Sequence[str], conflict: Conflict, agree: Agreement) -> Settled:
-    """Chooses what stays of each cluster.
+    """Choose what stays of each cluster.
 
     Args:
         rows: all of them.
@@ -161,7 +161,7 @@ def _chosen(rows: Rows, priority: Sequence[str], losers: Flags) -> tuple[Integer
 
 
 def _judged(rows: Rows, first: Integers, conflict: Conflict, agree: Agreement) -> tuple[Flags, dict[int, list[int]]]:
-    """Which rows of the batch go for their reference; and by row the rows that contradict it."""
+    """Return which rows of the batch go for their reference; and by row the rows that contradict it."""
     clusters = list(_differing(rows))
     pairs = sorted({pair for cluster in clusters for pair in cluster.pairs()})
     verdicts = dict(zip(pairs, agree(pairs), strict=True)) if pairs else {}
@@ -182,7 +182,7 @@ def _judged(rows: Rows, first: Integers, conflict: Conflict, agree: Agreement) -
 def _losing(
     sides: _Sides, opposed: Mapping[int, set[int]], rows: Rows, first: Integers, conflict: Conflict
 ) -> set[int]:
-    """The sides of a cluster that go for their reference."""
+    """Return the sides of a cluster that go for their reference."""
     published = {side for side in opposed if any(row < rows.n_kept for row in sides.rows[side])}
     if published:
         return {side for side, others in opposed.items() if side not in published and others & published}
@@ -203,7 +203,7 @@ class _Cluster:
     rows: Mapping[Reference, Sequence[int]]
 
     def pairs(self) -> list[tuple[Reference, Reference]]:
-        """Which references are to be compared."""
+        """Return which references are to be compared."""
         if len(self.rows) <= _MOST:
             return list(itertools.combinations(self.rows, 2))
         common = sorted(self.rows, key=lambda reference: (-len(self.rows[reference]), reference))[:_MOST]
@@ -211,7 +211,7 @@ class _Cluster:
         return sorted(met)
 
     def sides(self, verdicts: Mapping[tuple[Reference, Reference], bool | None]) -> _Sides:
-        """Rows that agree, directly or through others."""
+        """Return rows that agree, directly or through others."""
         place = {reference: number for number, reference in enumerate(self.rows)}
         side = list(range(len(place)))
         compared = [(place[one], place[other], verdicts[one, other]) for one, other in self.pairs()]
@@ -248,7 +248,7 @@ class _Sides:
 
 
 def _differing(rows: Rows) -> Iterable[_Cluster]:
-    """The clusters in which references differ in their text, or are read with different prompts."""
+    """Yield the clusters in which references differ in their text, or are read with different prompts."""
     sizes = np.bincount(rows.roots, minlength=len(rows.roots))
     has = pc.is_valid(rows.labels["reference"]).to_numpy(zero_copy_only=False)
     members = np.flatnonzero(has & (sizes[rows.roots] > 1))

@@ -94,7 +94,7 @@ def sign(problems: pa.Table, settings: Signature) -> pa.Table:
 
 
 def made_with(settings: Signature) -> str:
-    """What signatures depend on beside the text; those of different making are never compared."""
+    """Return what signatures depend on beside the text; those of different making are never compared."""
     return f"tracemill {VERSION}, permutations as datasketch 2 {SCHEME}, {settings.content()}"
 
 
@@ -112,12 +112,12 @@ class Earlier:
     decisions: pa.Table
 
     def kept(self) -> pa.Table:
-        """Signatures of the rows that stayed."""
+        """Return signatures of the rows that stayed."""
         gone = pc.is_in(self.signatures["id"], value_set=self.decisions["id"].combine_chunks())
         return self.signatures.filter(pc.invert(gone))
 
     def unsettled(self) -> pa.Table:
-        """Signatures of the rows that went for their references, none in their place."""
+        """Return signatures of the rows that went for their references, none in their place."""
         return self.signatures.filter(pc.is_in(self.signatures["id"], value_set=unsettled(self.decisions)))
 
 
@@ -193,7 +193,7 @@ def deduplicate(
 def _gathered(
     kept: list[pa.Table], unsettled: list[pa.Table], batch: Iterable[pa.Table], settings: Deduplicate
 ) -> tuple[list[int], _Rows]:
-    """Signatures in columns; the MinHash values are copied once, the rest stays as it was read."""
+    """Return signatures in columns; the MinHash values are copied once, the rest stays as it was read."""
     earlier = [*kept, *unsettled]
     labels: list[pa.Table] = []
     keys: list[pa.ChunkedArray] = []
@@ -223,7 +223,7 @@ def _gathered(
 
 
 def _stacked(parts: list[NDArray[np.uint32]], width: int) -> NDArray[np.uint32]:
-    """The parts in one array; each is let go as soon as it is copied, since they are most of the memory."""
+    """Return the parts in one array; each is let go as soon as it is copied, since they are most of the memory."""
     stacked = np.empty((sum(map(len, parts)), width), np.uint32)
     end = len(stacked)
     while parts:
@@ -244,7 +244,7 @@ def _alike(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
 
 
 def _fixed(column: pa.ChunkedArray, kind: type[Any], width: int) -> NDArray[Any]:
-    """A fixed-size binary column as numbers, one row each."""
+    """Return a fixed-size binary column as numbers, one row each."""
     if not len(column):
         return np.zeros((0, width), kind)
     chunk = column.combine_chunks()

@@ -25,7 +25,7 @@ def representatives(
     priority: Sequence[str],
     never: NDArray[np.bool_],
 ) -> tuple[Integers, Integers]:
-    """The rows that go, in order, and beside each the row that stays in its place, -1 where none does.
+    """Return the rows that go, in order, and beside each the row that stays in its place, -1 where none does.
 
     Args:
         roots: per row, the lowest row of its cluster.
@@ -48,7 +48,7 @@ def representatives(
 
 
 def _preference(labels: pa.Table, members: Integers, n_before: int, priority: Sequence[str]) -> Integers:
-    """Places of the members, best first; the id decides in the end, so that the order of the rows does not."""
+    """Return places of the members, best first; the id decides in the end, so that the order of the rows does not."""
     part = labels.take(pa.array(members))
     rank = pc.index_in(part["source"], value_set=pa.array(priority, pa.string()))
     lacks = {name: pc.invert(part[name]).cast(pa.int8()) for name in ("has_reference", "has_tests", "has_trace")}

@@ -58,7 +58,7 @@ class Embedded:
     decisions: pa.Table
 
     def labels(self) -> pa.Table:
-        """Signatures of the rows that have embeddings, in their order."""
+        """Return signatures of the rows that have embeddings, in their order."""
         places = pc.index_in(self.embeddings["id"], value_set=self.signatures["id"].combine_chunks())
         return self.signatures.select(LABELS).take(places)
 
@@ -179,7 +179,7 @@ class _Rows:
         )
 
     def by_shard(self, table: pa.Table, gone: Integers) -> list[pa.Table]:
-        """Rows of a table beside ``gone``, by shard of the batch, in the order that they had there."""
+        """Return rows of a table beside ``gone``, by shard of the batch, in the order that they had there."""
         places = self.places[gone]
         order = np.argsort(places)
         ordered = table.take(pa.array(order))

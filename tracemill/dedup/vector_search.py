@@ -46,7 +46,7 @@ SMALL: Final = 48  # groups up to this size are compared pair by pair
 
 @functools.cache
 def _values() -> NDArray[np.float64]:
-    """Every float16 as the float64 that it is: compiled loops read the stored bits."""
+    """Return every float16 as the float64 that it is: compiled loops read the stored bits."""
     return np.arange(1 << 16, dtype=np.uint16).view(np.float16).astype(np.float64)
 
 
@@ -75,7 +75,7 @@ def cluster_vectors(vectors: Halves, threshold: float, guard: Guard | None = Non
 
 
 def cosines(vectors: Halves, left: Integers, right: Integers) -> NDArray[np.float64]:
-    """Cosines of pairs of rows of unit length, the same on every machine."""
+    """Return cosines of pairs of rows of unit length, the same on every machine."""
     found: NDArray[np.float64] = _products(np.ascontiguousarray(vectors).view(np.uint16), _values(), left, right)
     return found
 
@@ -94,7 +94,7 @@ def bounding_sketches(vectors: Halves, threshold: float) -> Sketches:
 
 
 def _principal_axes(sample: Halves) -> Sketches:
-    """Columns of an orthonormal basis, by how much of the sample's length lies along them."""
+    """Return columns of an orthonormal basis, by how much of the sample's length lies along them."""
     rows = sample.astype(np.float32)
     _, axes = np.linalg.eigh(rows.T @ rows)
     found: Sketches = axes[:, ::-1].astype(np.float32)
@@ -115,13 +115,13 @@ def _sketched(vectors: Halves, axes: Sketches) -> Sketches:
 
 
 def _left_over(bounds: Sketches, threshold: float) -> float:
-    """Share of the sample's pairs that the bound does not rule out."""
+    """Return the share of the sample's pairs that the bound does not rule out."""
     probes = bounds[:: max(1, len(bounds) // PROBES)]
     return float(np.mean(probes @ bounds.T >= threshold))
 
 
 def _groups(keys: NDArray[np.uint64]) -> tuple[Integers, list[tuple[int, int]]]:
-    """Runs of equal keys: the small ones as an array of starts and ends, and the large ones one by one."""
+    """Run of equal keys: the small ones as an array of starts and ends, and the large ones one by one."""
     if not len(keys):
         return np.zeros((0, 2), np.int64), []
     starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
@@ -175,7 +175,7 @@ def _in_strip(bounds: Sketches, top: int, left: int, least: float, n_earlier: in
 
 @compiled
 def _at_least(products: Sketches, least: np.float32, top: int, left: int, n_earlier: int) -> Integers:
-    """Places in a product of blocks that reach ``least``, each pair once, no pair of earlier rows."""
+    """Return places in a product of blocks that reach ``least``, each pair once, no pair of earlier rows."""
     n_rows, n_columns = products.shape
     n_hits = 0
     hits = np.zeros(n_rows, np.int64)

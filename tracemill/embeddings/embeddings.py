@@ -80,7 +80,7 @@ def embedded_again(problems: pa.Table, embedder: Embedder, before: pa.Table) -> 
 
 
 def unit(vectors: Vectors) -> Vectors:
-    """The vectors at length 1; zeros, and what is no number, as zeros."""
+    """Return the vectors at length 1; zeros, and what is no number, as zeros."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     usable = np.isfinite(lengths) & (lengths > 0)
     scaled: Vectors = np.where(usable, vectors / np.where(usable, lengths, 1), 0).astype(np.float32)
@@ -88,7 +88,7 @@ def unit(vectors: Vectors) -> Vectors:
 
 
 def stored_vectors(table: pa.Table) -> NDArray[np.float16]:
-    """The vectors of a table of :func:`embeddings`, shape (rows, dimensions)."""
+    """Return the vectors of a table of :func:`embeddings`, shape (rows, dimensions)."""
     column = table["embedding"].combine_chunks()
     values = column.flatten().to_numpy(zero_copy_only=False)
     found: NDArray[np.float16] = values.reshape(table.num_rows, column.type.list_size)
@@ -100,7 +100,7 @@ _shared_lock = threading.Lock()
 
 
 def shared_embedder(settings: Embedding) -> Embedder:
-    """The one embedder of this process for these settings: a model is loaded once.
+    """Return the one embedder of this process for these settings: a model is loaded once.
 
     Raises:
         TracemillError: the library or the model is not there.

@@ -58,7 +58,7 @@ class LocalEmbedder:
         return vectors
 
     def _whole(self, prompts: list[str]) -> list[int]:
-        """Places of the prompts that the model takes whole, its own marks included."""
+        """Return places of the prompts that the model takes whole, its own marks included."""
         if not prompts:
             return []
         tokens = self._model.tokenizer(prompts, truncation=False, padding=False, verbose=False)

@@ -70,11 +70,11 @@ class ServedEmbedder:
         return [self._refused[key] for key in keys if key in self._refused]
 
     def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         self._asked.close()
 
     def _batches(self, batches: Sequence[Sequence[str]]) -> list[NDArray[np.float32] | None]:
-        """One vector a text; texts of a batch that is refused are asked for one by one."""
+        """Return one vector a text; texts of a batch that is refused are asked for one by one."""
         answers = self._asked.complete([_request(batch, self._settings) for batch in batches])
         found: list[NDArray[np.float32] | None] = []
         for batch, answer in zip(batches, answers, strict=True):
@@ -96,16 +96,16 @@ class EmbeddingDialect:
     server: Embedding
 
     def url(self, base_url: str) -> str:
-        """The embeddings."""
+        """Return the embeddings."""
         return base_url + "/embeddings"
 
     def body(self, request: Request) -> bytes:
-        """The texts of a batch."""
+        """Return the texts of a batch."""
         texts = [message["content"] for message in request.messages]
         return encoded({"model": self.server.model, "input": texts, "encoding_format": "base64"})
 
     def read(self, request: Request, raw: bytes) -> Completion | Trouble:
-        """The vectors of all texts, one after the other, as base64."""
+        """Return the vectors of all texts, one after the other, as base64."""
         try:
             payload = mapping(parsed(raw), "the reply")
             by_index = {int(row["index"]): _vector(row["embedding"]) for row in payload["data"]}
@@ -120,7 +120,7 @@ class EmbeddingDialect:
 
 
 def _vector(embedding: object) -> NDArray[np.float32]:
-    """A vector in base64, as it was asked for, or as the list of numbers that servers without base64 send.
+    """Return a vector in base64, as it was asked for, or as the list of numbers that servers without base64 send.
 
     Raises:
         ValueError: it is neither, has no numbers, or some that cannot be counted with.

@@ -100,7 +100,7 @@ def histogram(title: str, labels: Sequence[str], series: Mapping[str, Sequence[i
 
 
 def _axis(highest: int) -> Markup:
-    """Lines at nothing, at half and at the highest column, with what they stand for."""
+    """Return lines at nothing, at half and at the highest column, with what they stand for."""
     line = Markup('<line class="grid" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>')
     told = Markup('<text class="told" x="{}" y="{:.1f}">{}</text>')
     lines = []
@@ -119,13 +119,13 @@ def _under(label: str, x: float) -> Markup:
 
 
 def legend(named: Iterable[tuple[str, str]]) -> Markup:
-    """What the colours stand for: (CSS class, name)."""
+    """Return what the colours stand for: (CSS class, name)."""
     entry = Markup('<span><i class="{}"></i>{}</span>')
     return Markup('<p class="legend">{}</p>').format(_NOTHING.join(entry.format(*one) for one in named))
 
 
 def compact(number: int) -> str:
-    """A number in few characters: 950, 12.3k, 1.4M."""
+    """Return a number in few characters: 950, 12.3k, 1.4M."""
     for limit, unit in ((1_000_000, "M"), (10_000, "k")):
         if number >= limit:
             return f"{number / (1_000_000 if unit == 'M' else 1000):.3g}{unit}"

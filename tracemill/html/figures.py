@@ -15,17 +15,17 @@ _NOTHING = Markup("")
 
 
 def figure(title: str, chart: Markup, below: Markup = _NOTHING) -> Markup:
-    """A chart below its title; "" without one."""
+    """Return a chart below its title; "" without one."""
     return Markup("<figure><h3>{}</h3>{}{}</figure>").format(title, chart, below) if chart else _NOTHING
 
 
 def share(part: int, whole: int) -> str:
-    """A part of a whole, to put behind a number; "" of nothing."""
+    """Return a part of a whole, to put behind a number; "" of nothing."""
     return f" · {part / whole:.1%}" if whole else ""
 
 
 def pass_rate_figure(counts: Sequence[int]) -> Markup:
-    """Problems by the share of their judged responses that is correct.
+    """Return problems by the share of their judged responses that is correct.
 
     Args:
         counts: of problems, in equal steps from 0 up to all, which are a step of their own: 11 for tenths.
@@ -40,7 +40,7 @@ def pass_rate_figure(counts: Sequence[int]) -> Markup:
 def length_figure(
     bounds: Sequence[int], series: Mapping[str, Sequence[int]], names: Sequence[tuple[str, str]]
 ) -> Markup:
-    """Responses by length.
+    """Return responses by length.
 
     Args:
         bounds: tokens up to which a step goes; one more step is for what is over the last.

@@ -18,7 +18,7 @@ _CELL_CHARS: Final = 120
 
 
 def render_html(name: str, **values: Any) -> Markup:
-    """A page, or a part of one.
+    """Return a page, or a part of one.
 
     Args:
         name: of the file from ``tracemill/`` on, such as ``audit/templates/report.html.j2``.
@@ -31,7 +31,7 @@ def render_html(name: str, **values: Any) -> Markup:
 
 
 def render_markdown(name: str, **values: Any) -> str:
-    """A document, or a part of one.
+    """Return a document, or a part of one.
 
     Args:
         name: of the file from ``tracemill/`` on, such as ``publish/templates/card.md.j2``.
@@ -59,5 +59,5 @@ def _environment() -> Environment:
 
 
 def cell(value: object) -> str:
-    """A value in a cell of a Markdown table: on one line, without an end of the cell, and not the longest."""
+    """Return a value in a cell of a Markdown table: on one line, without an end of the cell, and not the longest."""
     return " ".join(f"{value}".split()).replace("|", "\\|")[:_CELL_CHARS]

@@ -31,19 +31,19 @@ LENGTH_STEPS: Final = (*(f"up to {bound}" for bound in _LENGTHS), f"over {_LENGT
 
 
 def count_labels(problems: Iterable[Problem], labels: Iterable[str]) -> Counts:
-    """Counts of each label's values over problems; lengths by steps, a missing label as ``none``."""
+    """Return counts of each label's values over problems; lengths by steps, a missing label as ``none``."""
     found = [labels_of(problem) for problem in problems]
     return {label: dict(Counter(_shown(label, row.get(label)) for row in found)) for label in labels}
 
 
 def count_columns(records: Iterable[Mapping[str, Any]]) -> Counts:
-    """Counts of each label's values over published rows; columns ``COLUMNS``."""
+    """Return counts of each label's values over published rows; columns ``COLUMNS``."""
     rows = list(records)
     return {label: dict(Counter(_shown(label, row[column]) for row in rows)) for label, column in COLUMNS.items()}
 
 
 def summed(counts: Iterable[Mapping[str, Mapping[str, int]]]) -> Counts:
-    """The sum over shards."""
+    """Return the sum over shards."""
     total: dict[str, Counter[str]] = {}
     for shard in counts:
         for label, values in shard.items():
@@ -93,7 +93,7 @@ class LabelRow(NamedTuple):
 
 
 def label_rows(summary: LabelSummary) -> Iterator[LabelRow]:
-    """Every value of every label that was asked for."""
+    """Yield every value of every label that was asked for."""
     for label in COLUMNS:
         before, after = summary.labelled.get(label, {}), summary.published.get(label, {})
         if before or set(after) - {NONE}:

@@ -23,7 +23,7 @@ _DRAW_DIGITS: Final = 13  # 52 bits, as many as a float holds exactly
 
 
 def downsample(problems: Iterable[Problem], rules: Selected) -> tuple[list[Problem], list[Dropped]]:
-    """Applies the rules, in the recipe's order, ``drop`` first; a problem leaves by the first that it fails.
+    """Apply the rules, in the recipe's order, ``drop`` first; a problem leaves by the first that it fails.
 
     A problem without the label that a rule is about is none of that rule's business, and stays.
     """
@@ -58,7 +58,7 @@ def _evidence(labels: dict[str, Any], rule: Unwanted | Thinning) -> dict[str, An
 
 
 def is_unwanted(found: str | int | None, rule: Unwanted) -> bool:
-    """Whether a label's value is the rule's, or beyond its bounds."""
+    """Tell whether a label's value is the rule's, or beyond its bounds."""
     if found is None:
         return False
     if rule.value is not None:

@@ -90,7 +90,7 @@ def labels_request(problem: Problem, settings: Labeller) -> Request:
 
 
 def reply_pattern(labels: Sequence[ModelLabel]) -> str:
-    """The regular expression of the replies that are understood."""
+    """Return the regular expression of the replies that are understood."""
     return r"\{" + ", ".join(f'"{label}": ({_choices(label)})' for label in labels) + r"\}"
 
 
@@ -99,7 +99,7 @@ def _choices(label: ModelLabel) -> str:
 
 
 def _ends(text: str, n_chars: int) -> str:
-    """The text, or its beginning and its end, with a note of what is left out between."""
+    """Return the text, or its beginning and its end, with a note of what is left out between."""
     n_left_out = len(text) - n_chars
     if n_left_out <= 0:
         return text
@@ -108,7 +108,7 @@ def _ends(text: str, n_chars: int) -> str:
 
 
 def reading(answer: Completion | Refusal, labels: Sequence[ModelLabel]) -> tuple[dict[str, Any], str | None]:
-    """The labels that an answer gives, None for each that it does not give, and why not."""
+    """Return the labels that an answer gives, None for each that it does not give, and why not."""
     nothing: dict[str, Any] = dict.fromkeys(labels)
     if isinstance(answer, Refusal):
         return nothing, f"the labeller refused: {answer.status}: {answer.message}"[:_SHOWN_CHARS]
@@ -126,17 +126,17 @@ def _is_valid(label: str, value: object) -> bool:
 
 
 def labels_of(problem: Problem) -> dict[str, Any]:
-    """What is said about a problem so far."""
+    """Return what is said about a problem so far."""
     return dict(problem.info.get("labels") or {})
 
 
 def with_labels(problem: Problem, labels: dict[str, Any]) -> Problem:
-    """The problem with these labels and no others."""
+    """Return the problem with these labels and no others."""
     return dataclasses.replace(problem, info=problem.info | {"labels": labels})
 
 
 def answered(problem: Problem, answer: Completion | Refusal, settings: Labeller) -> Problem:
-    """The problem with what one labeller says about it, beside what has been said before."""
+    """Return the problem with what one labeller says about it, beside what has been said before."""
     found, why = reading(answer, settings.labels)
     labels = labels_of(problem) | found
     if why is not None:

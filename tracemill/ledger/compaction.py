@@ -100,7 +100,7 @@ def compact(
     is_sealed: Callable[[Surveyed], bool] | None = None,
     replace: Callable[[Path | None, list[Path]], None] = lambda _new, _old: None,
 ) -> Compacted:
-    """Merges the sealed segments under ``directory`` into segments of up to ``target_bytes``.
+    """Merge the sealed segments under ``directory`` into segments of up to ``target_bytes``.
 
     Args:
         directory: of the ledger.
@@ -172,7 +172,7 @@ def _runs(found: Sequence[Surveyed], sealed: Sequence[bool]) -> Iterator[list[Su
 
 
 def _merge(directory: Path, pack: Sequence[Kept], replace: Callable[[Path | None, list[Path]], None]) -> int:
-    """Replaces the segments of ``pack`` by one, or by none if nothing of them stays; how many it is."""
+    """Replace the segments of ``pack`` by one, or by none if nothing of them stays; how many it is."""
     n_new = int(any(each.wins.any() for each in pack))
     replace(_write(directory, pack) if n_new else None, [each.segment.path for each in pack])
     for each in pack:  # only now: the new segment is on disk under its name
@@ -203,7 +203,7 @@ def _write(directory: Path, pack: Sequence[Kept]) -> Path:
 
 
 def _copied(each: Kept, file: BinaryIO) -> Entries:
-    """Writes the records of one segment that stay, each looked at again; where they stand among themselves."""
+    """Write the records of one segment that stay, each looked at again; where they stand among themselves."""
     data = each.segment.path.read_bytes()
     entries = each.segment.entries[each.wins]
     for offset, length in zip(entries["offset"].tolist(), entries["length"].tolist(), strict=True):
@@ -227,7 +227,7 @@ def _flush(paths: Sequence[Path]) -> None:
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
-    """One compaction at a time; the lock goes with the process.
+    """Give one compaction at a time; the lock goes with the process.
 
     Raises:
         LedgerError: another compaction is under way, there are no locks, or the system has refused something within.
@@ -258,7 +258,7 @@ def _unmerged(directory: Path, error: OSError) -> LedgerError:
 
 
 def _sweep(directory: Path) -> None:
-    """Removes what killed processes left: unfinished files, and indexes of segments that were merged."""
+    """Remove what killed processes left: unfinished files, and indexes of segments that were merged."""
     (directory / _TEMPORARY).unlink(missing_ok=True)
     for unfinished in directory.glob("*-*-*.tmp*"):
         with suppress(FileNotFoundError):  # a writer that lives has finished it meanwhile
@@ -274,7 +274,7 @@ _LEASE: Final = "compaction"
 
 
 def compact_remote(place: Place, tell: Callable[[str], None], target_bytes: int = TARGET_BYTES) -> Compacted:
-    """Merges what is whole at ``place`` into segments of up to ``target_bytes``.
+    """Merge what is whole at ``place`` into segments of up to ``target_bytes``.
 
     Raises:
         LedgerError: no ledger is there, the store or the copy cannot be read or written, or a segment is damaged.
@@ -298,7 +298,7 @@ def compact_remote(place: Place, tell: Callable[[str], None], target_bytes: int 
 
 
 def _without_abandoned(mirror: Mirror, remote: dict[str, Held]) -> dict[str, Held]:
-    """What the store holds once the segments of lost machines are whole."""
+    """Return what the store holds once the segments of lost machines are whole."""
     now = max((found.modified_s for found in mirror.files.listing(_LEASE)), default=0.0)  # by the store's clock
     old = [name for name, one in remote.items() if one.whole is None and now - one.modified_s > ABANDONED_S]
     if not old:

@@ -59,11 +59,11 @@ class KeyIndex:
         self._recent: dict[tuple[int, int], Place] = {}
 
     def __len__(self) -> int:
-        """Number of distinct keys."""
+        """Return the number of distinct keys."""
         return len(self._base["hi"]) + len(self._recent)
 
     def load(self, batches: Sequence[tuple[int, Entries]]) -> None:
-        """Fills an empty index from (segment, entries) in winning order."""
+        """Fill an empty index from (segment, entries) in winning order."""
         if not batches:
             return
         hi, lo = (np.concatenate([entries[name] for _, entries in batches]) for name in ("hi", "lo"))
@@ -81,7 +81,7 @@ class KeyIndex:
             self._base[name] = np.concatenate([entries[name] for _, entries in batches])[kept]
 
     def offer(self, number: tuple[int, int], place: Place) -> bool:
-        """Takes ``place`` for the key whose halves are ``number``, unless a winning one is known; says if it did."""
+        """Take ``place`` for the key whose halves are ``number``, unless a winning one is known; says if it did."""
         known = self._recent.get(number)
         at = -1
         if known is None:
@@ -100,12 +100,12 @@ class KeyIndex:
         return True
 
     def put(self, number: tuple[int, int], place: Place) -> None:
-        """Makes ``place`` the one of that key, whatever was known."""
+        """Make ``place`` the one of that key, whatever was known."""
         self.forget([number])
         self._recent[number] = place
 
     def forget(self, numbers: Iterable[tuple[int, int]]) -> None:
-        """Takes keys out."""
+        """Take keys out."""
         at = []
         for number in numbers:
             self._recent.pop(number, None)
@@ -115,7 +115,7 @@ class KeyIndex:
             self._base = {name: np.delete(column, gone) for name, column in self._base.items()}
 
     def find(self, keys: Iterable[str]) -> dict[str, Place]:
-        """The places of those keys that are known; others are left out."""
+        """Return the places of those keys that are known; others are left out."""
         found: dict[str, Place] = {}
         old: list[tuple[str, tuple[int, int]]] = []
         for key in keys:
@@ -145,7 +145,7 @@ class KeyIndex:
         return Place(*(int(self._base[name][at]) for name, _ in _PLACE))
 
     def _fold(self) -> None:
-        """Moves the dict into the arrays, which stay sorted by the upper half."""
+        """Move the dict into the arrays, which stay sorted by the upper half."""
         rows = sorted((*number, *place) for number, place in self._recent.items())
         new = {
             name: np.array(column, dtype=kind)
@@ -189,14 +189,14 @@ class View:
         self.index.load([self._take(name, size) for name, size in listing(directory)])
 
     def number_of(self, name: str) -> int:
-        """The number of a segment, which is a new one for a new name."""
+        """Return the number of a segment, which is a new one for a new name."""
         if name not in self._numbers:
             self._numbers[name] = len(self.segments)
             self.segments.append(Segment(self._directory / name))
         return self._numbers[name]
 
     def catch_up(self) -> None:
-        """Takes in what was added since.
+        """Take in what was added since.
 
         Raises:
             SegmentGoneError: a segment was removed, so that places in the index lead nowhere.
@@ -216,7 +216,7 @@ class View:
                 self.index.offer((hi, lo), Place(number, offset, length))
 
     def records(self, numbers: Collection[tuple[int, int]]) -> dict[tuple[int, int], list[Place]]:
-        """Every record of some keys, also those that lose, in winning order; looks through all segments.
+        """Return every record of some keys, also those that lose, in winning order; looks through all segments.
 
         Raises:
             SegmentGoneError: a segment was removed meanwhile.
@@ -249,7 +249,7 @@ class View:
 
 
 def read_anew(directory: Path, outdated: View | None = None) -> View:
-    """A view of the directory as it is now, also while segments of it are being merged.
+    """Return a view of the directory as it is now, also while segments of it are being merged.
 
     Args:
         directory: the ledger's.

@@ -95,24 +95,24 @@ class Ledger:
         self._view = read_anew(self.directory)
 
     def __len__(self) -> int:
-        """Number of completions known to this process."""
+        """Return the number of completions known to this process."""
         with self._lock:
             return len(self._view.index)
 
     def __contains__(self, key: str) -> bool:
-        """Whether ``key`` is recorded, as far as this process has read."""
+        """Tell whether ``key`` is recorded, as far as this process has read."""
         with self._lock:
             return bool(self._view.index.find([checked_key(key)]))
 
     def stats(self) -> LedgerStats:
-        """What is known to this process."""
+        """Return what is known to this process."""
         with self._lock:
             segments = self._view.segments
             n_bytes = sum(segment.covered for segment in segments)
             return LedgerStats(len(self._view.index), len(segments), n_bytes)
 
     def get(self, key: str) -> Completion | None:
-        """The completion under ``key``, or None.
+        """Return the completion under ``key``, or None.
 
         Raises:
             LedgerError: its record cannot be read or is damaged.
@@ -140,7 +140,7 @@ class Ledger:
                 self._read_anew(view)
 
     def _settle_unreadable(self, keys: Iterable[str]) -> dict[str, Completion]:
-        """What a later record says under keys whose winning record holds no completion any more.
+        """Return what a later record says under keys whose winning record holds no completion any more.
 
         A key without one is forgotten, so that it is asked again and the answer recorded; every process that comes
         after finds that answer here, behind the record that cannot be read.
@@ -161,7 +161,7 @@ class Ledger:
         return found
 
     def _tell_unreadable(self, n_records: int) -> None:
-        """Warns at the first, and counts: an old ledger may be full of them."""
+        """Warn at the first, and counts: an old ledger may be full of them."""
         if self._n_unreadable == 0:
             _log.warning(
                 "the ledger in %s holds records that cannot be read as completions any more (%d so far; "
@@ -171,7 +171,7 @@ class Ledger:
         self._n_unreadable += n_records
 
     def put(self, completion: Completion) -> bool:
-        """Records ``completion`` unless its key is known; says if it did. When it returns, a kill loses nothing.
+        """Record ``completion`` unless its key is known; says if it did. When it returns, a kill loses nothing.
 
         Raises:
             LedgerError: it could not be written (disk full, no permission). What was recorded before is untouched,
@@ -199,7 +199,7 @@ class Ledger:
         return True
 
     def require_room(self) -> None:
-        """Fails where a record could not be written; whoever is about to pay asks first.
+        """Fail where a record could not be written; whoever is about to pay asks first.
 
         Raises:
             LedgerError: the disk is full, or nothing may be written there.
@@ -215,7 +215,7 @@ class Ledger:
             ) from error
 
     def refresh(self) -> int:
-        """Reads what other writers added since; the number of keys that are new to this process.
+        """Read what other writers added since; the number of keys that are new to this process.
 
         Raises:
             LedgerError: a segment cannot be read or is damaged, or segments are gone with what they held.
@@ -285,7 +285,7 @@ class Ledger:
         self._writer = None
 
     def _open_writer(self) -> SegmentWriter:
-        """The segment of this process; a new one after a fork, and when the last one is full or broken."""
+        """Return the segment of this process; a new one after a fork, and when the last one is full or broken."""
         writer = self._writer
         if writer is not None and writer.pid != os.getpid():
             writer = None  # a forked child: the segment stays the parent's
@@ -303,7 +303,7 @@ class Ledger:
         return writer
 
     def _read_anew(self, outdated: View) -> None:
-        """Replaces a view some of whose segments have been merged into others, unless another thread has."""
+        """Replace a view some of whose segments have been merged into others, unless another thread has."""
         with self._lock:
             if self._view is outdated:
                 self._view = read_anew(self.directory, outdated)

@@ -70,7 +70,7 @@ class Held:
     modified_s: float = 0.0
 
     def chain(self, name: str) -> list[Piece]:
-        """The objects that together give the segment, each of them where the one before ends or earlier."""
+        """Return the objects that together give the segment, each of them where the one before ends or earlier."""
         pieces = [Piece(0, self.whole, name)] if self.whole else []
         size = self.whole or 0
         for piece in self.pieces:
@@ -87,12 +87,12 @@ class Held:
 
 
 def piece_name(segment: str, start: int, end: int) -> str:
-    """Name of the object with those bytes of a segment."""
+    """Return the name of the object with those bytes of a segment."""
     return f"{segment.removesuffix(SUFFIX)}.{start:012d}-{end:012d}.part"
 
 
 def held(listing: Iterable[Listed]) -> dict[str, Held]:
-    """What a listing holds, by the segments' names, in winning order."""
+    """Return what a listing holds, by the segments' names, in winning order."""
     found: dict[str, Held] = {}
     for item in listing:
         matched = _PIECE.fullmatch(item.name)
@@ -166,19 +166,19 @@ class Mirror:
             return remote
 
     def send(self, path: Path, start: int, end: int) -> None:
-        """Uploads a piece of a segment that this process is writing."""
+        """Upload a piece of a segment that this process is writing."""
         with self._errors("added to"):
             self.files.write(piece_name(path.name, start, end), read_line(path, start, end - start))
 
     def adopt(self, names: list[str]) -> None:
-        """Takes segments for written here, so that the next exchange uploads them whole."""
+        """Take segments for written here, so that the next exchange uploads them whole."""
         with self._errors("compacted"), self._alone():
             state = self._read_state()
             state.downloaded.difference_update(names)
             self._write_state(state)
 
     def replace(self, path: Path | None, merged: list[Path]) -> None:
-        """Uploads a segment that others were merged into, then removes those."""
+        """Upload a segment that others were merged into, then removes those."""
         with self._errors("compacted"):
             if path is not None:
                 self.files.write(path.name, path.read_bytes())
@@ -189,7 +189,7 @@ class Mirror:
                 self.files.remove(name)
 
     def _download(self, state: _State) -> dict[str, Held]:
-        """Fetches what is missing here; what the store holds. Objects may be merged between a look and the reading."""
+        """Fetch what is missing here; what the store holds. Objects may be merged between a look and the reading."""
         for attempt in range(_LOOKS):
             remote = held(self.files.listing(""))
             try:
@@ -212,7 +212,7 @@ class Mirror:
             list(pool.map(lambda name: self._fetch(name, sizes.get(name, 0), remote[name]), behind))
 
     def _fetch(self, name: str, size: int, one: Held) -> None:
-        """Appends what is missing of a segment; it has a name, and can be read, as far as it is there."""
+        """Append what is missing of a segment; it has a name, and can be read, as far as it is there."""
         missing: list[bytes] = []
         for piece in one.chain(name):
             if piece.end > size:
@@ -239,7 +239,7 @@ class Mirror:
                 state.downloaded.discard(name)  # nobody else has it: it is uploaded again
 
     def _answered(self, name: str, among: NDArray[np.uint64] | None = None) -> NDArray[np.uint64]:
-        """The keys to which a segment holds a completion that can be read, by their first halves.
+        """Return the keys to which a segment holds a completion that can be read, by their first halves.
 
         Half of a key's 16 bytes: of 10^7 keys, one equals another by chance with probability 10^-5.
 
@@ -257,7 +257,7 @@ class Mirror:
         return answered
 
     def _upload_sealed(self, name: str, size: int, remote: dict[str, Held]) -> None:
-        """Uploads a segment of this machine whose writer is done or dead, whole; then its pieces can go."""
+        """Upload a segment of this machine whose writer is done or dead, whole; then its pieces can go."""
         path, one = self.directory / name, remote.get(name, Held())
         there = one.whole or 0
         if (there >= size and not one.pieces) or is_live(path):
@@ -272,7 +272,7 @@ class Mirror:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """Waits for exchanges of others on this machine; without locks two would mix up what they know of the folder.
+        """Wait for exchanges of others on this machine; without locks two would mix up what they know of the folder.
 
         Raises:
             OSError: the lock file cannot be made, or its file system knows no locks.
@@ -317,7 +317,7 @@ class Mirror:
 
 
 def copied_url(directory: Path) -> str | None:
-    """The URL that a folder is a copy of, or None for a ledger of its own."""
+    """Return the URL that a folder is a copy of, or None for a ledger of its own."""
     try:
         return str(json.loads((directory / _STATE).read_bytes())["url"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -36,17 +36,17 @@ class Place(NamedTuple):
         return Path(self.cache, sha256(self.url.encode()).hexdigest()[:16])
 
     def __str__(self) -> str:
-        """The place as one string; see :func:`place_of`."""
+        """Return the place as one string; see :func:`place_of`."""
         return f"{self.url}#{urlencode({'cache': self.cache, 'every_s': self.every_s})}"
 
 
 def is_remote(text: str) -> bool:
-    """Whether a ledger's place is on an object store."""
+    """Tell whether a ledger's place is on an object store."""
     return "://" in text
 
 
 def place_of(text: str) -> Place:
-    """The place that a string names.
+    """Return the place that a string names.
 
     Raises:
         LedgerError: what stands behind the ``#`` is no setting.

@@ -68,7 +68,7 @@ def request_key(
     sampling: Mapping[str, Any],
     sample_index: int,
 ) -> str:
-    """Content key of one generation, 64 hex digits; how it is obtained (URLs, time-outs) is no part of it.
+    """Return content key of one generation, 64 hex digits; how it is obtained (URLs, time-outs) is no part of it.
 
     Whole floats count as integers, so that ``temperature: 1`` and ``1.0`` in a recipe are one request.
     """
@@ -93,7 +93,7 @@ def checked_key(key: str) -> str:
 
 
 def count_of(value: object) -> int | None:
-    """A number of tokens, where ``value`` can only mean one: 5, 5.0 or "5"; None for anything else."""
+    """Return a number of tokens, where ``value`` can only mean one: 5, 5.0 or "5"; None for anything else."""
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= len(str(_MOST_TOKENS)):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_TOKENS:
@@ -102,13 +102,13 @@ def count_of(value: object) -> int | None:
 
 
 def record_of(completion: Completion) -> dict[str, Any]:
-    """The fields of a completion that are written down, but the key."""
+    """Return the fields of a completion that are written down, but the key."""
     said = {name: getattr(completion, name) for name in _FIELDS}
     return {name: value for name, value in said.items() if value is not None or name not in _RARE}
 
 
 def encode(completion: Completion) -> bytes:
-    """The line of ``completion``, line feed included.
+    """Return the line of ``completion``, line feed included.
 
     Raises:
         LedgerError: its key is not a request key, or it would not be read again as what it is.
@@ -125,12 +125,12 @@ def encode(completion: Completion) -> bytes:
 
 
 def guarded(key: bytes, body: bytes) -> bytes:
-    """The line of a key, in hex digits, and a completion's other fields as JSON."""
+    """Return the line of a key, in hex digits, and a completion's other fields as JSON."""
     return b"%b %08x %b\n" % (key, zlib.crc32(body, zlib.crc32(key)), body)
 
 
 def sound_key(line: bytes) -> str | None:
-    """The key of ``line``, or None unless the line is whole and its checksum right."""
+    """Return the key of ``line``, or None unless the line is whole and its checksum right."""
     if len(line) <= _CRC_END + 1 or not line.endswith(b"\n"):
         return None
     key = line[:_KEY_END]
@@ -142,7 +142,7 @@ def sound_key(line: bytes) -> str | None:
 
 
 def decode(line: bytes) -> Completion | None:
-    """The completion on ``line``, or None: the line is torn or damaged (it has no ``sound_key``), or holds none.
+    """Return the completion on ``line``, or None: the line is torn or damaged (it has no ``sound_key``), or holds none.
 
     The latter was written by a version that recorded replies as they came, and what came had other types. Nobody can
     tell any more what it answers: whoever meets one goes on as if it was not there, and its key is asked again.
@@ -158,7 +158,7 @@ def decode(line: bytes) -> Completion | None:
 
 
 def _typed(key: str, found: object) -> Completion | None:
-    """The completion of these fields, if they are all there, no others, and each of its type."""
+    """Return the completion of these fields, if they are all there, no others, and each of its type."""
     if not isinstance(found, dict) or not _FIELDS - _RARE <= found.keys() <= _FIELDS:
         return None
     is_text = all(isinstance(found[name], str) for name in _TEXTS)

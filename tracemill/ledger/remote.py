@@ -49,7 +49,7 @@ class ShippingLedger(Ledger):
         super().__init__(self._mirror.directory, segment_bytes=segment_bytes)
 
     def put(self, completion: Completion) -> bool:
-        """Records ``completion`` unless its key is known; says if it did. It is uploaded within ``every_s``."""
+        """Record ``completion`` unless its key is known; says if it did. It is uploaded within ``every_s``."""
         try:
             is_new = super().put(completion)
         except LedgerError:
@@ -61,7 +61,7 @@ class ShippingLedger(Ledger):
         return is_new
 
     def refresh(self) -> int:
-        """Reads what others added since, on this machine and on others; the number of keys that are new here."""
+        """Read what others added since, on this machine and on others; the number of keys that are new here."""
         self._mirror.exchange()
         return super().refresh()
 
@@ -71,7 +71,7 @@ class ShippingLedger(Ledger):
         self._send()
 
     def close(self) -> None:
-        """Uploads the last records, seals this process's segment and uploads it whole, if not now then next time."""
+        """Upload the last records, seals this process's segment and uploads it whole, if not now then next time."""
         if self._uploader is not None:
             self._uploader.stop()
             self._uploader = None
@@ -86,7 +86,7 @@ class ShippingLedger(Ledger):
         self._has_sealed = True
 
     def _send(self) -> None:
-        """Uploads what this process has written since; waits for another thread that is at it.
+        """Upload what this process has written since; waits for another thread that is at it.
 
         Raises:
             LedgerError: the store does not take it. It is on disk, and goes with the next upload.
@@ -140,7 +140,7 @@ class Uploader:
         threading.Thread(target=self._run, name="tracemill-ledger-upload", daemon=True).start()
 
     def stop(self) -> None:
-        """Ends it soon."""
+        """End it soon."""
         self._stopped = True
         self.due.set()
 

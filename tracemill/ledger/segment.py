@@ -48,7 +48,7 @@ _LOOKS = 100  # at a directory that changes; more than two are rare
 
 
 def new_name(latest: str = "0-") -> str:
-    """Name of a new segment; names sort by creation time and are unique per process.
+    """Return the name of a new segment; names sort by creation time and are unique per process.
 
     Args:
         latest: name of a segment that is there; the new one comes after it also where the clock was set back.
@@ -58,7 +58,7 @@ def new_name(latest: str = "0-") -> str:
 
 
 def latest_name(directory: Path) -> str:
-    """Name of the newest segment, or of none before all.
+    """Return the name of the newest segment, or of none before all.
 
     Raises:
         OSError: the directory cannot be read.
@@ -67,7 +67,7 @@ def latest_name(directory: Path) -> str:
 
 
 def listing(directory: Path) -> list[tuple[str, int]]:
-    """Name and size in bytes of every segment, in winning order; other files are none of the ledger's business.
+    """Return name and size in bytes of every segment, in winning order; other files are none of the ledger's business.
 
     Compaction adds a segment and then removes others. One look may miss both the new file and an old one, so looks are
     repeated until two agree.
@@ -95,7 +95,7 @@ def _segments_in(directory: Path) -> list[os.DirEntry[str]]:
 
 
 def is_live(path: Path) -> bool:
-    """Whether a process may still append to a segment: its writer holds the file's lock until it is done, or dead.
+    """Tell whether a process may still append to a segment: its writer holds the file's lock until it is done, or dead.
 
     On a file system without locks nobody can tell, so every segment counts as live.
 
@@ -110,7 +110,7 @@ def is_live(path: Path) -> bool:
 
 
 def sync_directory(directory: Path) -> None:
-    """Makes names that were added to ``directory`` survive power loss."""
+    """Make names that were added to ``directory`` survive power loss."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -119,12 +119,12 @@ def sync_directory(directory: Path) -> None:
 
 
 def halves(key: str) -> tuple[int, int]:
-    """The first 16 bytes of a key, as two unsigned 64-bit numbers."""
+    """Return the first 16 bytes of a key, as two unsigned 64-bit numbers."""
     return int(key[:16], 16), int(key[16:32], 16)
 
 
 def scan(path: Path, start: int) -> tuple[Entries, int]:
-    """The records from byte ``start`` on, and where the last whole one ends.
+    """Return the records from byte ``start`` on, and where the last whole one ends.
 
     A bad line with nothing after it is a torn write (a writer that died, or is in the middle of it): it is left out,
     to be looked at again.
@@ -158,7 +158,7 @@ def _tail(path: Path, start: int) -> bytes:
 
 
 def corrupt(path: Path, offset: int) -> LedgerError:
-    """The error for a record that was whole once and is not what was written."""
+    """Return the error for a record that was whole once and is not what was written."""
     return LedgerError(
         f"the ledger is damaged: {path} at byte {offset}",
         got="a line whose checksum is wrong",
@@ -172,7 +172,7 @@ class SegmentGoneError(LedgerError):
 
 
 def unreadable(path: Path, error: OSError) -> LedgerError:
-    """The error for a ledger file or directory that the system does not let us read."""
+    """Return the error for a ledger file or directory that the system does not let us read."""
     kind = SegmentGoneError if isinstance(error, FileNotFoundError) else LedgerError
     return kind(
         f"the ledger cannot be read: {path}",
@@ -183,7 +183,7 @@ def unreadable(path: Path, error: OSError) -> LedgerError:
 
 
 def unwritable(directory: Path, error: OSError) -> LedgerError:
-    """The error for a record that the system does not take."""
+    """Return the error for a record that the system does not take."""
     return LedgerError(
         f"a completed generation cannot be recorded in {directory}",
         got=str(error),
@@ -193,7 +193,7 @@ def unwritable(directory: Path, error: OSError) -> LedgerError:
 
 
 def write_index(path: Path, entries: Entries, covered: int) -> None:
-    """Writes the index of the first ``covered`` bytes of ``path``; a failure only costs time at the next open."""
+    """Write the index of the first ``covered`` bytes of ``path``; a failure only costs time at the next open."""
     payload = BytesIO()
     np.save(payload, entries, allow_pickle=False)
     body = covered.to_bytes(8, "little") + payload.getvalue()
@@ -221,7 +221,7 @@ def read_index(path: Path) -> tuple[Entries, int]:
 
 
 def _fits(path: Path, entries: Entries, covered: int) -> bool:
-    """Whether the last entry's record is where the index says: an index of another file, or of more, is not."""
+    """Tell whether the last entry's record is where the index says: an index of another file, or of more, is not."""
     if len(entries) == 0:
         return covered == 0
     last = entries[-1]
@@ -235,7 +235,7 @@ def _fits(path: Path, entries: Entries, covered: int) -> bool:
 
 
 def all_entries(path: Path) -> Entries:
-    """Every whole record of a segment: by its index as far as that reaches, and by scanning the rest.
+    """Return every whole record of a segment: by its index as far as that reaches, and by scanning the rest.
 
     Raises:
         LedgerError: the file cannot be read, or a bad line has something after it.
@@ -300,7 +300,7 @@ class SegmentWriter:
         sync_directory(directory)
 
     def append(self, line: bytes, number: tuple[int, int]) -> int:
-        """Writes ``line``, the record of the key whose halves are ``number``; the offset in bytes where it stands.
+        """Write ``line``, the record of the key whose halves are ``number``; the offset in bytes where it stands.
 
         Raises:
             OSError: the line was not written whole. The segment is cut back to whole records and closed.
@@ -316,16 +316,16 @@ class SegmentWriter:
         return offset
 
     def duplicate(self) -> int:
-        """A second descriptor of the file, for the caller to flush and close."""
+        """Return a second descriptor of the file, for the caller to flush and close."""
         return os.dup(self._file)
 
     def seal(self) -> None:
-        """Closes the segment and writes its index."""
+        """Close the segment and writes its index."""
         os.close(self._file)
         write_index(self.path, np.array(self._entries, dtype=ENTRY), self.size)
 
     def _abandon(self) -> None:
-        """Cuts a torn line off. If even that fails it stays, and readers step over it: nothing will follow it."""
+        """Cut a torn line off. If even that fails it stays, and readers step over it: nothing will follow it."""
         try:
             os.ftruncate(self._file, self.size)
             os.fsync(self._file)
@@ -344,7 +344,7 @@ def _write_whole(file: int, line: bytes) -> None:
 
 
 def have_room(directory: Path, n_bytes: int) -> None:
-    """Makes sure that so much can be written, by a file without a name that goes at once, whatever happens.
+    """Make sure that so much can be written, by a file without a name that goes at once, whatever happens.
 
     Nothing is said where the file system has no such files.
 
@@ -367,7 +367,7 @@ def have_room(directory: Path, n_bytes: int) -> None:
 
 
 def _locked_file(path: Path) -> int:
-    """A new file to append to, which has its lock before it has its name."""
+    """Return a new file to append to, which has its lock before it has its name."""
     temporary = path.with_suffix(".tmp")
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
     try:

@@ -31,7 +31,7 @@ _KEY_CHARS = 64
 
 
 def recorded(directory: Path, wanted: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
-    """The record of each response that the ledger holds, the first where it holds several.
+    """Yield the record of each response that the ledger holds, the first where it holds several.
 
     A response's id is the digest of its problem's and its request's key, so that every line is tried: reads the whole
     ledger once (1 GB in about 4 s). A record is as old as its segment: its name says since when, its file until when;
@@ -97,7 +97,7 @@ class Surveyed:
 
 
 def survey(directory: Path) -> list[Surveyed]:
-    """Every segment under ``directory``, in winning order.
+    """Return every segment under ``directory``, in winning order.
 
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
@@ -106,7 +106,7 @@ def survey(directory: Path) -> list[Surveyed]:
 
 
 def segment_names(directory: Path) -> list[str]:
-    """The segments under ``directory``, of which there is at least one.
+    """Return the segments under ``directory``, of which there is at least one.
 
     Raises:
         LedgerError: there is no ledger, or it cannot be read.
@@ -122,7 +122,7 @@ def segment_names(directory: Path) -> list[str]:
 
 
 def look_through(path: Path) -> Surveyed:
-    """What one segment holds.
+    """Return what one segment holds.
 
     Raises:
         LedgerError: it cannot be read.
@@ -171,7 +171,7 @@ def winners(found: Sequence[Surveyed]) -> list[NDArray[np.bool_]]:
 
 
 def _is_readable(found: Sequence[Surveyed], ends: NDArray[np.intp], record: int) -> bool:
-    """Whether a record, by its number over all segments, holds a completion."""
+    """Tell whether a record, by its number over all segments, holds a completion."""
     number = int(np.searchsorted(ends, record, side="right"))
     segment = found[number]
     entry = segment.entries[record - int(ends[number])]  # counted from the segment's end, which is all the same
@@ -182,7 +182,7 @@ def _is_readable(found: Sequence[Surveyed], ends: NDArray[np.intp], record: int)
 
 
 def completions(found: Sequence[Surveyed], skip: Callable[[Path, int], None]) -> Iterator[Completion]:
-    """The completion of every key: the record that answers each, in the order in which they stand.
+    """Yield the completion of every key: the record that answers each, in the order in which they stand.
 
     Args:
         found: every segment of a ledger.

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from tracemill.publish.directory.run_directory import (
+    Output,
+    Published,
+    Written,
+    publish,
+    published,
+    refuse_empty,
+    refuse_foreign,
+)
 from tracemill.publish.export import Publication, dataset_output
 from tracemill.publish.funnel import Funnel
-from tracemill.publish.run_directory import Output, Published, Written, publish, published, refuse_empty, refuse_foreign
 
 __all__ = [
     "Funnel",

@@ -69,7 +69,7 @@ _ENGLISH: Final = "en"  # what a dataset is in whose rows' languages nobody foun
 
 
 def front_matter(name: str, tally: PublishedTally, labels: LabelSummary) -> DatasetCardData:
-    """What the Hub, its viewer and ``datasets`` read.
+    """Return what the Hub, its viewer and ``datasets`` read.
 
     Args:
         name: of the dataset.
@@ -117,7 +117,7 @@ class WrittenRows:
 
 
 def with_rows(card: str, rows: WrittenRows) -> str:
-    """The card with what ``datasets`` verifies, and by which it tells one dataset from another.
+    """Return the card with what ``datasets`` verifies, and by which it tells one dataset from another.
 
     It caches a local folder under the folder's name and a digest of ``configs`` and ``dataset_info``
     (``datasets.load.LocalDatasetModuleFactory``, 5.2), so two runs whose cards were alike there would be taken for one.
@@ -140,12 +140,12 @@ def with_rows(card: str, rows: WrittenRows) -> str:
 
 
 def _files() -> list[dict[str, str]]:
-    """A new list each time: YAML writes the second mention of one list as a reference."""
+    """Return a new list each time: YAML writes the second mention of one list as a reference."""
     return [{"split": _SPLIT, "path": _FILES}]
 
 
 def licence(rows: Iterable[LicensedRows]) -> dict[str, str]:
-    """The licence that all rows have, if the Hub knows it; else ``other``, with a name that says why.
+    """Return the licence that all rows have, if the Hub knows it; else ``other``, with a name that says why.
 
     A row whose source is non-commercial is so whatever its licence is called.
     """
@@ -163,7 +163,7 @@ def licence(rows: Iterable[LicensedRows]) -> dict[str, str]:
 
 
 def _slug(name: str) -> str:
-    """A name as the Hub wants it, whatever a source wrote."""
+    """Return a name as the Hub wants it, whatever a source wrote."""
     return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-")[:_NAME_CHARS] or "unknown"
 
 
@@ -175,12 +175,12 @@ def languages(labels: LabelSummary) -> list[str]:
 
 
 def size_category(n_rows: int) -> str:
-    """The Hub's name for a size."""
+    """Return the Hub's name for a size."""
     return next((name for bound, name in _SIZES if n_rows < bound), "n>1B")
 
 
 def tags(tally: PublishedTally) -> list[str]:
-    """What the dataset is found by."""
+    """Return what the dataset is found by."""
     limited = ["non-commercial"] if any(each.non_commercial for each in tally.licences) else []
     return ["reasoning", "chain-of-thought", "distillation", "verified", "sft", "tracemill", *tally.published, *limited]
 
@@ -193,7 +193,7 @@ def _features(schema: pa.Schema) -> Any:
 
 
 def card(summary: BuildSummary) -> str:
-    """The card of a build; :func:`with_rows` adds what is known once the files are written."""
+    """Return the card of a build; :func:`with_rows` adds what is known once the files are written."""
     recipe, tally = summary.recipe, summary.tally
     return render_markdown(
         "publish/templates/card.md.j2",

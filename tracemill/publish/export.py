@@ -20,11 +20,11 @@ import zstandard
 
 from tracemill.core import Dropped, Verdict, digest, json_text
 from tracemill.decontaminate.decontaminate import GREY
+from tracemill.publish.am_rows import am_lines
 from tracemill.publish.card import CONFIGS, WrittenRows, with_rows
-from tracemill.publish.run_directory import Amount, Output, rows_until_cut
-from tracemill.publish.writing.am_rows import am_lines
-from tracemill.publish.writing.lanes import n_cores, side_by_side
-from tracemill.publish.writing.shuffle import TakenBytes, shuffled
+from tracemill.publish.directory.run_directory import Amount, Output, rows_until_cut
+from tracemill.publish.lanes import n_cores, side_by_side
+from tracemill.publish.shuffle import TakenBytes, shuffled
 from tracemill.select import Sample
 from tracemill.select.records import TRACES, Pair, Rejected
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from tracemill.publish.run_directory import RunDirectory
-    from tracemill.publish.writing.lanes import Lanes
+    from tracemill.publish.directory.run_directory import RunDirectory
+    from tracemill.publish.lanes import Lanes
     from tracemill.store import Shard, Store
 
 ROWS_PER_FILE = 100_000  # of dropped rows and verdicts

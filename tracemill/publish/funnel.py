@@ -42,7 +42,7 @@ class Funnel:
         self._dropped: Counter[tuple[str, str, str]] = Counter()
 
     def add(self, source: str, manifests: Iterable[Manifest]) -> None:
-        """Adds the chain of one shard, from collect to select."""
+        """Add the chain of one shard, from collect to select."""
         chain = [manifest for manifest in manifests if manifest.stage in STATIONS]
         for manifest in chain:
             for where, n_rows in manifest.dropped.items():
@@ -52,7 +52,7 @@ class Funnel:
         self._kept[source] += chain[-1].rows_kept
 
     def table(self) -> pa.Table:
-        """One row for what entered, what was published, and every reason, by source.
+        """Return one row for what entered, what was published, and every reason, by source.
 
         Raises:
             ConservationError: a source row is not accounted for.
@@ -111,7 +111,7 @@ def source_yields(table: pa.Table) -> dict[str, tuple[int, int]]:
 
 
 def render(table: pa.Table) -> str:
-    """The funnel for a terminal: what entered, what each stage dropped and why, what is left after it."""
+    """Return the funnel for a terminal: what entered, what each stage dropped and why, what is left after it."""
     lines, left, last = [], 0, ""
     for stage, reason, n_rows in totals(table):
         if stage == "source":

@@ -22,12 +22,12 @@ Contents = dict[str, list[tuple[int, str]]]
 
 
 def rendered(facts: Mapping[str, Any]) -> bytes:
-    """The bytes of a manifest, which then also tell its own digest."""
+    """Return the bytes of a manifest, which then also tell its own digest."""
     return json.dumps({**facts, SELF: _digest(facts)}, indent=1, ensure_ascii=False).encode()
 
 
 def parsed(data: bytes) -> dict[str, Any] | None:
-    """The manifest, whoever has edited it since; None for what was never written as one, in any shape."""
+    """Return the manifest, whoever has edited it since; None for what was never written as one, in any shape."""
     try:
         manifest = json.loads(data)
     except (ValueError, RecursionError):
@@ -41,12 +41,12 @@ def parsed(data: bytes) -> dict[str, Any] | None:
 
 
 def is_as_written(manifest: Mapping[str, Any]) -> bool:
-    """Whether nobody has edited it; older releases wrote no digest, and are believed."""
+    """Tell whether nobody has edited it; older releases wrote no digest, and are believed."""
     return SELF not in manifest or manifest[SELF] == _digest(manifest)
 
 
 def contents_of(manifest: Mapping[str, Any]) -> Contents:
-    """What stands under each name."""
+    """Return what stands under each name."""
     return {name: [(entry["size"], entry["sha256"])] for name, entry in manifest["files"].items()}
 
 
@@ -56,12 +56,12 @@ def tops(names: Sequence[str] | Mapping[str, Any]) -> list[str]:
 
 
 def kind_of(manifest: Mapping[str, Any]) -> str:
-    """What was published, by the facts that each kind has: a dataset, an audit, checked references; else ""."""
+    """Return what was published, by the facts that each kind has: a dataset, an audit, checked references; else ""."""
     return next((kind for fact, kind in _KINDS.items() if fact in manifest), "")
 
 
 def n_published(manifest: Mapping[str, Any]) -> int:
-    """Rows of ``dataset/``."""
+    """Return rows of ``dataset/``."""
     return sum(entry["rows"] or 0 for name, entry in manifest["files"].items() if name.startswith("dataset/"))
 
 
@@ -71,7 +71,7 @@ def _digest(manifest: Mapping[str, Any]) -> str:
 
 
 def _is_name(name: str) -> bool:
-    """Whether it names a file below the run's directory: what is removed by name must be."""
+    """Tell whether it names a file below the run's directory: what is removed by name must be."""
     path = PurePosixPath(name)
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and str(path) == name
 

@@ -100,7 +100,7 @@ class Tallying:
             self._shares[correct[problem_id] * (N_SHARES - 1) // n_judged] += 1
 
     def result(self) -> PublishedTally:
-        """The sums; most frequent first, so that equal rows give equal text."""
+        """Return the sums; most frequent first, so that equal rows give equal text."""
         return PublishedTally(
             asked=_by_number(self._asked),
             published=_by_number(self._published),
@@ -117,7 +117,7 @@ class Tallying:
 
 
 def length_bin(n_tokens: int) -> int:
-    """Place of a length among ``LENGTHS``; the last is for what is over them."""
+    """Return the place of a length among ``LENGTHS``; the last is for what is over them."""
     return next((place for place, bound in enumerate(LENGTHS) if n_tokens <= bound), len(LENGTHS))
 
 

@@ -51,18 +51,18 @@ class Examined(NamedTuple):
 
 
 def fault_of(examined: Examined, rules: Quality) -> Fault | None:
-    """The first rule that a response breaks, or None."""
+    """Return the first rule that a response breaks, or None."""
     return next((fault for rule in _RULES if (fault := rule(examined, rules)) is not None), None)
 
 
 def fault_record(response: Response, fault: Fault) -> dict[str, Any]:
-    """A row of ``FAULTS``."""
+    """Return a row of ``FAULTS``."""
     evidence = json_text(fault.evidence)
     return {"response_id": response.id, "problem_id": response.problem_id, "reason": fault.reason, "evidence": evidence}
 
 
 def published_turn(think: str, answer: str) -> str:
-    """The assistant's turn in P1's template."""
+    """Return the assistant's turn in P1's template."""
     return f"<think>{think}</think>\n<answer>{answer}</answer>"
 
 

@@ -66,7 +66,7 @@ def all_grams(data: Bytes, offsets: Offsets, kinds: Bytes, size: int, grams: Has
 
 @compiled
 def count_up(grams: Hashes, sketch: Bytes) -> None:
-    """Adds one to every string's counter; a full counter stays full."""
+    """Add one to every string's counter; a full counter stays full."""
     mask = np.uint64(len(sketch) - 1)
     for place in range(len(grams)):
         counter = grams[place] & mask
@@ -91,7 +91,7 @@ def candidates(grams: Hashes, sketch: Bytes, times: int, low: np.uint64, high: n
 
 
 def frequent_fault(response: Response, frequent: Frequent, rules: FrequentStrings) -> Fault | None:
-    """The most frequent string of a response of which more than the allowed share is frequent."""
+    """Return the most frequent string of a response of which more than the allowed share is frequent."""
     n_tokens, n_covered, most, shown = 0, 0, 0, ""
     for text in (response.think or "", response.answer):
         tokens, covered, count, string = _frequent_in(text, frequent, rules.tokens)
@@ -149,7 +149,7 @@ class Frequent(NamedTuple):
 
 
 def strings_of(texts: Sequence[str], owners: Sequence[int], size: int) -> Strings:
-    """All strings of ``size`` tokens; none crosses from one text into the next."""
+    """Return all strings of ``size`` tokens; none crosses from one text into the next."""
     data, offsets = utf8(texts)
     grams, counts = np.empty(len(data), np.uint64), np.zeros((len(texts), 2), np.int64)
     all_grams(data, offsets, kinds_of_characters(), size, grams, counts)
@@ -169,11 +169,11 @@ class Sketch:
         self.counters = np.zeros(1 << (max(n_bytes, SMALLEST).bit_length() - 1), np.uint8)
 
     def add(self, grams: Hashes) -> None:
-        """Counts strings."""
+        """Count strings."""
         count_up(grams, self.counters)
 
     def merge(self, other: Sketch) -> None:
-        """Adds the counts of another sketch of this size."""
+        """Add the counts of another sketch of this size."""
         summed = self.counters.astype(np.uint16) + other.counters
         self.counters = np.minimum(summed, FULL).astype(np.uint8)
 
@@ -186,7 +186,7 @@ class Sketch:
 def frequent_strings(
     shards: Callable[[], Iterator[Strings]], times: int, sketch_bytes: int, room: int = EXACT_ENTRIES
 ) -> Frequent:
-    """The strings that were seen more than ``times`` times in all shards.
+    """Return the strings that were seen more than ``times`` times in all shards.
 
     Of several responses to one problem only the one that says a string most often counts, since each of them repeats
     what the question says. All responses to a problem are in one shard.
@@ -225,7 +225,7 @@ def _counted(strings: Strings, places: Counts) -> tuple[Hashes, Counts]:
 
 
 def _first(*columns: NDArray[np.uint64] | NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether a row differs from the one before it in any of the columns."""
+    """Tell whether a row differs from the one before it in any of the columns."""
     changed = np.ones(len(columns[0]), np.bool_)
     if len(changed) > 1:
         changed[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
@@ -254,14 +254,14 @@ class _ExactCounts:
         self._n_waiting = 0
 
     def add(self, grams: Hashes, counts: Counts) -> None:
-        """Adds counts of distinct hashes; those above ``last`` are left to a later pass."""
+        """Add counts of distinct hashes; those above ``last`` are left to a later pass."""
         self._waiting.append((grams, counts))
         self._n_waiting += len(grams)
         if self._n_waiting > self._room // 2:
             self._settle()
 
     def above(self, times: int) -> tuple[Hashes, Counts]:
-        """What was counted more often than ``times``."""
+        """Return what was counted more often than ``times``."""
         self._settle()
         frequent = self._counts > times
         return self._grams[frequent], self._counts[frequent]
@@ -277,6 +277,6 @@ class _ExactCounts:
         self._cut()
 
     def _cut(self) -> None:
-        """Counts of hashes beyond the bound are not complete any more."""
+        """Return counts of hashes beyond the bound are not complete any more."""
         within = self._grams <= np.uint64(self.last)
         self._grams, self._counts = self._grams[within], self._counts[within]

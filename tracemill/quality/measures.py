@@ -51,7 +51,7 @@ _32: Final = np.uint64(32)
 
 @compiled
 def code_point(data: Bytes, position: int) -> tuple[int, int]:
-    """The code point at a position of valid UTF-8, and its bytes."""
+    """Return the code point at a position of valid UTF-8, and its bytes."""
     first = int(data[position])
     if first < 0x80:
         return first, 1
@@ -74,7 +74,7 @@ def mixed(hashed: np.uint64) -> np.uint64:
 def tokens_of(
     data: Bytes, begin: int, end: int, kinds: Bytes, tokens: Hashes, starts: Places, ends: Places
 ) -> tuple[int, int]:
-    """Cuts ``data[begin:end]``; fills hash and place of every token. Returns (tokens, those of them that are words).
+    """Cut ``data[begin:end]``; fills hash and place of every token. Returns (tokens, those of them that are words).
 
     ``kinds`` has every code point's kind; ``tokens``, ``starts`` and ``ends`` have room for ``end - begin`` entries.
     """
@@ -129,7 +129,7 @@ def longest_run(tokens: Hashes, n_tokens: int, copies: int) -> tuple[int, int, i
 
 @compiled
 def grams_of(tokens: Hashes, n_tokens: int, size: int, grams: Hashes) -> int:
-    """Hashes of all runs of ``size`` tokens, in order; returns how many there are."""
+    """Return hashes of all runs of ``size`` tokens, in order; returns how many there are."""
     leaving = np.uint64(1)
     for _ in range(size):
         leaving *= _BASE
@@ -165,7 +165,7 @@ def repeated_tokens(grams: Hashes, n_grams: int, size: int) -> tuple[int, int, i
 
 @compiled
 def _is_new(seen: Hashes, gram: np.uint64) -> bool:
-    """Adds a hash to an open hash table; 0 means an empty place, so it is stored as 1."""
+    """Add a hash to an open hash table; 0 means an empty place, so it is stored as 1."""
     wanted = gram if gram != 0 else np.uint64(1)
     mask = np.uint64(len(seen) - 1)
     place = wanted & mask
@@ -179,7 +179,7 @@ def _is_new(seen: Hashes, gram: np.uint64) -> bool:
 
 @compiled
 def measure_all(data: Bytes, offsets: Offsets, kinds: Bytes, copies: int, size: int, found: Places) -> None:
-    """Fills one row of ``found`` per text, with the columns of ``trace_measures.Column``."""
+    """Fill one row of ``found`` per text, with the columns of ``trace_measures.Column``."""
     longest = 0
     for row in range(len(offsets) - 1):
         longest = max(longest, offsets[row + 1] - offsets[row])
@@ -310,7 +310,7 @@ class TraceMeasures(Row):
 def measure_responses(
     responses: Sequence[Response], prompts: Mapping[str, str], rules: Repetition
 ) -> list[TraceMeasures]:
-    """Measures of all responses of a shard.
+    """Return the measures of all responses of a shard.
 
     Args:
         responses: in any order.
@@ -357,7 +357,7 @@ def _language_share(think: PartMeasures, prompt_language: str) -> float | None:
 
 
 def measure(texts: Sequence[str], rules: Repetition) -> list[PartMeasures]:
-    """Measures of texts of any length.
+    """Return the measures of texts of any length.
 
     Model tokens are estimated with the weights of ``token_length.estimated_tokens``, here in a compiled loop.
     """
@@ -387,7 +387,7 @@ def _shown(data: NDArray[np.uint8], start: int, end: int) -> str:
 
 
 def utf8(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The texts' bytes end to end, and the offsets between them; a lone surrogate is a question mark."""
+    """Return the texts' bytes end to end, and the offsets between them; a lone surrogate is a question mark."""
     encoded = [text.encode("utf-8", "replace") for text in texts]
     offsets = np.zeros(len(texts) + 1, np.int64)
     np.cumsum([len(part) for part in encoded], out=offsets[1:])

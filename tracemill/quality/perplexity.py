@@ -46,11 +46,11 @@ class LogprobDialect:
     sampling: ClassVar[Mapping[str, Any]] = {"prompt_logprobs": 0, "max_tokens": 1, "temperature": 0}
 
     def url(self, base_url: str) -> str:
-        """The text completions."""
+        """Return the text completions."""
         return base_url + "/completions"
 
     def body(self, request: Request) -> bytes:
-        """One text."""
+        """Return one text."""
         text = "\n\n".join(message["content"] for message in request.messages)
         return encoded({"model": self.server.model, "prompt": text, **request.sampling})
 
@@ -77,7 +77,7 @@ class LogprobDialect:
 
 
 def _own(entry: Mapping[str, Any]) -> float:
-    """The log probability of the text's own token, which comes first where a server adds alternatives."""
+    """Return the log probability of the text's own token, which comes first where a server adds alternatives."""
     return float(next(iter(entry.values()))["logprob"])
 
 
@@ -98,7 +98,7 @@ def perplexity_request(problem: Problem, response: Response, settings: Perplexit
 
 
 def perplexity_of(answer: Completion | Refusal) -> float | None:
-    """The perplexity in a reply; None if there is none, as of a text beyond the model's context."""
+    """Return the perplexity in a reply; None if there is none, as of a text beyond the model's context."""
     if isinstance(answer, Refusal):
         return None
     try:

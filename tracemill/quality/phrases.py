@@ -80,7 +80,7 @@ def leak_in(text: str, prompt: str) -> Phrase | None:
 
 
 def _near_nouns(text: str) -> Iterator[tuple[int, int]]:
-    """Where a leak can stand: every one has one of these nouns. Forty times as fast as looking everywhere."""
+    """Yield where a leak can stand: every one has one of these nouns. Forty times as fast as looking everywhere."""
     begin, end = 0, -1
     for place in sorted(place for noun in _NOUNS for place in _places(text, noun)):
         if place - _AROUND_CHARS > end:
@@ -100,7 +100,7 @@ def _places(text: str, word: str) -> Iterator[int]:
 
 
 def refusal_in(answer: str) -> Phrase | None:
-    """The words that refuse at the beginning of an answer."""
+    """Return the words that refuse at the beginning of an answer."""
     match = REFUSAL.search(answer.lstrip()[:_OPENING_CHARS])
     return None if match is None else _phrase(match, answer.lstrip())
 

@@ -31,7 +31,7 @@ _MEMBERS: Final = frozenset({"str", "int", "float", "bool", "[key]"})  # what py
 
 
 def explain(kind: type[Section], faults: Iterable[Fault], found: Sequence[Any]) -> str:
-    """Every fault on a line of its own.
+    """Return every fault on a line of its own.
 
     Args:
         kind: of the recipe.
@@ -90,7 +90,7 @@ def _message(item: Any) -> str:
 
 
 def _shown(location: Location, value: object) -> str:
-    """A value for people; never a secret, and no more than the beginning of what is long."""
+    """Return a value for people; never a secret, and no more than the beginning of what is long."""
     if any(is_secret_key(str(part)) for part in location):
         return HIDDEN
     if isinstance(value, dict):
@@ -116,7 +116,7 @@ def _nearest_choice(item: Any) -> str:
 
 
 def _hint(kind: type[Section], location: Location) -> str:
-    """The nearest key of the section; or where else in the recipe such a key stands; or all that there are."""
+    """Return the nearest key of the section; or where else in the recipe such a key stands; or all that there are."""
     valid = list(_section_at(kind, location[:-1]).model_fields)
     name = str(location[-1])
     near = difflib.get_close_matches(name.replace("-", "_").lower(), valid, n=1, cutoff=0.5)
@@ -146,7 +146,7 @@ def _section_at(kind: type[Section], location: Location) -> type[Section]:
 
 
 def _section_in(annotation: Any) -> type[Section] | None:
-    """The Section class inside an annotation such as ``tuple[Source, ...]`` or ``Distill``."""
+    """Return the Section class inside an annotation such as ``tuple[Source, ...]`` or ``Distill``."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation
     return next((found for inner in get_args(annotation) if (found := _section_in(inner)) is not None), None)

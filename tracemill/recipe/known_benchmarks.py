@@ -103,7 +103,7 @@ def texts_of(record: object, columns: Known) -> list[str]:
 
 
 def item_id(record: Mapping[str, Any], columns: Known, row: int) -> str:
-    """The item's own id, or its row."""
+    """Return the item's own id, or its row."""
     found = next((record[name] for name in columns.ids if record.get(name) not in (None, "")), row)
     return str(found)
 
@@ -114,13 +114,13 @@ def _first(record: Mapping[str, Any], aliases: tuple[str, ...]) -> str | None:
 
 
 def _docstring(prompt: str) -> str:
-    """What the last docstring says, without its examples; the last function is the one to write."""
+    """Return what the last docstring says, without its examples; the last function is the one to write."""
     found = _DOCSTRING.findall(prompt)
     return _EXAMPLES.split(found[-1][1], maxsplit=1)[0].strip() if found else ""
 
 
 def _statement(content: str) -> str:
-    """What stands before input format, constraints and examples."""
+    """Return what stands before input format, constraints and examples."""
     return _FORMAT.split(content, maxsplit=1)[0].strip()
 
 

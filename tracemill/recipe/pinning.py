@@ -69,7 +69,7 @@ def pin(path: str | Path, *, update: bool = False, dry_run: bool = False) -> lis
 
 
 def places(recipe: Recipe) -> Iterator[Pin]:
-    """The Hub datasets that a recipe reads, in its order."""
+    """Yield the Hub datasets that a recipe reads, in its order."""
     for index, source in enumerate(recipe.sources):
         if source.hub is not None:
             yield Pin(("sources", index), source.name, source.hub, source.revision, token=source.token)
@@ -92,7 +92,7 @@ def _resolved(place: Pin) -> Pin:
 
 
 def commit_of(hub: str, revision: str | None, token: SecretStr | None = None) -> str:
-    """The commit that a branch, tag or ``refs/pr/N`` of a Hub dataset is at now; None: its default branch.
+    """Return the commit that a branch, tag or ``refs/pr/N`` of a Hub dataset is at now; None: its default branch.
 
     Raises:
         SourceError: the Hub cannot be reached, or has no such dataset or revision.
@@ -120,7 +120,7 @@ class _Edit(NamedTuple):
 
 
 def with_revisions(text: str, commits: Mapping[Key, str]) -> str:
-    """The text of a recipe with the revisions of some of its datasets set; all else stays to the letter.
+    """Return the text of a recipe with the revisions of some of its datasets set; all else stays to the letter.
 
     Raises:
         RecipeError: an entry takes its place from a merge key, so that it cannot be edited alone.
@@ -168,7 +168,7 @@ def _node(node: Any, key: Key) -> yaml.MappingNode:
 
 
 def _edit(text: str, entry: yaml.MappingNode, commit: str) -> _Edit:
-    """Sets the revision where there is one; else puts it behind the key that names the dataset."""
+    """Set the revision where there is one; else puts it behind the key that names the dataset."""
     values = {key.value: (key, value) for key, value in entry.value}
     shown = commit if yaml.safe_load(commit) == commit else f'"{commit}"'  # forty digits would be a number
     if "revision" in values:
@@ -183,13 +183,13 @@ def _edit(text: str, entry: yaml.MappingNode, commit: str) -> _Edit:
 
 
 def _end_of_line(text: str, start: int) -> int:
-    """Where the line ends, before its line end: behind a comment."""
+    """Return where the line ends, before its line end: behind a comment."""
     end = text.find("\n", start)
     return len(text) if end < 0 else end - (text[end - 1] == "\r")
 
 
 def _read(path: Path) -> str:
-    """The text with its line ends as they are."""
+    """Return the text with its line ends as they are."""
     return path.read_bytes().decode("utf-8")
 
 
@@ -203,7 +203,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def render(pins: list[Pin], *, dry_run: bool) -> str:
-    """One line a dataset, and what was done."""
+    """Return one line a dataset, and what was done."""
     if not pins:
         return "nothing in this recipe is read from the Hub"
     width = max(len(each.name) for each in pins)

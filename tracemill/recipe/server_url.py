@@ -28,7 +28,7 @@ _EXAMPLE: Final = "expected a base URL, such as http://localhost:8000/v1"
 
 
 def base_url(given: object) -> object:
-    """The base URL: with scheme, without trailing slash and endpoint; ``/v1`` where it names no path.
+    """Return the base URL: with scheme, without trailing slash and endpoint; ``/v1`` where it names no path.
 
     Raises:
         ValueError: it is no such URL, or could be meant two ways.

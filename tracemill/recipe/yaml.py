@@ -55,7 +55,7 @@ _Loader.add_constructor(_STR, _text)
 
 
 def read_yaml(path: str | Path) -> Any:
-    """The data in a recipe's file.
+    """Return the data in a recipe's file.
 
     Raises:
         RecipeError: there is no such file, it is no text, no YAML, or says something twice.
@@ -76,7 +76,7 @@ def read_yaml(path: str | Path) -> Any:
 
 
 def parse_yaml(text: str, origin: str) -> Any:
-    """The data in one YAML document.
+    """Return the data in one YAML document.
 
     Args:
         text: of the document.
@@ -124,7 +124,7 @@ def _decoded(raw: bytes, path: str) -> str:
 
 
 def _no_yaml(error: Exception, origin: str) -> RecipeError:
-    """What the parser found, and where; the text around it stays unquoted."""
+    """Return what the parser found, and where; the text around it stays unquoted."""
     mark = getattr(error, "problem_mark", None)
     first = getattr(error, "context_mark", None)
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or "characters that are no text")
@@ -201,7 +201,7 @@ def _key(node: yaml.Node) -> str:
 
 
 def _merged_twice(merged: yaml.Node, path: str, own: set[str]) -> Iterator[str]:
-    """Keys that two merged mappings have, and the mapping itself does not settle."""
+    """Yield keys that two merged mappings have, and the mapping itself does not settle."""
     if not isinstance(merged, yaml.SequenceNode):
         return
     seen: dict[str, int] = {}

@@ -115,7 +115,7 @@ class Diff:
 
 
 def diff(a: Path, b: Path, n_examples: int = 5) -> Diff:
-    """Compares the datasets of two finished runs.
+    """Compare the datasets of two finished runs.
 
     Args:
         a: the earlier run's directory.
@@ -190,7 +190,7 @@ def _by_prompt(run: Path, ids: set[str]) -> dict[bytes, str]:
 
 
 def _alone_in(run: Path, other: Path, ids: list[str], n_examples: int) -> Changes:
-    """Rows of one run alone, by what the other one's ``dropped/`` says of them."""
+    """Return rows of one run alone, by what the other one's ``dropped/`` says of them."""
     known = fates(other, set(ids))
     why = Counter(known[problem_id].name if problem_id in known else NOT_THERE for problem_id in ids)
     shown = _by_id(run, ids[:n_examples], ("source", "prompt"))
@@ -220,7 +220,7 @@ def _changed(
 
 
 def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that differ, as [before, after]."""
+    """Return the columns that differ, as [before, after]."""
     names = [name for name in was.keys() | now.keys() if was.get(name) != now.get(name)]
     return _shown(was) | {"was": {n: was.get(n) for n in sorted(names)}, "now": {n: now.get(n) for n in sorted(names)}}
 

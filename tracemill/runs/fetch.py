@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from tracemill.core import CorruptShardError, StoreError
 from tracemill.publish import published
+from tracemill.publish.directory.versions import run_place
 from tracemill.publish.manifest import MANIFEST
-from tracemill.publish.versions import run_place
 from tracemill.store import Store
 from tracemill.store.objects import ObjectFiles
 
@@ -20,7 +20,7 @@ _AT_ONCE: Final = 4
 
 
 def run_folder(run: str, fetched: Path = FETCHED) -> Path:
-    """The folder of a run; that of a URL is fetched, as far as it is not there yet.
+    """Return the folder of a run; that of a URL is fetched, as far as it is not there yet.
 
     Args:
         run: a folder, or a version of it as in ``runs/mine@1``; or the URL of one.

@@ -46,7 +46,7 @@ class Shipment:
 
 
 def shipment(run: Path, repo: str) -> Shipment:
-    """What of a run would be sent to ``repo``.
+    """Return what of a run would be sent to ``repo``.
 
     Raises:
         StoreError: the run is not finished or no dataset; or its card states another licence than its rows.
@@ -96,7 +96,7 @@ def _licensed_rows(run: Path) -> list[LicensedRows]:
 
 
 def _agreed_licence(card: Path, rows: list[LicensedRows]) -> str:
-    """The licence of the card, if it is what the rows come to: nothing is published as freer than it is."""
+    """Return the licence of the card, if it is what the rows come to: nothing is published as freer than it is."""
     from huggingface_hub import DatasetCard
 
     stated = DatasetCard(card.read_text(encoding="utf-8")).data.to_dict()
@@ -112,7 +112,7 @@ def _agreed_licence(card: Path, rows: list[LicensedRows]) -> str:
 
 
 def render(planned: Shipment) -> str:
-    """What would be sent, for a terminal."""
+    """Return what would be sent, for a terminal."""
     width = max(len(name) for name in planned.files)
     return "\n".join(
         [
@@ -125,7 +125,7 @@ def render(planned: Shipment) -> str:
 
 
 def send(planned: Shipment, *, public: bool = False, branch: str = "main", token: str | None = None) -> str:
-    """Sends it in one commit, which also removes Parquet files of an earlier version. Returns the commit's address.
+    """Send it in one commit, which also removes Parquet files of an earlier version. Returns the commit's address.
 
     The Hub is that of its own client, and so is who asks where no token is given: ``HF_ENDPOINT``, ``HF_TOKEN`` or
     ``hf auth login``.

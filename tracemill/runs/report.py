@@ -24,7 +24,7 @@ PAGE = "report.html"
 
 
 def finished_run(run: Path) -> dict[str, Any]:
-    """The manifest of a run's directory.
+    """Return the manifest of a run's directory.
 
     Raises:
         StoreError: there is none, or a file that it names is missing or has another size.
@@ -42,7 +42,7 @@ def finished_run(run: Path) -> dict[str, Any]:
 
 
 def told(run: Path) -> str:
-    """The figures of a run, whatever flow made it.
+    """Return the figures of a run, whatever flow made it.
 
     Raises:
         StoreError: it is not a finished run's directory.
@@ -55,7 +55,7 @@ def told(run: Path) -> str:
 
 
 def page(run: Path) -> Path:
-    """Where the run's page is.
+    """Return where the run's page is.
 
     Raises:
         StoreError: it is not a finished run's directory.

@@ -57,7 +57,7 @@ class Rows(NamedTuple):
 
 
 def read_rows(folder: Path) -> Rows:
-    """The rows of ``dataset/``; columns that an older version did not write are as if they were empty."""
+    """Return the rows of ``dataset/``; columns that an older version did not write are as if they were empty."""
     names = ["id", *(name for columns in GROUPS.values() for name in columns)]
     ids: list[NDArray[np.bytes_]] = [np.empty(0, "S64")]
     digests: list[NDArray[np.uint64]] = [np.empty((0, len(GROUPS)), np.uint64)]
@@ -79,7 +79,7 @@ def batches(folder: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
 
 
 def chosen_rows(folder: Path, ids: Iterable[str], columns: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows of a few ids, with id and those of the columns that the folder has."""
+    """Return the rows of a few ids, with id and those of the columns that the folder has."""
     dataset = parquet_in(folder)
     names = [name for name in ("id", *columns) if name in dataset.schema.names]
     wanted = pc.field("id").isin(pa.array(sorted(ids), pa.string()))
@@ -88,14 +88,14 @@ def chosen_rows(folder: Path, ids: Iterable[str], columns: Sequence[str]) -> lis
 
 
 def parquet_in(folder: Path) -> Dataset:
-    """All Parquet files of a folder; others are passed over."""
+    """Return all Parquet files of a folder; others are passed over."""
     from pyarrow.dataset import dataset  # imports pandas, half a second that no build should pay
 
     return dataset(folder, format="parquet", exclude_invalid_files=True)
 
 
 def _digests(table: pa.Table, columns: Sequence[str]) -> NDArray[np.uint64]:
-    """One digest a row, of the values as text: null counts as no text."""
+    """Return one digest a row, of the values as text: null counts as no text."""
     texts = [table[name].cast(pa.string()) for name in columns if name in table.column_names]
     joined = pc.binary_join_element_wise(*texts, _BETWEEN, null_handling="replace", null_replacement="")
     from pandas.util import hash_array
@@ -124,7 +124,7 @@ class Fate(NamedTuple):
 
 
 def fates(run: Path, ids: set[str], n_evidence: int = 20) -> dict[str, Fate]:
-    """Where a run dropped rows, by the id that was asked for; ids that it never met are missing.
+    """Return where a run dropped rows, by the id that was asked for; ids that it never met are missing.
 
     Copies of one row have its id and are dropped early, as duplicates of it: what was dropped last tells of the row.
 

@@ -27,7 +27,7 @@ Record = dict[str, Any]
 
 
 def render(records: Sequence[Record]) -> str:
-    """The records of :func:`tracemill.runs.why.story`, one problem after the other."""
+    """Return the records of :func:`tracemill.runs.why.story`, one problem after the other."""
     ids: dict[str, None] = {}
     for record in records:
         name = record.get("id") if record["where"] in {"dataset", "dropped"} else record.get("problem_id")
@@ -134,7 +134,7 @@ _REQUESTS: Final = (
 
 
 def _requests(by_place: Mapping[str, list[Record]]) -> list[Record]:
-    """Every response: who wrote it, when and for how many tokens as the ledger says, and what became of it."""
+    """Return every response: who wrote it, when and for how many tokens as the ledger says, and what became of it."""
     paid = {record["response_id"]: record for record in by_place.get("ledger", [])}
     return [_request(trace, paid.get(trace["response_id"])) for trace in by_place.get("traces", [])]
 
@@ -158,7 +158,7 @@ def _request(trace: Record, paid: Record | None) -> Record:
 
 
 def _table(columns: Sequence[str], records: Sequence[Record]) -> list[str]:
-    """Columns that any record has, aligned."""
+    """Return columns that any record has, aligned."""
     shown = [name for name in columns if any(record.get(name) not in {None, ""} for record in _flat(records, columns))]
     rows = [[_shown(name, record.get(name)) for name in shown] for record in records]
     widths = [max(map(len, column)) for column in zip(shown, *rows, strict=True)] if rows else []
@@ -210,7 +210,7 @@ _COMPARED: Final = ("source", "row", "prompt", "stage", "reason", "info")
 
 
 def story(run: Path, asked: str, ledger: Path | None = None) -> list[dict[str, Any]]:
-    """The records of a problem, each saying where it is from.
+    """Return the records of a problem, each saying where it is from.
 
     In order: ``dataset`` and ``dropped`` (the row, or where it was lost), ``compared`` (rows that were taken for the
     same, with score), ``grey`` (the benchmark items that it comes near to), ``verdicts``, ``traces`` (every response),
@@ -251,7 +251,7 @@ def story(run: Path, asked: str, ledger: Path | None = None) -> list[dict[str, A
 
 
 def _compared(run: Path, found: Sequence[dict[str, Any]], ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The rows that stay in the place of these, and the rows that were dropped for these."""
+    """Yield the rows that stay in the place of these, and the rows that were dropped for these."""
     for record in found:
         evidence = record.get("evidence") or {}
         for name, relation in (("kept", "kept instead of it"), ("linked_to", "linked to it")):
@@ -287,7 +287,7 @@ def _unknown(run: Path, asked: str) -> StoreError:
 
 
 def nearest_ids(ids: Iterable[str], asked: str) -> list[str]:
-    """The ids whose beginnings differ least from what was asked for."""
+    """Return the ids whose beginnings differ least from what was asked for."""
     from rapidfuzz import process
     from rapidfuzz.distance import Levenshtein
 
@@ -323,7 +323,7 @@ def _was(column: str, prefix: str) -> pc.Expression:
 
 
 def _records(folder: Path, needed: Sequence[str], wanted: pc.Expression) -> Iterator[dict[str, Any]]:
-    """The rows of a folder; nothing where it is not there, or is of another kind."""
+    """Yield the rows of a folder; nothing where it is not there, or is of another kind."""
     if not folder.is_dir():
         return
     dataset = parquet_in(folder)
@@ -335,7 +335,7 @@ def _records(folder: Path, needed: Sequence[str], wanted: pc.Expression) -> Iter
 
 
 def _plain(value: object) -> object:
-    """JSON text columns as what they say."""
+    """Return JSON text columns as what they say."""
     if isinstance(value, str) and value[:1] in {"{", "["}:
         try:
             return json.loads(value)

@@ -41,7 +41,7 @@ def calibration_set(
 
 
 def quantile_cut(scores: Sequence[float], quantile: float) -> float | None:
-    """The smallest score that at least this share of the scores do not exceed; None of no scores.
+    """Return the smallest score that at least this share of the scores do not exceed; None of no scores.
 
     One of the scores itself, not a value between two: the same on every machine. With ties fewer pass than asked for.
     """

@@ -53,7 +53,7 @@ class Judged(NamedTuple):
     published: frozenset[str]
 
     def reason(self, response: Response) -> str | None:
-        """Why a response is not in the dataset: its verdict, its fault, or that another was preferred."""
+        """Return why a response is not in the dataset: its verdict, its fault, or that another was preferred."""
         if response.id in self.published:
             return None
         outcome = self.verdicts[response.id].outcome
@@ -62,11 +62,11 @@ class Judged(NamedTuple):
         return self.fault(response) or NOT_PREFERRED
 
     def fault(self, response: Response) -> str | None:
-        """The rule of quality that a response broke, whatever its verdict."""
+        """Return the rule of quality that a response broke, whatever its verdict."""
         return self.faults[response.id].reason if response.id in self.faults else None
 
     def evidence(self, response: Response) -> str | None:
-        """What shows the fault and the verdict that a response is not in the dataset for, as JSON."""
+        """Return what shows the fault and the verdict that a response is not in the dataset for, as JSON."""
         if response.id in self.published:
             return None
         verdict = self.verdicts[response.id]
@@ -76,7 +76,7 @@ class Judged(NamedTuple):
 
 
 def traces(judged: Judged, measures: Mapping[str, Mapping[str, Any]], perplexities: Mapping[str, float]) -> pa.Table:
-    """One row a response, under ``TRACES``.
+    """Return one row a response, under ``TRACES``.
 
     Args:
         judged: the responses.
@@ -151,7 +151,7 @@ class Rejected(Row):
 
 
 def pairs(problems: Iterable[Problem], judged: Judged, most: int) -> Iterator[Pair]:
-    """Every published response against up to ``most`` wrong ones to the same problem, first by content digest.
+    """Yield every published response against up to ``most`` wrong ones to the same problem, first by content digest.
 
     Only responses that were judged incorrect and have no other fault are called wrong: one that timed out or could not
     be judged says nothing, and against one that was cut off or left the template the form alone would be learnt.
@@ -198,7 +198,7 @@ def _pair(problem: Problem, chosen: Response, rejected: Response, verdicts: Mapp
 
 
 def rejected_traces(problems: Iterable[Problem], judged: Judged) -> Iterator[Rejected]:
-    """Every response that is not in the dataset, in the order of the problems."""
+    """Yield every response that is not in the dataset, in the order of the problems."""
     by_problem = _by_problem(judged)
     for problem in problems:
         for response in by_problem[problem.id]:

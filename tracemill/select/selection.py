@@ -112,7 +112,7 @@ def select(
     rules: Select,
     perplexities: Mapping[str, float] | None = None,
 ) -> tuple[list[Sample], list[Dropped]]:
-    """Chooses among the correct responses without a fault; every other problem is dropped where it was lost.
+    """Choose among the correct responses without a fault; every other problem is dropped where it was lost.
 
     Args:
         problems: of one shard.
@@ -177,7 +177,7 @@ def _lost(
 
 
 def _judged(given: list[Response], verdicts: Mapping[str, Verdict]) -> list[dict[str, Any]]:
-    """The verdicts in short; in full they stand in verdicts/."""
+    """Return the verdicts in short; in full they stand in verdicts/."""
     chosen = [verdicts[response.id] for response in given[:4]]
     return [
         {"outcome": v.outcome, "extracted": (v.extracted or "")[:200], "detail": v.detail[:300]}
@@ -231,7 +231,7 @@ def _sample(
 def unsolved(
     problems: Iterable[Problem], verdicts: Iterable[Verdict], for_models: Container[str] = frozenset()
 ) -> list[Problem]:
-    """The problems that another sample may still solve.
+    """Return the problems that another sample may still solve.
 
     Closed are those with a correct response, those whose sandbox failed (the next run judges the same response), and
     those that an ``unverifiable`` calls beyond judging: by its reference, or by a cause that an old verdict does not
@@ -257,7 +257,7 @@ def _is_beyond_judging(verdict: Verdict) -> bool:
 
 
 def source_traces(problem: Problem, models: Container[str] | None = None) -> list[Response]:
-    """The responses that came with a problem.
+    """Return the responses that came with a problem.
 
     Args:
         problem: with its traces.

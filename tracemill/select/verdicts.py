@@ -20,7 +20,7 @@ _STANDING = (Outcome.CORRECT, Outcome.NO_ANSWER, Outcome.REFUSED, Outcome.UNFINI
 
 
 def settled(verdicts: Sequence[Verdict]) -> Verdict:
-    """The verdict that counts, of all verdicts on one response; their order does not matter.
+    """Return the verdict that counts, of all verdicts on one response; their order does not matter.
 
     A rule's ``correct`` stands, and so does that there is no answer to judge. Otherwise a judge that has come to a
     conclusion decides. Otherwise, where the rule can say nothing, scores do: all of them have to be above their cuts.
@@ -36,17 +36,17 @@ def settled(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def rule_of(verdicts: Sequence[Verdict]) -> Verdict:
-    """The rule's among the verdicts on one response, which always has one."""
+    """Return the rule's among the verdicts on one response, which always has one."""
     return next(verdict for verdict in verdicts if not verdict.verifier.startswith((JUDGE, SCORE)))
 
 
 def settled_by_response(verdicts: Iterable[Verdict]) -> dict[str, Verdict]:
-    """The verdict that counts on every response, by its id."""
+    """Return the verdict that counts on every response, by its id."""
     return {response_id: settled(found) for response_id, found in by_response(verdicts).items()}
 
 
 def by_response(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
-    """All verdicts on every response, by its id."""
+    """Return all verdicts on every response, by its id."""
     found: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
         found[verdict.response_id].append(verdict)

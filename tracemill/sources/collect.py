@@ -60,7 +60,7 @@ def raw_tables(
     limit: int | None = None,
     notes: list[str] | None = None,
 ) -> Iterator[pa.Table]:
-    """The source in chunks of raw rows, each of one file and at most ``shard_rows`` rows.
+    """Yield the source in chunks of raw rows, each of one file and at most ``shard_rows`` rows.
 
     Columns are those of ``RAW``; of a chunk with rows that their format cannot read also line and fault.
 
@@ -87,7 +87,7 @@ def raw_tables(
 
 
 def _former_names(source: Source, data_dir: str, published: Mapping[str, list[int]]) -> dict[str, str]:
-    """Files that earlier versions of this program published under their base name, by the name they have now.
+    """Return files that earlier versions of this program published under their base name, by the name they have now.
 
     They keep it, and with it their shards, as long as no other file of the source has the same.
     """
@@ -119,7 +119,7 @@ def collect(raw: pa.Table, source: Source) -> tuple[list[Problem], list[Dropped]
 
 
 def collected(raw: pa.Table, source: Source) -> tuple[list[Problem], list[Dropped], dict[str, Any]]:
-    """Adapts one shard; a row that cannot be read is dropped with its reason and its raw text.
+    """Adapt one shard; a row that cannot be read is dropped with its reason and its raw text.
 
     Returns:
         Problems, dropped rows, and the facts by which the whole source is judged (:mod:`lost_sources`).
@@ -206,7 +206,7 @@ def _problem(draft: Draft, row: RawRow, source: Source) -> Problem:
 
 
 def _encodable(name: str, text: str | None) -> str | None:
-    """The text, which holds no half of a character."""
+    """Return the text, which holds no half of a character."""
     try:
         (text or "").encode()
     except UnicodeEncodeError as error:

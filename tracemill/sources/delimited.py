@@ -92,7 +92,7 @@ class _Lines:
 def delimited_rows(
     stream: IO[bytes], delimiter: str, name: str, source: str, notes: list[str]
 ) -> Iterator[dict[str, str] | BadRow]:
-    """The rows below the header as column -> text, and the bad ones, in their order.
+    """Yield the rows below the header as column -> text, and the bad ones, in their order.
 
     Args:
         stream: bytes in UTF-8, with or without a mark at their beginning; buffered.
@@ -142,7 +142,7 @@ def _closes_above(record: _Record, delimiter: str, n_fields: int) -> bool:
 
 
 def _record(lines: _Lines, delimiter: str, n_fields: int) -> _Record | None:
-    """The next record, or None at the end; of a broken one only the lines that are surely its own."""
+    """Return the next record, or None at the end; of a broken one only the lines that are surely its own."""
     line = lines.take()
     while line is not None and not line.strip("\r\n \t\ufeff"):
         line = lines.take()
@@ -170,7 +170,7 @@ def _record(lines: _Lines, delimiter: str, n_fields: int) -> _Record | None:
 
 
 def _read_line(record: _Record, line: str, delimiter: str) -> None:
-    """Reads one more line of a record: its fields, the field that goes on below, or its fault."""
+    """Read one more line of a record: its fields, the field that goes on below, or its fault."""
     end = len(line.removesuffix("\n").removesuffix("\r"))
     at = 0
     if record.parts is None and '"' not in line:
@@ -192,7 +192,7 @@ def _read_line(record: _Record, line: str, delimiter: str) -> None:
 
 
 def _read_quoted(record: _Record, line: str, at: int, end: int, delimiter: str) -> int:
-    """Reads on in a quoted field; where the delimiter behind it stands, or -1 where the line is used up."""
+    """Read on in a quoted field; where the delimiter behind it stands, or -1 where the line is used up."""
     parts = record.parts if record.parts is not None else []
     for quote in _QUOTES.finditer(line, at):
         if len(quote.group()) == 2:  # two are one of the text
@@ -213,7 +213,7 @@ def _read_quoted(record: _Record, line: str, at: int, end: int, delimiter: str) 
 
 
 def _rest_of_broken(line: str, lines: _Lines, delimiter: str, n_fields: int) -> list[str]:
-    """The lines below ``line`` that belong to its row, in which a quote is open."""
+    """Return the lines below ``line`` that belong to its row, in which a quote is open."""
     below = _until_quote(lines)
     if below and _ends_a_field(below[-1], delimiter):
         return below
@@ -230,7 +230,7 @@ def _rest_of_broken(line: str, lines: _Lines, delimiter: str, n_fields: int) -> 
 
 
 def _until_quote(lines: _Lines) -> list[str]:
-    """The lines up to the next one with a quote, itself included, or as far as is looked ahead."""
+    """Return the lines up to the next one with a quote, itself included, or as far as is looked ahead."""
     taken: list[str] = []
     n_chars = 0
     while n_chars < AHEAD_CHARS and (line := lines.take()) is not None:
@@ -242,7 +242,7 @@ def _until_quote(lines: _Lines) -> list[str]:
 
 
 def _ends_a_field(line: str, delimiter: str) -> bool:
-    """Whether the first quote in a line stands behind text, where a field ends; two together are text."""
+    """Tell whether the first quote in a line stands behind text, where a field ends; two together are text."""
     text = line.rstrip("\r\n")
     single = next((found.start() for found in _QUOTES.finditer(text) if len(found.group()) == 1), None)
     if single is None or text.startswith('"') or f'{delimiter}"' in text[: single + 1]:
@@ -267,7 +267,7 @@ def _unreadable(lines: list[str]) -> str | None:
 
 
 def _header(record: _Record, delimiter: str, name: str, source: str, notes: list[str]) -> list[str]:
-    """The column names, without blanks around them."""
+    """Return the column names, without blanks around them."""
     names = [field.strip(" \t\ufeff") for field in record.fields]
     twice = sorted({column for column in names if column and names.count(column) > 1})
     other = next((mark for mark in _OTHERS if len(names) == 1 and mark != delimiter and mark in names[0]), None)

@@ -60,7 +60,7 @@ _MOST_CONTROLS: Final = 0.1  # of the bytes; a damaged row of text has a few
 
 
 def refuse_other_content(place: str, name: str, beginning: bytes, kind: str, packing: str, source: str) -> None:
-    """Refuses a file that holds plainly something else than its name says.
+    """Refuse a file that holds plainly something else than its name says.
 
     Args:
         place: where the file is, for the message.
@@ -109,12 +109,12 @@ def _other_packing(beginning: bytes, packing: str) -> Look | None:
 
 
 def _is_skippable(beginning: bytes) -> bool:
-    """Whether it is a frame of zstd's that holds no data, which may come first."""
+    """Tell whether it is a frame of zstd's that holds no data, which may come first."""
     return beginning[1:4] == b"\x2a\x4d\x18" and beginning[0] & 0xF0 == 0x50  # RFC 8878, section 3.1.2
 
 
 def other_kind(beginning: bytes, kind: str) -> Look | None:
-    """What a file of rows looks like, or None where it may be of ``kind``; empty files may."""
+    """Return what a file of rows looks like, or None where it may be of ``kind``; empty files may."""
     look = _by_magic(beginning)
     text = beginning.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text or (look is not None and look.suffix == kind != ""):
@@ -131,7 +131,7 @@ def _by_magic(beginning: bytes) -> Look | None:
 
 
 def _is_binary(beginning: bytes) -> bool:
-    """Whether more of it is control characters than a damaged row would have."""
+    """Tell whether more of it is control characters than a damaged row would have."""
     head = beginning[:1024]
     return sum(byte in _CONTROLS for byte in head) > _MOST_CONTROLS * len(head)
 
@@ -155,7 +155,7 @@ def _markup(text: bytes) -> Look | None:
 
 
 def _server_error(text: bytes) -> Look | None:
-    """One object that says that something went wrong, and nothing else."""
+    """Return one object that says that something went wrong, and nothing else."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
@@ -167,7 +167,7 @@ def _server_error(text: bytes) -> Look | None:
 
 
 def _other_text(text: bytes, kind: str) -> Look | None:
-    """JSON under a name that says otherwise, and an array over several lines in a file of lines."""
+    """Return JSON under a name that says otherwise, and an array over several lines in a file of lines."""
     first_line = text.split(b"\n", 1)[0].strip()
     if kind in (".parquet", ".arrow"):
         suffix = ".jsonl" if text.startswith(b"{") else ".json" if text.startswith(b"[") else ".csv"
@@ -180,7 +180,7 @@ def _other_text(text: bytes, kind: str) -> Look | None:
 
 
 def is_json(text: bytes) -> bool:
-    """Whether it is one JSON value and nothing else."""
+    """Tell whether it is one JSON value and nothing else."""
     try:
         json.loads(text)
     except (ValueError, RecursionError):
@@ -189,7 +189,7 @@ def is_json(text: bytes) -> bool:
 
 
 def described(rows: list[bytes]) -> str:
-    """What rows look like that cannot be read by their format, for the message; "" where nothing can be said."""
+    """Return what rows look like that cannot be read by their format, for the message; "" where nothing can be said."""
     text = b"\n".join(rows)
     look = other_kind(text, "")
     if look is not None:

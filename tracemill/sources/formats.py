@@ -61,7 +61,7 @@ def raw_rows(
 
 
 def format_of(name: str) -> str | None:
-    """The suffix of a file that says its format, with that of its compression; None: it is not known."""
+    """Return the suffix of a file that says its format, with that of its compression; None: it is not known."""
     return next((suffix for suffix in sorted(FORMATS, key=len, reverse=True) if name.lower().endswith(suffix)), None)
 
 
@@ -99,7 +99,7 @@ def _said(value: object) -> object:
 
 
 def _lines(stream: IO[bytes]) -> Iterator[bytes]:
-    """Lines end at LF only: U+2028 and the like may stand inside JSON strings."""
+    """Yield lines end at LF only: U+2028 and the like may stand inside JSON strings."""
     for line in stream:
         stripped = line.strip(b"\r\n \t\xef\xbb\xbf")
         if stripped:
@@ -107,7 +107,7 @@ def _lines(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _json(stream: IO[bytes]) -> Iterator[bytes]:
-    """One array of rows; or JSON lines, which the Hub also publishes under this suffix."""
+    """Return one array of rows; or JSON lines, which the Hub also publishes under this suffix."""
     buffered = cast("io.BufferedReader", stream)
     beginning = buffered.peek(CHUNK).lstrip(b"\xef\xbb\xbf \t\r\n")
     return _array(stream) if beginning.startswith(b"[") else _objects_on_lines(stream)
@@ -127,7 +127,7 @@ _AT_THE_END = (
 
 
 def _array(stream: IO[bytes]) -> Iterator[bytes]:
-    """The elements of one array, verbatim; what is held is one element and a chunk.
+    """Yield the elements of one array, verbatim; what is held is one element and a chunk.
 
     Raises:
         ValueError: it is no array, or it ends before its closing bracket.
@@ -155,7 +155,7 @@ class _Text:
         self._text, self._at, self._used = "", 0, 0
 
     def take(self, pattern: str) -> None:
-        """Steps over what must stand here."""
+        """Step over what must stand here."""
         self._more_if_short()
         found = re.compile(pattern).match(self._text, self._at)
         if found is None:
@@ -163,7 +163,7 @@ class _Text:
         self._at = found.end()
 
     def has(self, mark: str) -> bool:
-        """Whether this mark comes next; it and the spaces around it are stepped over."""
+        """Tell whether this mark comes next; it and the spaces around it are stepped over."""
         self._skip_space()
         if not self._text.startswith(mark, self._at):
             return False
@@ -172,13 +172,13 @@ class _Text:
         return True
 
     def end(self) -> None:
-        """Makes sure that nothing follows: a second array behind the first would be lost."""
+        """Make sure that nothing follows: a second array behind the first would be lost."""
         self._skip_space()
         if self._at < len(self._text):
             raise self._error(f"the array is over, and {self._text[self._at : self._at + 40]!r} follows")
 
     def element(self) -> str:
-        """The value that begins here, as it is written."""
+        """Return the value that begins here, as it is written."""
         want = CHUNK
         while True:
             end = self._end_of_value()
@@ -190,7 +190,7 @@ class _Text:
             want *= 2  # A row of many chunks is not parsed once per chunk.
 
     def _end_of_value(self) -> int | None:
-        """Where the value ends; None if it goes on behind what has been read."""
+        """Return where the value ends; None if it goes on behind what has been read."""
         try:
             return self._parse(self._text, self._at)[1]
         except json.JSONDecodeError as error:
@@ -201,7 +201,7 @@ class _Text:
             raise self._error("a row is nested too deeply") from error
 
     def _is_over(self, end: int) -> bool:
-        """Whether the value ends here; "12" at the end of what was read, also in "12.", may begin 12.5."""
+        """Tell whether the value ends here; "12" at the end of what was read, also in "12.", may begin 12.5."""
         left = len(self._text) - end
         return left > 0 and (left > _AT_THE_END or self._text[end] in ",] \t\r\n")
 
@@ -217,7 +217,7 @@ class _Text:
             pass
 
     def _read(self, size: int) -> bool:
-        """Reads on; False at the end of the file."""
+        """Read on; False at the end of the file."""
         read = self._stream.read(size)
         self._used += self._at
         self._text, self._at = self._text[self._at :] + self._decode(read, not read), 0

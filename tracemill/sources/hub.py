@@ -47,7 +47,7 @@ class HubFile:
 
 
 def hub_files(source: Source) -> list[HubFile]:
-    """The files of a Hub source: those that ``files`` matches, by path, or those of config and split.
+    """Return the files of a Hub source: those that ``files`` matches, by path, or those of config and split.
 
     Raises:
         SourceError: the Hub cannot be reached, or has no such dataset, configuration, split or files.
@@ -129,7 +129,7 @@ def _sizes(source: Source, revision: str) -> dict[str, int]:
 
 
 def hub_token(place: SecretStr | None) -> str | None:
-    """The token for the Hub; None where its client is to look for one itself.
+    """Return the token for the Hub; None where its client is to look for one itself.
 
     Raises:
         RecipeError: the environment variable that the recipe names is not set.
@@ -138,7 +138,7 @@ def hub_token(place: SecretStr | None) -> str | None:
 
 
 def open_hub_file(file: HubFile) -> IO[bytes]:
-    """Its bytes, seekable; at most ``RANGE`` bytes of them are held.
+    """Return its bytes, seekable; at most ``RANGE`` bytes of them are held.
 
     Raises:
         OSError: while reading: the Hub refuses, or answers with other bytes than were asked for.
@@ -181,7 +181,7 @@ class _RangedFile(io.RawIOBase):
         return len(taken)
 
     def _fetch(self, begin: int, end: int) -> bytes:
-        """Bytes from ``begin`` on, at least one, none beyond ``end``; what is missing then is asked for next."""
+        """Return bytes from ``begin`` on, at least one, none beyond ``end``; what is missing then is asked for next."""
         from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_backoff
 
         wanted = {"Range": f"bytes={begin}-{end - 1}", "Accept-Encoding": "identity"}

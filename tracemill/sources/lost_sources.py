@@ -66,7 +66,7 @@ def shard_facts(source: Source, columns: set[str], n_malformed: int) -> dict[str
 
 
 def refuse_empty(source: Source, data_dir: str, n_rows: int) -> None:
-    """Refuses a source without rows.
+    """Refuse a source without rows.
 
     Raises:
         SourceError: naming its files and their sizes.
@@ -84,7 +84,7 @@ def refuse_empty(source: Source, data_dir: str, n_rows: int) -> None:
 
 
 def refuse_lost(source: Source, found: Collected, examples: Sequence[Dropped]) -> None:
-    """Refuses a source none of whose rows became a problem, or that names a column which no row has.
+    """Refuse a source none of whose rows became a problem, or that names a column which no row has.
 
     Args:
         source: as the recipe has it.
@@ -126,7 +126,7 @@ def _all_dropped(source: Source, found: Collected, examples: Sequence[Dropped]) 
 
 
 def much_lost(source: Source, found: Collected) -> str | None:
-    """What to tell of a source most of whose rows could not be read, or None."""
+    """Return what to tell of a source most of whose rows could not be read, or None."""
     if not found.rows or found.malformed <= _MUCH * found.rows:
         return None
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in found.dropped.most_common())

@@ -85,7 +85,7 @@ def files_of(source: Source, data_dir: str) -> list[SourceFile]:
 
 
 def _files_in(folder: Path, source: Source) -> list[SourceFile]:
-    """The data files below a folder; hidden ones, and those of other kinds, are not data."""
+    """Return the data files below a folder; hidden ones, and those of other kinds, are not data."""
     here = [path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(folder))]
     data = [path for path in here if format_of(path.name) is not None and path.name not in _ABOUT_DATA]
     if not data:
@@ -106,7 +106,7 @@ def _is_hidden(path: Path) -> bool:
 
 
 def readings(source: Source, data_dir: str, notes: list[str] | None = None) -> Iterator[tuple[str, Iterator[RawRow]]]:
-    """Name and rows of every file of a source, on disk or on the Hub, one after the other.
+    """Yield name and rows of every file of a source, on disk or on the Hub, one after the other.
 
     Args:
         source: where to read.
@@ -124,7 +124,7 @@ def readings(source: Source, data_dir: str, notes: list[str] | None = None) -> I
 
 
 def read_file(file: SourceFile, source: Source, notes: list[str] | None = None) -> Iterator[RawRow]:
-    """The rows of one file.
+    """Yield the rows of one file.
 
     Raises:
         SourceError: unknown suffix, other content, unreadable, or damaged: never taken for the end of the data.
@@ -151,7 +151,7 @@ def read_hub(source: Source, notes: list[str] | None = None) -> Iterator[tuple[s
 
 
 def read_hub_file(file: HubFile, source: Source, notes: list[str] | None = None) -> Iterator[RawRow]:
-    """The rows of one file of a Hub dataset.
+    """Yield the rows of one file of a Hub dataset.
 
     Raises:
         SourceError: unknown suffix, damaged, or the connection broke off and could not be resumed.

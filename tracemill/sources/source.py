@@ -25,7 +25,7 @@ def _known_layout(name: str) -> str:
 
 
 def _folded(name: Any) -> Any:
-    """Names of layouts have no capitals and no dashes."""
+    """Return the names of layouts have no capitals and no dashes."""
     return name.strip().lower().replace("-", "_") if isinstance(name, str) else name
 
 
@@ -110,7 +110,7 @@ class Source(Section):
 
 
 def _filled(given: dict[str, Any]) -> dict[str, Any]:
-    """A source that names its dataset, with what the catalogue says of it; files are read in the Hub's stead."""
+    """Return a source that names its dataset, with what the catalogue says of it; files are read in the Hub's stead."""
     name = given["known"]
     if name not in catalogue():
         raise ValueError(f"known: {name!r} is not in the catalogue; {_nearest(str(name), catalogue())}")

@@ -63,7 +63,7 @@ class Lease:
 
     @contextlib.contextmanager
     def held(self, tell: Callable[[str], None]) -> Iterator[None]:
-        """Holds the lease, once nobody else does.
+        """Hold the lease, once nobody else does.
 
         Raises:
             StoreError: the store cannot be read or written.
@@ -88,7 +88,7 @@ class Lease:
                         self._files.remove(found.name)
 
     def _taken(self) -> str | None:
-        """Tries to take the lease; its name, or None where another holds it."""
+        """Try to take the lease; its name, or None where another holds it."""
         others = self._alive()
         if others:
             return None
@@ -118,7 +118,7 @@ class Lease:
         ]
 
     def _read(self, name: str) -> bytes | None:
-        """A lease's content, or None where it was released since."""
+        """Return a lease's content, or None where it was released since."""
         try:
             return self._files.read(name)
         except StoreError as error:
@@ -144,7 +144,7 @@ class Lease:
 
 
 def _has_ended(content: bytes) -> bool:
-    """Whether a lease's holder was a process that would be seen here, and is not."""
+    """Tell whether a lease's holder was a process that would be seen here, and is not."""
     return is_gone(_owner(content)) and json.loads(content).get("ids") == _ids()
 
 
@@ -157,7 +157,7 @@ def _ids() -> str:
 
 
 def _owner(content: bytes) -> str:
-    """The process that wrote a lease; empty where it is no such thing."""
+    """Return the process that wrote a lease; empty where it is no such thing."""
     try:
         return str(json.loads(content)["owner"])
     except (ValueError, KeyError, TypeError):
@@ -170,7 +170,7 @@ _POLL_S: Final = (0.02, 0.05, 0.1, 0.25, 0.5)
 
 @contextlib.contextmanager
 def claimed(store: Store, stage: str, key: str, tell: Callable[[str], None]) -> Iterator[None]:
-    """Waits until no other process does this work, and keeps others from it during the block.
+    """Wait until no other process does this work, and keeps others from it during the block.
 
     Args:
         store: that the work is for.
@@ -192,7 +192,7 @@ def claimed(store: Store, stage: str, key: str, tell: Callable[[str], None]) -> 
 
 @contextlib.contextmanager
 def _locked(path: Path, tell: Callable[[str], None]) -> Iterator[None]:
-    """Holds the lock on a file that is there only as long as it is of use.
+    """Hold the lock on a file that is there only as long as it is of use.
 
     Raises:
         OSError: the file cannot be made, or its file system knows no locks.
@@ -214,7 +214,7 @@ def _locked(path: Path, tell: Callable[[str], None]) -> Iterator[None]:
 
 
 def _try_lock(path: Path) -> int | None:
-    """A descriptor of the file with its lock, or None if another holds it, or has just removed the file.
+    """Return a descriptor of the file with its lock, or None if another holds it, or has just removed the file.
 
     Raises:
         OSError: the file cannot be made, or its file system knows no locks.
@@ -232,7 +232,7 @@ def _try_lock(path: Path) -> int | None:
 
 
 def sweep_claims(store: Store) -> int:
-    """Removes the lock files of processes that were killed; returns how many."""
+    """Remove the lock files of processes that were killed; returns how many."""
     n_removed = 0
     if not store.is_local:
         return n_removed

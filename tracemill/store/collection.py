@@ -47,7 +47,7 @@ class Collection(BaseModel):
     snapshots: dict[str, str] = {}
 
     def chunk_lengths(self, source: str) -> dict[str, list[int]]:
-        """Published chunk lengths of a source, by file, in order."""
+        """Return published chunk lengths of a source, by file, in order."""
         lengths: dict[str, list[int]] = {}
         for raw in self.shards():
             if raw.source == source:
@@ -55,11 +55,11 @@ class Collection(BaseModel):
         return lengths
 
     def shards(self) -> list[RawShard]:
-        """All published shards, oldest batch first."""
+        """Return all published shards, oldest batch first."""
         return [raw for batch in self.batches for raw in batch]
 
     def grown(self, present: Sequence[RawShard], snapshots: dict[str, str]) -> Collection:
-        """The batches as the sources stand now: what is gone leaves its batch, what is new is one more batch."""
+        """Return the batches as the sources stand now: what is gone leaves its batch, what is new is one more batch."""
         known = set(self.shards())
         here = set(present)
         kept = [tuple(raw for raw in batch if raw in here) for batch in self.batches]
@@ -68,13 +68,13 @@ class Collection(BaseModel):
 
 
 def load_collection(store: Store, recipe_name: str) -> Collection:
-    """What was published under a recipe's name; empty before the first time."""
+    """Return what was published under a recipe's name; empty before the first time."""
     path = _path(recipe_name)
     return Collection.model_validate_json(store.read_bytes(path)) if store.exists(path) else Collection()
 
 
 def save_collection(store: Store, recipe_name: str, collection: Collection) -> None:
-    """Records what is published now."""
+    """Record what is published now."""
     store.write_bytes(_path(recipe_name), collection.model_dump_json().encode())
 
 

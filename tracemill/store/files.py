@@ -32,27 +32,27 @@ class Files(Protocol):
         ...
 
     def sizes(self, relatives: Sequence[str]) -> list[int | None]:
-        """Bytes of each file, or None where there is none."""
+        """Return the bytes of each file, or None where there is none."""
         ...
 
     def read(self, relative: str) -> bytes:
-        """A file's bytes; the error for one that is not there is caused by FileNotFoundError."""
+        """Return a file's bytes; the error for one that is not there is caused by FileNotFoundError."""
         ...
 
     def sink(self, relative: str) -> AbstractContextManager[IO[bytes]]:
-        """A binary sink whose content appears when the block ends well, and never otherwise."""
+        """Return a binary sink whose content appears when the block ends well, and never otherwise."""
         ...
 
     def create(self, relative: str, data: bytes) -> bool:
-        """Writes a file unless there is one; whether it did. Of several processes one does."""
+        """Write a file unless there is one; whether it did. Of several processes one does."""
         ...
 
     def remove(self, relative: str) -> None:
-        """Removes a file; one that is not there is fine."""
+        """Remove a file; one that is not there is fine."""
         ...
 
     def sweep(self) -> int:
-        """Removes unfinished files whose process is gone; returns how many."""
+        """Remove unfinished files whose process is gone; returns how many."""
         ...
 
 
@@ -87,7 +87,7 @@ class LocalFiles:
         return f"{self._root}/{relative}"
 
     def sizes(self, relatives: Sequence[str]) -> list[int | None]:
-        """Bytes of each file, or None where there is none."""
+        """Return the bytes of each file, or None where there is none."""
         return [self._size(relative) for relative in relatives]
 
     def _size(self, relative: str) -> int | None:
@@ -98,13 +98,13 @@ class LocalFiles:
                 return None
 
     def read(self, relative: str) -> bytes:
-        """A file's bytes."""
+        """Return a file's bytes."""
         with self._errors("read", relative):
             return Path(self.path(relative)).read_bytes()
 
     @contextlib.contextmanager
     def sink(self, relative: str) -> Iterator[IO[bytes]]:
-        """A binary sink whose content appears when the block ends well, and never otherwise."""
+        """Give a binary sink whose content appears when the block ends well, and never otherwise."""
         with self._errors("write", relative), self._partial() as partial:
             with partial.open("wb") as sink:
                 yield sink
@@ -115,7 +115,7 @@ class LocalFiles:
             partial.replace(target)
 
     def create(self, relative: str, data: bytes) -> bool:
-        """Writes a file unless there is one; whether it did."""
+        """Write a file unless there is one; whether it did."""
         with self._errors("write", relative), self._partial() as partial:
             partial.write_bytes(data)
             target = Path(self.path(relative))
@@ -132,7 +132,7 @@ class LocalFiles:
 
     @contextlib.contextmanager
     def _partial(self) -> Iterator[Path]:
-        """A name for an unfinished file, which is gone afterwards."""
+        """Give a name for an unfinished file, which is gone afterwards."""
         partial = partial_path(Path(self._root))
         try:
             yield partial
@@ -141,12 +141,12 @@ class LocalFiles:
                 partial.unlink(missing_ok=True)
 
     def remove(self, relative: str) -> None:
-        """Removes a file; one that is not there is fine."""
+        """Remove a file; one that is not there is fine."""
         with self._errors("remove", relative):
             Path(self.path(relative)).unlink(missing_ok=True)
 
     def sweep(self) -> int:
-        """Removes unfinished files whose process on this machine is gone; returns how many."""
+        """Remove unfinished files whose process on this machine is gone; returns how many."""
         folder = Path(self.path(TMP))
         n_removed = 0
         for partial in folder.iterdir() if folder.is_dir() else ():

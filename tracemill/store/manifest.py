@@ -51,7 +51,7 @@ class Manifest(BaseModel):
     facts: dict[str, Any] = Field(default_factory=dict)
 
     def check_conservation(self) -> None:
-        """Refuses a manifest that does not account for every row.
+        """Refuse a manifest that does not account for every row.
 
         Raises:
             ConservationError: ``rows_in != rows_kept + sum(dropped)``.

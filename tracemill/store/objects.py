@@ -72,7 +72,7 @@ class ObjectFiles:
         return f"{self.url}/{relative}"
 
     def sizes(self, relatives: Sequence[str]) -> list[int | None]:
-        """Bytes of each file, or None where there is none."""
+        """Return the bytes of each file, or None where there is none."""
         if len(relatives) == 1:
             return [self._try("look for", relatives[0], self._size)]
         with ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:
@@ -85,21 +85,21 @@ class ObjectFiles:
             return None
 
     def read(self, relative: str, start: int = 0, end: int | None = None) -> bytes:
-        """An object's bytes, or those from ``start`` to before ``end``."""
+        """Return an object's bytes, or those from ``start`` to before ``end``."""
         bounds = {} if (start, end) == (0, None) else {"start": start, "end": end}
         return bytes(self._try("read", relative, lambda at: self._fs.cat_file(at, **bounds, **self._reading)))
 
     def fetch(self, relative: str, target: Path) -> None:
-        """Copies an object into a local file, piece by piece."""
+        """Copy an object into a local file, piece by piece."""
         self._try("read", relative, lambda at: self._fs.get_file(at, str(target)))
 
     def write(self, relative: str, data: bytes) -> None:
-        """Writes an object in one step."""
+        """Write an object in one step."""
         self._try("write", relative, lambda at: self._fs.pipe_file(at, data))
 
     @contextlib.contextmanager
     def sink(self, relative: str) -> Iterator[IO[bytes]]:
-        """A binary sink on the local disk that is uploaded when the block ends well; nothing is sent before."""
+        """Give a binary sink on the local disk that is uploaded when the block ends well; nothing is sent before."""
         try:
             with tempfile.NamedTemporaryFile(prefix="tracemill-upload-") as sink:
                 yield sink
@@ -109,7 +109,7 @@ class ObjectFiles:
             raise self._failed("write", relative, error, n_tries=1) from error
 
     def create(self, relative: str, data: bytes) -> bool:
-        """Writes an object unless there is one; whether it did (S3: ``If-None-Match: *``)."""
+        """Write an object unless there is one; whether it did (S3: ``If-None-Match: *``)."""
 
         def act(at: str) -> bool:
             try:
@@ -124,7 +124,7 @@ class ObjectFiles:
         return self._try("write", relative, act)
 
     def remove(self, relative: str) -> None:
-        """Removes an object; one that is not there is fine."""
+        """Remove an object; one that is not there is fine."""
 
         def act(at: str) -> None:
             with contextlib.suppress(FileNotFoundError):
@@ -133,7 +133,7 @@ class ObjectFiles:
         self._try("remove", relative, act)
 
     def listing(self, folder: str) -> list[Listed]:
-        """Every object below a folder, by name; none where there is no such folder."""
+        """Return every object below a folder, by name; none where there is no such folder."""
         prefix = f"{self._root}/"
 
         def act(at: str) -> list[Listed]:
@@ -146,7 +146,7 @@ class ObjectFiles:
         return sorted(self._try("list", folder, act))
 
     def look(self, relative: str) -> Listed | None:
-        """One object, or None where there is none: a folder is none."""
+        """Return one object, or None where there is none: a folder is none."""
 
         def act(at: str) -> Listed | None:
             try:
@@ -188,7 +188,7 @@ class ObjectFiles:
 
 @cache
 def _file_system(protocol: str, _pid: int) -> Any:
-    """One client a process for each kind of store: fsspec's own cache makes one for every thread, 0.2 s each."""
+    """Return one client a process for each kind of store: fsspec's own cache makes one for every thread, 0.2 s each."""
     # What another process has written since must be seen, so no listing is kept.
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if protocol == "s3":
@@ -215,7 +215,7 @@ def _modified_s(info: dict[str, Any]) -> float:
 
 
 def _is_passing(error: Exception) -> bool:
-    """Whether it may go by itself: the network, or a server that is busy or away."""
+    """Tell whether it may go by itself: the network, or a server that is busy or away."""
     if isinstance(error, OSError):
         return isinstance(error, TimeoutError | ConnectionError) or error.errno in _PASSING_ERRNOS
     kinds = {kind.__name__ for kind in type(error).__mro__ if kind.__module__.startswith("botocore")}

@@ -74,24 +74,24 @@ class Store:
         return self.files.path(relative)
 
     def exists(self, relative: str) -> bool:
-        """Whether a file is there."""
+        """Tell whether a file is there."""
         return self.size(relative) is not None
 
     def size(self, relative: str) -> int | None:
-        """Bytes of a file, or None where there is none."""
+        """Return the bytes of a file, or None where there is none."""
         return self.files.sizes([relative])[0]
 
     def read_bytes(self, relative: str) -> bytes:
-        """A file's bytes."""
+        """Return a file's bytes."""
         return self.files.read(relative)
 
     def write_bytes(self, relative: str, data: bytes) -> None:
-        """Writes a file in one step: readers see nothing or all of it."""
+        """Write a file in one step: readers see nothing or all of it."""
         with self.open_atomic(relative) as sink:
             sink.write(data)
 
     def remove(self, relative: str) -> None:
-        """Removes a file; one that is not there is fine."""
+        """Remove a file; one that is not there is fine."""
         self.files.remove(relative)
 
     def open_atomic(self, relative: str) -> AbstractContextManager[IO[bytes]]:
@@ -99,7 +99,7 @@ class Store:
         return self.files.sink(relative)
 
     def write_table(self, table: pa.Table) -> Shard:
-        """Stores ``table`` under the digest of its bytes; equal tables are stored once."""
+        """Store ``table`` under the digest of its bytes; equal tables are stored once."""
         buffer = io.BytesIO()
         pq.write_table(table, buffer, compression="zstd", row_group_size=ROW_GROUP_ROWS)
         data = buffer.getvalue()
@@ -110,7 +110,7 @@ class Store:
         return Shard(path=path, rows=table.num_rows, size=len(data), sha256=sha256)
 
     def read_table(self, shard: Shard, columns: list[str] | None = None) -> pa.Table:
-        """The table behind a handle, after its bytes were checked.
+        """Return the table behind a handle, after its bytes were checked.
 
         Raises:
             CorruptShardError: the file is missing or has other bytes than the handle says.
@@ -127,7 +127,7 @@ class Store:
         return pq.read_table(io.BytesIO(data), columns=columns)
 
     def find(self, stage: str, key: str) -> Manifest | None:
-        """The manifest under a key, if everything that it names is there; None means: compute it."""
+        """Return the manifest under a key, if everything that it names is there; None means: compute it."""
         try:
             text = self.read_bytes(f"manifests/{stage}/{key}.json")
         except StoreError as error:
@@ -140,7 +140,7 @@ class Store:
         return manifest if sizes == [shard.size for shard in outputs] else None
 
     def commit(self, manifest: Manifest) -> Manifest:
-        """Writes the manifest of finished work.
+        """Write the manifest of finished work.
 
         Raises:
             ConservationError: it does not account for every row; nothing was written.
@@ -151,19 +151,19 @@ class Store:
         return manifest
 
     def prepare(self) -> None:
-        """Fails early, and clearly, where nothing can be written; removes what killed processes left unfinished."""
+        """Fail early, and clearly, where nothing can be written; removes what killed processes left unfinished."""
         probe = f".probe-{uuid.uuid4().hex}"
         self.write_bytes(probe, b"")
         self.remove(probe)
         self.sweep()
 
     def sweep(self) -> int:
-        """Removes unfinished files whose process on this machine is gone; returns how many."""
+        """Remove unfinished files whose process on this machine is gone; returns how many."""
         return self.files.sweep()
 
 
 def files_at(url: str) -> Files:
-    """The files at a folder or URL.
+    """Return the files at a folder or URL.
 
     Raises:
         StoreError: there is no such kind of store.

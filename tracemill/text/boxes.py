@@ -88,13 +88,13 @@ def last_box(text: str) -> Box | None:
 
 
 def last_boxed(text: str) -> str | None:
-    r"""Content of the last box of a solution that is closed and not empty, or None."""
+    r"""Return the content of the last box of a solution that is closed and not empty, or None."""
     last_ones = itertools.islice(_from_the_last(text), _MOST_BOXES)
     return next((box.content for box in last_ones if box.content), None)
 
 
 def unboxed(reference: str) -> str:
-    r"""A reference without its box: ``5`` of ``\boxed{5}``, of ``\boxed 5``, of a solution that ends in one.
+    r"""Return a reference without its box: ``5`` of ``\boxed{5}``, of ``\boxed 5``, of a solution that ends in one.
 
     Several boxes with nothing between them but commas are one answer of several parts. Without any box, or where the
     last one is never closed, it is the reference itself; empty boxes alone are no text.
@@ -114,7 +114,7 @@ def _from_the_last(text: str) -> Iterator[Box]:
 
 
 def _box(text: str, opening: re.Match[str]) -> tuple[Box, int]:
-    """The box that begins with the command, and where it ends."""
+    """Return the box that begins with the command, and where it ends."""
     if opening.group("brace") is None:
         argument = _bare_argument(text, opening.end())
         return Box(argument.strip()), opening.end() + len(argument)
@@ -125,7 +125,7 @@ def _box(text: str, opening: re.Match[str]) -> tuple[Box, int]:
 
 
 def _nothing_but_boxes(text: str) -> list[str]:
-    """The contents of the boxes of a text that is a list of boxes; empty where it is anything else."""
+    """Return the contents of the boxes of a text that is a list of boxes; empty where it is anything else."""
     parts, place = [], 0
     while (match := _OPENING.search(text, place)) is not None:
         box, end = _box(text, match)
@@ -137,7 +137,7 @@ def _nothing_but_boxes(text: str) -> list[str]:
 
 
 def closing_brace(text: str, start: int) -> int | None:
-    r"""Place of the brace that closes the one at ``start``, or None; ``\{`` and ``\}`` are text."""
+    r"""Return the place of the brace that closes the one at ``start``, or None; ``\{`` and ``\}`` are text."""
     depth, escaped = 0, False
     for i in range(start, len(text)):
         if escaped:
@@ -154,7 +154,7 @@ def closing_brace(text: str, start: int) -> int | None:
 
 
 def _bare_argument(text: str, start: int) -> str:
-    r"""The formula that follows a box without braces; empty where prose or nothing does.
+    r"""Return the formula that follows a box without braces; empty where prose or nothing does.
 
     TeX itself takes one token, of ``\boxed 3/4`` the 3. Nobody means that, and a 3 would be a wrong reading: it is read
     as far as the formula goes.
@@ -187,5 +187,5 @@ def _end_of_token(text: str, token: re.Match[str]) -> int | None:
 
 
 def _is_joined(text: str, start: int, place: int) -> bool:
-    """Whether white space stands within a formula: before an operation, or before what an operation is done to."""
+    """Tell whether white space stands within a formula: before an operation, or before what an operation is done to."""
     return _GOES_ON.match(text, place) is not None or _WANTS_MORE.search(text, start, place) is not None

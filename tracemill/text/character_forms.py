@@ -88,7 +88,7 @@ class _Forms(NamedTuple):
 
 
 def one_form(text: str) -> str:
-    """The text in the characters that count as the same, composed (NFKC); ASCII text as it is.
+    """Return the text in the characters that count as the same, composed (NFKC); ASCII text as it is.
 
     >>> one_form("Ｆｉｎｄ １０² − ३½")
     'Find 10^2 - 3 1/2'
@@ -123,7 +123,7 @@ def _bare(found: re.Match[str]) -> str:
 
 
 def _written(found: re.Match[str]) -> str:
-    """A run of special characters as it is written."""
+    """Return a run of special characters as it is written."""
     text, (forms, alone, _) = found.string, _forms()
     if (form := alone.get(found.group())) is not None:
         return form
@@ -165,7 +165,7 @@ def _forms() -> _Forms:
 
 
 def _form_of(character: str) -> _Form | None:
-    """The form of a character for which NFKC is not enough, or None."""
+    """Return the form of a character for which NFKC is not enough, or None."""
     category = unicodedata.category(character)
     if character in _NO_WIDTH or (category == "Cf" and character not in _SEEN):
         return _Form("", "")
@@ -192,7 +192,7 @@ def _label_of(code: int) -> _Form | None:
 
 
 def _unit_part(code: str) -> str:
-    """A character of a square unit by its code point: NFKC makes the exponents plain digits."""
+    """Return a character of a square unit by its code point: NFKC makes the exponents plain digits."""
     character = chr(int(code, 16))
     form = unicodedata.normalize("NFKC", character).replace("∕", "/")
     return f"^{form}" if character in "²³" else form

@@ -58,7 +58,7 @@ def _hash_byte(hashed: np.uint64, byte: np.uint8) -> np.uint64:
 
 @compiled
 def _mixed(hashed: np.uint64, token: np.uint64) -> np.uint64:
-    """A sequence's hash with one more token: multiply and fold, so that order counts."""
+    """Return a sequence's hash with one more token: multiply and fold, so that order counts."""
     found = (hashed ^ token) * _PRIME_2
     return found ^ (found >> _32)
 
@@ -86,7 +86,7 @@ def _is_letter(byte: np.uint8) -> bool:
 
 @compiled
 def exact_keys_of(data: Bytes, offsets: Offsets) -> Hashes64:
-    """Two lanes a text: lower-cased bytes, runs of white space as one blank, none at the ends."""
+    """Return two lanes a text: lower-cased bytes, runs of white space as one blank, none at the ends."""
     found = np.empty((len(offsets) - 1, 2), np.uint64)
     for row in range(len(offsets) - 1):
         first, second = _SEED, _SEED_2
@@ -148,7 +148,7 @@ def _next_quantity(
 
 @compiled
 def _is_bold(data: Bytes, start: int, position: int, end: int) -> bool:
-    """Whether two stars stand here that are Markdown, not a power: a power has an operand on either side."""
+    """Tell whether two stars stand here that are Markdown, not a power: a power has an operand on either side."""
     if position + 1 >= end or data[position] != 42 or data[position + 1] != 42:
         return False
     before = position > start and _is_operand(data[position - 1], 41)
@@ -186,7 +186,7 @@ def _is_minus(data: Bytes, position: int, end: int) -> bool:
 
 @compiled
 def _number(data: Bytes, position: int, end: int) -> tuple[np.uint64, int]:
-    """A number without its thousands separators, with its decimals."""
+    """Return a number without its thousands separators, with its decimals."""
     hashed, begun = _SEED, position
     while position < end and _is_digit(data[position]):
         hashed = _hash_byte(hashed, data[position])
@@ -208,7 +208,7 @@ def _number(data: Bytes, position: int, end: int) -> tuple[np.uint64, int]:
 
 @compiled
 def _thousands(data: Bytes, position: int, end: int) -> bool:
-    """Whether a comma and exactly three digits stand here."""
+    """Tell whether a comma and exactly three digits stand here."""
     if position + 3 >= end or data[position] != 44:
         return False
     for ahead in range(1, 4):
@@ -219,7 +219,7 @@ def _thousands(data: Bytes, position: int, end: int) -> bool:
 
 @compiled
 def word_hashes(data: Bytes, start: int, end: int, hashes: Hashes64) -> int:
-    """Hashes of the words between two offsets; returns how many. Bytes beyond ASCII belong to words."""
+    """Return hashes of the words between two offsets; returns how many. Bytes beyond ASCII belong to words."""
     n_words, hashed, inside = 0, _SEED, False
     for position in range(start, end):
         byte = _lower(data[position])
@@ -288,18 +288,18 @@ KEY_BYTES: Final = 16
 
 
 def in_one_form(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The texts in one form of characters: once for all that is hashed of them, since it is most of the work."""
+    """Return the texts in one form of characters: once for all that is hashed of them, since it is most of the work."""
     return pa.chunked_array([_prepared(texts, one_form)])
 
 
 def exact_keys(texts: pa.ChunkedArray) -> pa.Array:
-    """Key under which two texts are the same: case and white space do not count. Binary, 16 bytes each."""
+    """Return key under which two texts are the same: case and white space do not count. Binary, 16 bytes each."""
     data, offsets = _encoded(texts, exact_text)
     return _keys(exact_keys_of(data, offsets))
 
 
 def number_keys(texts: pa.ChunkedArray) -> pa.Array:
-    """Key of the sequence of numbers, operators and turning words: see ``quantities.quantities``."""
+    """Return the key of the sequence of numbers, operators and turning words: see ``quantities.quantities``."""
     data, offsets = _encoded(texts, ascii_text)
     known, tokens = _apart_words()
     return _keys(number_keys_of(data, offsets, known, tokens))
@@ -322,7 +322,7 @@ def sketches(texts: pa.ChunkedArray, ngram: int, permutations: tuple[Hashes32, H
 
 
 def shingle_hashes(text: str, ngram: int) -> Hashes32:
-    """The hashes of the shingles of one text, in order: what the permutations of a sketch are applied to."""
+    """Return the hashes of the shingles of one text, in order: what the permutations of a sketch are applied to."""
     data, offsets = _encoded(pa.chunked_array([[text]], pa.large_string()), _spaced_words)
     hashes = np.empty(int(offsets[1]) // 2 + 2, np.uint64)
     shingles = np.empty(len(hashes), np.uint32)
@@ -345,7 +345,7 @@ def _encoded(texts: pa.ChunkedArray, prepare: Callable[[str], str]) -> tuple[Byt
 
 
 def _prepared(texts: pa.ChunkedArray, prepare: Callable[[str], str]) -> pa.Array:
-    """One array of the texts; those beyond ASCII as ``prepare`` leaves them."""
+    """Return one array of the texts; those beyond ASCII as ``prepare`` leaves them."""
     column = texts.cast(pa.large_string()).combine_chunks()
     column = column if isinstance(column, pa.Array) else pa.array([], pa.large_string())
     foreign = pc.invert(pc.string_is_ascii(column))
@@ -356,7 +356,7 @@ def _prepared(texts: pa.ChunkedArray, prepare: Callable[[str], str]) -> pa.Array
 
 
 def _keys(lanes: Hashes64) -> pa.Array:
-    """Two 64-bit lanes a row as binary keys."""
+    """Return two 64-bit lanes a row as binary keys."""
     buffer = pa.py_buffer(np.ascontiguousarray(lanes))
     return pa.Array.from_buffers(pa.binary(KEY_BYTES), len(lanes), [None, buffer])
 

@@ -25,7 +25,7 @@ class Missing(NamedTuple):
 
 
 def missing_answer(response: Response) -> Missing | None:
-    """Why a response is not to be judged, or None if it is."""
+    """Return why a response is not to be judged, or None if it is."""
     if response.origin == Origin.REFERENCE:  # a blank one tells whether constraints are known
         return None
     finish, said = finish_of(response.finish_reason), f"finish_reason {response.finish_reason}"
@@ -44,10 +44,10 @@ def missing_answer(response: Response) -> Missing | None:
 
 
 def is_blank(answer: str, fault: str | None) -> bool:
-    """Whether an answer part has nothing in it, other than because the response ends inside its reasoning."""
+    """Tell whether an answer part has nothing in it, other than because the response ends inside its reasoning."""
     return not answer.strip() and fault != UNCLOSED_THINK
 
 
 def blank(think: str | None) -> str:
-    """What to say of an answer part that is blank."""
+    """Return what to say of an answer part that is blank."""
     return "there is nothing after the think part" if think else "the response is empty"

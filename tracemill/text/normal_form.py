@@ -140,12 +140,12 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def vocabulary(words: Iterable[str]) -> Counter[str]:
-    """The words without the signs between them, however ordered."""
+    """Return the words without the signs between them, however ordered."""
     return Counter(word for word in words if word not in _SIGN_WORDS)
 
 
 def numbers(words: Iterable[str]) -> Counter[str]:
-    """The numbers among normal words, but for 1, which is a pronoun more often than a number."""
+    """Return the numbers among normal words, but for 1, which is a pronoun more often than a number."""
     return Counter(word for word in words if word[0].isdigit() and word != "1")
 
 
@@ -157,7 +157,7 @@ def _plain(found: re.Match[str]) -> str:
 
 
 def _with_digits(tokens: list[str]) -> list[str]:
-    """Numbers in words as digits."""
+    """Return the numbers in words as digits."""
     if NUMBER_WORDS.isdisjoint(tokens):
         return [_ORDINAL.get(token, token) for token in tokens if token not in _BREAKS]
     found: list[str] = []
@@ -208,7 +208,7 @@ def _grown(current: int | None, token: str) -> int | None:
 
 
 def _is_joint(tokens: list[str], place: int, current: int | None) -> bool:
-    """Whether an "and" stands inside a number: two hundred and five."""
+    """Tell whether an "and" stands inside a number: two hundred and five."""
     if tokens[place] != "and" or (current or 0) % 100:
         return False
     following, then = [*tokens[place + 1 : place + 3], "", ""][:2]
@@ -216,6 +216,6 @@ def _is_joint(tokens: list[str], place: int, current: int | None) -> bool:
 
 
 def same_words() -> dict[str, str]:
-    """Every word that has another form, by itself: "" where it is left out, however it stands."""
+    """Return every word that has another form, by itself: "" where it is left out, however it stands."""
     in_digits = {word: str(value) for word, value in (_SMALL | _TEN).items()}
     return SAME | in_digits | _ORDINAL

@@ -56,7 +56,7 @@ def quantities(prompt: str) -> list[str]:
 
 
 def _counted(token: str) -> str:
-    """What a token counts as; "" if it does not. The letters a and i are words more often than names."""
+    """Return what a token counts as; "" if it does not. The letters a and i are words more often than names."""
     if not token[-1].isalpha():
         return token.replace(",", "")
     lowered = token.lower()

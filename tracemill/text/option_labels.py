@@ -196,7 +196,7 @@ def _runs(text: str) -> Iterator[Sequence[_Label]]:
 
 
 def _labels(text: str) -> Iterator[tuple[_Label, str, str]]:
-    """What may be labels, with their names and settings."""
+    """Yield what may be labels, with their names and settings."""
     next_to = _NEXT_TO if text.isascii() else _NEXT_TO | _STOPS
     for mark in _MARK.finditer(text):
         previous = text[mark.start() - 1] if mark.start() else " "

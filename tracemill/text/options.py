@@ -50,7 +50,7 @@ class Option(NamedTuple):
 
 
 def lettered_options(prompt: str) -> list[Option]:
-    """The options A, B, C, … of a prompt, at least three; empty where it lists none.
+    """Return the options A, B, C, … of a prompt, at least three; empty where it lists none.
 
     The last run of consecutive letters from A on counts: examples come before the question. The last option ends with
     its line.
@@ -85,17 +85,17 @@ def _last_run(prompt: str) -> list[re.Match[str]]:
 
 
 def is_multiple_choice(prompt: str) -> bool:
-    """Whether a prompt lists lettered options, or asks for a letter of options that stand in a drawing."""
+    """Tell whether a prompt lists lettered options, or asks for a letter of options that stand in a drawing."""
     return bool(lettered_options(prompt)) or ("letter" in prompt and _LETTER_ASKED.search(prompt) is not None)
 
 
 def speaks_of_options(text: str) -> bool:
-    """Whether a question refers to its options: without them there is no question."""
+    """Tell whether a question refers to its options: without them there is no question."""
     return _SPEAKS_OF_OPTIONS.search(text) is not None
 
 
 def without_letter_request(text: str) -> str:
-    """The text without a sentence that asks for an option's letter."""
+    """Return the text without a sentence that asks for an option's letter."""
     return _ASKING_SENTENCE.sub("", text)
 
 
@@ -109,7 +109,7 @@ def _end_of_last(prompt: str, start: int) -> int:
 
 
 def _bare(text: str) -> str:
-    """An option's text without the blanks of typesetting around it and without a half of a pair of dollars."""
+    """Return an option's text without the blanks of typesetting around it and without a half of a pair of dollars."""
     previous = None
     while text != previous:
         previous = text

@@ -60,15 +60,15 @@ _VOWELLED: Final = re.compile(f"[{VOWELLED}]")
 
 
 def is_unspaced(text: str) -> bool:
-    """Whether a text has words that no blanks stand between."""
+    """Tell whether a text has words that no blanks stand between."""
     return _SOME_UNSPACED.search(text) is not None
 
 
 def has_vowel_marks(text: str) -> bool:
-    """Whether a text is written in a script whose vowels are combining marks."""
+    """Tell whether a text is written in a script whose vowels are combining marks."""
     return _VOWELLED.search(text) is not None
 
 
 def apart(text: str) -> str:
-    """The text with blanks around every word that has none around it."""
+    """Return the text with blanks around every word that has none around it."""
     return _APART.sub(r" \g<0> ", text) if is_unspaced(text) else text

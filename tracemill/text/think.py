@@ -66,7 +66,7 @@ _BLANK_LINES = re.compile(r"\A(?:[ \t]*\r?\n)+")
 
 
 def split_think(content: str, reasoning: str | None = None) -> ThinkSplit:
-    r"""Takes ``<think>T</think>A`` apart.
+    r"""Take ``<think>T</think>A`` apart.
 
     Understood are also: a missing opening tag (R1's chat template writes it into the prompt, so that the response
     starts inside the reasoning), AM's ``<think>T</think>\n<answer>A</answer>``, the tags of Bespoke and OpenThoughts,
@@ -113,7 +113,7 @@ def _split_by_server(content: str, reasoning: str) -> ThinkSplit:
 
 
 def _joined(think: str, rest: str, tags: _Tags, fault: str | None) -> ThinkSplit:
-    """The split, with the first fault in order of precedence."""
+    """Return the split, with the first fault in order of precedence."""
     answer, answer_fault = _split_answer(rest, tags)
     if fault is None and not think.strip():
         fault = EMPTY_THINK
@@ -126,7 +126,7 @@ def _after_last_think(content: str, tags: _Tags) -> str:
 
 
 def _split_answer(rest: str, tags: _Tags) -> tuple[str, str | None]:
-    """The answer in what follows the reasoning, and its fault."""
+    """Return the answer in what follows the reasoning, and its fault."""
     n_open, n_close = rest.count(tags.answer_open), rest.count(tags.answer_close)
     before, _, inside = rest.partition(tags.answer_open)
     if (n_open, n_close) == (0, 0):
@@ -156,7 +156,7 @@ class _FoundTag(NamedTuple):
 
 
 def fault_evidence(content: str, reasoning: str | None, fault: str | None) -> dict[str, Any] | None:
-    """What shows a fault of :func:`split_think`; None where there is none.
+    """Return what shows a fault of :func:`split_think`; None where there is none.
 
     Args:
         content: as it was given to ``split_think``.
@@ -207,7 +207,7 @@ def _culprit(tags: list[_FoundTag], fault: str, *, is_split: bool) -> _FoundTag 
 
 
 def _text_at_fault(content: str, tags: list[_FoundTag], fault: str) -> int:
-    """Where the text stands that is in nobody's place; the beginning where that is all of it."""
+    """Return where the text stands that is in nobody's place; the beginning where that is all of it."""
     if fault == EMPTY_ANSWER:
         return len(content)
     if fault != TEXT_OUTSIDE_ANSWER:

@@ -33,12 +33,12 @@ _TOKENS: Final = (
 
 
 def estimated_tokens(text: str) -> int:
-    """Tokens of a text, estimated; without special tokens."""
+    """Return tokens of a text, estimated; without special tokens."""
     return round(sum(per_match * len(pattern.findall(text)) for pattern, per_match in _TOKENS))
 
 
 def count_tokens(texts: list[str], tokenizer_file: str) -> list[int]:
-    """Tokens of each text, exactly; without special tokens.
+    """Return tokens of each text, exactly; without special tokens.
 
     Args:
         texts: prompts.

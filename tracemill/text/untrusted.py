@@ -17,24 +17,24 @@ _CONTROL = re.compile(r"([<\[])(?=[|｜]|/?(?:s|bos|eos|start_of_turn|end_of_tur
 
 
 def defused(text: str) -> str:
-    """The text with a space inside whatever a chat template might take for a control token."""
+    """Return the text with a space inside whatever a chat template might take for a control token."""
     return _CONTROL.sub(r"\1 ", text)
 
 
 def blocks(**texts: str) -> str:
-    """Each text under its name, between lines with a mark that depends on all of them."""
+    """Return each text under its name, between lines with a mark that depends on all of them."""
     mark = digest("mark", sorted(texts.items()))[:_MARK_CHARS]
     shown = [f"[{name} {mark}]\n{defused(text)}\n[end of {name} {mark}]" for name, text in texts.items()]
     return "\n\n".join(shown)
 
 
 def ending(text: str, n_chars: int) -> str:
-    """The text, or as many characters of its end, where the final answer is, with a note of what is left out."""
+    """Return the text, or as many characters of its end, where the final answer is, with a note of what is left out."""
     n_left_out = len(text) - n_chars
     return text if n_left_out <= 0 else f"[… {n_left_out} characters left out …]\n{text[n_left_out:]}"
 
 
 def conversation(history: list[dict[str, str]], prompt: str) -> str:
-    """What the answer is an answer to: the prompt, after the turns before it."""
+    """Return what the answer is an answer to: the prompt, after the turns before it."""
     turns = [f"{turn['role']}: {turn['content']}" for turn in history]
     return "\n\n".join([*turns, f"user: {prompt}"]) if turns else prompt

@@ -25,7 +25,7 @@ def words(text: str) -> list[str]:
 
 
 def has_words(text: str, n: int) -> bool:
-    """Whether :func:`words` are at least ``n``; reads no further than that."""
+    """Tell whether :func:`words` are at least ``n``; reads no further than that."""
     text = one_form(text)
     return sum(1 for _ in itertools.islice(_pattern(text).finditer(text), n)) == n
 
@@ -39,7 +39,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def ngrams(tokens: list[str], n: int) -> list[str]:
-    """Runs of ``n`` words, joined by blanks; a shorter text is one run of all its words, an empty one none."""
+    """Run of ``n`` words, joined by blanks; a shorter text is one run of all its words, an empty one none."""
     if len(tokens) <= n:
         return [" ".join(tokens)] if tokens else []
     return [" ".join(tokens[start : start + n]) for start in range(len(tokens) - n + 1)]
@@ -55,5 +55,5 @@ def exact_text(prompt: str) -> str:
 
 
 def exact_key(prompt: str) -> str:
-    """Digest of :func:`exact_text`."""
+    """Return the digest of :func:`exact_text`."""
     return digest("exact", exact_text(prompt))

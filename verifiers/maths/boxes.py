@@ -73,7 +73,7 @@ _SETTING: Final = re.compile(
 
 
 def boxed(answer: str) -> Stated | None:
-    """What the boxes of an answer state; None where there is none."""
+    """Return what the boxes of an answer state; None where there is none."""
     boxes = boxes_of(answer)
     return _of_boxes(answer, boxes) if boxes else None
 
@@ -115,7 +115,7 @@ def _is_denied(before: str, after: str) -> bool:
 
 
 def _joined(answer: str, boxes: list[FoundBox]) -> list[FoundBox]:
-    """The last box, and those before it that are joined to it."""
+    """Return the last box, and those before it that are joined to it."""
     group = [boxes[-1]]
     for box in reversed(boxes[:-1]):
         between = answer[box.end : group[0].start]
@@ -153,7 +153,7 @@ _OPERAND: Final = re.compile(  # a sign that is glued to the box, or an operand 
 
 
 def _with_surroundings(before: str, text: str, after: str) -> str:
-    """The content with what belongs to it in its formula; as it is where nothing does."""
+    """Return the content with what belongs to it in its formula; as it is where nothing does."""
     marks = list(_OPENINGS.finditer(before[-2_000:]))
     opening = marks[-1] if marks else None
     is_inside = opening is not None and (
@@ -185,7 +185,7 @@ def _with_surroundings(before: str, text: str, after: str) -> str:
 
 
 def _last_part(text: str) -> str:
-    """What stands after the last relation before the box, if it is more than what sets text."""
+    """Return what stands after the last relation before the box, if it is more than what sets text."""
     part = _RELATION.split(text)[-1]
     if re.search(r"(?<![\\a-zA-Z])(?!(?:sin|cos|tan|log|ln|exp|sqrt|pi)\b)[a-zA-Z]{2,}", part):
         return ""
@@ -193,7 +193,7 @@ def _last_part(text: str) -> str:
 
 
 def _first_part(text: str) -> str:
-    """What stands before the first relation after the box, if it is more than words or what sets text."""
+    """Return what stands before the first relation after the box, if it is more than words or what sets text."""
     part = _RELATION.split(text, maxsplit=1)[0]
     rest = _SETTING.sub("", part).strip("()[]| ")
     is_words = re.fullmatch(r"[A-Za-z]{2,}.*", rest, re.DOTALL) and not _SCALE.match(rest)

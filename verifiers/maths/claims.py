@@ -72,7 +72,7 @@ _MARKUP: Final = re.compile(r"^\s*[-*•>]\s+")
 
 
 def claimed(answer: str, reference: str) -> Stated:
-    """What an answer part without a box claims; ``reference`` says whether a word may be an answer."""
+    """Return what an answer part without a box claims; ``reference`` says whether a word may be an answer."""
     text = _ENVIRONMENT.sub(_last_row, re.sub(r"<<[^<>]*(?:>>|$)", "", answer)).strip()
     if not text:
         return Stated(None, NO_ANSWER, is_missing=True)
@@ -102,7 +102,7 @@ _ENVIRONMENT: Final = re.compile(
 
 
 def _last_row(environment: re.Match[str]) -> str:
-    """The last row of aligned equations, as one formula."""
+    """Return the last row of aligned equations, as one formula."""
     rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", environment.group(3)) if row.strip()]
     last = rows[-1].replace("&", " ").strip().rstrip(".,") if rows else ""
     return f" $${last}$$ "
@@ -112,7 +112,7 @@ _CORRECTED: Final = re.compile(r"\b(?:wait|actually|sorry|correction|scratch tha
 
 
 def _of_remainder(text: str, said: list[re.Match[str]]) -> Stated:
-    """What follows "the answer is"; the last time it is said counts."""
+    """Return what follows "the answer is"; the last time it is said counts."""
     match = said[-1]
     remainder = _SENTENCE.split(text[match.end() :].lstrip(), maxsplit=1)[0].strip()
     before = _SENTENCE.split(text[: match.start()])[-1]
@@ -135,7 +135,7 @@ _HEDGE_BEFORE: Final = re.compile(
 
 
 def _is_one_formula(text: str) -> bool:
-    """Whether an answer is nothing but mathematics."""
+    """Tell whether an answer is nothing but mathematics."""
     if len(text) > 300:
         return False
     if _WRAPPED.fullmatch(text.rstrip(" .")) or _LONE.fullmatch(text.rstrip(".")):
@@ -158,12 +158,12 @@ def _hidden(match: re.Match[str]) -> str:
 
 
 def _shown(text: str) -> str:
-    """A text with its formulas as they were."""
+    """Return a text with its formulas as they were."""
     return _WRAPPED.sub(lambda match: f"${match.group(1).translate(_SHOWN)}$", text)
 
 
 def _is_mathematical(word: str) -> bool:
-    """Whether a word may stand in a formula: a function, a unit, a scale."""
+    """Tell whether a word may stand in a formula: a function, a unit, a scale."""
     return (
         word.lower() in {"sin", "cos", "tan", "log", "sqrt", "exp", "and", "pi"}
         or word.lower() in UNIT_NAMES
@@ -178,7 +178,7 @@ def _unwrapped(text: str) -> str:
 
 
 def _cleaned(remainder: str) -> Stated:
-    """A remainder as an answer: mathematics, or a value among words that change nothing."""
+    """Return a remainder as an answer: mathematics, or a value among words that change nothing."""
     clause = _CLAUSE.split(remainder, maxsplit=1)[0].strip().rstrip(".,;: ")
     clause = re.sub(r"(?:です|となります|になります|个|人|である)$", "", clause).strip()
     clause = re.sub(
@@ -342,7 +342,7 @@ def _value_with_unit(clause: str, value: re.Match[str]) -> Stated:
 
 
 def _of_sentence(sentences: list[str], reference: str) -> Stated:
-    """The one value of the last sentence that has any."""
+    """Return the one value of the last sentence that has any."""
     for sentence in reversed(sentences[-4:]):
         if _VALUE.search(sentence) and _DIGIT.search(sentence):
             return _of_last_clause(_MARKUP.sub("", sentence))
@@ -383,7 +383,7 @@ def _main_clause(clause: str) -> str:
 
 
 def _of_last_clause(sentence: str) -> Stated:
-    """A sentence's value: behind its last sign of equality, or the only one it has."""
+    """Return a sentence's value: behind its last sign of equality, or the only one it has."""
     if _REFUSAL.search(sentence):
         return Stated(sentence, "the answer is not given for certain")
     parts = re.split(

@@ -49,7 +49,7 @@ _INEQUALITIES: Final = frozenset(["<", ">", "<=", ">=", "!="])
 
 
 def compare_texts(gold: str, target: str, told: frozenset[str] = frozenset()) -> Finding | None:
-    """Compares two answers as they are written.
+    """Compare two answers as they are written.
 
     Args:
         gold: the reference.
@@ -70,7 +70,7 @@ def compare_texts(gold: str, target: str, told: frozenset[str] = frozenset()) ->
 
 
 def _read_otherwise(gold: str, target: str, told: frozenset[str], first: Reading) -> Finding | None:
-    """What other readings of digits with commas and points between them say: 2,75 may be 2.75."""
+    """Return what other readings of digits with commas and points between them say: 2,75 may be 2.75."""
     for text, mode in [(target, mode) for mode in _MODES] + [(gold, mode) for mode in _MODES]:
         if not _DOUBTFUL_DIGITS.search(text):
             continue
@@ -88,7 +88,7 @@ def _read_otherwise(gold: str, target: str, told: frozenset[str], first: Reading
 
 
 def compare(gold: Reading, target: Reading) -> Finding | None:
-    """Compares two readings; None where there is no telling."""
+    """Compare two readings; None where there is no telling."""
     a, b = _expanded(gold.node), _expanded(target.node)
     finding = _compared(a, b)
     if finding is None or finding.found != Found.DIFFERENT:
@@ -112,7 +112,7 @@ def _equal_by_j(a: Node, b: Node) -> bool:
 
 
 def _expanded(node: Node) -> Node:
-    """The two values of what bears plus-minus signs, in lists beside the others."""
+    """Return the two values of what bears plus-minus signs, in lists beside the others."""
     match node:
         case Seq(brackets, items) if brackets in _UNORDERED:
             found: list[Node] = []
@@ -185,7 +185,7 @@ def _is_constant(node: Node) -> bool:
 
 
 def _is_label(node: Node) -> bool:
-    """Whether it names a value: x, f(2), AB, (x, y), S_1 : S_2."""
+    """Tell whether it names a value: x, f(2), AB, (x, y), S_1 : S_2."""
     match node:
         case Name() | Indexed():
             return node not in CONSTANTS or node in (Name("e"), Name("i"))
@@ -202,7 +202,7 @@ def _is_label(node: Node) -> bool:
 
 
 def _chain_fault(parts: Sequence[Node], ops: Sequence[str]) -> str | None:
-    """Why a chain of equal values is none."""
+    """Return why a chain of equal values is none."""
     for at, op in enumerate(ops):
         finding = _compared(parts[at], parts[at + 1])
         if op == "=" and finding is not None and finding.found == Found.DIFFERENT:
@@ -238,7 +238,7 @@ def _compared(gold: Node, target: Node) -> Finding | None:  # noqa: PLR0911 - on
 
 
 def _are_equations(gold: Node, target: Node) -> bool:
-    """Whether both are equations that name no value, or name another one each: y = 2x + 1 and 2x - y + 1 = 0."""
+    """Tell whether both are equations that name no value, or name another one each: y = 2x + 1 and 2x - y + 1 = 0."""
     if not all(isinstance(side, Relation) and side.ops == ("=",) for side in (gold, target)):
         return False
     labels = [_named(side)[0] for side in (gold, target)]
@@ -356,7 +356,7 @@ def _is_told(node: Node) -> bool:
 
 
 def _values(gold: Node, target: Node) -> Finding | None:  # noqa: C901, PLR0911, PLR0912 - one case a line
-    """Compares what stands behind the names."""
+    """Compare what stands behind the names."""
     gold, target = _as_tuple(gold, target), _as_tuple(target, gold)
     match gold, target:
         case Relation(ops, _), Relation(others, _) if ops == others == ("=",):
@@ -404,7 +404,7 @@ def _is_scalar(node: Node) -> bool:
 
 
 def _as_tuple(node: Node, other: Node) -> Node:
-    """A column or row as a tuple, beside a tuple."""
+    """Return a column or row as a tuple, beside a tuple."""
     if isinstance(node, Grid) and isinstance(other, Seq) and (len(node.rows) == 1 or len(node.rows[0]) == 1):
         return Seq("()", children(node))
     return node
@@ -519,7 +519,7 @@ def _unordered(gold: Sequence[Node], target: Sequence[Node]) -> Finding | None:
 
 
 def _without_names(seq: Seq) -> Seq:
-    """Values without "x =" where the names say no more: all the same, or one tuple of names."""
+    """Return the values without "x =" where the names say no more: all the same, or one tuple of names."""
     named = [_named(item) for item in seq.items]
     labels = [label for label, _, fault in named if label is not None and not fault]
     if not labels or any(fault for _, _, fault in named):
@@ -574,7 +574,7 @@ def _are_of_one_letter(named: dict[str, Node]) -> bool:
 
 
 def _by_label(seq: Seq) -> dict[str, Node] | None:
-    """Values by their names, of a list of nothing but values under different names."""
+    """Return the values by their names, of a list of nothing but values under different names."""
     found: dict[str, Node] = {}
     for item in seq.items:
         if not (isinstance(item, Relation) and set(item.ops) <= {"=", "~"}):
@@ -597,7 +597,7 @@ def _label_text(label: Node) -> str:
 
 
 def _equations(gold: Node, target: Node) -> Finding | None:
-    """Two equations are one where their differences are proportional; else sympy may know."""
+    """Return two equations are one where their differences are proportional; else sympy may know."""
     sides = []
     for relation in (gold, target):
         if not isinstance(relation, Relation) or len(relation.parts) != 2:

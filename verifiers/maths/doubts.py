@@ -25,7 +25,7 @@ _CONJUNCTION: Final = re.compile(r",?\s*(?:and|or|,)?\s*")
 
 
 def why_doubtful(gold: str, target: str) -> str | None:
-    """Why no comparison of two tidied answers would tell the truth, or None."""
+    """Return why no comparison of two tidied answers would tell the truth, or None."""
     return next((reason for reason, holds in _DOUBTS if holds(gold, target)), None)
 
 
@@ -70,7 +70,7 @@ def _has_wrapped_list(gold: str, target: str) -> bool:
 
 
 def _pieces(text: str) -> list[str]:
-    """What stands between commas, relations and operations on sets, outside of all brackets."""
+    """Return what stands between commas, relations and operations on sets, outside of all brackets."""
     text = _BELOW.sub("", _TEXT.sub(",", text)).replace(r"\{", "(").replace(r"\}", ")")
     pieces, depth, start = [], 0, 0
     for match in _BETWEEN.finditer(text if r"\begin" not in text else ""):
@@ -96,7 +96,7 @@ def _has_statement(gold: str, target: str) -> bool:  # noqa: ARG001 - as the oth
 
 
 def _are_dates(gold: str, target: str) -> bool:
-    """A date is one, and no subtraction or division."""
+    """Return a date is one, and no subtraction or division."""
     return any(_DATE.fullmatch(text.strip("{} ")) for text in (gold, target))
 
 

@@ -15,7 +15,7 @@ _HALF_TURN: Final = Num(Fraction(180))
 
 
 def same_measure(gold: Node, target: Node) -> Finding | None:
-    """Compares two values with their units; a unit that one of them lacks is forgiven."""
+    """Compare two values with their units; a unit that one of them lacks is forgiven."""
     (gold, gold_unit), (target, target_unit) = _measure(gold), _measure(target)
     bases = [unit for unit in (gold_unit, target_unit) if unit and unit.startswith("base ")]
     if len(bases) == 1:
@@ -151,6 +151,6 @@ def _moduli(gold: Node, target: Node) -> Finding | None:
 
 
 def ratio_and_number(ratio: Node, number: Node) -> Finding:
-    """Compares 2:3 with 2/3."""
+    """Compare 2:3 with 2/3."""
     finding = same_value(ratio, number)
     return finding or unsure("a ratio and a number")

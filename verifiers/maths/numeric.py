@@ -54,7 +54,7 @@ def doubt(gold: Any, target: Any) -> str | None:
 
 
 def far_apart(gold: Any, target: Any) -> bool:
-    """Whether two expressions differ so much at one point that no rule of math-verify's can call them equal.
+    """Tell whether two expressions differ so much at one point that no rule of math-verify's can call them equal.
 
     Saves its ``simplify``, which is most of the time spent on wrong answers. Not asked where a rule of its own may
     hold: percent signs, bare symbols, and i, which is a letter to it at first.
@@ -91,13 +91,13 @@ def _is_equation(expression: Any) -> bool:
 
 
 def _ends(equation: Any) -> tuple[Any, Any]:
-    """The first left and the last right side of an equation or a chain of them."""
+    """Return the first left and the last right side of an equation or a chain of them."""
     parts = getattr(equation, "_unsorted_args", None) or [equation]
     return parts[0].lhs, parts[-1].rhs
 
 
 def _not_a_value(left: Any, right: Any) -> str | None:
-    """Whether it names a value: x = 7, f(2) = 7 and AB = 7 say 7, 2x + 3 = 7 does not; 3 + 4 = 7 must hold."""
+    """Tell whether it names a value: x = 7, f(2) = 7 and AB = 7 say 7, 2x + 3 = 7 does not; 3 + 4 = 7 must hold."""
     if isinstance(left, (Symbol, AppliedUndef)) or (
         isinstance(left, Mul) and all(isinstance(factor, Symbol) for factor in left.args)
     ):
@@ -172,7 +172,7 @@ def _expressions(gold: Expr, target: Expr) -> str | None:
 
 
 def _equations(gold: Eq, target: Eq) -> str | None:
-    """Two equations are one when their differences are proportional, or each holds where the other is solved."""
+    """Return two equations are one when their differences are proportional, or each holds where the other is solved."""
     names = _names(gold)
     if names != _names(target):
         return "the equations are about different unknowns"
@@ -235,7 +235,7 @@ def _close(a: Any, b: Any, tolerance: float) -> bool:
 
 
 def _shown(expression: Any) -> str:
-    """Text of one side; a number of a million digits is not written out."""
+    """Return the text of one side; a number of a million digits is not written out."""
     try:
         text = str(expression)
     except ValueError:

@@ -48,7 +48,7 @@ def unsure(why: str) -> Finding:
 
 
 def same_value(gold: Node, target: Node) -> Finding | None:
-    """Compares two expressions; None where neither can be evaluated anywhere."""
+    """Compare two expressions; None where neither can be evaluated anywhere."""
     finding = _compared(gold, target, None)
     if finding is not None and finding.found == Found.DIFFERENT and _has_bare_logarithm(gold, target):
         other = _compared(gold, target, 10)
@@ -175,7 +175,7 @@ def _coordinate(name: str, kind: str, number: int) -> Fraction:
 
 
 def close(a: Any, b: Any, digits: int, tolerance: float | None = None) -> bool:
-    """Whether two values agree to nearly that many digits; exactly, where both are exact."""
+    """Tell whether two values agree to nearly that many digits; exactly, where both are exact."""
     if isinstance(a, Fraction) and isinstance(b, Fraction):
         return a == b if tolerance is None else abs(a - b) <= Fraction(tolerance) * max(abs(a), abs(b))
     with mp.workdps(digits + 10):
@@ -204,7 +204,7 @@ def _hardly_apart(a: Any, b: Any) -> bool:
 
 
 def decimal_of(node: Node) -> int | None:
-    """How many places a side has that is nothing but a decimal, which may be rounded; None for all else."""
+    """Return how many places a side has that is nothing but a decimal, which may be rounded; None for all else."""
     match node:
         case Num(_, places):
             return places
@@ -253,7 +253,7 @@ def _by_places(a: Any, b: Any, places: list[int | None]) -> Finding:
 
 
 def renamed(node: Node, names: dict[str, Node]) -> Node:
-    """The tree with other nodes for some of its letters."""
+    """Return the tree with other nodes for some of its letters."""
     if isinstance(node, Name) and node.name in names:
         return names[node.name]
     below = children(node)

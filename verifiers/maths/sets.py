@@ -51,7 +51,7 @@ def area_of(node: Node) -> Area | None:  # noqa: PLR0911 - one case a line
 
 
 def area_told(node: Node) -> Area | None:  # noqa: PLR0911 - one case a line
-    """The real numbers of which inequalities in one letter hold."""
+    """Return the real numbers of which inequalities in one letter hold."""
     match node:
         case Relation(("in",), (_, area)):
             return area_of(area)
@@ -73,7 +73,7 @@ def area_told(node: Node) -> Area | None:  # noqa: PLR0911 - one case a line
 
 
 def letters_told(node: Node) -> set[str]:
-    """The letters that inequalities are about."""
+    """Return the letters that inequalities are about."""
     match node:
         case Relation(("in",), (letter, _)) | Seq("{|}", (letter, _)):
             return letters_of(letter)
@@ -86,7 +86,7 @@ def letters_told(node: Node) -> set[str]:
 
 
 def same_area(one: Area, other: Area) -> bool:
-    """Whether two sets of real numbers are one."""
+    """Tell whether two sets of real numbers are one."""
     return len(one) == len(other) and all(
         a.has_low == b.has_low and a.has_high == b.has_high and _same(a.low, b.low) and _same(a.high, b.high)
         for a, b in zip(one, other, strict=True)
@@ -121,7 +121,7 @@ def _interval(brackets: str, low: Node, high: Node) -> Area | None:
 
 
 def _ray(left: Node, op: str, right: Node) -> Area | None:
-    """The real numbers of one link: x < 2, 1 <= x, |x| > 3."""
+    """Return the real numbers of one link: x < 2, 1 <= x, |x| > 3."""
     if op not in _MIRRORED:
         return None
     if _constant(left) is not None:
@@ -206,7 +206,7 @@ def _complement(area: Area | None) -> Area | None:
 
 
 def same_links(gold: Relation, target: Relation) -> Finding | None:
-    """Whether two chains of inequalities say the same link by link, in whatever direction they are written."""
+    """Tell whether two chains of inequalities say the same link by link, in whatever direction they are written."""
     golds, targets = _links(gold), _links(target)
     if golds is None or targets is None or len(golds) != len(targets):
         return None
@@ -233,7 +233,7 @@ def _links(relation: Relation) -> list[tuple[Node, bool]] | None:
 
 
 def _same_link(one: tuple[Node, bool], other: tuple[Node, bool]) -> bool:
-    """Whether both are above zero together: their ratio is one positive number."""
+    """Tell whether both are above zero together: their ratio is one positive number."""
     if one[1] != other[1] or letters_of(one[0]) != letters_of(other[0]):
         return False
     ratio = Call("div", (one[0], other[0]))

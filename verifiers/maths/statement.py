@@ -19,7 +19,7 @@ SEARCHED_CHARS: Final = 5_000  # of an answer part without a box, its end; a hos
 
 
 def stated(answer: str, reference: str = "") -> Stated:
-    """What an answer part states.
+    """Return what an answer part states.
 
     Args:
         answer: what follows the think part.

@@ -40,7 +40,7 @@ _exhausted: list[BaseException] = []  # what math-verify swallowed during the pr
 
 
 def compare(reference: str, text: str, told: Iterable[str] = ()) -> dict[str, Any]:
-    """Compares the answer with the reference; JSON values in and out, as it crosses a pipe.
+    """Compare the answer with the reference; JSON values in and out, as it crosses a pipe.
 
     Our own reader is asked first. What it does not know is asked of math-verify, whose "equal" is doubted.
 
@@ -74,7 +74,7 @@ def compare(reference: str, text: str, told: Iterable[str] = ()) -> dict[str, An
 
 
 def _by_math_verify(gold_text: str, target_text: str, told: frozenset[str], beyond: str = "") -> dict[str, Any]:
-    """What math-verify says of two texts.
+    """Return what math-verify says of two texts.
 
     Args:
         gold_text: the reference.
@@ -149,7 +149,7 @@ def _solutions(told: Any) -> Any | None:
 
 
 def _equal_sides(gold: list[Any], target: list[Any]) -> tuple[Any, Any] | None:
-    """The two values as which math-verify calls the sides equal, or None.
+    """Return the two values as which math-verify calls the sides equal, or None.
 
     Tried twice: math-verify reads i as a letter, and (1+i)^2 is not 2i then.
     """
@@ -177,7 +177,7 @@ def _values(parsed: list[Any]) -> list[Any]:
 
 
 def _read_whole(text: str) -> list[Any]:
-    """All of ``text`` as one expression: math-verify's value if it could be read, and its normalised text.
+    """Return all of ``text`` as one expression: math-verify's value if it could be read, and its normalised text.
 
     Only LaTeX extraction: the plain-number extraction would take the "4" out of "4 @ 2" and call it the answer.
     """
@@ -186,7 +186,7 @@ def _read_whole(text: str) -> list[Any]:
 
 @functools.cache
 def _watch_math_verify() -> None:
-    """Notes what math-verify's ``except Exception: pass`` would turn into False, and so into a wrong answer.
+    """Note what math-verify's ``except Exception: pass`` would turn into False, and so into a wrong answer.
 
     A MemoryError in ``simplify`` says nothing about the answer. Tested with x^(10^10), which sympy tries to store
     densely.

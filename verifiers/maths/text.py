@@ -58,7 +58,7 @@ _PLAIN = re.compile(r"-?\d+(?:\.\d+)?")
 
 @functools.lru_cache(maxsize=4096)  # a reference is tidied for each of its problem's responses, and to be screened
 def tidy(latex: str) -> str:
-    r"""One spelling for what is written in many: \dfrac and \frac, \left( and (, 1{,}000 and 1000, 5. and 5."""
+    r"""Return one spelling for what is written in many: \dfrac and \frac, \left( and (, 1{,}000 and 1000, 5. and 5."""
     text = latex.strip()
     if _PLAIN.fullmatch(text):
         return text

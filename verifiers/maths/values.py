@@ -67,7 +67,7 @@ class Evaluation:
         self.left_reals = False
 
     def value(self, node: Node) -> Value:
-        """The value of an expression.
+        """Return the value of an expression.
 
         Raises:
             NoValueError: it has none here.
@@ -158,19 +158,19 @@ class Evaluation:
     # Operations
 
     def added(self, a: Value, b: Value) -> Value:
-        """The sum."""
+        """Return the sum."""
         if isinstance(a, Fraction) and isinstance(b, Fraction):
             return a + b
         return _float(a) + _float(b)
 
     def multiplied(self, a: Value, b: Value) -> Value:
-        """The product."""
+        """Return the product."""
         if isinstance(a, Fraction) and isinstance(b, Fraction):
             return a * b
         return _float(a) * _float(b)
 
     def divided(self, a: Value, b: Value) -> Value:
-        """The quotient."""
+        """Return the quotient."""
         if isinstance(b, Fraction) and b == 0:
             raise NoValueError("a division by zero")
         if isinstance(a, Fraction) and isinstance(b, Fraction):
@@ -181,7 +181,7 @@ class Evaluation:
         return _float(a) / divisor
 
     def power(self, base: Value, exponent: Value) -> Value:
-        """The power, real where it can be."""
+        """Return the power, real where it can be."""
         if isinstance(exponent, Fraction) and exponent.denominator == 1:
             return self._whole_power(base, exponent.numerator)
         if _is_zero(base):
@@ -220,12 +220,12 @@ class Evaluation:
         return mp.power(mp.mpc(_float(base)), _float(exponent))
 
     def root(self, base: Value, degree: Value) -> Value:
-        """The root, real where it can be."""
+        """Return the root, real where it can be."""
         exact = _exact_root(base, degree)
         return exact if exact is not None else self.power(base, self.divided(Fraction(1), degree))
 
     def logarithm(self, value: Value, base: Value = None) -> Value:
-        """The logarithm to a base, or the natural one."""
+        """Return the logarithm to a base, or the natural one."""
         if _is_zero(value):
             raise NoValueError("a logarithm of zero")
         if base is None and self.log_base is not None:
@@ -240,7 +240,7 @@ class Evaluation:
         return self.divided(found, mp.log(_float(base)))
 
     def inverse(self, function: Callable[[Value], Value]) -> Callable[[Value], Value]:
-        """A function that may leave the real numbers, and notes it."""
+        """Return a function that may leave the real numbers, and notes it."""
 
         def applied(value: Value) -> Value:
             found = function(_float(value))
@@ -251,7 +251,7 @@ class Evaluation:
         return applied
 
     def factorial(self, value: Value) -> Value:
-        """The factorial, or the gamma function."""
+        """Return the factorial, or the gamma function."""
         if isinstance(value, Fraction) and value.denominator == 1:
             if value < 0:
                 raise NoValueError("a factorial of a negative number")
@@ -262,7 +262,7 @@ class Evaluation:
         return mp.gamma(_float(value) + 1)
 
     def double_factorial(self, value: Value) -> Value:
-        """The product of every other number."""
+        """Return the product of every other number."""
         if isinstance(value, Fraction) and value.denominator == 1 and 0 <= value <= _MAX_FACTORIAL:
             found = 1
             for factor in range(value.numerator, 0, -2):
@@ -271,7 +271,7 @@ class Evaluation:
         raise NoValueError("a double factorial of no whole number")
 
     def binomial(self, n: Value, k: Value) -> Value:
-        """The binomial coefficient."""
+        """Return the binomial coefficient."""
         if all(
             isinstance(value, Fraction) and value.denominator == 1 and 0 <= value <= _MAX_FACTORIAL for value in (n, k)
         ):
@@ -279,7 +279,7 @@ class Evaluation:
         return mp.binomial(_float(n), _float(k))
 
     def whole(self, value: Value, rounded: Callable[[Value], Value]) -> Value:
-        """The whole number that a value is rounded to."""
+        """Return the whole number that a value is rounded to."""
         if isinstance(value, Fraction):
             return Fraction(int(rounded(value)))
         if not _is_real(value) or not mp.isfinite(value):
@@ -386,7 +386,7 @@ _OPERATIONS: Final[dict[str, Callable[..., Value]]] = {
 
 
 def _exact_root(base: Value, degree: Value) -> Fraction | None:
-    """A root that is a fraction, of what is none too large."""
+    """Return a root that is a fraction, of what is none too large."""
     if not (isinstance(base, Fraction) and isinstance(degree, Fraction)) or degree.denominator != 1 or base < 0:
         return None
     n = degree.numerator
@@ -420,7 +420,7 @@ def _is_zero(value: Value) -> bool:
 
 
 def letters_of(node: Node) -> set[str]:
-    """The letters that a value needs, without the constants and what sums run over."""
+    """Return the letters that a value needs, without the constants and what sums run over."""
     match node:
         case Name(name):
             return set() if node in CONSTANTS else {name}

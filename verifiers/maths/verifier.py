@@ -56,7 +56,7 @@ class MathVerifier:
     version: Final = "math@5"
 
     def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
-        """Decides at once or asks a worker."""
+        """Decide at once or asks a worker."""
         reference = attempt.reference_answer
         settled = decide(attempt.answer, reference, attempt.fault, attempt.prompt)
         if settled is not None or reference is None:
@@ -68,7 +68,7 @@ class MathVerifier:
 
 
 def judge(answer: str, reference: str | None, prompt: str = "") -> Judgement:
-    """Judges in this very process, without limits: for experiments and tests. Imports sympy.
+    """Judge in this very process, without limits: for experiments and tests. Imports sympy.
 
     Args:
         answer: the answer part of a response.
@@ -87,14 +87,14 @@ def judge(answer: str, reference: str | None, prompt: str = "") -> Judgement:
 
 
 def _told(prompt: str, reference: str, text: str) -> frozenset[str]:
-    """The words of the problem that stand in the reference or the answer."""
+    """Return the words of the problem that stand in the reference or the answer."""
     return frozenset(_WORD.findall(prompt[:_PROMPT_CHARS].lower())) & frozenset(
         _WORD.findall(f"{reference} {text}".lower())
     )
 
 
 def decide(answer: str, reference: str | None, fault: str | None = None, prompt: str = "") -> Judgement | None:
-    """What can be said without computer algebra, or None."""
+    """Return what can be said without computer algebra, or None."""
     reason = why_no_answer(reference)
     if reason is not None or reference is None:
         return unusable(reason or "the reference is missing")
@@ -129,7 +129,7 @@ def _is_far(gold: str, other: str) -> bool:
 
 
 def _softened(judged: Judgement, found: Stated, reference: str) -> Judgement:
-    """A wrong answer is open where a part of what is stated would be right."""
+    """Return a wrong answer is open where a part of what is stated would be right."""
     if judged.outcome != Outcome.INCORRECT:
         return judged
     if found.is_loose:
@@ -161,7 +161,7 @@ def _decide_text(reference: str, content: str, told: frozenset[str]) -> Judgemen
 
 
 def _decide_phrases(gold: str, target: str, box: str) -> Judgement | None:
-    """The same words with another number are another answer: July 4 and July 5."""
+    """Return the same words with another number are another answer: July 4 and July 5."""
     phrases = [written_alike(side).lower() for side in (gold, target)]
     if any("\\" in phrase or not _PHRASE.search(phrase) for phrase in phrases):
         return None
@@ -175,7 +175,7 @@ def _doubt(gold: str, target: str, box: str) -> Judgement | None:
 
 
 def _decide_words(gold: str, target: str, box: str) -> Judgement | None:
-    """Words are the same or another word; whether two phrases mean the same is not for this verifier."""
+    """Return words are the same or another word; whether two phrases mean the same is not for this verifier."""
     gold_words, target_words = words_of(gold), words_of(target)
     if gold_words is None:
         is_other = target_words and not may_be_number(target_words) and _is_figure(gold)
@@ -192,7 +192,7 @@ def _decide_words(gold: str, target: str, box: str) -> Judgement | None:
 
 
 def _is_figure(text: str) -> bool:
-    """Whether a reference is mathematics with digits, which no word says."""
+    """Tell whether a reference is mathematics with digits, which no word says."""
     if not re.search(r"\d", text):
         return False
     try:
@@ -231,7 +231,7 @@ def _differ(gold: str, target: str) -> bool:
 
 
 def _decide_numbers(gold: str, target: str, told: frozenset[str]) -> Judgement | None:
-    """What the worker would say of two plain numbers, with or without units."""
+    """Return what the worker would say of two plain numbers, with or without units."""
     sides = split_choice(gold)[1], split_choice(target)[1]
     if any(len(side) > _PLAIN_CHARS for side in sides):
         return None
@@ -265,7 +265,7 @@ def _wrong(gold: str, target: str, box: str) -> Judgement:
 
 
 def _conclude(result: JobResult, reference: str, text: str) -> Judgement:
-    """What the worker's finding, or its end, means."""
+    """Return what the worker's finding, or its end, means."""
     if isinstance(result, TimedOut):
         detail = f"comparing with {reference!r} took more than {result.seconds:g} s"
         return too_slow(text, detail)

@@ -39,7 +39,7 @@ _HALF_OF_DAY = re.compile(r"\b([ap])\.\s?m\b\.?")
 
 
 def why_missing(reference: str | None) -> str | None:
-    """Why there is no reference answer at all, or None if there is one, be it prose."""
+    """Return why there is no reference answer at all, or None if there is one, be it prose."""
     if reference is None:
         return "the reference is missing"
     text = unboxed(reference).strip()
@@ -47,7 +47,7 @@ def why_missing(reference: str | None) -> str | None:
 
 
 def why_no_answer(reference: str | None) -> str | None:
-    """Why no rule can check anything against this reference, or None if it may be an answer."""
+    """Return why no rule can check anything against this reference, or None if it may be an answer."""
     missing = why_missing(reference)
     if missing is not None or reference is None:
         return missing
@@ -66,12 +66,12 @@ def why_no_answer(reference: str | None) -> str | None:
 
 
 def core(reference: str) -> str:
-    r"""The answer in a reference: without its ``\boxed{}``, "The answer is", or GSM8K's "####"."""
+    r"""Return the answer in a reference: without its ``\boxed{}``, "The answer is", or GSM8K's "####"."""
     return _LEAD_IN.sub("", unboxed(reference).strip())
 
 
 def split_unit(text: str, told: frozenset[str] = frozenset()) -> tuple[str, str | None]:
-    r"""A tidied answer and the name of the unit it ends in: ``5\text{ cm}^2``, ``5 cm``, ``18 dollars``.
+    r"""Return a tidied answer and the name of the unit it ends in: ``5\text{ cm}^2``, ``5 cm``, ``18 dollars``.
 
     A plain word counts only after a digit or brace and from two letters on: 3h is an algebraic product. Words that are
     no unit stay where they are.
@@ -90,23 +90,23 @@ def split_unit(text: str, told: frozenset[str] = frozenset()) -> tuple[str, str 
 
 
 def says_more(words: str) -> bool:
-    """Whether words beside a number are no unit but a statement: 5 is wrong."""
+    """Tell whether words beside a number are no unit but a statement: 5 is wrong."""
     return bool(_SAYS_MORE & set(words.lower().split()))
 
 
 def written_alike(text: str) -> str:
-    r"""A tidied answer without ``\text{}``, spaces beside letters, and the stops of a.m.: July 4, 6:30pm."""
+    r"""Return a tidied answer without ``\text{}``, spaces beside letters, and the stops of a.m.: July 4, 6:30pm."""
     return _BESIDE_LETTER.sub("", _HALF_OF_DAY.sub(r"\1m", _TEXT.sub(r" \1 ", text))).strip()
 
 
 def currency_of(text: str) -> str | None:
-    """The currency whose sign a text bears, before it is tidied, which takes the sign away."""
+    """Return the currency whose sign a text bears, before it is tidied, which takes the sign away."""
     sign = _SIGN.search(text.strip())
     return _CURRENCIES.get(sign.group(), "dollar") if sign else None
 
 
 def without_unit(text: str, unit: str | None) -> str:
-    """A tidied answer without its unit, or a bare letter that abbreviates ``unit``: 5 m beside metres."""
+    """Return a tidied answer without its unit, or a bare letter that abbreviates ``unit``: 5 m beside metres."""
     body = split_unit(text)[0]
     letter = re.search(r"(?<=[\d}])\s*([a-zA-Z])$", body)
     if unit and letter and UNIT_NAMES.get(letter.group(1).lower()) == unit:
@@ -127,12 +127,12 @@ def words_of(text: str) -> str | None:
 
 
 def choice_of(text: str) -> str | None:
-    r"""The letter of a tidied answer that is a choice: ``A``, ``(A)``, ``\text{(A)}``."""
+    r"""Return the letter of a tidied answer that is a choice: ``A``, ``(A)``, ``\text{(A)}``."""
     match = re.fullmatch(r"\(?([A-Z])\)?", _TEXT.sub(r"\1", text).strip(" ."))
     return match.group(1) if match else None
 
 
 def split_choice(text: str) -> tuple[str | None, str]:
-    r"""The letter and the body of ``\text{(B)} 5`` or ``(B) 5``; no letter where there is no such pair."""
+    r"""Return the letter and the body of ``\text{(B)} 5`` or ``(B) 5``; no letter where there is no such pair."""
     match = _CHOICE.fullmatch(text.strip())
     return (match.group(1) or match.group(2), match.group(3)) if match else (None, text)

@@ -43,7 +43,7 @@ _QUESTION = {
 
 
 def may_be_asked(problem: Problem, response: Response, verdict: Verdict, settings: Judge) -> bool:
-    """Whether the recipe wants the judge to look at a response, and there is something to compare.
+    """Tell whether the recipe wants the judge to look at a response, and there is something to compare.
 
     Args:
         problem: what was answered.
@@ -60,7 +60,7 @@ def may_be_asked(problem: Problem, response: Response, verdict: Verdict, setting
 
 
 def equivalence_request(problem: Problem, response: Response, settings: Judge) -> Request:
-    """What the judge is asked about a response; the think part is never shown."""
+    """Return what the judge is asked about a response; the think part is never shown."""
     shown = blocks(
         question=conversation(problem.history, problem.prompt),
         reference=problem.reference_answer or "",
@@ -80,7 +80,7 @@ def equivalence_request(problem: Problem, response: Response, settings: Judge) -
 
 
 def equivalence_verdict(rule: Verdict, answer: Completion | Refusal, settings: Judge) -> Verdict:
-    """The judge's own verdict, beside the rule's."""
+    """Return the judge's own verdict, beside the rule's."""
     if isinstance(answer, Refusal):
         outcome, detail = Outcome.UNVERIFIABLE, f"the judge was not heard: {answer.message}"
     else:

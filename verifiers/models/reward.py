@@ -30,7 +30,7 @@ class RewardScorer:
         )
 
     def request(self, problem: Problem, response: Response) -> Request:
-        """The conversation with the answer part as its last turn."""
+        """Return the conversation with the answer part as its last turn."""
         answered = {"role": "assistant", "content": response.answer}
         turns = [*problem.history, {"role": "user", "content": problem.prompt}, answered]
         messages = [{"role": turn["role"], "content": defused(turn["content"])} for turn in turns]
@@ -40,7 +40,7 @@ class RewardScorer:
         return Request(request_key(messages, asked.model, asked.revision, template, sampling, 0), messages, sampling)
 
     def marks(self, content: str) -> Marks | None:
-        """The model's outputs by name, and their weighted sum; None for outputs of a model that has others."""
+        """Return the model's outputs by name, and their weighted sum; None for outputs of a model that has others."""
         weights = self.server.weights()
         numbers = outputs_in(content, len(weights))
         if numbers is None:

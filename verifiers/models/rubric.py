@@ -50,7 +50,7 @@ class RubricScorer:
         self.dialect = ChatDialect(settings)
 
     def request(self, problem: Problem, response: Response) -> Request:
-        """The conversation and the answer part, as data."""
+        """Return the conversation and the answer part, as data."""
         asked = self.server
         shown = blocks(
             conversation=conversation(problem.history, problem.prompt),
@@ -66,7 +66,7 @@ class RubricScorer:
         )
 
     def marks(self, content: str) -> Marks | None:
-        """The three marks and their sum over 12, if the reply is exactly that."""
+        """Return the three marks and their sum over 12, if the reply is exactly that."""
         try:
             found = json.loads(content)
         except (ValueError, RecursionError):  # the latter of ten thousand brackets

@@ -47,19 +47,19 @@ class Scorer(Protocol):
         """How it is spoken to."""
 
     def request(self, problem: Problem, response: Response) -> Request:
-        """What is asked about a response."""
+        """Return what is asked about a response."""
 
     def marks(self, content: str) -> Marks | None:
-        """What a completion's content says, or None if it is not understood."""
+        """Return what a completion's content says, or None if it is not understood."""
 
 
 def is_open(problem: Problem, rule: Verdict, categories: Collection[str]) -> bool:
-    """Whether a response is one that scores are wanted for: no rule can judge it."""
+    """Tell whether a response is one that scores are wanted for: no rule can judge it."""
     return problem.category in categories and rule.outcome == Outcome.UNVERIFIABLE
 
 
 def score_verdict(rule: Verdict, answer: Completion | Refusal | None, scorer: Scorer, cut: float) -> Verdict:
-    """The verdict by score, beside the rule's.
+    """Return the verdict by score, beside the rule's.
 
     Args:
         rule: the rule's verdict on the response.

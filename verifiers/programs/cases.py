@@ -65,7 +65,7 @@ class Tests:
 
 
 def read_tests(tests: object) -> Tests:
-    """The tests that a row holds.
+    """Return the tests that a row holds.
 
     Raises:
         InvalidTests: there are none, or they are not laid out as the contract says.
@@ -138,7 +138,7 @@ def _script(tests: dict[str, Any]) -> list[Case]:
 
 
 def _entry_point(tests: dict[str, Any]) -> str | None:
-    """A function, or a method as in ``Solution.f`` or ``Solution().f``; None where none is named."""
+    """Return a function, or a method as in ``Solution.f`` or ``Solution().f``; None where none is named."""
     name = tests.get("entry_point")
     if name is None or name == "":
         return None

@@ -38,12 +38,12 @@ def judge_stdio(session: Session, case: Case, limits: Limits, settings: CodeTest
 
 
 def patient(limits: Limits) -> Limits:
-    """The same with more time by the clock, for a program that a busy machine has starved."""
+    """Return the same with more time by the clock, for a program that a busy machine has starved."""
     return replace(limits, wall_s=_PATIENCE * limits.wall_s)
 
 
 def judge_call(session: Session, case: Case, limits: Limits, settings: CodeTests) -> list[CaseResult]:
-    """Arguments in, a value out, compared here."""
+    """Return arguments in, a value out, compared here."""
     request = case.request or {}
     message = {
         "op": "call",
@@ -86,14 +86,14 @@ def judge_script(session: Session, case: Case, limits: Limits, settings: CodeTes
 
 
 def _were_starved(talk: Conversation) -> bool:
-    """Whether the clock stopped a program that was at work itself, or waited for tests that were."""
+    """Tell whether the clock stopped a program that was at work itself, or waited for tests that were."""
     at_work = sum(run.cpu_s + max(run.waited_s, 0.0) for run in (talk.program, talk.tester))
     stopped = "wall" in (talk.program.stopped, talk.tester.stopped)
     return stopped and (talk.program.was_starved or at_work > talk.program.wall_s / 2)
 
 
 def read_reports(program: Run, tester: Run, reports: list[dict[str, Any]], limits: Limits) -> list[CaseResult]:
-    """A code for each test that was reported, and one more where the last of them never came."""
+    """Return a code for each test that was reported, and one more where the last of them never came."""
     wall_s = tester.wall_s
     results = [_reported(report) for report in reports if "test" in report]
     invalid = next((report["invalid"] for report in reports if "invalid" in report), None)
@@ -111,7 +111,7 @@ def read_reports(program: Run, tester: Run, reports: list[dict[str, Any]], limit
 
 
 def _fault_before_end(program: Run, limits: Limits) -> CaseResult | None:
-    """Why the program's process ended before it was asked to. Being stopped by us is how it should end."""
+    """Return why the program's process ended before it was asked to. Being stopped by us is how it should end."""
     return (
         None
         if program.stopped == "host" and not program.out_of_memory

@@ -21,7 +21,7 @@ _WORDS: Final = frozenset((b"yes", b"no"))
 
 
 def why_different(expected: bytes, got: bytes, tolerance: float, *, exact_integers: bool = False) -> str | None:
-    """Where the outputs part, for people; None when they are the same.
+    """Return where the outputs part, for people; None when they are the same.
 
     Args:
         expected: what the row says.

@@ -41,7 +41,7 @@ _SHOWN_CHARS: Final = 300
 
 
 def fault_of(run: Run, limits: Limits) -> CaseResult | None:  # noqa: PLR0911 - one for each way to end
-    """Why a process's own end fails its test, whatever it has printed; None when it ended well.
+    """Return why a process's own end fails its test, whatever it has printed; None when it ended well.
 
     In the order of DMOJ's precedence: time, memory, output, then how it ended.
     """

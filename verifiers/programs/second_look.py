@@ -29,7 +29,7 @@ ALONE: Final = "the tests pass in the program's own process alone, which proves 
 
 
 def second_look(session: Session, plan: dict[str, Any], results: list[CaseResult], limits: Limits) -> list[CaseResult]:
-    """What is to be said of tests of which some have failed across the wall.
+    """Return what is to be said of tests of which some have failed across the wall.
 
     Args:
         session: where the program is compiled.

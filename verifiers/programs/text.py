@@ -58,7 +58,7 @@ class _Block(NamedTuple):
 
 
 def program_in(answer: str, language: str, entry_point: str | None = None, asked: Collection[str] = ()) -> str | None:
-    """The program that an answer gives, or None where it gives none.
+    """Return the program that an answer gives, or None where it gives none.
 
     Args:
         answer: the answer part of a response.
@@ -87,7 +87,7 @@ def code_in(prompt: str) -> list[str]:
 def _chosen(
     blocks: list[str], names: list[set[str]], language: str, entry_point: str | None, asked: Collection[str]
 ) -> int:
-    """Number of the block that the program is, see the module's rule 2."""
+    """Return the number of the block that the program is, see the module's rule 2."""
     leaf = (entry_point or "").rpartition(".")[2]
     if leaf:
         defining = [number for number, block in enumerate(blocks) if _defines(block, leaf)]
@@ -104,7 +104,7 @@ def _chosen(
 
 
 def _needed(chosen: int, blocks: list[str], names: list[set[str]]) -> list[int]:
-    """Numbers of the earlier blocks that the chosen one cannot do without, see rule 3."""
+    """Return the numbers of the earlier blocks that the chosen one cannot do without, see rule 3."""
     needed: set[int] = set()
     missing = set(_WORD.findall(blocks[chosen])) - names[chosen]
     for number in range(chosen - 1, -1, -1):
@@ -120,7 +120,7 @@ def _defines(block: str, name: str) -> bool:
 
 
 def _defined(block: str, language: str) -> set[str]:
-    """Names that a block gives at its top level."""
+    """Return the names that a block gives at its top level."""
     pattern = _PYTHON_NAMES if language == "python" else _C_NAMES
     found: set[str] = set()
     for match in pattern.finditer(block):
@@ -139,7 +139,7 @@ def _of_language(blocks: list[_Block], language: str) -> list[str]:
 
 
 def _tag(info: str) -> str:
-    """The language that a fence names: ``{.python .numberLines}`` and ``python:main.py`` are python."""
+    """Return the language that a fence names: ``{.python .numberLines}`` and ``python:main.py`` are python."""
     return _TAG_END.split(info.strip().lower().lstrip("{. "), maxsplit=1)[0].strip("{}.")
 
 
@@ -161,7 +161,7 @@ def _blocks(answer: str) -> list[_Block]:
 
 
 def _by_lines(answer: str) -> Iterable[_Block]:
-    """The closed blocks, whatever their indent."""
+    """Yield the closed blocks, whatever their indent."""
     opened: tuple[str, str, int] | None = None
     for match in _FENCE.finditer(answer):
         fence, tag = match.group(1), _tag(match.group(2))

@@ -21,7 +21,7 @@ _SHOWN: Final = 120
 
 
 def same_value(expected: Any, crossed: Any, tolerance: float) -> bool:
-    """Whether a value is what was expected.
+    """Tell whether a value is what was expected.
 
     Args:
         expected: JSON.
@@ -59,7 +59,7 @@ def _same(expected: Any, crossed: Any, tolerance: float) -> bool:
 
 
 def _scalar(tag: str, inside: Any) -> Any:
-    """A number, a text, a truth value or None; what is anything else equals none of them."""
+    """Return a number, a text, a truth value or None; what is anything else equals none of them."""
     if tag == "float":
         return float.fromhex(inside)
     if tag == "int":
@@ -68,7 +68,7 @@ def _scalar(tag: str, inside: Any) -> Any:
 
 
 def _key(crossed: Any) -> str:
-    """A key as JSON writes it."""
+    """Return a key as JSON writes it."""
     if isinstance(crossed, str):
         return crossed
     key = decode(crossed) if _is_small(crossed) else crossed
@@ -92,7 +92,7 @@ def _same_scalar(wanted: Any, given: Any, tolerance: float) -> bool:
 
 
 def shown(crossed: Any) -> str:
-    """A value that has crossed, or the beginning of it, for people."""
+    """Return a value that has crossed, or the beginning of it, for people."""
     if not _is_small(crossed):
         return f"a large value: {json.dumps(crossed)[:_SHOWN]}…"
     try:

@@ -56,7 +56,7 @@ class CodeVerifier:
         self._settings = settings
 
     def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
-        """Refuses at once what has no program or no tests, and hands the rest to the sandbox."""
+        """Refuse at once what has no program or no tests, and hands the rest to the sandbox."""
         try:
             tests = read_tests(attempt.tests)
         except InvalidTests as error:
@@ -74,7 +74,7 @@ class CodeVerifier:
 
 
 def with_given(tests: Tests, prompt: str) -> Tests:
-    """The tests with the prompt's code, where it defines what they use beside the entry point."""
+    """Return the tests with the prompt's code, where it defines what they use beside the entry point."""
     if tests.entry_point is None or len(prompt) > _MAX_PROMPT:
         return tests
     leaf = tests.entry_point.rpartition(".")[2]
@@ -124,7 +124,7 @@ def _unless_nodes(results: list[CaseResult], program: str, tests: Tests) -> list
 
 
 def _not_compiled(errors: str, program: str, language: str) -> CaseResult:
-    """A program's own fault, but where it is written for a compiler younger than ours."""
+    """Return a program's own fault, but where it is written for a compiler younger than ours."""
     is_young = language == "python" and errors.startswith("SyntaxError") and YOUNG_PYTHON.search(program)
     if is_young or MISSING_HEADER.search(errors):
         return CaseResult(Code.IE, f"our compiler does not know this yet: {errors}", cause=Cause.VERIFIER)
@@ -132,7 +132,7 @@ def _not_compiled(errors: str, program: str, language: str) -> CaseResult:
 
 
 def conclude(judged: Judged | SandboxFailure, program: str, settings: CodeTests) -> Judgement:
-    """The verdict on a program: its pass rate against the mark.
+    """Return the verdict on a program: its pass rate against the mark.
 
     A test that is itself at fault (IE), or that we could not run as it needs to be, makes the whole unverifiable, and
     tests that could not be run any more make it a time-out, unless enough others have failed to decide: neither says
@@ -157,7 +157,7 @@ def conclude(judged: Judged | SandboxFailure, program: str, settings: CodeTests)
 
 
 def _passing(codes: Counter[Code]) -> bool:
-    """Whether nothing has failed yet."""
+    """Tell whether nothing has failed yet."""
     return not any(codes[code] for code in Code if code not in (Code.AC, Code.NOT_RUN, Code.IE))
 
 

@@ -99,7 +99,7 @@ class Container:
         return self._socket.fileno()
 
     def order(self, header: dict[str, Any], blob: bytes = b"") -> None:
-        """Gives the supervisor one order.
+        """Give the supervisor one order.
 
         Raises:
             SandboxFault: the container is gone.
@@ -108,7 +108,7 @@ class Container:
         self._write(wire.pack(header, blob))
 
     def resize(self, memory_mb: int) -> None:
-        """Lets programs use so much memory.
+        """Let programs use so much memory.
 
         Raises:
             docker.errors.DockerException: the engine refused.
@@ -119,7 +119,7 @@ class Container:
             self.memory_mb = memory_mb
 
     def receive(self, deadline: float) -> Frame:
-        """The next frame.
+        """Return the next frame.
 
         Raises:
             SandboxFault: none has come by then (``time.monotonic``), or none will.
@@ -134,11 +134,11 @@ class Container:
         return frame
 
     def has_frame(self) -> bool:
-        """Whether :meth:`receive` returns at once."""
+        """Tell whether :meth:`receive` returns at once."""
         return bool(self._frames)
 
     def read(self) -> None:
-        """Takes in what has arrived, and waits if nothing has.
+        """Take in what has arrived, and waits if nothing has.
 
         Raises:
             SandboxFault: the container has ended, or does not keep to the protocol.
@@ -154,12 +154,12 @@ class Container:
         self._parse()
 
     def interrupt(self) -> None:
-        """Breaks off what runs in it, from any thread: whoever waits for a frame then sees the end."""
+        """Break off what runs in it, from any thread: whoever waits for a frame then sees the end."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def remove(self) -> None:
-        """Removes it, whatever state it is in."""
+        """Remove it, whatever state it is in."""
         stream = getattr(self, "_stream", None)
         if stream is not None:
             stream.close()
@@ -199,7 +199,7 @@ class Container:
             del self._buffer[:end]
 
     def _require_room(self, n_header: int, n_blob: int) -> None:
-        """Refuses a frame by its header; a program's output is cut off one piece after its limit at the latest."""
+        """Refuse a frame by its header; a program's output is cut off one piece after its limit at the latest."""
         largest = self._output_bytes + wire.PIECE + wire.ERRORS_KEPT
         if n_header > wire.MAX_HEADER or n_blob > largest:
             raise SandboxFault(
@@ -209,7 +209,7 @@ class Container:
 
 
 def hardening(memory_mb: int) -> dict[str, Any]:
-    """What the container may do and use, as arguments of ``create_host_config``."""
+    """Return what the container may do and use, as arguments of ``create_host_config``."""
     memory = f"{memory_mb + _OVERHEAD_MB}m"
     return {
         "network_mode": "none",
@@ -237,7 +237,7 @@ def hardening(memory_mb: int) -> dict[str, Any]:
 
 
 def sweep(api: APIClient) -> int:
-    """Removes containers whose owner was on this host and is gone; how many.
+    """Remove containers whose owner was on this host and is gone; how many.
 
     They end by themselves when their owner does; this is for an engine that was itself restarted in between.
     """
@@ -253,7 +253,7 @@ def sweep(api: APIClient) -> int:
 
 
 def connect(engine: str | None) -> APIClient:
-    """The client of one engine: a URL, or None for the environment's.
+    """Return the client of one engine: a URL, or None for the environment's.
 
     Raises:
         docker.errors.DockerException: nothing answers there.

@@ -97,12 +97,12 @@ class DockerSandbox:
                 job.future.set_result(SandboxFailure(_CLOSED))
 
     def absent(self) -> str | None:
-        """Why no engine can be used at the moment, or None if one can."""
+        """Return why no engine can be used at the moment, or None if one can."""
         reasons = [engine.absent() for engine in self._engines]
         return None if None in reasons else "; ".join(str(reason) for reason in reasons)
 
     def is_wanted_elsewhere(self, job: _Job) -> bool:
-        """Whether a job that has failed may find an engine that it has not failed on."""
+        """Tell whether a job that has failed may find an engine that it has not failed on."""
         return any(engine not in job.failed_on and engine.absent() is None for engine in self._engines)
 
 
@@ -119,12 +119,12 @@ class _Engine:
         self._absent: tuple[float, str] | None = None
 
     def absent(self) -> str | None:
-        """Why it cannot be used, if that was found out in the last half minute."""
+        """Return why it cannot be used, if that was found out in the last half minute."""
         with self._lock:
             return self._absent[1] if self._absent and time.monotonic() < self._absent[0] else None
 
     def use(self) -> tuple[APIClient, str]:
-        """Its client and the image's digest.
+        """Return its client and the image's digest.
 
         Raises:
             SandboxFault: nothing answers, or it has no such image; ``absent`` tells for the next half minute.
@@ -139,7 +139,7 @@ class _Engine:
             return self._api, self._image
 
     def give_up(self) -> None:
-        """Lets go of it, and asks anew the next time: it has failed in a way that may be its end."""
+        """Let go of it, and asks anew the next time: it has failed in a way that may be its end."""
         with self._lock:
             if self._api is not None:
                 self._api.close()
@@ -196,7 +196,7 @@ class _Slot(threading.Thread):
         self._discard()
 
     def abort(self) -> None:
-        """Ends the containers under whatever runs in them, from another thread."""
+        """End the containers under whatever runs in them, from another thread."""
         for container in (self._program, self._tester):
             if container is not None:
                 container.interrupt()
@@ -260,7 +260,7 @@ class _Slot(threading.Thread):
         return self._tried(lambda: Container(api, image, memory_mb, self._engine.settings.runtime))
 
     def _tried(self, action: Callable[[], T]) -> T:
-        """The engine's own failures as faults."""
+        """Return the engine's own failures as faults."""
         from verifiers.sandbox.container import ENGINE_ERRORS
 
         try:

@@ -117,26 +117,26 @@ class Session(Protocol):
         ...
 
     def compile(self, source: str, language: str, memory_mb: int) -> Compiled:
-        """Makes ``source`` the program that the other methods run; once for all of its tests."""
+        """Make ``source`` the program that the other methods run; once for all of its tests."""
         ...
 
     def run(self, stdin: bytes, limits: Limits) -> Run:
-        """Runs it as a main program, in a process and under a uid of its own."""
+        """Run it as a main program, in a process and under a uid of its own."""
         ...
 
     def call(self, request: Mapping[str, Any], limits: Limits) -> tuple[Run, dict[str, Any] | None]:
-        """Loads it as a module and makes one request of it: how it ended, and its reply if there was one.
+        """Load it as a module and makes one request of it: how it ended, and its reply if there was one.
 
         The reply was written by the program, and may be anything.
         """
         ...
 
     def converse(self, plan: Mapping[str, Any], limits: Limits) -> Conversation:
-        """Loads it as a module, and lets tests in another container talk with it."""
+        """Load it as a module, and lets tests in another container talk with it."""
         ...
 
     def share(self, plan: Mapping[str, Any], limits: Limits) -> tuple[Run, list[dict[str, Any]]]:
-        """Runs tests in the program's own process. What they report, the program may have made up."""
+        """Run tests in the program's own process. What they report, the program may have made up."""
         ...
 
     def examine(self, plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,11 +152,11 @@ class Sandbox(Protocol):
     """Containers, and the queue in front of them. Used by any number of threads."""
 
     def submit(self, work: Callable[[Session], T]) -> Future[T | SandboxFailure]:
-        """Runs ``work`` with a container of its own, again in another one if that fails, and then gives up."""
+        """Run ``work`` with a container of its own, again in another one if that fails, and then gives up."""
         ...
 
     def close(self) -> None:
-        """Removes every container; work that is not done ends as a SandboxFailure."""
+        """Remove every container; work that is not done ends as a SandboxFailure."""
         ...
 
 
@@ -167,7 +167,7 @@ class NoSandbox:
         self._reason = reason
 
     def submit(self, work: Callable[[Session], T]) -> Future[T | SandboxFailure]:  # noqa: ARG002 - the Sandbox contract
-        """Fails at once."""
+        """Fail at once."""
         future: Future[T | SandboxFailure] = Future()
         future.set_result(SandboxFailure(self._reason))
         return future

@@ -51,7 +51,7 @@ _PERSONALITIES = (0x0, 0x0008, 0xFFFFFFFF)  # Linux, Linux32, and asking which
 
 
 def profile() -> str:
-    """The profile as JSON text, as the engine's API takes it."""
+    """Return the profile as JSON text, as the engine's API takes it."""
     calls = sorted({*_FILES.split(), *_MEMORY.split(), *_PROCESSES.split(), *_TALK.split(), *_CLOCKS.split()})
     rules: list[dict[str, Any]] = [_allow(calls)]
     rules += [_allow(["socket"], _argument(0, family)) for family in _FAMILIES]

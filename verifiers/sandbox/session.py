@@ -77,7 +77,7 @@ class ContainerSession:
         return Compiled(not frame.header["failed"], errors)
 
     def _program(self, memory_mb: int) -> Container:
-        """The container in which the program is compiled: a new one, if a test has left the last one dirty."""
+        """Return the container in which the program is compiled: a new one, if a test has left the last one dirty."""
         container = self._new_program(memory_mb)
         if container is not self._built and not self.compile(*self._source, memory_mb).ok:
             raise SandboxFault("what compiled before does not compile again")
@@ -244,7 +244,7 @@ def _framed(message: Mapping[str, Any]) -> bytes:
 
 
 def _split(data: bytearray, *, at_most: int | None = None, consume: bool = False) -> list[bytes]:
-    """The whole frames at the head of what was said on a channel."""
+    """Return the whole frames at the head of what was said on a channel."""
     texts: list[bytes] = []
     start = 0
     while len(data) >= start + _LENGTH.size and len(texts) != at_most:
@@ -259,7 +259,7 @@ def _split(data: bytearray, *, at_most: int | None = None, consume: bool = False
 
 
 def _readable(text: bytes) -> dict[str, Any] | None:
-    """A message that the program may have written itself."""
+    """Return a message that the program may have written itself."""
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):

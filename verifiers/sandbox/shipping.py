@@ -45,7 +45,7 @@ _INSIDE = Path(__file__).parent / "inside"
 
 
 def supervisor_script(uid: int) -> bytes:
-    """What to write to a new container: the supervisor, which starts the warm parent in the same way."""
+    """Return what to write to a new container: the supervisor, which starts the warm parent in the same way."""
     install = _install()
     forker = _framed(install + "from verifiers.sandbox.inside import forker\nforker.main()\n")
     return _framed(
@@ -62,7 +62,7 @@ def _framed(script: str) -> bytes:
 
 @functools.cache
 def _install() -> str:
-    """The script that gives the modules their names; packages are empty there, whatever their files say."""
+    """Return the script that gives the modules their names; packages are empty there, whatever their files say."""
     sources = dict.fromkeys(_ABOVE, "")
     for path in sorted(_INSIDE.rglob("*.py")):
         is_package = path.stem == "__init__"

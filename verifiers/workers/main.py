@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def serve(jobs: int, results: int) -> None:
-    """Answers until the end of ``jobs``: one frame to a function's name once it is loaded, one to each job of a list.
+    """Answer until the end of ``jobs``: one frame to a function's name once it is loaded, one to each job of a list.
 
     Two messages, so that arguments too large for this process are the job's own death and not the function's.
     """
@@ -61,7 +61,7 @@ def serve(jobs: int, results: int) -> None:
 
 
 def load(path: str) -> Callable[..., Any]:
-    """The function that ``module:qualified.name`` names."""
+    """Return the function that ``module:qualified.name`` names."""
     module, _, name = path.partition(":")
     found: Any = importlib.import_module(module)
     for part in name.split("."):
@@ -112,7 +112,7 @@ def _limit_memory(n_bytes: int) -> None:
 
 
 def _private_pipes() -> tuple[int, int]:
-    """Moves the protocol off stdin and stdout, so that a stray print or input() of a library cannot touch it."""
+    """Move the protocol off stdin and stdout, so that a stray print or input() of a library cannot touch it."""
     jobs, results = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
@@ -130,7 +130,7 @@ def _receive(jobs: int) -> dict[str, Any] | None:
 
 
 def _read(source: int, n_bytes: int) -> bytes | None:
-    """Exactly ``n_bytes``, or None at the end of the pipe."""
+    """Return exactly ``n_bytes``, or None at the end of the pipe."""
     chunks = bytearray()
     while len(chunks) < n_bytes:
         chunk = os.read(source, min(n_bytes - len(chunks), 1 << 20))

@@ -62,7 +62,7 @@ class _Job:
         return sum(len(arg) for arg in self.args if isinstance(arg, str))
 
     def start(self) -> bool:
-        """Whether the job is still wanted; from then on it cannot be cancelled."""
+        """Tell whether the job is still wanted; from then on it cannot be cancelled."""
         self.started = self.started or self.future.set_running_or_notify_cancel()
         return self.started
 
@@ -110,7 +110,7 @@ class WorkerPool:
     def map(
         self, function: str | Callable[..., Any], jobs: Iterable[Sequence[Any]], *, read_ahead: int | None = None
     ) -> Iterator[JobResult]:
-        """The result of every job, in order, as they come; reads at most ``read_ahead`` jobs ahead.
+        """Yield the result of every job, in order, as they come; reads at most ``read_ahead`` jobs ahead.
 
         Args:
             function: as in :meth:`submit`.
@@ -138,7 +138,7 @@ class WorkerPool:
         return [process.pid for keeper in list(self._keepers) if (process := keeper.process) is not None]
 
     def close(self) -> None:
-        """Kills all workers; jobs that are not done end with a VerifierError."""
+        """Kill all workers; jobs that are not done end with a VerifierError."""
         with self._changed:
             self.closed = True
             waiting = list(self._queue)
@@ -156,7 +156,7 @@ class WorkerPool:
         self.close()
 
     def take(self) -> list[_Job]:
-        """The next batch for one worker, all of one function; empty when the pool is closed. For keepers."""
+        """Return the next batch for one worker, all of one function; empty when the pool is closed. For keepers."""
         with self._changed:
             while not self._queue and not self.closed:
                 self._changed.wait()
@@ -172,7 +172,7 @@ class WorkerPool:
             return batch
 
     def put_back(self, jobs: Iterable[_Job]) -> None:
-        """Returns untouched jobs of a batch to the head of the queue, in order. For keepers."""
+        """Return untouched jobs of a batch to the head of the queue, in order. For keepers."""
         with self._changed:
             if not self.closed:
                 self._queue.extendleft(reversed(list(jobs)))
@@ -203,7 +203,7 @@ class _Keeper(threading.Thread):
         self._discard()
 
     def stop(self) -> None:
-        """Ends the thread, from another one."""
+        """End the thread, from another one."""
         while self.is_alive():
             process = self.process
             if process is not None:
@@ -241,7 +241,7 @@ class _Keeper(threading.Thread):
             self._discard()
 
     def _ready(self, function: str) -> WorkerProcess:
-        """A process that has loaded the function.
+        """Return a process that has loaded the function.
 
         One that was there may have been ended by someone since; a fresh one that dies or refuses is an error.
 

@@ -80,7 +80,7 @@ class WorkerProcess:
         self._send({"function": function})
 
     def give(self, jobs: list[list[Any]]) -> None:
-        """Hands over jobs of the function that is loaded; the answers are one frame each.
+        """Hand over jobs of the function that is loaded; the answers are one frame each.
 
         Raises:
             WorkerDied: nobody reads, or it died of what it read.
@@ -97,7 +97,7 @@ class WorkerProcess:
             raise WorkerDied(self._death()) from None
 
     def receive(self, seconds: float) -> dict[str, Any] | None:
-        """The next frame, or None when it has not come whole within ``seconds``.
+        """Return the next frame, or None when it has not come whole within ``seconds``.
 
         Raises:
             WorkerDied: the process ended first.
@@ -119,7 +119,7 @@ class WorkerProcess:
             self._process.kill()
 
     def discard(self) -> None:
-        """Kills and reaps the process, and closes what leads to it."""
+        """Kill and reaps the process, and closes what leads to it."""
         self.interrupt()
         self._process.wait()
         self._jobs.close()

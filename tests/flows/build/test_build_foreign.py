@@ -22,8 +22,8 @@ from tests.support.servers.chat_server import ChatServer
 from tracemill.audit.publication import AUDIT, REFERENCES
 from tracemill.core import StoreError
 from tracemill.publish import dataset_output
+from tracemill.publish.directory.versions import Versions
 from tracemill.publish.manifest import MANIFEST, tops
-from tracemill.publish.versions import Versions
 
 
 def settings(run: SmallRun) -> list[str]:

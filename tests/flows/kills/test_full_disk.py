@@ -12,9 +12,10 @@ import pytest
 from tests.support.runs.publications import ids, publication, samples
 from tests.support.runs.small_disk import SmallDisk, small_disk
 from tracemill.core import StoreError
-from tracemill.publish import publish, published, run_directory
-from tracemill.publish.run_directory import _publish_in_place
-from tracemill.publish.versions import Versions
+from tracemill.publish import publish, published
+from tracemill.publish.directory import run_directory
+from tracemill.publish.directory.run_directory import _publish_in_place
+from tracemill.publish.directory.versions import Versions
 from tracemill.store import Store
 
 pytestmark = pytest.mark.needs_mounts

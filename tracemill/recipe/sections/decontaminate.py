@@ -127,7 +127,7 @@ class Embeddings(Embedding):
     min_grey: Similar = Field(default=0.8, description="From here on, on the same scale, it is for the judge to say.")
 
     def embedding(self) -> Embedding:
-        """The part that vectors depend on; equal to that of deduplicate.semantic, nothing is embedded twice."""
+        """Return the part that vectors depend on; equal to that of deduplicate.semantic, nothing is embedded twice."""
         return Embedding(**{name: getattr(self, name) for name in Embedding.model_fields})
 
 
@@ -159,11 +159,11 @@ class Decontaminate(Overlap):
         return benchmarks
 
     def overlap(self) -> Overlap:
-        """What the comparison of texts depends on, without benchmarks and models."""
+        """Return what the comparison of texts depends on, without benchmarks and models."""
         return Overlap(**{name: getattr(self, name) for name in Overlap.model_fields})
 
     def meaning(self) -> Meaning:
-        """What the comparison of vectors depends on.
+        """Return what the comparison of vectors depends on.
 
         Raises:
             ValueError: the recipe names no model for it.

@@ -62,7 +62,7 @@ class Semantic(Embedding):
     threshold: Similar = Field(default=0.95, description="Cosine from which two prompts are one: docs/duplicates.md.")
 
     def embedding(self) -> Embedding:
-        """The part that vectors depend on."""
+        """Return the part that vectors depend on."""
         return Embedding(**{name: getattr(self, name) for name in Embedding.model_fields})
 
 

@@ -34,7 +34,7 @@ _MERGE: Final = "tag:yaml.org,2002:merge"
 
 @functools.cache
 def catalogue() -> Mapping[str, Dataset]:
-    """Every dataset by its name, in the order of the files; they are read once.
+    """Return every dataset by its name, in the order of the files; they are read once.
 
     Raises:
         SourceError: an entry of them is wrong, or a file is not there.
@@ -43,13 +43,13 @@ def catalogue() -> Mapping[str, Dataset]:
 
 
 def datasets_at(hub: str) -> list[Dataset]:
-    """What is known under a Hub id, also a former one; ids are compared without case, as the Hub does."""
+    """Return what is known under a Hub id, also a former one; ids are compared without case, as the Hub does."""
     wanted = hub.lower()
     return [known for known in catalogue().values() if wanted in {each.lower() for each in (known.hub, *known.also)}]
 
 
 def read_catalogue(paths: Iterable[Path]) -> dict[str, Dataset]:
-    """The datasets of some files, by name.
+    """Return the datasets of some files, by name.
 
     Raises:
         SourceError: of the first that is wrong: its file, entry and field.
@@ -68,7 +68,7 @@ def read_catalogue(paths: Iterable[Path]) -> dict[str, Dataset]:
 
 
 def _entries(path: Path) -> dict[str, Any]:
-    """A file's data; what stands in it twice is refused, as YAML would keep the last."""
+    """Return a file's data; what stands in it twice is refused, as YAML would keep the last."""
     try:
         loader = _Loader(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -97,7 +97,7 @@ def _refuse_twice(path: Path, node: yaml.MappingNode, *entry: str) -> None:
 
 
 def _invalid(path: Path, name: str, error: ValidationError) -> SourceError:
-    """The first fault of an entry: field, value and what it should be."""
+    """Return the first fault of an entry: field, value and what it should be."""
     fault = error.errors(include_url=False)[0]
     field = ".".join(map(str, fault["loc"]))
     got = "nothing" if fault["type"] == "missing" else repr(fault["input"])

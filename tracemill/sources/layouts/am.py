@@ -40,13 +40,13 @@ def am(row: dict[str, Any], source: RowSource) -> Draft:
 
 
 def _info(turn: dict[str, Any]) -> dict[str, Any]:
-    """An object, or JSON text of one."""
+    """Return an object, or JSON text of one."""
     info = _unquoted(turn.get("info"))
     return info if isinstance(info, dict) else {}
 
 
 def _category(prompt: object, reference: object, tests: object, source: RowSource) -> Category:
-    """The layout has no category: a guess from what the row can be judged by, right where it matters.
+    """Return the layout has no category: a guess from what the row can be judged by, right where it matters.
 
     Tests mean code; what has neither tests nor a reference is general chat; a letter for a reference means a choice
     where the prompt has options of such letters. The rest is what the recipe says of the source.
@@ -65,7 +65,7 @@ def _trace(content: str, source: object) -> dict[str, Any]:
 
 
 def _tests(case: object) -> dict[str, Any] | None:
-    """The shapes of ``test_case`` that are tests in our sense, also as JSON text; other shapes have none.
+    """Return the shapes of ``test_case`` that are tests in our sense, also as JSON text; other shapes have none.
 
     KodCode's pytest module, OpenCoder's assertions, PRIME's inputs and outputs, and our own export of other kinds.
     CodeIO's inputs and outputs are what a *prediction* is compared with: no program is asked for.
@@ -95,7 +95,7 @@ def _stdio_tests(truth: object) -> dict[str, Any] | None:
 
 
 def _unquoted(value: object) -> object:
-    """JSON text as what it says: the published card types ``test_case`` as text, the files hold objects."""
+    """Return JSON text as what it says: the published card types ``test_case`` as text, the files hold objects."""
     if not isinstance(value, str):
         return value
     try:

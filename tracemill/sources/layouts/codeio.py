@@ -22,7 +22,7 @@ UNCHECKED_INPUT: Final = "many inputs give this output: the code would have to b
 
 
 def codeio(row: dict[str, Any], _source: RowSource) -> Draft:
-    """A prediction that was found right is the reference; there is no other. Replies are not R1's: no traces."""
+    """Return a prediction that was found right is the reference; there is no other. Replies are not R1's: no traces."""
     reply = next((row.get(f"turn_{n}") for n in (1, 2) if str(row.get(f"feedback_{n}")).strip() == _RIGHT), None)
     said_last = _last_object(reply if reply is not None else row.get("turn_1"))
     if "input" in said_last:
@@ -37,7 +37,7 @@ def codeio(row: dict[str, Any], _source: RowSource) -> Draft:
 
 
 def _last_object(reply: object) -> dict[str, Any]:
-    """The last JSON object of a text that is read from an opening brace to the text's end or a fence's."""
+    """Return the last JSON object of a text that is read from an opening brace to the text's end or a fence's."""
     text = reply.rstrip().removesuffix("```").rstrip() if isinstance(reply, str) else ""
     begin = text.rfind("{")
     while begin >= 0:
@@ -52,7 +52,7 @@ def _last_object(reply: object) -> dict[str, Any]:
 
 
 def codeio_raw(row: dict[str, Any], _source: RowSource) -> Draft:
-    """The first of the row's examples: its input is in the prompt, its output the reference."""
+    """Return the first of the row's examples: its input is in the prompt, its output the reference."""
     examples = parsed(row.get("ios"), "examples") or []
     if not isinstance(examples, list) or not all(isinstance(each, dict) and "output" in each for each in examples):
         raise MalformedRowError("malformed_examples", f"ios is {examples!r:.200}; expected: a list of input and output")

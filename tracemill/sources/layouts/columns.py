@@ -44,7 +44,7 @@ PREFIXES: Final[Mapping[str, Category]] = {
 
 
 def without_prefix(prompt: str) -> Stripped:
-    """The prompt without Sky-T1's prefix, if it has one. White space around the prefix goes with it."""
+    """Return the prompt without Sky-T1's prefix, if it has one. White space around the prefix goes with it."""
     text = prompt.lstrip()
     for prefix, category in PREFIXES.items():
         if text.startswith(prefix):
@@ -64,7 +64,7 @@ _SUFFIXES: Final = (
 
 
 def without_suffix(prompt: str) -> str:
-    """The prompt without Eurus' sentence on the form of its answer, if it has one."""
+    """Return the prompt without Eurus' sentence on the form of its answer, if it has one."""
     for suffix in _SUFFIXES:
         prompt = suffix.sub("", prompt)
     return prompt
@@ -76,13 +76,13 @@ _OPTION: Final = re.compile(r"(?:^|[\s({*$])([A-E])[.):：．、]", re.MULTILINE
 
 
 def is_choice(prompt: object, reference: object) -> bool:
-    """Whether the reference names one of the prompt's options by its letter."""
+    """Tell whether the reference names one of the prompt's options by its letter."""
     letter = _letter(reference)
     return letter is not None and {"A", "B", letter} <= set(_OPTION.findall(prompt if isinstance(prompt, str) else ""))
 
 
 def is_letter(reference: object) -> bool:
-    """Whether the reference is nothing but a letter such as options have."""
+    """Tell whether the reference is nothing but a letter such as options have."""
     return _letter(reference) is not None
 
 
@@ -95,7 +95,7 @@ _NON_COMMERCIAL: Final = re.compile(r"(?<![a-z])nc(?![a-z])|non[-_ ]?commercial"
 
 
 def licence_of(value: object) -> tuple[str | None, bool | None]:
-    """A row's own licence and whether it forbids commercial use; None twice where the row names none."""
+    """Return a row's own licence and whether it forbids commercial use; None twice where the row names none."""
     if not isinstance(value, str) or not value.strip() or value.strip().lower() in {"unknown", "none", "n/a"}:
         return None, None
     return value.strip(), _NON_COMMERCIAL.search(value) is not None
@@ -108,7 +108,7 @@ NO_REFERENCE: Final = frozenset({"", "proof", "notfound", "not found"})
 
 
 def tests_of(value: object) -> dict[str, Any] | None:
-    """A test object of the verification contract; what is inside is for its verifier to judge.
+    """Return a test object of the verification contract; what is inside is for its verifier to judge.
 
     Raises:
         MalformedRowError: it is no object, or of an unknown kind.
@@ -140,13 +140,13 @@ def _is_constraint(item: object) -> bool:
 
 
 def constraint(constraint_id: str, kwargs: dict[str, Any] | None) -> dict[str, Any]:
-    """One constraint; arguments that are null were only there to make columns of equal shape."""
+    """Return one constraint; arguments that are null were only there to make columns of equal shape."""
     given = {name: argument for name, argument in (kwargs or {}).items() if argument is not None}
     return {"id": constraint_id, "kwargs": given}
 
 
 def history_of(value: object) -> list[dict[str, str]]:
-    """The turns before the prompt, oldest first.
+    """Return the turns before the prompt, oldest first.
 
     Raises:
         MalformedRowError: ``malformed_history``; see :func:`tracemill.sources.layouts.conversations.turns_of`.
@@ -158,7 +158,7 @@ def history_of(value: object) -> list[dict[str, str]]:
 
 
 def category_of(value: object, *, named: bool) -> Category | None:
-    """The category that a column says.
+    """Return the category that a column says.
 
     Args:
         value: of the column, or None.
@@ -182,7 +182,7 @@ def reference_of(value: object) -> object:
 
 
 def answer_text(value: object) -> str | None:
-    """An answer as text, or None where there is none: null, blank, or NaN, which is how pandas writes null.
+    """Return an answer as text, or None where there is none: null, blank, or NaN, which is how pandas writes null.
 
     Numbers are answers too (LIMO's and SVAMP's are read as numbers from JSON); 145.0 means 145.
 
@@ -219,7 +219,7 @@ def _not_text(kind: str, name: str, value: object) -> MalformedRowError:
 
 
 def said(row: dict[str, Any], *columns: str, **renamed: str) -> dict[str, Any]:
-    """What a row says in some columns, for ``Draft.info``: those with a value, under their name or another one.
+    """Return what a row says in some columns, for ``Draft.info``: those with a value, under their name or another one.
 
     Args:
         row: of the source.
@@ -239,7 +239,7 @@ def solved(solution: object) -> dict[str, Any]:
 
 
 def parsed(value: object, name: str) -> Any:
-    """The value, parsed where it is JSON text; blank text is none (CSV has no other way to say so).
+    """Return the value, parsed where it is JSON text; blank text is none (CSV has no other way to say so).
 
     Raises:
         MalformedRowError: ``malformed_NAME``: text that is no JSON.

@@ -201,7 +201,7 @@ def _cases(value: object) -> list[dict[str, Any]]:
 
 
 def unpacked(packed: str) -> str:
-    """The text in base64 of a compressed pickle of nothing but that text.
+    """Return the text in base64 of a compressed pickle of nothing but that text.
 
     Raises:
         MalformedRowError: ``malformed_tests``: it is not packed so, holds more than a text, or is larger than 1 GiB.
@@ -241,7 +241,7 @@ _SECTIONS: Final = (("Input", "input_format"), ("Output", "output_format"))
 
 
 def codeforces_cots(row: dict[str, Any], source: RowSource) -> Draft:
-    """The statement is put together from its columns: ``prompt`` wraps it in what R1 was told to do."""
+    """Return the statement is put together from its columns: ``prompt`` wraps it in what R1 was told to do."""
     if source.config in _OTHER_TASKS:
         raise ExcludedRowError("no_solution", f"config {source.config} asks for checkers or test inputs")
     if _text(row, "interaction_format"):

@@ -48,13 +48,13 @@ class Exchange:
     place: int = 0
 
     def without_system(self) -> Exchange:
-        """The same without system turns: where they only say how the source wants its tags."""
+        """Return the same without system turns: where they only say how the source wants its tags."""
         history = [turn for turn in self.history if turn["role"] != "system"]
         return Exchange(self.prompt, history, self.reply, self.place)
 
 
 def exchange_of(value: object, name: str = "conversation") -> Exchange:
-    """The conversation in a column: a list of turns, or JSON text of one.
+    """Return the conversation in a column: a list of turns, or JSON text of one.
 
     Args:
         value: of the column.
@@ -68,7 +68,7 @@ def exchange_of(value: object, name: str = "conversation") -> Exchange:
 
 
 def exchange_in(turns: list[dict[str, str]]) -> Exchange:
-    """The conversation of turns that were read by :func:`turns_of`.
+    """Return the conversation of turns that were read by :func:`turns_of`.
 
     Raises:
         MalformedRowError: ``missing_prompt``: no user turn.
@@ -82,7 +82,7 @@ def exchange_in(turns: list[dict[str, str]]) -> Exchange:
 
 
 def turns_of(value: object, name: str = "conversation") -> list[dict[str, str]]:
-    """All turns as ``{"role", "content"}`` with roles user, assistant and system.
+    """Return all turns as ``{"role", "content"}`` with roles user, assistant and system.
 
     Raises:
         MalformedRowError: ``malformed_NAME``.
@@ -94,7 +94,7 @@ def turns_of(value: object, name: str = "conversation") -> list[dict[str, str]]:
 
 
 def as_turns(value: object) -> Any:
-    """The value, parsed where it is JSON text."""
+    """Return the value, parsed where it is JSON text."""
     if not isinstance(value, str):
         return value
     try:
@@ -141,7 +141,7 @@ def _joined(content: object) -> str | None:
 
 
 def _part(part: object) -> str | None:
-    """A text part's text. Parquet gives every part the fields of all kinds; those of the others are null."""
+    """Return a text part's text. Parquet gives every part the fields of all kinds; those of the others are null."""
     if isinstance(part, str):
         return part
     if not isinstance(part, dict) or (part.get("type") or "text") not in _TEXT_PARTS:

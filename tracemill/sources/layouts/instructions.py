@@ -38,7 +38,7 @@ def nemotron_sft(row: dict[str, Any], _source: RowSource) -> Draft:
 
 
 def _generator(names: object) -> str:
-    """One model's name, or those of several: which of them wrote the row is not said."""
+    """Return one model's name, or those of several: which of them wrote the row is not said."""
     return " + ".join(map(model_named, names.split(","))) if isinstance(names, str) else model_named(names)
 
 

@@ -17,7 +17,7 @@ _INTEGER: Final = re.compile(r"-?\d+")
 
 
 def io_tests(value: object) -> dict[str, Any] | None:
-    """A test object of kind stdio or call, or None where there are no cases; see also :func:`_assertions`.
+    """Return a test object of kind stdio or call, or None where there are no cases; see also :func:`_assertions`.
 
     Raises:
         MalformedRowError: ``malformed_tests``: it is not laid out so.
@@ -38,7 +38,7 @@ def io_tests(value: object) -> dict[str, Any] | None:
 
 
 def naming_entry_point(prompt: str, tests: dict[str, Any] | None) -> str:
-    """The prompt with the name of the function that its tests call, where it does not name it itself."""
+    """Return the prompt with the name of the function that its tests call, where it does not name it itself."""
     name = (tests or {}).get("entry_point")
     if not isinstance(name, str) or mentions(prompt, name):
         return prompt
@@ -46,7 +46,7 @@ def naming_entry_point(prompt: str, tests: dict[str, Any] | None) -> str:
 
 
 def mentions(text: str, name: str) -> bool:
-    """Whether the name stands in the text as a word: "adds" does not name add."""
+    """Tell whether the name stands in the text as a word: "adds" does not name add."""
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
@@ -65,7 +65,7 @@ def _text(stream: object) -> str:
 
 
 def _calls(entry_point: str, inputs: list[object], outputs: list[object]) -> dict[str, Any]:
-    """One case a call; results are unwrapped where every one of them is wrapped."""
+    """Return one case a call; results are unwrapped where every one of them is wrapped."""
     wrapped = all(isinstance(said, list) and len(said) == 1 for said in outputs)
     results = [said[0] if wrapped and isinstance(said, list) else _value(said) for said in outputs]
     arguments = [_arguments(given) for given in inputs]
@@ -84,7 +84,7 @@ def _arguments(given: object) -> list[object]:
 
 
 def _value(text: object) -> object:
-    """What JSON text says; text that is no JSON is itself (some sets leave the quotes out)."""
+    """Return what JSON text says; text that is no JSON is itself (some sets leave the quotes out)."""
     if not isinstance(text, str):
         return text
     try:
@@ -95,7 +95,7 @@ def _value(text: object) -> object:
 
 
 def _has_int_keys(value: object) -> bool:
-    """Whether there is a dict in it all of whose keys are numbers: upstream judges make them int again."""
+    """Tell whether there is a dict in it all of whose keys are numbers: upstream judges make them int again."""
     if isinstance(value, list):
         return any(_has_int_keys(each) for each in value)
     if not isinstance(value, dict) or not value:
@@ -104,7 +104,7 @@ def _has_int_keys(value: object) -> bool:
 
 
 def _assertions(entry_point: str, arguments: list[list[object]], results: list[object]) -> dict[str, Any]:
-    """Calls written out in Python, where dicts may have numbers for keys: cases of kind call are JSON, which cannot."""
+    """Call written out in Python, where dicts may have numbers for keys: cases of kind call are JSON, which cannot."""
     calls = [f"{entry_point}({', '.join(_literal(each) for each in given)})" for given in arguments]
     asserts = [f"assert {call} == {_literal(said)}" for call, said in zip(calls, results, strict=True)]
     method = f"if {entry_point!r} not in globals():\n    {entry_point} = Solution().{entry_point}\n"

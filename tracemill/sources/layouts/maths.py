@@ -61,7 +61,7 @@ def _generations(row: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _flag(row: dict[str, Any], name: str, index: int) -> bool | None:
-    """A flag of one generation; whole columns and single flags may be null."""
+    """Return a flag of one generation; whole columns and single flags may be null."""
     flags = row.get(name)
     found = flags[index] if isinstance(flags, list) and index < len(flags) else None
     return found if isinstance(found, bool) else None

@@ -52,7 +52,7 @@ def kodcode(row: dict[str, Any], _source: RowSource) -> Draft:
 
 
 def _functions(row: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name and declaration of what the tests call: usually one function, sometimes several, none for classes."""
+    """Return name and declaration of what the tests call: usually one function, sometimes several, none for classes."""
     info = parsed(row.get("test_info"), "test_info")
     entries = [info] if isinstance(info, dict) else info or []
     if not isinstance(entries, list) or not all(_is_function(entry) for entry in entries):
@@ -79,7 +79,7 @@ def _prompt(question: object, functions: list[tuple[str, str]]) -> object:
 
 
 def _tests(test: object, style: object, entry_point: str | None) -> dict[str, Any] | None:
-    """A pytest module; or, of style online_judge, JSON of what a program reads and writes."""
+    """Return a pytest module; or, of style online_judge, JSON of what a program reads and writes."""
     if test is None or test == "":
         return None
     if style == "online_judge" or isinstance(test, dict):
@@ -115,7 +115,7 @@ def _traces(row: dict[str, Any], entry_point: str | None) -> list[dict[str, Any]
 
 
 def _renamed(answer: str, solution: object, entry_point: str | None) -> str | None:
-    """The name that upstream replaced by the entry point in ``r1_solution``, but not in the reply; or None."""
+    """Return the name that upstream replaced by the entry point in ``r1_solution``, but not in the reply; or None."""
     if entry_point is None or not isinstance(solution, str) or mentions(answer, entry_point):
         return None
     for program in _FENCED.findall(answer):
@@ -138,7 +138,7 @@ _PYTHON_3: Final = (3, "PYTHON3", "python3")  # CodeContests' enum, by number in
 
 
 def mbpp(row: dict[str, Any], _source: RowSource) -> Draft:
-    """The prompt of MBPP's paper (arXiv 2108.07732): the text, and the assertions, which also name the function.
+    """Return the prompt of MBPP's paper (arXiv 2108.07732): the text, and the assertions, which also name the function.
 
     The challenge tests judge, and are not shown.
     """
@@ -163,7 +163,7 @@ def _asserts(row: dict[str, Any], name: str) -> list[str]:
 
 
 def humaneval(row: dict[str, Any], _source: RowSource) -> Draft:
-    """The prompt is the head of a function and is kept as it is; the solution's text continues it."""
+    """Return the prompt is the head of a function and is kept as it is; the solution's text continues it."""
     prompt, solution = row.get("prompt"), row.get("canonical_solution")
     code, entry_point = text_in(row, "test"), text_in(row, "entry_point")
     if not code or not entry_point:
@@ -206,12 +206,12 @@ def _cases(name: str, value: object) -> list[dict[str, str]]:
 
 
 def _uses_files(row: dict[str, Any]) -> bool:
-    """Whether a program must read or write a named file: then its standard output says nothing about it."""
+    """Tell whether a program must read or write a named file: then its standard output says nothing about it."""
     return bool(row.get("input_file") or row.get("output_file"))
 
 
 def _python_solution(solutions: object) -> object:
-    """The first correct one in Python 3, which is what the tests are run in."""
+    """Return the first correct one in Python 3, which is what the tests are run in."""
     if not isinstance(solutions, dict):
         return None
     languages, texts = solutions.get("language") or [], solutions.get("solution") or []

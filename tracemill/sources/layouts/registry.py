@@ -48,7 +48,7 @@ REFERENCE_COLUMNS = ("reference_answer", "answer", "final_answer")
 
 
 def _plain(row: dict[str, Any], source: RowSource) -> Draft:
-    """One column a field; tests make a row code, and constraints an instruction, unless it says what it is."""
+    """Return one column a field; tests make a row code, and constraints an instruction, unless it says what it is."""
     category = category_of(_column(row, source, "category"), named="category" in source.columns)
     tests = tests_of(_column(row, source, "tests"))
     constraints = constraints_of(_column(row, source, "constraints"))
@@ -97,7 +97,7 @@ def _column(row: dict[str, Any], source: RowSource, field_name: PlainField, alia
 
 
 def _gsm8k(row: dict[str, Any], _source: RowSource) -> Draft:
-    """The answer is a worked solution whose last line is ``#### N``; N may have thousands separators."""
+    """Return the answer is a worked solution whose last line is ``#### N``; N may have thousands separators."""
     solution = row.get("answer")
     if not isinstance(solution, str) or "####" not in solution:
         raise MalformedRowError("no_reference_marker", "column answer has no line '#### N'")

@@ -20,7 +20,7 @@ _PADDED: Final = "<|begin_of_thought|>"  # Bespoke and OpenThoughts put blank li
 
 
 def model_named(name: object) -> str:
-    """A model's name in one spelling: without its organisation, in lower case, Gemini's without its date.
+    """Return a model's name in one spelling: without its organisation, in lower case, Gemini's without its date.
 
     Only R1's own names give ``R1``: its distillations, R1-Zero and later versions are other models.
     """
@@ -33,12 +33,12 @@ def model_named(name: object) -> str:
 
 
 def worth(traces: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """What a row's traces are worth to it: R1's first, which can save a generation, then those of others."""
+    """Return what a row's traces are worth to it: R1's first, which can save a generation, then those of others."""
     return sum(trace.get("model") == R1 for trace in traces), len(traces)
 
 
 def tagged_trace(model: str, text: object, **said: object) -> dict[str, Any]:
-    """A trace in one text, in any of the encodings that :func:`tracemill.text.think.split_think` knows.
+    """Return a trace in one text, in any of the encodings that :func:`tracemill.text.think.split_think` knows.
 
     Args:
         model: who wrote it.
@@ -63,7 +63,7 @@ def parted_trace(model: str, think: object, answer: object, **said: object) -> d
 
 
 def _shown(content: str, think: str | None, fault: str | None) -> dict[str, object]:
-    """What shows a fault, unless it is that nothing was taken off the text, or that all of it is reasoning."""
+    """Return what shows a fault, unless it is that nothing was taken off the text, or that all of it is reasoning."""
     lost = fault not in {None, NO_THINK, UNCLOSED_THINK}
     return {"fault_evidence": fault_evidence(content, think, fault)} if lost else {}
 

@@ -94,7 +94,7 @@ _TAG: Final = re.compile(r"([a-z]{2,3})([-_.@][a-z0-9]+)+", re.IGNORECASE)
 
 
 def language_code(given: object) -> object:
-    """The ISO 639-1 code of a language: by its code, also with region or script (``en-US``), or by its name.
+    """Return the ISO 639-1 code of a language: by its code, also with region or script (``en-US``), or by its name.
 
     Raises:
         ValueError: no prompt is ever found to be in it, with those that there are.

@@ -79,7 +79,7 @@ def _by_script(prose: str, n_letters: int) -> str | None:
 
 
 def _is_plainly_english(prose: str) -> bool:
-    """Two common words and a share of them; or, as in "Compute x", half of them."""
+    """Return two common words and a share of them; or, as in "Compute x", half of them."""
     words = _WORD.findall(prose.lower())
     common = [word for word in words if word in _ENGLISH]
     share = len(common) / len(words)

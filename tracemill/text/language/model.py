@@ -96,7 +96,7 @@ def _scores(
 
 @compiled
 def _counted(met: NDArray[np.int32], n_met: int) -> NDArray[np.int64]:
-    """How often each byte string was met, where it was met first; zeros where it was met again."""
+    """Return how often each byte string was met, where it was met first; zeros where it was met again."""
     mask = 15
     while mask < 2 * n_met:
         mask = 2 * mask + 1
@@ -116,7 +116,7 @@ _loading: Final = threading.Lock()
 
 
 def _model() -> _Model:
-    """The model, loaded once: 1 to 2 s, 70 MB."""
+    """Return the model, loaded once: 1 to 2 s, 70 MB."""
     with _loading:
         return _loaded()
 

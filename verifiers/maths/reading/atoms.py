@@ -53,7 +53,7 @@ class Atoms(Functions):
     """What stands alone, and its powers."""
 
     def power(self) -> Node:
-        """One thing with its exponents and degree signs."""
+        """Return one thing with its exponents and degree signs."""
         node = self._postfixed(self.atom())
         while self.at("^"):
             self.place += 1
@@ -78,7 +78,7 @@ class Atoms(Functions):
             raise NotUnderstood("degrees of temperature")
 
     def exponent(self) -> Node:
-        """What stands behind ^ or _."""
+        """Return what stands behind ^ or _."""
         if self.at("{"):
             return self.group()
         if self.take("-"):
@@ -104,7 +104,7 @@ class Atoms(Functions):
         return node
 
     def group(self) -> Node:
-        """What stands in TeX's braces: one thing."""
+        """Return what stands in TeX's braces: one thing."""
         self.want("{")
         self._deeper()
         node = self.several()
@@ -113,7 +113,7 @@ class Atoms(Functions):
         return node  # TeX's braces are not seen: {1, 3} is the list 1, 3
 
     def atom(self) -> Node:  # noqa: C901, PLR0911 - one case a line
-        """What stands alone: a number, a letter, a word, a command, a bracket."""
+        """Return what stands alone: a number, a letter, a word, a command, a bracket."""
         token = self.next()
         if token.kind == "number":
             return self._number(token)
@@ -140,7 +140,7 @@ class Atoms(Functions):
         raise NotUnderstood(token.text)
 
     def _number(self, token: Token) -> Node:
-        """A number, with its base: 221_3."""
+        """Return a number, with its base: 221_3."""
         node = Num(value_of(token), token.places)
         if not self.at("_"):
             return node
@@ -184,7 +184,7 @@ class Atoms(Functions):
         return IMAGINARY if node == Name("i") else node
 
     def _is_named_value(self) -> bool:
-        """Whether a bracket behind a letter is followed by =, as in P(x) = x + 1."""
+        """Tell whether a bracket behind a letter is followed by =, as in P(x) = x + 1."""
         depth = 0
         for ahead in range(len(self.tokens) - self.place):
             token = self.tokens[self.place + ahead]
@@ -246,7 +246,7 @@ class Atoms(Functions):
         return Indexed(node.name, index)
 
     def _word(self, token: Token) -> Node:  # noqa: PLR0911 - one case a line
-        """Letters without a blank: a function, a constant, Greek, or a product of letters."""
+        """Return letters without a blank: a function, a constant, Greek, or a product of letters."""
         text = token.text
         for name in (text, text.lower() if text[0].isupper() and text[1:].islower() else text):
             if name in FUNCTIONS:
@@ -308,5 +308,5 @@ class Atoms(Functions):
 
 
 def _is_product(text: str) -> bool:
-    """Whether letters without a blank are a product: few, or in order; else they are a word."""
+    """Tell whether letters without a blank are a product: few, or in order; else they are a word."""
     return len(text) <= 3 or (len(set(text)) == len(text) and list(text) == sorted(text)) or text.isupper()

@@ -29,22 +29,22 @@ class Cursor(ABC):
         self.is_ambiguous = False
 
     def peek(self, ahead: int = 0) -> Token | None:
-        """The token here or further on, or None."""
+        """Return the token here or further on, or None."""
         at = self.place + ahead
         return self.tokens[at] if at < len(self.tokens) else None
 
     def at(self, *kinds: str) -> bool:
-        """Whether a token of these kinds is here."""
+        """Tell whether a token of these kinds is here."""
         token = self.peek()
         return token is not None and token.kind in kinds
 
     def at_command(self, *names: str) -> bool:
-        """Whether one of these commands is here."""
+        """Tell whether one of these commands is here."""
         token = self.peek()
         return token is not None and token.kind == "command" and token.text in names
 
     def next(self) -> Token:
-        """Goes on by one token.
+        """Go on by one token.
 
         Raises:
             NotUnderstood: there is none.
@@ -56,14 +56,14 @@ class Cursor(ABC):
         return token
 
     def take(self, kind: str) -> bool:
-        """Goes on if a token of this kind is here."""
+        """Go on if a token of this kind is here."""
         if self.at(kind):
             self.place += 1
             return True
         return False
 
     def want(self, kind: str) -> None:
-        """Goes on by a token of this kind.
+        """Go on by a token of this kind.
 
         Raises:
             NotUnderstood: it is not here.
@@ -120,35 +120,35 @@ class Cursor(ABC):
 
     @abstractmethod
     def power(self) -> Node:
-        """One factor with its exponents."""
+        """Return one factor with its exponents."""
 
     @abstractmethod
     def exponent(self) -> Node:
-        """What stands behind ^ or _."""
+        """Return what stands behind ^ or _."""
 
     @abstractmethod
     def group(self) -> Node:
-        """What stands in TeX's braces."""
+        """Return what stands in TeX's braces."""
 
     @abstractmethod
     def atom(self) -> Node:
-        """What stands alone."""
+        """Return what stands alone."""
 
     @abstractmethod
     def _mixed(self) -> Node | None:
-        """A mixed number."""
+        """Return a mixed number."""
 
     @abstractmethod
     def _begins_factor(self, token: Token) -> bool:
-        """Whether a product goes on with a token."""
+        """Tell whether a product goes on with a token."""
 
     @abstractmethod
     def _indexed(self, node: Name) -> Node:
-        """A letter and its index."""
+        """Return a letter and its index."""
 
 
 def call(name: str, *args: Node) -> Node:
-    """An operation over expressions; a minus before a number is part of the number.
+    """Return an operation over expressions; a minus before a number is part of the number.
 
     Raises:
         NotUnderstood: it is done to a list, a relation or a quantity.
@@ -169,12 +169,12 @@ def call(name: str, *args: Node) -> Node:
 
 
 def is_whole(token: Token) -> bool:
-    """Whether a token is a whole number in plain digits."""
+    """Tell whether a token is a whole number in plain digits."""
     return token.kind == "number" and token.places is None and token.text.replace(",", "").isdigit()
 
 
 def value_of(token: Token) -> Fraction:
-    """The value of a number."""
+    """Return the value of a number."""
     if token.value is None:
         raise NotUnderstood("a number without a value")
     return token.value

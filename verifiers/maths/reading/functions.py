@@ -107,7 +107,7 @@ class Functions(Cursor):
         raise NotUnderstood(f"\\{name}")
 
     def _argument(self) -> Node:
-        """What a command of TeX takes: a group or one sign."""
+        """Return what a command of TeX takes: a group or one sign."""
         if self.at("{"):
             return self.group()
         token = self.next()
@@ -171,7 +171,7 @@ class Functions(Cursor):
         return call("root", self._argument(), degree)
 
     def _applied(self, name: str, *, is_plain: bool) -> Node:  # noqa: C901 - one case a line
-        """A function and its argument: in brackets, or the product behind it."""
+        """Return a function and its argument: in brackets, or the product behind it."""
         if name in {"sqrt", "cbrt"} and is_plain:
             degree = Num(Fraction(2 if name == "sqrt" else 3))
             return call("root", self._in_brackets()[0], degree)
@@ -265,7 +265,7 @@ class Functions(Cursor):
         return call("conj", inner) if inner.__class__ is not Name else Name(f"over {inner.name}")
 
     def _big(self, name: str) -> Node:
-        """A sum or product with bounds."""
+        """Return a sum or product with bounds."""
         variable: str | None = None
         low = high = None
         for _ in range(2):
@@ -360,7 +360,7 @@ class Functions(Cursor):
         return tuple(items)
 
     def _environment(self) -> Node:
-        """A matrix or a vector."""
+        """Return a matrix or a vector."""
         name = self._braced_word()
         if name not in _MATRICES:
             raise NotUnderstood(f"an environment {name}")

@@ -36,7 +36,7 @@ class Reading(NamedTuple):
 
 
 def read(text: str, mode: str = GROUPED, told: frozenset[str] = frozenset()) -> Reading:
-    """The tree of an answer.
+    """Return the tree of an answer.
 
     Args:
         text: the answer, LaTeX or plain.
@@ -125,7 +125,7 @@ class _Parser(Terms):
         return None
 
     def clause(self) -> Node:
-        """A chain of relations, or one thing."""
+        """Return a chain of relations, or one thing."""
         self._deeper()
         parts, ops = [self.ratio()], []
         while (op := self._relation()) is not None:

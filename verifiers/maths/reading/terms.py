@@ -51,7 +51,7 @@ class Terms(Atoms):
         return self.term()
 
     def term(self) -> Node:
-        """A product with its currency, scale and unit."""
+        """Return a product with its currency, scale and unit."""
         money = self.next().text if self.at("currency") else None
         if money and self.take("-"):
             return call("neg", self._with_money(self.product(), money))
@@ -169,7 +169,7 @@ class Terms(Atoms):
         return node
 
     def _at_unit(self) -> bool:
-        """Whether a plain word or letter behind a number is a unit, as in 5 cm."""
+        """Tell whether a plain word or letter behind a number is a unit, as in 5 cm."""
         token = self.peek()
         before = self.tokens[self.place - 1] if self.place else None
         if token is None or before is None or before.kind not in {"number", "}", ")", "command", "%"}:
@@ -179,7 +179,7 @@ class Terms(Atoms):
         return False
 
     def _words_unit(self) -> tuple[str, int] | None:
-        """The unit that plain words make up, and of how many tokens."""
+        """Return the unit that plain words make up, and of how many tokens."""
         words, count = [], 0
         while (token := self.peek(count)) and (token.kind == "word" or (count and token.kind == "/")):
             words.append(token.text)

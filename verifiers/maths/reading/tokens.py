@@ -134,7 +134,7 @@ _MATHS_IN_TEXT: Final = re.compile(r"[-+\d\s.,/()%=:]*\d[-+\d\s.,/()%=:]*")
 
 
 def tokens_of(text: str, mode: str = GROUPED) -> list[Token]:
-    """The tokens of an answer.
+    """Return the tokens of an answer.
 
     Args:
         text: LaTeX or plain text, without the box.

@@ -105,7 +105,7 @@ CONSTANTS = frozenset([PI, E, IMAGINARY, INFINITY])
 
 
 def walk(node: Node) -> list[Node]:
-    """The node and all below it."""
+    """Return the node and all below it."""
     found: list[Node] = [node]
     for child in children(node):
         found += walk(child)
@@ -113,7 +113,7 @@ def walk(node: Node) -> list[Node]:
 
 
 def children(node: Node) -> tuple[Node, ...]:  # noqa: PLR0911 - one case a line
-    """The nodes directly below one."""
+    """Return the nodes directly below one."""
     match node:
         case Indexed(_, index):
             return (index,)
@@ -132,7 +132,7 @@ def children(node: Node) -> tuple[Node, ...]:  # noqa: PLR0911 - one case a line
 
 
 def with_children(node: Node, changed: tuple[Node, ...]) -> Node:  # noqa: PLR0911 - one case a line
-    """A node of the same kind over other children, as many as :func:`children` gives."""
+    """Return a node of the same kind over other children, as many as :func:`children` gives."""
     match node:
         case Indexed(name, _):
             return Indexed(name, changed[0])

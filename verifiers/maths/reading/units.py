@@ -163,7 +163,7 @@ _NUMBERS: Final = {
 
 
 def unit_of(words: str, power: str | None = None, told: frozenset[str] = frozenset()) -> str | None:
-    """One name for a unit however it is spelt, or None where the words are no unit.
+    """Return one name for a unit however it is spelt, or None where the words are no unit.
 
     Args:
         words: as in ``cm``, ``square inches``, ``miles per hour``, ``km/h``, ``red apples``.
@@ -205,7 +205,7 @@ def _one_unit(text: str, power: str | None, told: frozenset[str]) -> str | None:
 
 
 def _counted(words: list[str], told: frozenset[str]) -> str | None:
-    """What is counted: a noun of the list, or words that the problem has, the last of them in the singular."""
+    """Return what is counted: a noun of the list, or words that the problem has, the last of them in the singular."""
     if not all(re.fullmatch(r"[a-z][a-z'-]*", word) for word in words) or _CHANGES & set(words) or len(words) > 3:
         return None
     noun = _singular(words[-1])
@@ -226,12 +226,12 @@ def _singular(word: str) -> str:
 
 
 def is_change(word: str) -> bool:
-    """Whether a word changes or doubts the number that it stands beside."""
+    """Tell whether a word changes or doubts the number that it stands beside."""
     return word.lower() in _CHANGES or word.lower() in SCALES
 
 
 def may_be_number(words: str) -> bool:
-    """Whether words may say a number, or be part of what says one: three, half a dozen, infinity."""
+    """Tell whether words may say a number, or be part of what says one: three, half a dozen, infinity."""
     parts = words.lower().replace("-", " ").split()
     return any(word in _NUMBERS or is_change(word) or word.removesuffix("s") in SCALES for word in parts)
 

@@ -20,12 +20,12 @@ Reader = Callable[[], float]
 
 
 def cpu_seconds() -> Reader | None:
-    """Reads the CPU seconds used so far by everything in the container; None where the kernel does not tell."""
+    """Read the CPU seconds used so far by everything in the container; None where the kernel does not tell."""
     return _reader(_CPU)
 
 
 def oom_kills() -> Reader | None:
-    """Reads how many processes were killed for memory so far; None where the kernel does not tell (gVisor)."""
+    """Read how many processes were killed for memory so far; None where the kernel does not tell (gVisor)."""
     return _reader(_OOM)
 
 

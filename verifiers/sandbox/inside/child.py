@@ -28,7 +28,7 @@ _libc = ctypes.CDLL(None)
 
 
 def become(order: dict[str, Any], fds: list[int]) -> tuple[Any, Any]:
-    """Drops every privilege; streams are at 0, 1, 2, a channel at 3. Returns the program's code and plan."""
+    """Drop every privilege; streams are at 0, 1, 2, a channel at 3. Returns the program's code and plan."""
     uid, home = order["uid"], order["home"]
     passed = {name: _contents(fds.pop()) for name in reversed(order["passed"])}
     os.setsid()
@@ -63,7 +63,7 @@ def _limit(order: dict[str, Any]) -> None:
 
 
 def live(order: dict[str, Any], code: Any, plan: Any) -> int:
-    """What the process is for; returns its exit status."""
+    """Return what the process is for; returns its exit status."""
     mode = order["mode"]
     if mode == "exec":
         os.environ.pop("PYTHONHASHSEED", None)
@@ -121,7 +121,7 @@ def _as_main(code: Any) -> int:
 
 
 def run_to_end(body: Any) -> int:
-    """Runs ``body`` as the interpreter runs a main module, its threads and exit handlers included; the exit status."""
+    """Run ``body`` as the interpreter runs a main module, its threads and exit handlers included; the exit status."""
     status = 0
     try:
         body()
@@ -152,7 +152,7 @@ def _exit_status(code: Any) -> int:
 
 
 def _beside_tests(mode: str, plan: Any, code: Any) -> int:
-    """The other ways of being judged: see solution, tester and shared."""
+    """Return the other ways of being judged: see solution, tester and shared."""
     if mode == "serve":
         return run_to_end(lambda: solution.serve(CHANNEL, code))
     if mode == "tester":
@@ -161,5 +161,5 @@ def _beside_tests(mode: str, plan: Any, code: Any) -> int:
 
 
 def explain(error: BaseException) -> bytes:
-    """What the forker is told when the process could not even begin."""
+    """Return what the forker is told when the process could not even begin."""
     return json.dumps({"broken": f"{type(error).__name__}: {error}"[:500]}).encode()

@@ -40,7 +40,7 @@ class Killer:
         return [name for name in os.listdir("/proc") if name.isdigit() and name not in self._ours]
 
     def kill(self, uid: int) -> str:
-        """Kills until nothing of the uid is left; why that cannot be, or ""."""
+        """Kill until nothing of the uid is left; why that cannot be, or ""."""
         deadline = time.monotonic() + KILL_S
         while time.monotonic() < deadline:
             try:
@@ -78,7 +78,7 @@ def _is_alive(pid: str) -> bool:
 
 
 def clear(home: str) -> str:
-    """Removes what a test wrote, once all its processes are dead; why that cannot be done quickly, or ""."""
+    """Remove what a test wrote, once all its processes are dead; why that cannot be done quickly, or ""."""
     left = [_MAX_LEFT]
     places = [home, *(place for place in _SCRATCH if os.path.isdir(place))]
     try:
@@ -93,7 +93,7 @@ def clear(home: str) -> str:
 
 
 def is_full(folder: str) -> bool:
-    """Whether nothing more can be written there."""
+    """Tell whether nothing more can be written there."""
     try:
         return os.statvfs(folder).f_bavail == 0
     except OSError:
@@ -101,7 +101,7 @@ def is_full(folder: str) -> bool:
 
 
 def _emptied(folder: str, left: list[int], depth: int) -> bool:
-    """Removes what is in a folder; False where there is more than ``left`` or it lies deeper than ``depth``."""
+    """Remove what is in a folder; False where there is more than ``left`` or it lies deeper than ``depth``."""
     with os.scandir(folder) as entries:
         for entry in entries:
             left[0] -= 1

@@ -44,7 +44,7 @@ class Supervisor:
         self._dirty = ""
 
     def serve(self) -> None:
-        """Answers orders until the host hangs up."""
+        """Answer orders until the host hangs up."""
         send({"is": "ready", "python": sys.version.split()[0], "cpu": bool(self._cpu), "oom": bool(self._oom)})
         while True:
             order, blob = wire.read_frame(0)
@@ -105,7 +105,7 @@ def _read(reader: cgroup.Reader | None) -> float:
 
 
 def _adopted(path: str, target: str) -> bool:
-    """Copies what a compiler wrote to where no test can write; only a regular file, and never through a link."""
+    """Copy what a compiler wrote to where no test can write; only a regular file, and never through a link."""
     try:
         source = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -146,7 +146,7 @@ def _start_forker(bootstrap: str, script: bytes) -> tuple[int, socket.socket]:
 
 
 def main(uid: int, bootstrap: str, script: bytes) -> None:
-    """Runs until the host hangs up.
+    """Run until the host hangs up.
 
     Args:
         uid: no test runs under this uid or one below.

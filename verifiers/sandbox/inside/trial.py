@@ -55,7 +55,7 @@ class Trial:
             self._passed.append(("plan", memfd("plan", blob or b"null")))
 
     def run(self, forker: socket.socket, cpu_used: Any, kill: Any) -> dict[str, Any]:
-        """Runs it until its first process has ended."""
+        """Run it until its first process has ended."""
         began = time.monotonic()
         order = self._order
         what: dict[str, Any] = {name: order[name] for name in _FOR_CHILD if name in order}
@@ -147,7 +147,7 @@ class Trial:
             self._forget(self._channel.fileno())
 
     def _read(self, fd: int) -> bool:
-        """Reads what there is; False when that was all."""
+        """Read what there is; False when that was all."""
         try:
             data = os.read(fd, wire.PIECE)
         except BlockingIOError:
@@ -186,7 +186,7 @@ class Trial:
         }
 
     def drain(self) -> None:
-        """Reads what the process had written before it ended."""
+        """Read what the process had written before it ended."""
         for fd in (self._out, self._err):
             while self._read(fd) and len(self.out) <= self._order["output_bytes"]:
                 pass
@@ -205,7 +205,7 @@ class Trial:
         self._theirs, self._passed = [], []
 
     def close(self) -> None:
-        """Closes every descriptor."""
+        """Close every descriptor."""
         self._close_theirs()
         for fd in (self._out, self._err):
             os.close(fd)
@@ -232,12 +232,12 @@ def _waited(uid: int) -> float:
 
 
 def memfd(name: str, data: bytes) -> int:
-    """A file in memory, for a child to read at its start."""
+    """Return a file in memory, for a child to read at its start."""
     fd = os.memfd_create(name)
     wire.write_all(fd, data)
     return fd
 
 
 def send(header: dict[str, Any], blob: bytes = b"") -> None:
-    """Says something to the host."""
+    """Say something to the host."""
     wire.write_all(1, wire.pack(header, blob))

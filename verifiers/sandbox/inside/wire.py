@@ -17,20 +17,20 @@ class Closed(Exception):  # noqa: N818 - an event
 
 
 def pack(header: dict[str, object], blob: bytes = b"") -> bytes:
-    """One frame."""
+    """Return one frame."""
     text = json.dumps(header).encode()
     return SIZES.pack(len(text), len(blob)) + text + blob
 
 
 def write_all(fd: int, data: bytes) -> None:
-    """Writes everything to a blocking descriptor."""
+    """Write everything to a blocking descriptor."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
 
 
 def read_exactly(fd: int, n_bytes: int) -> bytes:
-    """Reads so many bytes from a blocking descriptor.
+    """Read so many bytes from a blocking descriptor.
 
     Raises:
         Closed: the other end is gone first.
@@ -46,7 +46,7 @@ def read_exactly(fd: int, n_bytes: int) -> bytes:
 
 
 def read_frame(fd: int) -> tuple[dict[str, object], bytes]:
-    """The next frame of a blocking descriptor.
+    """Return the next frame of a blocking descriptor.
 
     Raises:
         Closed: the other end is gone.

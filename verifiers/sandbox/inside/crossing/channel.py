@@ -16,7 +16,7 @@ class Gone(Exception):  # noqa: N818 - an event
 
 
 def send(fd: int, message: dict[str, Any]) -> None:
-    """Sends one message.
+    """Send one message.
 
     Raises:
         Gone: nobody reads.
@@ -34,7 +34,7 @@ def send(fd: int, message: dict[str, Any]) -> None:
 
 
 def receive(fd: int) -> dict[str, Any]:
-    """The next message.
+    """Return the next message.
 
     Raises:
         Gone: there is none.

@@ -32,7 +32,7 @@ _stand_ins: dict[tuple[str, str], type] = {}
 
 
 def is_mutable(value: Any) -> bool:
-    """Whether a value is numbered: it may be changed in place, and that shows."""
+    """Tell whether a value is numbered: it may be changed in place, and that shows."""
     numpy = sys.modules.get("numpy")
     return isinstance(value, _MUTABLE) or (numpy is not None and isinstance(value, numpy.ndarray))
 
@@ -53,18 +53,18 @@ class Sender(Encoder):
 
     @staticmethod
     def register(kind: type) -> None:
-        """Makes a class of named tuples known, so that those of its name and fields are of that class."""
+        """Make a class of named tuples known, so that those of its name and fields are of that class."""
         fields = kind.__dict__.get("_fields")
         if issubclass(kind, tuple) and isinstance(fields, tuple):
             _tuples[kind.__name__, fields] = kind
 
     def write(self, value: Any) -> Any:
-        """The value as JSON; what the other side has is named by its number."""
+        """Return the value as JSON; what the other side has is named by its number."""
         with room_to_recurse():
             return self.encode(value, 0)
 
     def write_contents(self, value: Any) -> Any:
-        """What is in a value that the other side has."""
+        """Return what is in a value that the other side has."""
         number = self._numbers.pop(id(value))
         try:
             return self.write(value)
@@ -111,7 +111,7 @@ class Sender(Encoder):
         return plain and [["like", base, plain[0], kind.__name__, self.export(value)]]
 
     def pairs(self, value: Any, depth: int) -> list[Any]:
-        """The pairs of a dict of any class."""
+        """Return the pairs of a dict of any class."""
         return [[self.encode(k, depth + 1), self.encode(v, depth + 1)] for k, v in list(dict.items(value))]
 
 
@@ -144,7 +144,7 @@ def _array(sender: Sender, value: Any, depth: int) -> list[Any] | None:
 
 
 def _column(sender: Sender, series: Any, depth: int) -> list[Any]:
-    """A column's data, where numpy holds it; pandas' own arrays (categories, time zones) do not cross."""
+    """Return a column's data, where numpy holds it; pandas' own arrays (categories, time zones) do not cross."""
     array = series.to_numpy()
     if str(series.dtype) != str(array.dtype):
         raise TypeError("a column that numpy does not hold")
@@ -221,7 +221,7 @@ class Receiver(Decoder):
         return [read(self, rest, depth)]
 
     def _container(self, tag: str, items: Any, depth: int) -> Any:
-        """A list, dict or set, numbered before what is in it, as the sender has met it."""
+        """Return a list, dict or set, numbered before what is in it, as the sender has met it."""
         if tag == "dict":
             return self.fill(self.number({}), items, depth)
         found: Any = self.number([] if tag == "list" else set())
@@ -236,31 +236,31 @@ class Receiver(Decoder):
         return [found]
 
     def number(self, value: Any) -> Any:
-        """The value, with its number."""
+        """Return the value, with its number."""
         if self._numbering:
             self._made.append(value)
         return value
 
     def fill(self, found: Any, items: Any, depth: int) -> Any:
-        """A dict with its pairs."""
+        """Return a dict with its pairs."""
         for key, value in items:
             found[self.decode(key, depth + 1)] = self.decode(value, depth + 1)
         return found
 
     def defaults(self, rest: list[Any], depth: int) -> Any:
-        """A defaultdict, whose factory may be a handle."""
+        """Return a defaultdict, whose factory may be a handle."""
         factory, items = rest
         made = _FACTORIES[factory] if isinstance(factory, str) else self.decode(factory, depth + 1)
         return self.fill(self.number(collections.defaultdict(made)), items, depth)
 
     def scalar(self, rest: list[Any], _: int) -> Any:
-        """A number of numpy's."""
+        """Return a number of numpy's."""
         numpy = _numpy()
         found = numpy.frombuffer(bytes.fromhex(rest[1]), _dtype(rest[0]))[0]
         return found if self._numpy_scalars or found.dtype.kind in "Mmc" else found.item()
 
     def objects(self, rest: list[Any], depth: int) -> Any:
-        """An array of objects."""
+        """Return an array of objects."""
         shape, items = rest
         found = _numpy().empty(len(items), dtype=object)
         for number, item in enumerate(items):
@@ -273,7 +273,7 @@ class Receiver(Decoder):
         return _stand_in(base, str(name), self.decode(plain, depth + 1), self._handle(handle))
 
     def index(self, written: list[Any], depth: int) -> Any:
-        """An index of pandas'."""
+        """Return an index of pandas'."""
         kind, data, names = written
         pandas = importlib.import_module("pandas")
         labels = [self.decode(name, depth + 1) for name in names]
@@ -366,7 +366,7 @@ class Snapshot:
         self._before = [(value, _shallow(value)) for value in made]
 
     def changed(self) -> list[int]:
-        """Numbers of the values that hold something else now."""
+        """Return the numbers of the values that hold something else now."""
         return [number for number, (value, before) in enumerate(self._before) if not _is_as(before, _shallow(value))]
 
 
@@ -387,7 +387,7 @@ def _is_as(before: Any, after: Any) -> bool:
 
 
 def update(value: Any, after: Any) -> None:
-    """Makes a value hold what it holds on the other side."""
+    """Make a value hold what it holds on the other side."""
     if isinstance(value, (list, bytearray)):
         value[:] = after
     elif isinstance(value, (dict, set)):

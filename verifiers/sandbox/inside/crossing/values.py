@@ -54,7 +54,7 @@ class Malformed(ValueError):  # noqa: N818 - as above
 
 @contextlib.contextmanager
 def room_to_recurse() -> Iterator[None]:
-    """Lets values of ``MAX_DEPTH`` be walked, whatever limit the program has set for itself.
+    """Let values of ``MAX_DEPTH`` be walked, whatever limit the program has set for itself.
 
     For processes with one thread: the limit is the process's.
     """
@@ -68,7 +68,7 @@ def room_to_recurse() -> Iterator[None]:
 
 
 def encode(value: Any, export: Export | None = None) -> Any:
-    """The value as JSON, as plain data: what a subclass adds is left behind.
+    """Return the value as JSON, as plain data: what a subclass adds is left behind.
 
     Args:
         value: anything.
@@ -91,7 +91,7 @@ class Encoder:
         self._nodes = 0
 
     def encode(self, value: Any, depth: int) -> Any:
-        """The value as JSON."""
+        """Return the value as JSON."""
         self._nodes += 1
         if depth > MAX_DEPTH:
             raise Unencodable(f"nested deeper than {MAX_DEPTH}")
@@ -115,11 +115,11 @@ class Encoder:
         raise Unencodable(f"a {type(value).__name__} is no plain data")
 
     def special(self, value: Any, depth: int) -> list[Any] | None:  # noqa: ARG002 - for subclasses
-        """What a subclass writes otherwise, in a list of one; else None."""
+        """Return what a subclass writes otherwise, in a list of one; else None."""
         return None
 
     def _plain(self, value: Any, depth: int) -> list[Any] | None:
-        """The encoded value in a list of one, or None where it is no plain data."""
+        """Return the encoded value in a list of one, or None where it is no plain data."""
         if isinstance(value, str):
             return [str.__str__(value)]
         if isinstance(value, int):
@@ -155,7 +155,7 @@ class Encoder:
 
 
 def decode(data: Any, import_: Import | None = None) -> Any:
-    """The value that :func:`encode` wrote.
+    """Return the value that :func:`encode` wrote.
 
     Args:
         data: JSON, by whomever.
@@ -174,7 +174,7 @@ class Decoder:
         self._import = import_
 
     def read(self, data: Any) -> Any:
-        """The value.
+        """Return the value.
 
         Raises:
             Malformed: it is none.
@@ -187,7 +187,7 @@ class Decoder:
             raise Malformed(f"{type(error).__name__}: {error}"[:200]) from None
 
     def decode(self, data: Any, depth: int) -> Any:  # noqa: C901, PLR0911 - one for each kind of value
-        """The value of any JSON; raises whatever it raises, see :meth:`read`."""
+        """Return the value of any JSON; raises whatever it raises, see :meth:`read`."""
         if data is None or isinstance(data, (bool, str)) or (isinstance(data, int) and -_SAFE < data < _SAFE):
             return data
         if not isinstance(data, list) or not data or depth > MAX_DEPTH:
@@ -213,7 +213,7 @@ class Decoder:
         raise Malformed(f"no such tag: {tag!r:.40}")
 
     def special(self, tag: Any, rest: list[Any], depth: int) -> list[Any] | None:  # noqa: ARG002 - for subclasses
-        """The value of a tag that a subclass knows, in a list of one; else None."""
+        """Return the value of a tag that a subclass knows, in a list of one; else None."""
         return None
 
 

@@ -40,13 +40,13 @@ NODES = {"ListNode": ListNode, "TreeNode": TreeNode}
 
 
 def is_asked_for(code: Any) -> bool:
-    """Whether a program's code is of this form."""
+    """Tell whether a program's code is of this form."""
     return "Solution" in code.co_names
 
 
 @functools.lru_cache(maxsize=1)
 def preamble() -> dict[str, Any]:
-    """What a program of this form finds: the modules, and what is in them unless a built-in has its name."""
+    """Return what a program of this form finds: the modules, and what is in them unless a built-in has its name."""
     import builtins
 
     found: dict[str, Any] = {}
@@ -59,19 +59,19 @@ def preamble() -> dict[str, Any]:
 
 
 def is_given(name: str, value: Any) -> bool:
-    """Whether a name of the program's is of the preamble; nodes are for the tests to use as well."""
+    """Tell whether a name of the program's is of the preamble; nodes are for the tests to use as well."""
     return name not in NODES and preamble.cache_info().currsize > 0 and preamble().get(name, preamble) is value
 
 
 def methods_of(kind: Any) -> list[str]:
-    """Names of the public methods of a ``class Solution``."""
+    """Return the names of the public methods of a ``class Solution``."""
     if not isinstance(kind, type):
         return []
     return [name for name, value in list(vars(kind).items()) if not name.startswith("_") and callable(value)]
 
 
 def wants_an_object(kind: type, name: str) -> bool:
-    """Whether a class's function is a method of its objects: its first parameter is called self."""
+    """Tell whether a class's function is a method of its objects: its first parameter is called self."""
     found = inspect.getattr_static(kind, name, None)
     return inspect.isfunction(found) and next(iter(inspect.signature(found).parameters), "") == "self"
 
@@ -88,7 +88,7 @@ class Method:
         self._kind, self.__name__ = kind, name
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Calls it."""
+        """Call it."""
         return getattr(self._kind(), self.__name__)(*args, **kwargs)
 
 
@@ -114,7 +114,7 @@ def _list_node(kind: Any, values: list[Any]) -> Any:
 
 
 def _tree_node(kind: Any, values: list[Any]) -> Any:
-    """A tree from its values level by level, where None stands for a missing child."""
+    """Return a tree from its values level by level, where None stands for a missing child."""
     if not values:
         return None
     rest = iter(values)

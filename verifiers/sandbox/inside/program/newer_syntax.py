@@ -18,7 +18,7 @@ class Unreadable(Exception):  # noqa: N818 - says what was met
 
 
 def older(source: str) -> str:
-    """The source with its f-strings as older versions read them; itself where it cannot be read."""
+    """Return the source with its f-strings as older versions read them; itself where it cannot be read."""
     try:
         return _code(source, 0, "")[0]
     except (Unreadable, RecursionError):
@@ -69,7 +69,7 @@ def _ends(text: str, place: int) -> bool:
 
 
 def _string(text: str, start: int, prefix: str, quote: str) -> tuple[str, int]:
-    """A string from its prefix on, rewritten if it is an f-string, and where it ends."""
+    """Return a string from its prefix on, rewritten if it is an f-string, and where it ends."""
     place = start + len(prefix) + len(quote)
     if "f" not in prefix.lower():
         end = _end_of_plain(text, place, quote)

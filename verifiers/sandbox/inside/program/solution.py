@@ -31,7 +31,7 @@ def load(code: Any) -> types.ModuleType:
 
 
 def serve(fd: int, code: Any) -> None:
-    """Loads the program, says what it defines, and answers requests until the other end hangs up."""
+    """Load the program, says what it defines, and answers requests until the other end hangs up."""
     try:
         module = load(code)
     except BaseException as error:
@@ -48,7 +48,7 @@ def serve(fd: int, code: Any) -> None:
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """An exception as data."""
+    """Return an exception as data."""
     try:
         text = str(error)[:500]
     except BaseException:  # noqa: BLE001 - its text is the program's code too
@@ -57,7 +57,7 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def bases(kind: type) -> list[str]:
-    """Names of an exception class's bases, nearest first."""
+    """Return the names of an exception class's bases, nearest first."""
     return [base.__name__ for base in kind.__mro__ if issubclass(base, BaseException)]
 
 
@@ -77,7 +77,7 @@ class _Server:
         self._loop: Any = None
 
     def names(self) -> dict[str, Any]:
-        """What the module defines."""
+        """Return what the module defines."""
         return {name: self._descriptor(value) for name, value in names_of(self._module).items()}
 
     def _descriptor(self, value: Any) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class _Server:
         return {"kind": "value", "value": self._encoded(value)}
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The reply to one request."""
+        """Return the reply to one request."""
         try:
             reply: dict[str, Any] = getattr(self, f"_{request['op']}")(request)
         except BaseException as error:  # noqa: BLE001 - whatever the program raises is an answer
@@ -99,7 +99,7 @@ class _Server:
         return reply
 
     def _raised(self, error: BaseException) -> dict[str, Any]:
-        """An exception as data; one of the program's own classes with a handle for what that adds."""
+        """Return an exception as data; one of the program's own classes with a handle for what that adds."""
         found = describe(error)
         try:
             found["args"] = self._encoded(tuple(error.args))
@@ -129,7 +129,7 @@ class _Server:
         return {**reply, "changed": changed} if changed else reply
 
     def _await(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The result of a coroutine, in the one event loop that the program's coroutines have here."""
+        """Return the result of a coroutine, in the one event loop that the program's coroutines have here."""
         import asyncio
 
         self._loop = self._loop or asyncio.new_event_loop()
@@ -153,7 +153,7 @@ class _Server:
         return {"value": None}
 
     def _special(self, request: dict[str, Any]) -> dict[str, Any]:
-        """A method that the interpreter looks up on the class, as for ``len(x)`` or ``x + y``."""
+        """Return a method that the interpreter looks up on the class, as for ``len(x)`` or ``x + y``."""
         target = self._target(request["target"])
         method = getattr(type(target), request["name"], None)
         if method is None:
@@ -162,7 +162,7 @@ class _Server:
         return {"missing": True} if result is NotImplemented else {"value": self._encoded(result)}
 
     def _same(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Whether two objects of the program are equal; one that equals anything equals nothing."""
+        """Tell whether two objects of the program are equal; one that equals anything equals nothing."""
         left, right = self._target(request["target"]), self._decoded(request["other"])
         return {"value": bool(left == right) and not bool(left == object())}
 
@@ -193,7 +193,7 @@ class _Server:
         return Receiver(self._import, []).read(data)
 
     def _export(self, value: Any) -> list[Any]:
-        """A handle: the same one for the same object, so that the tests can see that it is the same."""
+        """Return a handle: the same one for the same object, so that the tests can see that it is the same."""
         name = type.__getattribute__(value, "__name__") if isinstance(value, type) else ""
         if name and getattr(builtins, name, None) is value:
             return ["builtin", name]
@@ -216,7 +216,7 @@ class _Server:
         raise ValueError(f"no such tag: {data[0]!r}")
 
     def _call_back(self, number: int, *args: Any, **kwargs: Any) -> Any:
-        """A function of the tests that the program was given."""
+        """Return a function of the tests that the program was given."""
         channel.send(
             self._fd,
             {
@@ -236,7 +236,7 @@ class _Server:
 
 
 def raised_like(raised: dict[str, Any]) -> BaseException:
-    """An exception of the nearest built-in class."""
+    """Return an exception of the nearest built-in class."""
     for name in raised["bases"]:
         kind: Any | None = getattr(builtins, name, None)
         if isinstance(kind, type) and issubclass(kind, Exception):

@@ -26,7 +26,7 @@ LEFT, RIGHT = "left", "right"
 
 
 def perturbed(plan: dict[str, Any], side: str = RIGHT) -> tuple[dict[str, Any], int]:
-    """The plan with its comparisons replaced on one side, and how many there were."""
+    """Return the plan with its comparisons replaced on one side, and how many there were."""
     key = "statement" if plan["kind"] == "assert" else "code"
     tree = parsed(str(plan.get(key) or ""))
     if tree is None:
@@ -53,7 +53,7 @@ class _Change(ast.NodeTransformer):
         return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
-        """What is denied is left alone: there, a comparison that fails passes."""
+        """Return what is denied is left alone: there, a comparison that fails passes."""
         return node if isinstance(node.op, ast.Not) else self.generic_visit(node)
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:

@@ -18,7 +18,7 @@ _SUPPORT = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
 
 
 def given_names(texts: list[str], entry_point: str, used: set[str], names: dict[str, Any]) -> dict[str, Any]:
-    """The prompt's own functions among the names that tests use; none where they cannot be run.
+    """Return the prompt's own functions among the names that tests use; none where they cannot be run.
 
     Args:
         texts: the prompt, and the blocks of code in it.
@@ -44,7 +44,7 @@ def given_names(texts: list[str], entry_point: str, used: set[str], names: dict[
 
 
 def _is_whole(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether a function does something: more than a docstring, ``pass``, ``...`` or NotImplementedError."""
+    """Tell whether a function does something: more than a docstring, ``pass``, ``...`` or NotImplementedError."""
     return not all(
         isinstance(statement, ast.Pass)
         or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
@@ -54,7 +54,7 @@ def _is_whole(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _run(tree: ast.Module, whole: set[str]) -> dict[str, Any] | None:
-    """What the prompt's whole functions, imports and constants make; None where they raise."""
+    """Return what the prompt's whole functions, imports and constants make; None where they raise."""
     body: list[ast.stmt] = []
     for node in tree.body:
         if isinstance(node, _SUPPORT) or (isinstance(node, _DEFS) and node.name in whole):
@@ -68,7 +68,7 @@ def _run(tree: ast.Module, whole: set[str]) -> dict[str, Any] | None:
 
 
 def _reaches(functions: dict[str, Any], name: str, classes: set[str]) -> bool:
-    """Whether a function names one of the classes, or calls one that does."""
+    """Tell whether a function names one of the classes, or calls one that does."""
     seen: set[str] = set()
     left = [name]
     while left:

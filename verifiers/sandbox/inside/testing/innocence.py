@@ -52,7 +52,7 @@ _OWN = ("self", "cls")
 
 
 def why_not(program: str) -> str:
-    """Why a program is not innocent, in a few words; "" where it is."""
+    """Return why a program is not innocent, in a few words; "" where it is."""
     try:
         tree = ast.parse(program)
         return next(_faults(tree), "")

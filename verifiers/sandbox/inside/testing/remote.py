@@ -28,7 +28,7 @@ _WORDS = {"__len__": TypeError("object has no len()"), "__iter__": TypeError("ob
 
 
 def _standard_modules() -> frozenset[str]:
-    """Names that no program may give to another module: its ``math`` must be the tests' too."""
+    """Return the names that no program may give to another module: its ``math`` must be the tests' too."""
     return frozenset(getattr(sys, "stdlib_module_names", sys.builtin_module_names))
 
 
@@ -74,7 +74,7 @@ class Program:
         return defined
 
     def exception_class(self, names: list[str]) -> type:
-        """A class for the program's own exceptions: derived from their nearest built-in base."""
+        """Return a class for the program's own exceptions: derived from their nearest built-in base."""
         name, *above = names
         known = getattr(builtins, name, None)
         if isinstance(known, type) and issubclass(known, BaseException):
@@ -85,7 +85,7 @@ class Program:
         return self._classes[name]
 
     def ask(self, request: dict[str, Any], made: list[Any] | None = None) -> dict[str, Any]:
-        """One request's reply; raises what the program raised.
+        """Return one request's reply; raises what the program raised.
 
         Args:
             request: as ``solution`` answers it.
@@ -122,19 +122,19 @@ class Program:
         return found
 
     def value(self, reply: dict[str, Any], made: list[Any] | None = None) -> Any:
-        """What a reply holds."""
+        """Return what a reply holds."""
         return self.decoded(reply["value"], made)
 
     def decoded(self, data: Any, made: list[Any] | None = None) -> Any:
-        """A value that the program has sent."""
+        """Return a value that the program has sent."""
         return Receiver(self._import, made or [], numpy_scalars=self._numpy_scalars).read(data)
 
     def sender(self, made: list[Any]) -> Sender:
-        """Writes the arguments of a request; those that can be changed get their numbers in ``made``."""
+        """Write the arguments of a request; those that can be changed get their numbers in ``made``."""
         return Sender(self._export, made, numbering=True)
 
     def encoded(self, value: Any) -> Any:
-        """A value for a request."""
+        """Return a value for a request."""
         return Sender(self._export, []).write(value)
 
     def _export(self, value: Any) -> list[Any]:
@@ -163,7 +163,7 @@ class Program:
         return self._known[number]
 
     async def _awaited(self, number: int) -> Any:
-        """A coroutine of the program's, as one of the tests' own."""
+        """Return a coroutine of the program's, as one of the tests' own."""
         return self.value(self.ask({"op": "await", "target": ["handle", number]}))
 
     def _called_back(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -187,7 +187,7 @@ class Remote:
     _target: list[Any]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Calls it there; arguments that it changed in place are changed here."""
+        """Call it there; arguments that it changed in place are changed here."""
         made: list[Any] = []
         sender = self._program.sender(made)
         request = {
@@ -248,7 +248,7 @@ class Remote:
         return program.value(program.ask(request)) is True
 
     def __contains__(self, item: Any) -> bool:
-        """What contains anything contains nothing."""
+        """Return what contains anything contains nothing."""
         found = self._special("__contains__", item)
         if found is None:
             return any(each is item or each == item for each in iter(self))
@@ -284,13 +284,13 @@ for _name in (*_UNARY, *_ACCESS, *_AMONG_OBJECTS):
 
 
 def _text_of(error: BaseException) -> str:
-    """The text of an exception of the program's, as that has it."""
+    """Return the text of an exception of the program's, as that has it."""
     text = error.__dict__.get("_text")
     return text if text is not None else Exception.__str__(error)
 
 
 def _more_of(error: BaseException, name: str) -> Any:
-    """What an exception of the program's has beside its arguments."""
+    """Return what an exception of the program's has beside its arguments."""
     handle = error.__dict__.get("_handle")
     if handle is None:
         raise AttributeError(name)

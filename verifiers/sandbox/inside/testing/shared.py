@@ -16,7 +16,7 @@ from verifiers.sandbox.inside.testing.test_module import InvalidTests
 
 
 def run_shared(fd: int, code: Any, plan: dict[str, Any]) -> None:
-    """Loads the program, then runs the tests of the plan on it; under the control, with what they expect replaced."""
+    """Load the program, then runs the tests of the plan on it; under the control, with what they expect replaced."""
     source = str(plan.get("source"))
     linecache.cache["main.py"] = (len(source), None, source.splitlines(keepends=True), "main.py")
     module = solution.load(code)

@@ -27,7 +27,7 @@ class InvalidTests(Exception):  # noqa: N818 - the problem's fault, as data
 
 
 def tests_in(scope: dict[str, Any]) -> list[Test]:
-    """The tests of a module that has been run, by name.
+    """Return the tests of a module that has been run, by name.
 
     Args:
         scope: its names.
@@ -59,7 +59,7 @@ class _Around:
 
 
 def _hooks(owner: Any, names: tuple[str, ...]) -> Callable[..., None]:
-    """Calls those of the owner's functions that there are, with as many arguments as they take."""
+    """Call those of the owner's functions that there are, with as many arguments as they take."""
 
     def call(*arguments: Any) -> None:
         for name in names:
@@ -71,7 +71,7 @@ def _hooks(owner: Any, names: tuple[str, ...]) -> Callable[..., None]:
 
 
 def _once(action: Callable[..., None]) -> Callable[[], None]:
-    """Does it at the first call; where that failed, every call fails."""
+    """Do it at the first call; where that failed, every call fails."""
     done: list[BaseException | None] = []
 
     def call() -> None:
@@ -136,7 +136,7 @@ def _cases(
     prepare: Callable[[], None],
     make: Callable[[], tuple[Callable[..., object], _Around, Any]],
 ) -> list[Test]:
-    """One test, or one for each set of arguments that it is marked with, and each parameter of its fixtures.
+    """Return one test, or one for each set of arguments that it is marked with, and each parameter of its fixtures.
 
     Args:
         name: of the test.
@@ -183,7 +183,7 @@ def _is_wanted(parameter: inspect.Parameter) -> bool:
 
 
 def _parameters(names: Any, values: Any) -> list[dict[str, Any]]:
-    """The arguments of ``pytest.mark.parametrize``."""
+    """Return the arguments of ``pytest.mark.parametrize``."""
     if isinstance(names, str):
         names = [name.strip() for name in names.split(",") if name.strip()]
     rows = []
@@ -266,7 +266,7 @@ class _Fixtures:
         return list(ordered)
 
     def choices(self, needed: list[str]) -> list[dict[str, Any]]:
-        """Every combination of the parameters of those that have any."""
+        """Return every combination of the parameters of those that have any."""
         having = [name for name in needed if self._by_name[name].choices]
         combined = itertools.product(*[self._by_name[name].choices for name in having])
         return [dict(zip(having, one)) for one in combined]  # noqa: B905 - Python 3.9
@@ -274,7 +274,7 @@ class _Fixtures:
     def values(
         self, needed: list[str], choice: dict[str, Any], after: contextlib.ExitStack, owner: Any
     ) -> dict[str, Any]:
-        """The value of each; those that do not last are ended by ``after``."""
+        """Return the value of each; those that do not last are ended by ``after``."""
         found: dict[str, Any] = {}
         for name in needed:
             fixture = self._by_name[name]
@@ -300,7 +300,7 @@ class _Fixtures:
 
 
 def _request(owner: Any, choice: Any, after: contextlib.ExitStack) -> Any:
-    """What fixtures use most of pytest's ``request``."""
+    """Return what fixtures use most of pytest's ``request``."""
     return types.SimpleNamespace(
         param=choice, instance=owner, cls=type(owner), function=owner, addfinalizer=after.callback
     )

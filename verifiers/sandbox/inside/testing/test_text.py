@@ -38,7 +38,7 @@ _PLAIN = (
 
 
 def may_shadow(names: dict[str, Any]) -> bool:
-    """Whether a program defines anything under a name that tests may mean something else by."""
+    """Tell whether a program defines anything under a name that tests may mean something else by."""
     return any(
         hasattr(builtins, name) or (name in _LIBRARIES or name in _in_libraries() or name in _ALIASES)
         for name, value in names.items()
@@ -95,7 +95,7 @@ class TestText:
         return "tests" if is_test or has_class else "module"
 
     def withheld(self, names: dict[str, Any], entry_point: str | None) -> set[str]:
-        """Names of the program's that must not serve the tests: those of built-ins and libraries.
+        """Return the names of the program's that must not serve the tests: those of built-ins and libraries.
 
         Unless the program is asked for them: some are asked for a ``sum``. So it is where the tests import it from the
         program by name, where it is the entry point and they call it by name, or where they use nothing else of the
@@ -133,7 +133,7 @@ class TestText:
 
 
 def parsed(text: str) -> ast.Module | None:
-    """The syntax tree of a text, or None where it has none."""
+    """Return the syntax tree of a text, or None where it has none."""
     try:
         return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -141,7 +141,7 @@ def parsed(text: str) -> ast.Module | None:
 
 
 def _defined(statement: ast.stmt) -> Iterator[str]:
-    """Names that a statement of the top level gives, imports aside."""
+    """Yield names that a statement of the top level gives, imports aside."""
     if isinstance(statement, _MADE_BY_DEF):
         yield statement.name
         return
@@ -151,7 +151,7 @@ def _defined(statement: ast.stmt) -> Iterator[str]:
 
 
 def _imported(node: ast.AST) -> Iterator[str]:
-    """Names that an import gives, but for those of the program."""
+    """Yield names that an import gives, but for those of the program."""
     if isinstance(node, ast.Import):
         yield from ((alias.asname or alias.name).partition(".")[0] for alias in node.names)
     elif isinstance(node, ast.ImportFrom) and node.module != "solution":

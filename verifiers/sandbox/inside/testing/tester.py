@@ -25,7 +25,7 @@ _SHOWN = 300
 
 
 def run_tests(fd: int, plan: dict[str, Any]) -> None:
-    """Runs a plan and reports each test, then that it was the last, and of what form they are.
+    """Run a plan and reports each test, then that it was the last, and of what form they are.
 
     Or, where the plan is to examine a program, reports what its text says; see ``innocence``.
     """
@@ -55,7 +55,7 @@ def run_tests(fd: int, plan: dict[str, Any]) -> None:
 
 
 def _examined(program: str, plan: dict[str, Any]) -> dict[str, Any]:
-    """What a second look asks of the texts, see ``code_second_look``."""
+    """Return what a second look asks of the texts, see ``code_second_look``."""
     return {
         "why_not": innocence.why_not(program),
         "form": TestText(plan).form,
@@ -64,7 +64,7 @@ def _examined(program: str, plan: dict[str, Any]) -> dict[str, Any]:
 
 
 def report(fd: int, name: str, outcome: str, detail: str, *, needs_more: bool = False) -> None:
-    """Reports one test; ``needs_more`` says that it may have failed for want of what does not cross."""
+    """Report one test; ``needs_more`` says that it may have failed for want of what does not cross."""
     told = {"test": name, "outcome": outcome, "detail": detail[:_SHOWN], "needs_more": needs_more}
     channel.send(fd, {"report": told})
 
@@ -94,7 +94,7 @@ def _where(error: BaseException) -> str:
 
 
 def collect(plan: dict[str, Any], module: types.ModuleType, names: dict[str, Any]) -> list[Test]:
-    """The tests of a plan, by name; the program's names are theirs to use, as if by ``from solution import *``.
+    """Return the tests of a plan, by name; the program's names are theirs to use, as if by ``from solution import *``.
 
     But a program's own ``abs`` must not serve them: they keep Python's names and those that they give themselves. What
     the prompt gives in full is the prompt's, see ``given``.

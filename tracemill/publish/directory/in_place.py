@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.core import StoreError
+from tracemill.publish.directory.written_record import RECORD, recorded
 from tracemill.publish.manifest import MANIFEST, Contents, contents_of, is_as_written, parsed
-from tracemill.publish.written_record import RECORD, recorded
 from tracemill.store.objects import Listed, ObjectFiles
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _CHUNK: Final = 1 << 24
 
 
 def standing_in_place(out: Store, *, complete: bool = True) -> dict[str, Any] | None:
-    """The manifest of a publication in place; None where there is none.
+    """Return the manifest of a publication in place; None where there is none.
 
     Args:
         out: the run's directory.
@@ -41,7 +41,7 @@ def standing_in_place(out: Store, *, complete: bool = True) -> dict[str, Any] | 
 
 
 def known_in_place(out: Store) -> Contents | None:
-    """What a publication in place has there, by its manifest and by the record of one that was broken off."""
+    """Return what a publication in place has there, by its manifest and by the record of one that was broken off."""
     manifest = standing_in_place(out, complete=False)
     data = _read(out, RECORD)
     unfinished = None if data is None else recorded(data)
@@ -54,7 +54,7 @@ def known_in_place(out: Store) -> Contents | None:
 
 
 def foreign_in_place(out: Store, names: Iterable[str]) -> list[str]:
-    """What stands where a publication in place would go, and is none of ours or was edited since.
+    """Return what stands where a publication in place would go, and is none of ours or was edited since.
 
     A file that was written before its manifest is believed to be unchanged where the store says so with a clock of its
     own, as S3 does; any other is read. So nothing is read of a run that was left alone, and the whole of one that was
@@ -112,7 +112,7 @@ def _read(out: Store, name: str) -> bytes | None:
 
 
 def _look(out: Store, name: str) -> Listed | None:
-    """A file or object itself."""
+    """Return a file or object itself."""
     if isinstance(out.files, ObjectFiles):
         return out.files.look(name)
     path = Path(out.path(name))
@@ -120,7 +120,7 @@ def _look(out: Store, name: str) -> Listed | None:
 
 
 def _listed(out: Store, name: str) -> Iterator[Listed]:
-    """A file, or every file below a folder."""
+    """Yield a file, or every file below a folder."""
     itself = _look(out, name)
     if itself is not None:
         yield itself

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracemill.core import StoreError
-from tracemill.publish.foreign import CURRENT, VERSIONS
+from tracemill.publish.directory.foreign import CURRENT, VERSIONS
 from tracemill.publish.manifest import MANIFEST
 from tracemill.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracemill.publish.run_directory import Output
+    from tracemill.publish.directory.run_directory import Output
     from tracemill.recipe import Recipe
     from tracemill.recipe.sections.audit import Audit
 
@@ -45,7 +45,7 @@ def refuse_sources_inside(out: str, recipe: Recipe | Audit, output: Output) -> N
 
 
 def _files(recipe: Recipe | Audit) -> Iterator[tuple[str, Path]]:
-    """What is read, by the name of the source or benchmark; a pattern is what it finds."""
+    """Yield what is read, by the name of the source or benchmark; a pattern is what it finds."""
     benchmarks = recipe.decontaminate.benchmarks if hasattr(recipe, "decontaminate") else ()
     for each in (*recipe.sources, *benchmarks):
         if each.path is not None:

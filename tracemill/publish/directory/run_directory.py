@@ -21,11 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tracemill.core import CorruptShardError, StoreError
-from tracemill.publish.foreign import foreign_entries
-from tracemill.publish.in_place import foreign_in_place, known_in_place, standing_in_place
+from tracemill.publish.directory.foreign import foreign_entries
+from tracemill.publish.directory.in_place import foreign_in_place, known_in_place, standing_in_place
+from tracemill.publish.directory.versions import Versions, equal_files, held, share, shown, versions_of
+from tracemill.publish.directory.written_record import Record
 from tracemill.publish.manifest import MANIFEST, kind_of, n_published, rendered, tops
-from tracemill.publish.versions import Versions, equal_files, held, share, shown, versions_of
-from tracemill.publish.written_record import Record
 from tracemill.store.files import partial_path
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Amount(NamedTuple):
 
     @classmethod
     def of(cls, shards: Iterable[Shard]) -> Amount:
-        """The sums."""
+        """Return the sums."""
         found = list(shards)
         return cls(sum(shard.rows for shard in found), sum(shard.size for shard in found))
 
@@ -99,12 +99,12 @@ class Published(Protocol):
         ...
 
     def write(self, store: Store, directory: RunDirectory) -> None:
-        """Writes every file but the manifest."""
+        """Write every file but the manifest."""
         ...
 
 
 def published(out: Store) -> dict[str, Any] | None:
-    """The manifest of the publication that stands, if every file that it names has its size."""
+    """Return the manifest of the publication that stands, if every file that it names has its size."""
     versions = None if out.folder is None else Versions(out.folder)
     number = versions.current() if versions else None
     if versions is not None and number is not None:
@@ -169,13 +169,13 @@ def refuse_empty(out: Store) -> None:
 
 
 def _last(out: Store) -> dict[str, Any] | None:
-    """The manifest of what stands, also where files of it were edited or are gone."""
+    """Return the manifest of what stands, also where files of it were edited or are gone."""
     versions = None if out.folder is None else Versions(out.folder)
     return (versions.last() if versions is not None else None) or standing_in_place(out, complete=False)
 
 
 def _is_in_place(root: Path) -> bool:
-    """Whether what stands on a disk is replaced file by file, as there can be no links."""
+    """Tell whether what stands on a disk is replaced file by file, as there can be no links."""
     manifest = root / MANIFEST
     try:
         return manifest.is_file() and not manifest.is_symlink() and versions_of(root) is None
@@ -186,7 +186,7 @@ def _is_in_place(root: Path) -> bool:
 def publish(
     store: Store, out: Store, publication: Published, *, may_empty: bool = True, told: Told | None = None
 ) -> dict[str, Any]:
-    """Writes a publication into ``out``, unless exactly it stands there; returns its manifest.
+    """Write a publication into ``out``, unless exactly it stands there; returns its manifest.
 
     It appears as a whole, or not at all. Processes that publish there wait for each other.
 
@@ -259,7 +259,7 @@ def _write_version(
 
 
 def _json(publication: Published, directory: RunDirectory) -> bytes:
-    """The manifest."""
+    """Return the manifest."""
     return rendered({"key": publication.key, **publication.facts, "files": dict(sorted(directory.files.items()))})
 
 
@@ -333,7 +333,7 @@ class RunDirectory:
                 self._told(Written(self._rows, self._expected.rows, share))
 
     def scratch(self) -> IO[bytes]:
-        """A file without a name, on the disk that is written to: gone when it is closed, or its process is."""
+        """Return a file without a name, on the disk that is written to: gone when it is closed, or its process is."""
         if self._out.folder is None:
             return tempfile.TemporaryFile()
         path = partial_path(self._out.folder)
@@ -343,7 +343,7 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def file(self, name: str, rows: int | None = None) -> Iterator[IO[bytes]]:
-        """An atomic sink whose size and digest are recorded."""
+        """Give an atomic sink whose size and digest are recorded."""
         with self._file(name) as sink:
             sink.rows = rows
             yield sink  # type: ignore[misc]  # writes are all that its users do
@@ -390,7 +390,7 @@ class RunDirectory:
         rows_per_file: int,
         prefix: str = "part",
     ) -> None:
-        """Rolls over to a new file every ``rows_per_file`` rows; no rows are one empty file, so that the folder loads.
+        """Roll over to a new file every ``rows_per_file`` rows; no rows are one empty file, so that the folder loads.
 
         A thousand rows are held at a time, beside the table that they are of.
 
@@ -418,13 +418,13 @@ class RunDirectory:
 
 
 def rows_until_cut(position: int, rows_per_file: int) -> int:
-    """Rows from one on to the next end of a row group, or of its file: at most ``ROW_GROUP_ROWS``."""
+    """Return rows from one on to the next end of a row group, or of its file: at most ``ROW_GROUP_ROWS``."""
     in_file = position % rows_per_file
     return min(rows_per_file - in_file, ROW_GROUP_ROWS - in_file % ROW_GROUP_ROWS)
 
 
 def _row_groups(tables: Iterable[pa.Table], rows_per_file: int) -> Iterator[pa.Table]:
-    """The rows, one row group of a file after the other; chunks are kept, as Parquet's pages depend on them."""
+    """Yield the rows, one row group of a file after the other; chunks are kept, as Parquet's pages depend on them."""
     parts: list[pa.Table] = []
     position = 0
     for table in tables:

@@ -17,8 +17,8 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tracemill.publish.directory.written_record import RECORD, recorded
 from tracemill.publish.manifest import MANIFEST, Contents, contents_of, is_as_written, parsed, tops
-from tracemill.publish.written_record import RECORD, recorded
 from tracemill.store.files import TMP
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def foreign_entries(root: Path, names: Iterable[str]) -> list[str]:
 
 
 def _run_around(root: Path) -> Path | None:
-    """The run of which this directory is a version, or lies in one."""
+    """Return the run of which this directory is a version, or lies in one."""
     place = root.resolve()
     for folder in (place, *place.parents):
         run = folder.parent.parent
@@ -104,7 +104,7 @@ def _foreign_versions(root: Path) -> list[str]:
 
 
 def is_number(name: str) -> bool:
-    """Whether a version's folder is called so; ``isdigit`` takes digits of other scripts and of indices too."""
+    """Tell whether a version's folder is called so; ``isdigit`` takes digits of other scripts and of indices too."""
     return _NUMBER.fullmatch(name) is not None and name == f"{int(name):04d}"
 
 
@@ -119,13 +119,13 @@ def is_link_of_ours(path: Path) -> bool:
 
 
 def is_publication(folder: Path) -> bool:
-    """Whether a folder is a publication and nothing else, such as a copy of ``current`` that followed the link."""
+    """Tell whether a folder is a publication and nothing else, such as a copy of ``current`` that followed the link."""
     contents = contents_of_version(None, folder)
     return contents is not None and not differences(folder, contents)
 
 
 def contents_in_place(root: Path) -> Contents | None:
-    """What a publication that was written into the directory itself has there, also an unfinished one.
+    """Return what a publication that was written into the directory itself has there, also an unfinished one.
 
     None beside a finished version that stands: what takes the place of its links has been put there since.
     """
@@ -136,7 +136,7 @@ def contents_in_place(root: Path) -> Contents | None:
 
 
 def contents_of_version(root: Path | None, folder: Path) -> Contents | None:
-    """What a version should hold; of one that is being made of files in ``root`` itself, what those are."""
+    """Return what a version should hold; of one that is being made of files in ``root`` itself, what those are."""
     found = _contents(folder)
     if found is None and root is not None and is_link_of_ours(root / CURRENT):
         is_half_moved = root / (root / CURRENT).readlink() == folder
@@ -157,18 +157,18 @@ def _contents(folder: Path) -> Contents | None:
 
 
 def manifest_at(folder: Path) -> dict[str, Any] | None:
-    """The manifest of a folder, also one that was edited; None where there is none of ours."""
+    """Return the manifest of a folder, also one that was edited; None where there is none of ours."""
     data = _read(folder / MANIFEST)
     return None if data is None else parsed(data)
 
 
 def is_record(path: Path) -> bool:
-    """Whether it is the record of a publication; another file may be called so."""
+    """Tell whether it is the record of a publication; another file may be called so."""
     return recorded(_read(path) or b"") is not None
 
 
 def _read(path: Path) -> bytes | None:
-    """Bytes of a file proper: a link may lead anywhere, and a pipe never ends."""
+    """Return the bytes of a file proper: a link may lead anywhere, and a pipe never ends."""
     try:
         return path.read_bytes() if stat.S_ISREG(path.lstat().st_mode) else None
     except (FileNotFoundError, NotADirectoryError):
@@ -231,7 +231,7 @@ def sha256_of(path: Path) -> str:
 
 
 def remove_contents(folder: Path, contents: Contents) -> None:
-    """Removes the files that a publication named, and what folders below are empty then; nothing else.
+    """Remove the files that a publication named, and what folders below are empty then; nothing else.
 
     Whoever calls it has looked at :func:`differences` by bytes: what appears meanwhile stays, as it has another name.
     """
@@ -252,7 +252,7 @@ def _remove(folder: Path, names: Iterable[str]) -> None:
 
 
 def top_names(root: Path) -> set[str]:
-    """Files and folders of the run's directory itself that its versions, whole or not, ever had."""
+    """Return files and folders of the run's directory itself that its versions, whole or not, ever had."""
     folder = root / VERSIONS
     found: set[str] = set()
     for path in folder.iterdir() if folder.is_dir() else ():

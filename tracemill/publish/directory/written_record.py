@@ -63,7 +63,7 @@ class Record:
 
 
 def recorded(data: bytes) -> Contents | None:
-    """What a record says; None for what is none."""
+    """Return what a record says; None for what is none."""
     try:
         record: Any = json.loads(data)
         return {

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.core import StoreError
 from tracemill.core.file_lock import locked
-from tracemill.publish.foreign import (
+from tracemill.publish.directory.foreign import (
     CURRENT,
     VERSIONS,
     contents_in_place,
@@ -40,8 +40,8 @@ from tracemill.publish.foreign import (
     sha256_of,
     top_names,
 )
+from tracemill.publish.directory.written_record import RECORD
 from tracemill.publish.manifest import MANIFEST, is_as_written, n_published, tops
-from tracemill.publish.written_record import RECORD
 from tracemill.store.files import partial_path
 
 if TYPE_CHECKING:
@@ -65,20 +65,20 @@ class Versions:
         self.root = root
 
     def place(self, number: int) -> str:
-        """Folder of a version, relative to the run's directory."""
+        """Return the folder of a version, relative to the run's directory."""
         return f"{VERSIONS}/{number:04d}"
 
     def current(self) -> int | None:
-        """The version that stands, or None."""
+        """Return the version that stands, or None."""
         link = self.root / CURRENT
         return int(link.readlink().name) if is_link_of_ours(link) else None
 
     def numbers(self) -> list[int]:
-        """All versions, oldest first, also such as were never finished."""
+        """Return all versions, oldest first, also such as were never finished."""
         return sorted(int(path.name) for path in self.root.glob(f"{VERSIONS}/*") if is_number(path.name))
 
     def manifest(self, number: int) -> dict[str, Any] | None:
-        """The manifest of a finished version whose files are all there, with its number; else None."""
+        """Return the manifest of a finished version whose files are all there, with its number; else None."""
         folder = self.root / self.place(number)
         try:
             manifest = manifest_at(folder)
@@ -101,11 +101,11 @@ class Versions:
         return {number: manifest for number in self.numbers() if (manifest := self.manifest(number)) is not None}
 
     def is_linked(self, manifest: Mapping[str, Any]) -> bool:
-        """Whether everything that a manifest names can be reached in the run's directory itself."""
+        """Tell whether everything that a manifest names can be reached in the run's directory itself."""
         return all((self.root / name).exists() for name in tops(manifest["files"]))
 
     def switch(self, number: int, manifest: Mapping[str, Any]) -> None:
-        """Makes a version the one that stands, in one step; its manifest comes last in it, so that it is whole.
+        """Make a version the one that stands, in one step; its manifest comes last in it, so that it is whole.
 
         A link is made where nothing is, and none is replaced but ``current``: what fails on the way, such as on a full
         disk, leaves the version before it standing.
@@ -130,13 +130,13 @@ class Versions:
             (self.root / name).symlink_to(f"{CURRENT}/{name}")
 
     def discard_unfinished(self) -> None:
-        """Removes what killed processes have left."""
+        """Remove what killed processes have left."""
         for number in self.numbers():
             if not self._is_known(number):
                 self.discard(number)
 
     def free_number(self) -> int:
-        """The number of the next version."""
+        """Return the number of the next version."""
         finished = max((number for number in self.numbers() if self._is_known(number)), default=0)
         number = max(finished, self.current() or 0) + 1
         while self._is_taken(number):
@@ -151,12 +151,12 @@ class Versions:
         return os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir()))
 
     def is_unchanged(self, number: int) -> bool:
-        """Whether a version has the bytes that were published, and nothing else: it is read whole."""
+        """Tell whether a version has the bytes that were published, and nothing else: it is read whole."""
         folder = self.root / self.place(number)
         return not differences(folder, contents_of_version(None, folder) or {}, by_bytes=True)
 
     def prune(self, keep: int) -> None:
-        """Removes what was never finished, and the oldest versions but ``keep`` with the one that stands."""
+        """Remove what was never finished, and the oldest versions but ``keep`` with the one that stands."""
         standing = self.current()
         others = [number for number in self.whole() if number != standing]
         kept = {standing, *others[len(others) - max(0, keep - 1) :]}
@@ -172,7 +172,7 @@ class Versions:
             yield status.st_dev, status.st_ino
 
     def discard(self, number: int, still_named: frozenset[tuple[int, int]] = frozenset()) -> None:
-        """Removes a version, unless something in it is not as it was written: then it stays, and a warning says so.
+        """Remove a version, unless something in it is not as it was written: then it stays, and a warning says so.
 
         Args:
             number: of the version.
@@ -193,7 +193,7 @@ class Versions:
         )
 
     def adopt(self) -> None:
-        """Makes a publication that was written in place a version; where it was killed at that it goes on."""
+        """Make a publication that was written in place a version; where it was killed at that it goes on."""
         copied = self.root / CURRENT
         if not copied.is_symlink() and copied.is_dir() and is_publication(copied):
             copied.rename(self._new_folder())
@@ -242,7 +242,7 @@ def _sync(folder: Path) -> None:
 
 
 def versions_of(root: Path | None) -> Versions | None:
-    """The versions of a run's directory; None where there can be none: no local disk, or one without links.
+    """Return the versions of a run's directory; None where there can be none: no local disk, or one without links.
 
     Raises:
         OSError: nothing can be written there.
@@ -265,7 +265,7 @@ def versions_of(root: Path | None) -> Versions | None:
 
 @contextlib.contextmanager
 def held(root: Path, name: str, waiting: Callable[[str], None] = lambda _: None) -> Iterator[None]:
-    """Holds a lock of a run's directory; waits for whoever holds it, and is free when its process is gone.
+    """Hold a lock of a run's directory; waits for whoever holds it, and is free when its process is gone.
 
     On a file system without locks nobody is kept out: every publication is whole all the same, and the last one stands.
 
@@ -291,7 +291,7 @@ def equal_files(versions: Versions) -> dict[str, Path]:
 
 
 def share(root: Path, one: Path, other: Path, sha256: str) -> None:
-    """Keeps two equal files once, as hard links, read-only; where the disk has no hard links, both stay.
+    """Keep two equal files once, as hard links, read-only; where the disk has no hard links, both stay.
 
     An editor that writes into the one would change the other. ``one`` may have been edited since it was published, so
     it is read first: that is once more what is unchanged since the last version, at about 1 GB/s.
@@ -317,13 +317,13 @@ def share(root: Path, one: Path, other: Path, sha256: str) -> None:
 
 
 def shown(entries: list[str]) -> str:
-    """A few names, and how many more; as text that can be printed and sent, whatever bytes a name has."""
+    """Return a few names, and how many more; as text that can be printed and sent, whatever bytes a name has."""
     more = f" and {len(entries) - _MOST_SHOWN:,} more" if len(entries) > _MOST_SHOWN else ""
     return ", ".join(name if name.isprintable() else ascii(name) for name in entries[:_MOST_SHOWN]) + more
 
 
 def run_place(text: str) -> Path:
-    """A run's directory, or one of its versions, as in ``runs/mine@2``.
+    """Return a run's directory, or one of its versions, as in ``runs/mine@2``.
 
     Raises:
         StoreError: the run has no such version.
@@ -345,7 +345,7 @@ def run_place(text: str) -> Path:
 
 
 def listed(root: Path) -> Iterator[str]:
-    """One line a version: its name, when it was finished, rows, bytes, publication; ``*`` stands.
+    """Yield one line a version: its name, when it was finished, rows, bytes, publication; ``*`` stands.
 
     Raises:
         StoreError: there is none.
