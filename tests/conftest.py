@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,14 +66,20 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def slow_files_first(items: list[pytest.Item]) -> None:
-    """Orders files by how many of their tests start something outside, so that side by side none is left to the end."""
-    n_slow = Counter(
-        item.path
-        for item in items
-        if STARTED & set(getattr(item, "fixturenames", ()))
-        or any(marker.name.startswith("needs_") for marker in item.iter_markers())
-    )
-    items.sort(key=lambda item: -n_slow[item.path])
+    """Orders files by what they are likely to take, so that side by side none of the long ones is left to the end."""
+    seconds: defaultdict[Path, float] = defaultdict(float)
+    for item in items:
+        seconds[item.path] += likely_seconds(item)
+    items.sort(key=lambda item: -seconds[item.path])
+
+
+def likely_seconds(item: pytest.Item) -> float:
+    """Of a rehearsal, of a test with a server or processes of its own, of one with an engine outside, of any other."""
+    if item.get_closest_marker("slow"):
+        return 60.0
+    if STARTED & set(getattr(item, "fixturenames", ())):
+        return 5.0
+    return 0.5 if any(marker.name.startswith("needs_") for marker in item.iter_markers()) else 0.05
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ SMALL = (
     Small("engine.orchestration", r"[\d.]+ x the plain stages", "--rows 40 --shard-rows 20", slow=True),
     Small("engine.cached_rerun", r"[\d.]+ x computing", "--shards 2 --shard-rows 5", slow=True),
     Small("engine.task_runners", r"threads [\d.]+ ms \(1.00 x\)", "--tasks 4", slow=True),
+    Small("engine.reuse_path", r"[\d.]+ x the floor of", "--rows 40 --workers 1", slow=True),
     Small("curation.near_duplicates", r"[\d.]+ x datasketch", "--rows 400 --sample 200 --rounds 1", needs="real_data"),
     Small(
         "curation.all_stages", r"t\(200\) / t\(20\) = [\d.]+", "--rows 200 --real-rows 10", needs="real_data", slow=True

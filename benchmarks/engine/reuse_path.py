@@ -1,6 +1,7 @@
 """The reuse path: rows that bring their traces, from a compressed file to a published dataset, : the least it takes.
 
-``python -m benchmarks.reuse_path [--rows 20000] [--workers N] [--kind threads|processes] [--folder DIR] [--keep]``
+``python -m benchmarks.engine.reuse_path [--rows 20000] [--workers N] [--kind threads|processes] [--folder DIR]
+[--keep]``
 
 Rows are in the reference dataset's layout, with traces of 11,500 characters in the middle, in prose of random words and
 formulas that ends in the right answer; they go through every stage (collect, clean, MinHash, decontaminate against
