@@ -1,6 +1,6 @@
 """SIGKILL at seeded random moments of the demo run: what was killed is started again, and nothing may be different.
 
-``python -m benchmarks.crash.crash_matrix [--kinds flow,worker,process,containers,teacher,server] [--moments N] [--seed S]``
+``python -m benchmarks.crash.crash_matrix [--kinds flow,worker,process,…] [--moments N] [--seed S]``
 needs a Docker engine with the sandbox's image, and a minute a moment. Each moment is a new build of the demo's problems
 and 24 programs, in a store of its own, on one Prefect server. It is killed at a moment of the time that an undisturbed
 build takes (a worker from when its run is Running), what was killed is started again, and the build goes on to its end.
