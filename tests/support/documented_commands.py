@@ -55,6 +55,21 @@ TYPED = (
         shows=r"source rows +427(?s:.*)published +\d+",
     ),
     Typed(
+        "python -m tracemill init FILE [FILE]… [--out RECIPE]",
+        ("python -m tracemill init rows.jsonl demo/sources/drill.csv --out own.yaml",),
+        shows=r"layout plain(?s:.*)wrote own\.yaml",
+    ),
+    Typed(
+        "python -m tracemill init FILE [FILE]… [--out RECIPE] [--force] [--model NAME] [--json]",
+        ("python -m tracemill init rows.jsonl --out own2.yaml --force --model name --json",),
+        shows='"layout": "plain"',
+    ),
+    Typed(
+        "python -m tracemill init FILE",
+        ("python -m tracemill init rows.jsonl && rm recipe.yaml",),
+        shows=r"wrote recipe\.yaml",
+    ),
+    Typed(
         "python -m flows.build_dataset RECIPE [--set section.key=value]… [--out DIR]",
         (BUILD, BUILD_OTHER, BUILD_AGAIN),
         shows=r"published +\d+(?s:.*)one row +python -m tracemill why ID --run runs/",

@@ -1,18 +1,20 @@
-"""Commands on recipes, runs, the ledger: ``why``, ``report``, ``diff``, ``push``, ``pin``, ``doctor``."""
+"""Commands on recipes, runs, the ledger: ``init``, ``why``, ``report``, ``diff``, ``push``, ``pin``, ``doctor``."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
+from tracemill.cli import init
 from tracemill.cli.doctor import examined, is_ready
 from tracemill.cli.doctor import render as render_checks
 from tracemill.cli.ledger import DEFAULT as LEDGER
 from tracemill.cli.ledger import add_commands as add_ledger_commands
 from tracemill.cli.sources import listing
-from tracemill.core import TracemillError
+from tracemill.core import TracemillError, pretty_json
 from tracemill.publish.versions import listed
 from tracemill.recipe.pinning import pin, render
 from tracemill.runs import diff, send, shipment, story
@@ -27,6 +29,7 @@ def main() -> int:
     """Runs the command; returns its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tracemill", description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_init(commands.add_parser("init", help="a recipe for files of one's own, by a look at their rows"))
     _add_why(commands.add_parser("why", help="everything that happened to one row"))
     _add_report(commands.add_parser("report", help="the funnel and the yields of a finished run"))
     _add_diff(commands.add_parser("diff", help="what changed between two runs: rows added, removed, changed, and why"))
@@ -43,6 +46,30 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 1
     return status
+
+
+def _add_init(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="file, folder or glob; a source each")
+    parser.add_argument("--out", metavar="FILE", type=Path, default=Path("recipe.yaml"), help="default: %(default)s")
+    parser.add_argument("--force", action="store_true", help="replace that file if it is there")
+    parser.add_argument(
+        "--model", metavar="NAME", help="the teacher's (default: TEACHER_MODEL, or else the demo teacher's)"
+    )
+    parser.add_argument("--json", action="store_true", help="what was seen in the rows, for scripts")
+    parser.set_defaults(run_command=_init)
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    model = arguments.model or os.environ.get("TEACHER_MODEL")
+    init.refuse_existing(arguments.out, force=arguments.force)
+    text, found = init.drafted(arguments.files, arguments.out, model)
+    init.write(text, arguments.out, force=arguments.force)
+    print(_as_json(init.facts(found, arguments.out)) if arguments.json else init.summary(found, arguments.out))
+    return 0
+
+
+def _as_json(value: object) -> str:
+    return pretty_json(value).removesuffix("\n")
 
 
 def _add_why(parser: argparse.ArgumentParser) -> None:
