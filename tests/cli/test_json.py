@@ -101,7 +101,7 @@ def test_the_ledger(run: SmallRun) -> None:
 
 def test_rows_and_differences(run: SmallRun) -> None:
     """Every record of a row; a run differs from itself in nothing."""
-    assert isinstance(document("diff", run.out, run.out, cwd=run.folder), dict)
+    assert set(document("diff", run.out, run.out, cwd=run.folder)) == keys("`diff`")
     ids = [line["id"] for line in dataset(run)]
     records = document("why", ids[0], "--run", run.out, cwd=run.folder)
     assert "dataset" in {record["where"] for record in records}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from chat_server import ChatServer
-from checkout import Checkout, make_checkout, wait_for
+from checkout import PATIENCE_S, Checkout, make_checkout, wait_for
 from conftest import ROOT
 from documented import fenced
 from documented_commands import QUICK_START
@@ -29,7 +29,7 @@ def typed(checkout: Checkout, command: str, teacher_url: str) -> str:
         env=environment | {"TEACHER_URL": teacher_url},
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=PATIENCE_S * 4,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

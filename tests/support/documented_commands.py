@@ -155,6 +155,7 @@ TYPED = (
         ("python -m tracemill report", "python -m tracemill report {run}"),
         shows="published",
     ),
+    Typed("python -m tracemill report DIR --json", ("python -m tracemill report {run} --json",), shows="funnel"),
     Typed("python -m tracemill report DIR --html", ("python -m tracemill report {run} --html",), shows="report.html"),
     Typed("python -m tracemill diff A B", ("python -m tracemill diff {run} {other}",), shows="removed"),
     Typed(
@@ -288,6 +289,7 @@ QUICK_START = (
     "python -m flows.build_dataset recipe.yaml",
     "TEACHER_URL=http://host:8000/v1 python -m flows.build_dataset recipe.yaml",
     "python -m tracemill report",
+    "python -c \"import pyarrow.parquet as pq; print(pq.read_table('runs/questions/dropped', columns=['id', 'reason']).to_pylist())\"",
 )
 
 # Documented command -> the test that types it.
