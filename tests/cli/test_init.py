@@ -104,6 +104,13 @@ def test_what_is_not_plain_is_a_comment(init: Any, tmp_path: Path) -> None:
         assert said in text
 
 
+def test_tests_that_nobody_reads_are_told(init: Any, tmp_path: Path) -> None:
+    """Assertions in a layout that has none: where they are read stands beside the source."""
+    rows = [{"prompt": f"Write a function f{n}", "test_list": ["assert f(1) == 1"]} for n in range(3)]
+    assert init(written(tmp_path, "rows.jsonl", rows)) == 0
+    assert 'not read: "test_list". Layout mbpp' in (tmp_path / "recipe.yaml").read_text()
+
+
 def test_columns_and_authors_cannot_become_settings(init: Any, tmp_path: Path) -> None:
     """Whatever stands in names of columns and models, the recipe has the settings that were meant."""
     assert init(written(tmp_path, "a.jsonl", KINDS["named"]), written(tmp_path, "b.jsonl", KINDS["traced"])) == 0

@@ -58,6 +58,20 @@ def turns(n: int, reply: str) -> list[dict[str, str]]:
             "other",
             NOTHING,
         ),
+        (
+            lambda n: {"q": f"How many are {n} and one?", "a": n + 1},
+            "plain",
+            {"prompt": "q", "reference_answer": "a"},
+            "math",
+            NUMBER,
+        ),
+        (
+            lambda n: {"问题": f"小明有{n}个苹果,又买了3个,现在有几个苹果?", "答案": n + 3},
+            "plain",
+            {"prompt": "问题", "reference_answer": "答案"},
+            "math",
+            NUMBER,
+        ),
         (lambda n: asked(n, answer="AB"[n % 2]) | {"question": f"Case {n}?{OPTIONS}"}, "plain", {}, "choice", LETTER),
         (lambda n: asked(n, answer="Because light bends around it"), "plain", {}, "other", PROSE),
         (asked, "plain", {}, "other", NOTHING),
@@ -152,9 +166,27 @@ def test_only_the_first_rows_are_looked_at(tmp_path: Path) -> None:
     assert (found.n_rows, found.more, found.dropped) == (ROWS, True, {})
 
 
+def test_of_equal_layouts_the_one_that_reads_the_traces_is_taken(tmp_path: Path) -> None:
+    """OpenR1-Math has NuminaMath's columns too, and without its own layout its generations would be lost."""
+    about = {"question_type": "math-word-problem", "generations": ["<think>\nadd\n</think>\n1"]}
+    about["correctness_math_verify"] = [True]
+    found = look(tmp_path, [{"problem": f"Find {n} + 1", "answer": str(n + 1), **about} for n in range(5)])
+    assert (found.layout.layout, found.traces) == ("openr1_math", {"deepseek-r1": 5})
+
+
 def test_a_column_that_nobody_reads_is_told(tmp_path: Path) -> None:
     """What looks like a reference beside the one that is read."""
     assert look(tmp_path, [asked(n, answer="1", gold="2") for n in range(3)]).unread == ["gold"]
+
+
+def test_parts_of_a_question_that_nobody_reads_are_told(tmp_path: Path) -> None:
+    """Options and inputs in columns of their own: without them the question is another one."""
+    rows = [asked(n, answer=n, choices=["1", "2"], input="", options=[]) for n in range(3)]
+    assert look(tmp_path, rows).parts == ["choices"]
+    alpaca = [
+        {"instruction": f"Sum up text {n}", "input": "The text.", "output": "A reply of a model"} for n in range(3)
+    ]
+    assert look(tmp_path, alpaca).parts == ["input"]
 
 
 def test_names_are_distinct_and_fit_for_a_recipe(tmp_path: Path) -> None:

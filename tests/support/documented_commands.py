@@ -289,7 +289,10 @@ QUICK_START = (
     "python -m flows.build_dataset recipe.yaml",
     "TEACHER_URL=http://host:8000/v1 python -m flows.build_dataset recipe.yaml",
     "python -m tracemill report",
-    "python -c \"import pyarrow.parquet as pq; print(pq.read_table('runs/questions/dropped', columns=['id', 'reason']).to_pylist())\"",
+    (
+        'python -c "import pyarrow.parquet as pq; '
+        "print(pq.read_table('runs/questions/dropped', columns=['id', 'reason']).to_pylist())\""
+    ),
 )
 
 # Documented command -> the test that types it.

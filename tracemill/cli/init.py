@@ -124,6 +124,7 @@ def facts(found: Sequence[Inspected], out: Path) -> dict[str, object]:
                 "traces": dict(one.traces),
                 "traces_without_reasoning": one.n_bare,
                 "unread_columns": list(one.unread),
+                "unread_parts": list(one.parts),
             }
             for one in found
         ],
@@ -243,8 +244,14 @@ def _remarks(one: Inspected) -> Iterator[str]:
         yield f"not usable, and so in dropped/: {_counts(one.dropped)}"
     if one.n_duplicates:
         yield f"exact duplicates: {one.n_duplicates:,}; of each question the first row stays"
-    if one.unread:
-        names = ", ".join(map(_quoted, one.unread[:_NAMED]))
+    if one.parts:
+        names = ", ".join(map(_quoted, one.parts[:_NAMED]))
+        yield f"not read: {names}. Does it belong to the question, write it into that column: nobody sees it otherwise"
+    if tests := [name for name in one.unread if "test" in name]:
+        yield f"not read: {_quoted(tests[0])}. Layout mbpp has assertions in test_list beside text; plain has tests as"
+        yield "objects in a column tests: docs/sources.md"
+    if answers := [name for name in one.unread if "test" not in name]:
+        names = ", ".join(map(_quoted, answers[:_NAMED]))
         yield f"not read: {names}. Are answers judged by it, say so: columns: {{reference_answer: NAME}}"
     others = {kind: n for kind, n in one.judged_by.items() if kind in _FITS and _FITS[kind] != one.category}
     if one.layout.layout == "plain" and one.category is not None and others:

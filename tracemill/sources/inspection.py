@@ -20,7 +20,7 @@ from tracemill.sources.collect import RAW_WITH_FAULTS, collected, raw_tables
 from tracemill.sources.file_looks import described
 from tracemill.sources.formats import FORMATS, format_of
 from tracemill.sources.layouts.mixed import category_by
-from tracemill.sources.layouts.proposals import Proposal, proposals, unread
+from tracemill.sources.layouts.proposals import Proposal, parts, proposals, unread
 from tracemill.sources.source import Source
 from tracemill.text.languages import language
 
@@ -77,6 +77,7 @@ class Inspected:
         n_bare: of those traces, how many have no reasoning.
         ids: of the problems, one a row, so that duplicates are seen.
         unread: columns that rows may be judged by, and that nobody reads.
+        parts: columns that may be a part of the question, and that nobody reads.
         notes: what the readers told.
     """
 
@@ -95,6 +96,7 @@ class Inspected:
     n_bare: int
     ids: Sequence[str]
     unread: Sequence[str]
+    parts: Sequence[str]
     notes: Sequence[str] = field(default_factory=list)
 
     @property
@@ -161,6 +163,7 @@ def _inspected(path: Path, name: str) -> Inspected:
         n_bare=sum(trace.get("think") is None for trace in traces),
         ids=[problem.id for problem in problems],
         unread=unread(rows, layout),
+        parts=parts(rows, layout),
         notes=notes,
     )
 
@@ -248,7 +251,7 @@ def _best(
         raise _no_question(path, columns, [proposal.layout for proposal, *_ in tried])
     most = max(n_judged for _, _, n_judged in usable), max(len(problems) for _, problems, _ in usable)
     good = [one for one in usable if one[2] >= _NEARLY * most[0] and len(one[1]) >= _NEARLY * most[1]]
-    best = max(good or usable, key=lambda one: one[0].telling)
+    best = max(good or usable, key=lambda one: (one[0].telling, sum(len(problem.traces) for problem in one[1])))
     plain = next((one for one in usable if one[0].layout == "plain"), best)
     return plain[0] if _same(plain[1], best[1]) else best[0]
 
@@ -264,7 +267,7 @@ def _tried(name: str, proposal: Proposal, raw: pa.Table) -> tuple[list[Problem],
 
 def _same(one: Sequence[Problem], other: Sequence[Problem]) -> bool:
     def seen(problem: Problem) -> tuple[object, ...]:
-        return problem.row, problem.id, problem.category, len(problem.traces)
+        return problem.row, problem.id, problem.category, [trace["model"] for trace in problem.traces]
 
     return list(map(seen, one)) == list(map(seen, other))
 

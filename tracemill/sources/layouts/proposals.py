@@ -25,16 +25,19 @@ if TYPE_CHECKING:
 Rows = Sequence[Mapping[str, Any]]
 
 _CONVERSATIONS: Final = ("messages", "conversations", "conversation", "chat", "dialogue", "turns")
-_PROMPTS: Final = (*PROMPT_COLUMNS, "input", "user", "task", "question_text", "text", "content")
+_PROMPTS: Final = (*PROMPT_COLUMNS, "input", "user", "task", "question_text", "text", "content", "q", "问题", "题目")
 _REFERENCES: Final = (
     *REFERENCE_COLUMNS, "reference", "ground_truth", "gold", "gold_answer", "expected_answer", "correct_answer",
     "target", "expected", "label", "result", "solution",
+    "a", "答案",
 )  # fmt: skip
 # Columns that say nothing of where rows are from.
 _COMMON: Final = frozenset({
     *PROMPT_COLUMNS, *REFERENCE_COLUMNS, *RESPONSE_COLUMNS, *_CONVERSATIONS, *_PROMPTS, *_REFERENCES, "Question",
     "Answer", "reasoning", "type", "model", "score", "description", "examples",
 })  # fmt: skip
+# What may belong to the question, and stands beside it.
+_PARTS: Final = ("input", "context", "passage", "choices", "options", "starter_code", "system_prompt", "system")
 _NO_SOURCE: Final = ("plain", "livecodebench")  # a benchmark is to be kept out
 _SHORT: Final = 60  # characters of an answer that is no worked solution
 
@@ -149,11 +152,16 @@ def _only_prose(rows: Rows, names: Sequence[str]) -> str | None:
 
     def is_prose(name: str) -> bool:
         values = _values(rows, name)
-        texts = [value for value in values if isinstance(value, str) and len(value.split()) > 2]
+        texts = [value for value in values if isinstance(value, str) and _is_sentence(value)]
         return bool(texts) and 2 * len(texts) > len(values) and 2 * len(set(texts)) > len(texts)
 
     prose = [name for name in names if is_prose(name)]
     return prose[0] if len(prose) == 1 else None
+
+
+def _is_sentence(text: str) -> bool:
+    """Three words; or, as Chinese has no blanks, ten characters that are not all Latin."""
+    return len(text.split()) > 2 or (len(text) >= 10 and not text.isascii())
 
 
 def _conversation(rows: Rows, names: Sequence[str]) -> str | None:
@@ -189,3 +197,16 @@ def unread(rows: Rows, proposal: Proposal) -> list[str]:
     read = {*REFERENCE_COLUMNS, *get_args(PlainField), *proposal.columns.values()}
     names = dict.fromkeys(str(name) for row in rows for name in row)
     return [name for name in names if name in {*CRITERIA, "test_list"} and name not in read]
+
+
+def parts(rows: Rows, proposal: Proposal) -> list[str]:
+    """Columns with values that may be a part of the question, and that plain does not read."""
+    if proposal.layout != "plain":
+        return []
+    names = dict.fromkeys(str(name) for row in rows for name in row)
+    read = set(proposal.columns.values())
+    return [name for name in names if name.lower() in _PARTS and name not in read and _filled(rows, name)]
+
+
+def _filled(rows: Rows, name: str) -> bool:
+    return any(value not in ([], {}) for value in _values(rows, name))
