@@ -71,7 +71,7 @@ def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "")
     Args:
         recipe: The recipe: one that is shipped, or the path of another YAML file.
         overrides: Settings on top of it as section.key=value, one an item, such as distill.limit=100.
-        out: Directory of the finished run; runs/<recipe name> if empty.
+        out: Directory of the finished run; below runs/, by the name of the recipe, if empty.
     """
     loaded = load_recipe_here(recipe, list(overrides or ()), are_kept=True)
     return build(RunContext(loaded, Store(loaded.run.store), get_run_logger()), out)

@@ -44,7 +44,7 @@ def check_references(recipe: RecipePath, overrides: Overrides = (), out: Text = 
     Args:
         recipe: The recipe: one that is shipped, or the path of another YAML file.
         overrides: Settings on top of it as section.key=value, one an item, such as distill.limit=100.
-        out: Directory of the finished run; runs/references-<recipe name> if empty.
+        out: Directory of the finished run; below runs/, as references-NAME by the name of the recipe, if empty.
     """
     loaded = checked_recipe(recipe, list(overrides or ()), are_kept=True)
     return check(RunContext(loaded, Store(loaded.run.store), get_run_logger()), out)

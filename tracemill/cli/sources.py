@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from tracemill.sources.catalogue.catalogue import catalogue
 
@@ -18,12 +19,21 @@ def listing(word: str | None = None) -> str:
     Args:
         word: in upper or lower case.
     """
-    wanted = {name: each for name, each in catalogue().items() if word is None or _has(word.lower(), name, each)}
+    wanted = _wanted(word)
     rows = [_HEAD, *(_cells(name, each) for name, each in wanted.items())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     told = [] if word is None else [f"{name}: {each.evidence}" for name, each in wanted.items()]
     return "\n".join([*lines, *([""] if told else []), *told])
+
+
+def facts(word: str | None = None) -> list[dict[str, Any]]:
+    """The same for scripts: everything that the catalogue says, with the name to write after ``known``."""
+    return [{"known": name, **asdict(each)} for name, each in _wanted(word).items()]
+
+
+def _wanted(word: str | None) -> dict[str, Dataset]:
+    return {name: each for name, each in catalogue().items() if word is None or _has(word.lower(), name, each)}
 
 
 def _has(word: str, name: str, dataset: Dataset) -> bool:

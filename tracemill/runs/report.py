@@ -54,6 +54,27 @@ def told(run: Path) -> str:
     return report.render(summary, CHECKED if CHECKED.share[0] in summary else VERDICTS)
 
 
+def facts(run: Path) -> dict[str, Any]:
+    """The same for scripts: of a build its funnel and the yield of every source, of an audit its summary.
+
+    Raises:
+        StoreError: it is not a finished run's directory.
+    """
+    manifest = finished_run(run)
+    if "funnel" not in manifest:
+        return {"run": str(run), "kind": "audit", "summary": json.loads((run / "summary.json").read_bytes())}
+    yields = source_yields(pa.Table.from_pylist(manifest["funnel"], schema=FUNNEL))
+    return {
+        "run": str(run),
+        "kind": "build",
+        "recipe": manifest["recipe"],
+        "rows": n_published(manifest),
+        "bytes": sum(entry["size"] for name, entry in manifest["files"].items() if name.startswith("dataset/")),
+        "funnel": manifest["funnel"],
+        "sources": {name: {"rows": n_in, "published": n_kept} for name, (n_in, n_kept) in yields.items()},
+    }
+
+
 def page(run: Path) -> Path:
     """Return where the run's page is.
 

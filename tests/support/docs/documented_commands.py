@@ -56,6 +56,21 @@ TYPED = (
         shows=r"source rows +427(?s:.*)published +\d+",
     ),
     Typed(
+        "python -m tracemill init FILE [FILE]… [--out RECIPE]",
+        ("python -m tracemill init rows.jsonl demo/sources/drill.csv --out own.yaml",),
+        shows=r"layout plain(?s:.*)wrote own\.yaml",
+    ),
+    Typed(
+        "python -m tracemill init FILE [FILE]… [--out RECIPE] [--force] [--model NAME] [--json]",
+        ("python -m tracemill init rows.jsonl --out own2.yaml --force --model name --json",),
+        shows='"layout": "plain"',
+    ),
+    Typed(
+        "python -m tracemill init FILE",
+        ("python -m tracemill init rows.jsonl && rm recipe.yaml",),
+        shows=r"wrote recipe\.yaml",
+    ),
+    Typed(
         "python -m flows.build_dataset RECIPE [--set section.key=value]… [--out DIR]",
         (BUILD, BUILD_OTHER, BUILD_AGAIN),
         shows=r"published +\d+(?s:.*)one row +python -m tracemill why ID --run runs/",
@@ -141,6 +156,7 @@ TYPED = (
         ("python -m tracemill report", "python -m tracemill report {run}"),
         shows="published",
     ),
+    Typed("python -m tracemill report DIR --json", ("python -m tracemill report {run} --json",), shows="funnel"),
     Typed("python -m tracemill report DIR --html", ("python -m tracemill report {run} --html",), shows="report.html"),
     Typed("python -m tracemill diff A B", ("python -m tracemill diff {run} {other}",), shows="removed"),
     Typed(
@@ -179,9 +195,69 @@ TYPED = (
         ("python -m tracemill doctor", "python -m tracemill doctor {recipe}"),
         shows="sandbox",
     ),
+    Typed(
+        "python -m tracemill doctor [RECIPE] [--json]",
+        ("python -m tracemill doctor {recipe} --json",),
+        shows=r"remedy",
+    ),
+    Typed(
+        "python -m tracemill sources [WORD] [--json]",
+        ("python -m tracemill sources openr1 --json",),
+        shows=r"evidence",
+    ),
+    Typed(
+        "python -m tracemill pin RECIPE [--dry-run] [--update] [--json]",
+        ("python -m tracemill pin {recipe} --dry-run --update --json",),
+        shows=r"pins",
+    ),
+    Typed(
+        "python -m tracemill report [DIR] [--html] [--json]",
+        (
+            "python -m tracemill report {run} --json",
+            "python -m tracemill report {run} --html --json",
+        ),
+        shows=r"funnel|page",
+    ),
+    Typed(
+        "python -m tracemill versions [DIR] [--json]",
+        ("python -m tracemill versions {other} --json",),
+        shows=r"stands",
+    ),
+    Typed(
+        "python -m tracemill push DIR --repo ORG/NAME [--json]",
+        ("python -m tracemill push {run} --repo org/name --json",),
+        shows=r"non_commercial",
+    ),
+    Typed(
+        "python -m tracemill ledger stats|compact [DIR] [--json]",
+        (
+            "python -m tracemill ledger stats --json",
+            "python -m tracemill ledger compact .tracemill/store/ledger --json",
+        ),
+        shows=r"demo|n_before",
+    ),
+    Typed(
+        "python -m tracemill ledger export [DIR] [--out FILE]",
+        ("python -m tracemill ledger export .tracemill/store/ledger --out exported.jsonl && head -1 exported.jsonl",),
+        shows=r"demo",
+    ),
+    Typed("python -m tracemill doctor", ("python -m tracemill doctor",), shows="sandbox"),
     Typed("python -m tracemill doctor RECIPE", ("python -m tracemill doctor {recipe}",), shows="decontamination"),
     Typed(
         "python -m demo.make_sources", ("python -m demo.make_sources",), shows="sources/drill.csv", small="--out made"
+    ),
+)
+
+QUICK_START = (
+    "python -m tracemill init questions.jsonl",
+    "python -m tracemill init questions.jsonl --model NAME --force",
+    "python -m flows.check_references recipe.yaml",
+    "python -m flows.build_dataset recipe.yaml",
+    "TEACHER_URL=http://host:8000/v1 python -m flows.build_dataset recipe.yaml",
+    "python -m tracemill report",
+    (
+        'python -c "import pyarrow.parquet as pq; '
+        "print(pq.read_table('runs/questions/dropped', columns=['id', 'reason']).to_pylist())\""
     ),
 )
 
@@ -189,6 +265,10 @@ TYPED = (
 ELSEWHERE = {
     "python -m benchmarks.engine.task_runners --dask ADDRESS --ray ADDRESS": (
         "test_scale_out.py::test_the_benchmark_compares_clusters_with_threads"
+    ),
+    **dict.fromkeys(QUICK_START, "test_quick_start.py::test_three_questions_become_a_dataset"),
+    "python -m demo.teacher.serve --port 8000": (
+        "test_quick_start.py::test_the_demo_teacher_answers_the_three_questions"
     ),
     "make demo": "test_documented_commands.py::test_the_demo",
     "make ui": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",

@@ -41,7 +41,7 @@ _MAX_FORMULA: Final = 200  # characters
 def natural_reasoning(row: dict[str, Any], _source: RowSource) -> Draft:
     """natural_reasoning: one reference in five is missing, half of them are prose. Responses are Llama's: no traces."""
     prompt, reference = row.get("question"), reference_of(row.get("reference_answer"))
-    return Draft(prompt=prompt, reference_answer=reference, category=_category_by(prompt, reference))
+    return Draft(prompt=prompt, reference_answer=reference, category=category_by(prompt, reference))
 
 
 def general_thought(row: dict[str, Any], _source: RowSource) -> Draft:
@@ -53,7 +53,7 @@ def general_thought(row: dict[str, Any], _source: RowSource) -> Draft:
     return Draft(
         prompt=prompt,
         reference_answer=reference,
-        category=_category_by(prompt, reference),
+        category=category_by(prompt, reference),
         history=turns_of(row["prev_messages"]) if row.get("prev_messages") else [],
         traces=[trace] if trace else [],
         info=said(row, "task", "question_url", upstream_id="question_id", upstream_source="question_source"),
@@ -62,7 +62,7 @@ def general_thought(row: dict[str, Any], _source: RowSource) -> Draft:
     )
 
 
-def _category_by(prompt: object, reference: object) -> Category:
+def category_by(prompt: object, reference: object) -> Category:
     """What the reference can be checked as: an option, a number or formula, or nothing that a rule knows."""
     if is_choice(prompt, reference):
         return Category.CHOICE
@@ -121,7 +121,7 @@ def open_thoughts_metadata(row: dict[str, Any], _source: RowSource) -> Draft:
     prompt = "\n".join(text for text in parts if text and text.strip())
     truth = reference_of(row.get("ground_truth_solution"))
     reference = last_boxed(truth) if domain == "math" and isinstance(truth, str) else truth
-    category = {"math": Category.MATH, "code": Category.CODE}.get(domain) or _category_by(prompt, reference)
+    category = {"math": Category.MATH, "code": Category.CODE}.get(domain) or category_by(prompt, reference)
     trace = parted_trace(R1, row.get("deepseek_reasoning"), row.get("deepseek_solution"))
     return Draft(
         prompt=naming_entry_point(without_prefix(prompt).prompt, tests),

@@ -21,7 +21,7 @@ RESPONSE_COLUMNS: Final = (
     "response", "responses", "generation", "generations", "completion", "completions", "output", "outputs",
     "model_output", "model_response", "model_answer", "prediction", "solution_text",
 )  # fmt: skip
-_CRITERIA: Final = (
+CRITERIA: Final = (
     *REFERENCE_COLUMNS,
     "reference", "references", "ground_truth", "gold", "gold_answer", "expected_answer", "correct_answer", "target",
     "solution", "ground_truth_solution", "ground_truth_answer", "test", "tests", "test_cases", "test_list",
@@ -55,8 +55,8 @@ def detected(dataset: str, rows: Sequence[Mapping[str, Any]]) -> Layout:
     """
     columns = {str(name) for row in rows for name in row}
     fitting = {name: known for name in WITH_RESPONSES if (known := _known(name, columns))}
-    beside = sorted(columns & set(_CRITERIA))
-    if beside and not any(_has_info(row) for row in rows):
+    beside = sorted(columns & set(CRITERIA))
+    if beside and not any(has_info(row) for row in rows):
         unread = [name for name in _CONVERSATION_ALONE if name in fitting]
         fitting = {name: known for name, known in fitting.items() if name not in unread}
         if unread and not fitting:
@@ -90,7 +90,7 @@ def checked(dataset: str, rows: Sequence[Mapping[str, Any]], layout: Layout) -> 
             expected=f"a layout with responses: {', '.join(WITH_RESPONSES)}; or plain with --column response=NAME",
             remedy="name one with --layout; the references of questions are for python -m flows.check_references",
         )
-    if not any(_fits(layout.name, set(map(str, row))) for row in rows):
+    if not any(fits(layout.name, set(map(str, row))) for row in rows):
         wanted = "; ".join(" or ".join(names) for names in LAYOUTS[layout.name].required)
         raise UnknownLayoutError(
             f"{dataset} is not laid out as {layout.name}",
@@ -108,19 +108,20 @@ _REMEDY: Final = (
 )
 
 
-def _fits(name: str, columns: Collection[str]) -> bool:
+def fits(name: str, columns: Collection[str]) -> bool:
+    """Whether all columns that a layout cannot do without are there."""
     return all(any(alias in columns for alias in aliases) for aliases in LAYOUTS[name].required)
 
 
 def _known(name: str, columns: set[str]) -> set[str]:
     """The columns that a layout knows of these; none where it lacks one, or its responses."""
     adapter = LAYOUTS[name]
-    if not _fits(name, columns) or not columns & set(adapter.responses):
+    if not fits(name, columns) or not columns & set(adapter.responses):
         return set()
     return columns & {*adapter.responses, *(alias for aliases in adapter.required for alias in aliases)}
 
 
-def _has_info(row: Mapping[str, Any]) -> bool:
+def has_info(row: Mapping[str, Any]) -> bool:
     """Whether the turns of a row say, as AM's do, what the answer is judged by."""
     turns = row.get("messages")
     return isinstance(turns, list) and any(
@@ -130,7 +131,7 @@ def _has_info(row: Mapping[str, Any]) -> bool:
 
 def _plain(dataset: str, columns: set[str]) -> Layout:
     found = _plain_columns(dataset, columns, {})
-    unread = sorted(columns & set(_CRITERIA) - set(_READ_BY_PLAIN))
+    unread = sorted(columns & set(CRITERIA) - set(_READ_BY_PLAIN))
     if unread and not columns & set(_READ_BY_PLAIN):
         raise _not_plain(dataset, columns, f"{', '.join(unread)}, which nobody named as the reference")
     return Layout("plain", found)
