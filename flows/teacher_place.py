@@ -61,9 +61,10 @@ def placed(recipe: Recipe, environment: Mapping[str, str]) -> Recipe:
     said = {name: value for name, value in _said(environment).items() if name not in teacher.model_fields_set}
     if not said:
         return recipe
-    given = {name: getattr(teacher, name) for name in teacher.model_fields_set}
+    given = {name: getattr(teacher, name) for name in teacher.model_fields_set - {"system_prompt", "prompt_template"}}
     there = parse_section(Teacher, given | said, origin="the teacher, as TEACHER_URL and TEACHER_API_KEY have it,")
-    return recipe.model_copy(update={"distill": recipe.distill.model_copy(update={"teacher": there})})
+    asked = teacher.model_copy(update={name: getattr(there, name) for name in said})
+    return recipe.model_copy(update={"distill": recipe.distill.model_copy(update={"teacher": asked})})
 
 
 def told_nobody_asked(recipe: Recipe, environment: Mapping[str, str]) -> str:

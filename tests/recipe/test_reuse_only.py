@@ -57,7 +57,7 @@ PINNED = [
 def test_keys_with_a_teacher_stay(
     section: dict[str, Any], distill: str, teacher: str, round_: str, request_: str
 ) -> None:
-    """Digests of a section with a teacher, of the teacher, of a round and of a request are those of earlier versions."""
+    """Digests of a section with a teacher, of the teacher, of a round and of a request are those of earlier code."""
     parsed = parse_recipe(RAW | {"distill": section}).distill
     asked = parsed.teacher
     assert isinstance(asked, Teacher)

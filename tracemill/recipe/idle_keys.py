@@ -91,6 +91,9 @@ def _of_distill(raw: Mapping[str, Any]) -> Iterator[Fault]:
         yield from _given(distill, _OF_A_TEACHER, ("distill",), why)
         yield from _given(_section(raw, "select"), ("pass_rate",), ("select",), why)
         return
+    if _section(raw, "distill", "teacher").get("prompt_template"):
+        why = "means nothing beside prompt_template, which stands in its place"
+        yield from _given(_section(raw, "distill", "teacher"), ("template",), ("distill", "teacher"), why)
     truncation = _section(raw, "distill", "truncation")
     if truncation.get("policy", "drop") == "drop":
         why = "is of policy: continue and policy: resample; say which, or leave it out"

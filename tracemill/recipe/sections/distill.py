@@ -119,6 +119,13 @@ class Distill(Section):
         return self
 
     @model_validator(mode="after")
+    def _samples_differ(self) -> Distill:
+        several = self.samples_per_round * self.max_rounds > 1
+        if self.teacher is not None and several and "seed" in self.teacher.extra_body:
+            raise ValueError("teacher.extra_body.seed would make all samples of a problem the same one; leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _has_responses(self) -> Distill:
         if self.teacher is None and not self.reuse_traces:
             raise ValueError(
