@@ -58,7 +58,8 @@ def placed(recipe: Recipe, environment: Mapping[str, str]) -> Recipe:
     teacher = recipe.distill.teacher
     if teacher is None:
         return recipe
-    said = {name: value for name, value in _said(environment).items() if name not in teacher.model_fields_set}
+    named = teacher.model_fields_set | ({"api_key"} if teacher.authorizes_itself else set())
+    said = {name: value for name, value in _said(environment).items() if name not in named}
     if not said:
         return recipe
     given = {name: getattr(teacher, name) for name in teacher.model_fields_set - {"system_prompt", "prompt_template"}}

@@ -79,6 +79,7 @@ def test_the_key_knows_the_text() -> None:
         ({"prompt_template": "{{ prompt }}\n{% if %}"}, "line 2 is no jinja2"),
         ({"prompt_template": "{{ prompt }}{{ 1 // 0 }}"}, "line 1 cannot be filled.*ZeroDivisionError"),
         ({"prompt_template": "{{ ''.__class__.__mro__ }}{{ prompt }}"}, "line 1 cannot be filled.*unsafe"),
+        ({"prompt_template": "{% for n in range(9) %}{{ prompt }}{% endfor %}"}, "line 1 names range"),
         ({"prompt_template": "{{ prompt | random }}"}, "line 1 is no jinja2: No filter named 'random'"),
         ({"prompt_template": "{% include '/etc/hostname' %}{{ prompt }}"}, "line 1 cannot be filled"),
         ({"prompt_template": "Answer it."}, "does not use prompt for category math"),

@@ -12,7 +12,7 @@ from tracemill.recipe.values import Fault, Location
 from tracemill.sources.catalogue.catalogue import catalogue
 
 _OF_THE_HUB: Final = ("config", "split", "files", "revision", "token")
-_OF_A_SERVER: Final = ("base_urls", "api_key", "max_in_flight", "request_timeout_s", "give_up_after_s")
+_OF_A_SERVER: Final = ("base_urls", "api_key", "headers", "max_in_flight", "request_timeout_s", "give_up_after_s")
 _OF_A_TEACHER: Final = ("samples_per_round", "max_rounds", "truncation", "cost")
 _EMBEDDING: Final = (("deduplicate", "semantic"), ("decontaminate", "embeddings"))
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, meta, nodes
-from jinja2.sandbox import ImmutableSandboxedEnvironment, safe_range
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tracemill.core import Category
 
@@ -104,5 +104,4 @@ def _environment() -> ImmutableSandboxedEnvironment:
     for name in _CHANCE:
         del environment.filters[name]
     environment.globals.clear()
-    environment.globals["range"] = safe_range
     return environment

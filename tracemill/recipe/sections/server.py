@@ -137,9 +137,7 @@ class ModelServer(Section):
 
     @model_validator(mode="after")
     def _one_authorization(self) -> Self:
-        if "authorization" in map(str.lower, self.headers) and (
-            self.api_key is not None or any(map(url_secret, self.base_urls))
-        ):
+        if self.authorizes_itself and (self.api_key is not None or any(map(url_secret, self.base_urls))):
             raise ValueError("needs one of headers.Authorization, api_key and env:NAME@ in base_urls")
         if self.api_key is not None and any(map(url_secret, self.base_urls)):
             raise ValueError("needs one of api_key and env:NAME@ in base_urls: a request carries one authorization")
@@ -148,6 +146,11 @@ class ModelServer(Section):
     def __hash__(self) -> int:
         """Of what tells servers apart in most cases: mappings among the fields have no hash of their own."""
         return hash((type(self), self.base_urls, self.model, self.revision))
+
+    @property
+    def authorizes_itself(self) -> bool:
+        """Whether one of the recipe's own headers is the authorization."""
+        return "authorization" in map(str.lower, self.headers)
 
     @property
     def adds_fields(self) -> bool:
