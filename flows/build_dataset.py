@@ -7,6 +7,7 @@ publish. Finished work is found and kept, however often the run was killed.
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +31,7 @@ from flows.phases.publish import output_of, publish, push, refuse_unsendable, wa
 from flows.phases.select import distill_and_select
 from flows.phases.semantic_duplicates import embed_survivors, merge_duplicates
 from flows.phases.shards import ShardHistory, Stages, distill_one, labellings, prepare_one, set_aside
-from flows.teacher_place import load_recipe_here
+from flows.teacher_place import load_recipe_here, told_nobody_asked
 from tasks.distill import limit_problems
 from tasks.engine.work import NoSettings
 from tasks.judges import Calibration, calibrate
@@ -87,6 +88,8 @@ def build(context: RunContext, out: str | None = None) -> Built:
     out = out or f"runs/{recipe.name}"
     refuse_unsendable(recipe.push, out)
     context.prepare(out, output_of(recipe))
+    if told := told_nobody_asked(recipe, os.environ):
+        context.logger.info("%s", told)
     benchmarks = benchmarks_of(context)
     counting = measure_plan(recipe.label, recipe.data_dir)
     labelling = labellings(recipe, counting, context.ledger)

@@ -50,18 +50,35 @@ def _refuse_literal(recipe: Recipe) -> None:
 def placed(recipe: Recipe, environment: Mapping[str, str]) -> Recipe:
     """The recipe with TEACHER_URL (several: commas between) and TEACHER_API_KEY where it names none; empty is unset.
 
-    The key stays where it is: what the recipe gets is its place.
+    The key stays where it is: what the recipe gets is its place. A recipe without a teacher stays as it is.
 
     Raises:
         RecipeError: TEACHER_URL is no URL of a server.
     """
     teacher = recipe.distill.teacher
-    said = {name: value for name, value in _said(environment).items() if name not in teacher.model_fields_set}
+    if teacher is None:
+        return recipe
+    named = teacher.model_fields_set | ({"api_key"} if teacher.authorizes_itself else set())
+    said = {name: value for name, value in _said(environment).items() if name not in named}
     if not said:
         return recipe
-    given = {name: getattr(teacher, name) for name in teacher.model_fields_set}
+    given = {name: getattr(teacher, name) for name in teacher.model_fields_set - {"system_prompt", "prompt_template"}}
     there = parse_section(Teacher, given | said, origin="the teacher, as TEACHER_URL and TEACHER_API_KEY have it,")
-    return recipe.model_copy(update={"distill": recipe.distill.model_copy(update={"teacher": there})})
+    asked = teacher.model_copy(update={name: getattr(there, name) for name in said})
+    return recipe.model_copy(update={"distill": recipe.distill.model_copy(update={"teacher": asked})})
+
+
+def told_nobody_asked(recipe: Recipe, environment: Mapping[str, str]) -> str:
+    """What a run without a teacher says of that before it begins; "" where there is one."""
+    if recipe.distill.teacher is not None:
+        return ""
+    ignored = [name for name in ("TEACHER_URL", "TEACHER_API_KEY") if environment.get(name, "").strip()]
+    told = (
+        f"no distill.teacher: only traces by {', '.join(recipe.reused)} that came along are verified; nobody is asked"
+    )
+    if not ignored:
+        return told
+    return f"{told}, and {' and '.join(ignored)} of the environment {'is' if len(ignored) == 1 else 'are'} ignored"
 
 
 def _said(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from tasks.verify import unjudgeable, verdicts_on
 from tracemill.core import (
     Outcome,
     Problem,
+    RecipeError,
     Response,
     Section,
     TeacherMisconfiguredError,
@@ -51,7 +52,7 @@ from tracemill.quality.safety import (
 from tracemill.recipe.sections.distill import Asked, Cost, Distill
 from tracemill.recipe.sections.judges import Judge, ModelJudged, Reward, Rubric
 from tracemill.recipe.sections.quality import Classifier, Guard, Perplexity, Safety
-from tracemill.recipe.sections.server import ModelServer
+from tracemill.recipe.sections.server import ModelServer, Teacher
 from tracemill.recipe.sections.verify import Verify
 from tracemill.store import Shard, Store, claimed
 from tracemill.text.tokens import estimated_tokens
@@ -191,6 +192,17 @@ class CostPlan(Section):
     labellers: tuple[str, ...] = ()
     ledger: str = Field(json_schema_extra={"operational": True})
 
+    @property
+    def teacher(self) -> Teacher:
+        """Who is asked; a recipe without a teacher has no ``distill.cost``, and so no estimate.
+
+        Raises:
+            RecipeError: there is none.
+        """
+        if self.distill.teacher is None:
+            raise RecipeError("nobody is asked, so that nothing can be estimated", expected="distill.teacher")
+        return self.distill.teacher
+
 
 # Never cached: it depends on the ledger, which grows.
 @task(name="estimate-cost", cache_policy=NO_CACHE, persist_result=False)
@@ -220,7 +232,7 @@ def estimate_cost(
         found = [row for row in asked if row.id not in hopeless]
         n_problems += len(rows)
         counts = [total + more for total, more in zip(counts, _counts(found, plan), strict=True)]
-        firsts = [(build_request(row, plan.distill.teacher, 0), row) for row in found if not _has_trace(row, plan)]
+        firsts = [(build_request(row, plan.teacher, 0), row) for row in found if not _has_trace(row, plan)]
         drawn = heapq.nsmallest(
             cost.sample, [*drawn, *((first.key, first, row) for first, row in firsts)], key=lambda one: one[0]
         )
@@ -246,7 +258,7 @@ def _counts(problems: Iterable[Problem], plan: CostPlan) -> Iterator[int]:
     n_first = n_traced = n_later = n_paid = n_traces = 0
     rounds, samples = plan.distill.max_rounds, plan.distill.samples_per_round
     for problem in problems:
-        keys = [build_request(problem, plan.distill.teacher, index).key for index in range(rounds * samples)]
+        keys = [build_request(problem, plan.teacher, index).key for index in range(rounds * samples)]
         paid = ledger.get_many(keys)  # not only recorded: what cannot be read any more is asked again
         new = [key not in paid for key in keys]
         if _has_trace(problem, plan):
@@ -267,7 +279,7 @@ def _measured(sample: list[tuple[Request, Problem]], plan: CostPlan) -> tuple[Me
     ledger.refresh()
     new = {request.key for request, _ in sample} - ledger.get_many(request.key for request, _ in sample).keys()
     began = time.perf_counter()
-    answers = shared_teacher(plan.distill.teacher, plan.ledger).complete([request for request, _ in sample])
+    answers = shared_teacher(plan.teacher, plan.ledger).complete([request for request, _ in sample])
     seconds = time.perf_counter() - began
     given = [answer for answer in answers if isinstance(answer, Completion)]
     if not given:

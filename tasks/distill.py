@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from operator import itemgetter
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 from prefect import task
@@ -29,6 +29,7 @@ from tracemill.recipe.sections.verify import Verify
 from tracemill.select import source_traces, unsolved
 from tracemill.text.think import fault_evidence, split_think
 
+NO_TEACHER: Final = "no_teacher"  # the reason of a drop
 # Problems that the teacher was not asked about, or refused: why.
 UNASKED = pa.schema([("problem_id", pa.string()), ("reason", pa.string()), ("message", pa.large_string())])
 
@@ -39,13 +40,38 @@ class Reuse(Section):
     models: tuple[str, ...]
 
 
+class ReuseOnly(Reuse):
+    """The same where there is no teacher: what has no such trace stays without a response."""
+
+
 @task(name="reuse", task_run_name="reuse {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
 @stage(rows="problems", computes=True)
 def reuse_traces_shard(work: Work) -> Produced:
     """The traces of a shard's problems as responses: those of the models that the recipe names."""
     problems = work.problems_with_texts("problems")
     responses = [response for problem in problems for response in source_traces(problem, work.section.models)]
-    return Produced({"responses": table_of(Response, responses)}, len(responses), len(responses))
+    outputs = {"responses": table_of(Response, responses)}
+    if isinstance(work.section, ReuseOnly):
+        outputs["unasked"] = _without_trace(problems, responses, work.section.models)
+    return Produced(outputs, len(responses), len(responses))
+
+
+def _without_trace(problems: Sequence[Problem], responses: Sequence[Response], models: Sequence[str]) -> pa.Table:
+    """The problems that nobody has answered, and no teacher will."""
+    answered = {response.problem_id for response in responses}
+    rows = [
+        {"problem_id": problem.id, "reason": NO_TEACHER, "message": _traces_told(problem, models)}
+        for problem in problems
+        if problem.id not in answered
+    ]
+    return pa.Table.from_pylist(rows, schema=UNASKED)
+
+
+def _traces_told(problem: Problem, models: Sequence[str]) -> str:
+    if not problem.traces:
+        return "no trace came with it, and there is no distill.teacher"
+    whose = ", ".join(sorted({str(trace["model"]) for trace in problem.traces}))
+    return f"its traces are by {whose}, distill.reuse_models names {', '.join(models)}, and there is no distill.teacher"
 
 
 class DistillRound(Section):
@@ -150,10 +176,13 @@ def _order(asked: Sequence[tuple[Problem, int]], requests: Sequence[Request], pl
 
 
 def first_responses(
-    problems: Sequence[Problem], teacher: Teacher, asking: Asking, reused: tuple[str, ...]
+    problems: Sequence[Problem], teacher: Teacher | None, asking: Asking, reused: tuple[str, ...]
 ) -> list[Response]:
-    """What the first round has to say about each problem: traces by models of ``reused``, or the first sample."""
+    """What the first round has to say about each problem: traces by models of ``reused``, or a first sample."""
     traced = {problem.id: traces for problem in problems if (traces := source_traces(problem, reused))}
+    known = [response for responses in traced.values() for response in responses]
+    if teacher is None:
+        return known
     asked = [problem for problem in problems if problem.id not in traced]
     answers = asking.ask([build_request(problem, teacher, sample_index=0) for problem in asked], teacher)
     answered = [
@@ -161,7 +190,7 @@ def first_responses(
         for problem, answer in zip(asked, answers, strict=True)
         if isinstance(answer, Completion)
     ]
-    return [response for responses in traced.values() for response in responses] + answered
+    return known + answered
 
 
 def response_of(problem: Problem, sample_index: int, completion: Completion) -> Response:

@@ -123,11 +123,11 @@ class Calibration(Section):
 
     Attributes:
         limit: only the first so many problems are distilled.
-        reused: traces of these models are scored; problems without one are answered by the teacher.
+        reused: traces of these models are scored; problems without one are answered by the teacher, if any.
     """
 
     scored: Reward | Rubric
-    teacher: Teacher
+    teacher: Teacher | None
     reused: tuple[str, ...]
     limit: int | None
     verify: Verify

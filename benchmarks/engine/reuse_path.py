@@ -144,8 +144,7 @@ def write_inputs(folder: Path, n_rows: int, workers: int | None = None, kind: st
         "sources": [{"name": "am", "path": "rows.jsonl.zst", "layout": "am", "category": "math"}],
         "collect": {"shard_rows": SHARD_ROWS},
         "decontaminate": {"benchmarks": _benchmarks(folder)},
-        # Never asked: every row's own trace is right. Nobody listens there.
-        "distill": {"teacher": {"model": "none", "base_urls": ["http://127.0.0.1:9/v1"]}},
+        "distill": {"teacher": None},  # every row's own trace is right
         "run": run,
     }
     path = folder / "recipe.yaml"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flows.engine.steps import Step
 from tasks.clean import clean_shard
-from tasks.distill import DistillRound, Reuse, apply_limit_shard, distill_shard, reuse_traces_shard
+from tasks.distill import DistillRound, Reuse, ReuseOnly, apply_limit_shard, distill_shard, reuse_traces_shard
 from tasks.duplicates import drop_duplicates_shard, set_aside_shard, sign_shard
 from tasks.engine.quarantine import SET_ASIDE
 from tasks.engine.stage import StageTask
@@ -115,18 +115,24 @@ def labellings(recipe: Recipe, measure: Measure, ledger: str) -> Stages:
 def distill_one(
     step: Step, history: ShardHistory, over: Shard | None, cuts: Mapping[str, Cut], ledger: str, recipe: Recipe
 ) -> Distilled:
-    """Problems to verified responses: reuse before generate, resample until one passes or the rounds are spent."""
+    """Problems to verified responses: reuse before generate, resample until one passes or the rounds are spent.
+
+    Without a teacher the traces that came along are all there is.
+    """
     if over is not None:
         inputs = {"problems": history.current, "over": over}
         history = history.then(step(apply_limit_shard, recipe.distill, inputs))
-    problems = history.current
+    problems, teacher = history.current, recipe.distill.teacher
     rounds = Rounds(problems, verifications(recipe, cuts, ledger))
     if recipe.reused:
         inputs = {"problems": problems} | numbered(history.manifests, "texts")
-        rounds = rounds.judge(step, step(reuse_traces_shard, Reuse(models=recipe.reused), inputs))
+        reuse = ReuseOnly if teacher is None else Reuse
+        rounds = rounds.judge(step, step(reuse_traces_shard, reuse(models=recipe.reused), inputs))
+    if teacher is None:
+        return Distilled(history, rounds)
     for number in range(recipe.distill.max_rounds):
         plan = DistillRound(
-            teacher=recipe.distill.teacher,
+            teacher=teacher,
             first_sample=number * recipe.distill.samples_per_round,
             samples=recipe.distill.samples_per_round,
             truncation=recipe.distill.truncation,
@@ -145,13 +151,11 @@ def distill_one(
 def start_order(recipe: Recipe, prepared: Mapping[str, ShardHistory]) -> list[str]:
     """Labels of the shards in the order in which they are distilled: the largest first, so that none is last."""
     sizes = {label: history.current.rows for label, history in prepared.items()}
-    if recipe.distill.teacher.order == "shuffled":
+    teacher = recipe.distill.teacher
+    order = "longest_first" if teacher is None else teacher.order
+    if order == "shuffled":
         return sorted(sizes, key=lambda label: digest("start", label))
-    return (
-        sorted(sizes, key=lambda label: -sizes[label])
-        if recipe.distill.teacher.order == "longest_first"
-        else list(sizes)
-    )
+    return sorted(sizes, key=lambda label: -sizes[label]) if order == "longest_first" else list(sizes)
 
 
 def verifications(recipe: Recipe, cuts: Mapping[str, Cut], ledger: str) -> Stages:

@@ -72,7 +72,10 @@ def without_secrets(value: Any) -> Any:
         return {name: without_secrets(getattr(value, name)) for name in type(value).model_fields}
     if isinstance(value, tuple | list):
         return [without_secrets(item) for item in value]
-    return {key: without_secrets(item) for key, item in value.items()} if isinstance(value, dict) else value
+    if isinstance(value, dict):  # of headers, those whose value is no place are not sent
+        plain = {key: without_secrets(item) for key, item in value.items()}
+        return {key: item for key, item in plain.items() if not (item is None and isinstance(value[key], SecretStr))}
+    return value
 
 
 def explained(error: Exception, task: FailedTask, store: Store, next_step: str) -> TracemillError:

@@ -47,6 +47,8 @@ SECRETS = (
     "decontaminate.judge.api_key",
     "sources.0.token",
     "decontaminate.benchmarks.0.token",
+    "distill.teacher.headers.X-Own",
+    "judge.headers.api-key",
 )
 SCORES = {"model": "m", "attributes": [{"name": "a", "weight": 1}], "threshold": 0}
 EVERYTHING: dict[str, Any] = {
@@ -124,6 +126,24 @@ def test_a_key_is_used_and_found_nowhere(
 
 
 @pytest.mark.usefixtures("prefect_flows")
+def test_a_header_is_sent_and_found_nowhere(
+    run: SmallRun, teacher: TellTale, told: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An own header that holds a key, by its place with blanks in it and in the recipe's file, leaves no trace."""
+    monkeypatch.setenv("PLANTED", f"Bearer {KEY}")
+    headers = {"Authorization": "env:PLANTED", "X-Twice": f"literal {KEY}", "X-Title": "a small run"}
+    built = with_teacher(run, headers=headers).build_by_flow()
+    assert sum(row["rows"] for row in built.manifest["funnel"] if row["stage"] == "published") > 0
+    sent = teacher.headers[-1]
+    assert (sent["X-Twice"], sent["X-Title"], sent["Authorization"]) == (
+        f"literal {KEY}",
+        "a small run",
+        f"Bearer {KEY}",
+    )
+    assert whereabouts(run, told()) == []
+
+
+@pytest.mark.usefixtures("prefect_flows")
 def test_a_key_that_a_server_repeats_is_found_nowhere(
     run: SmallRun, told: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +195,9 @@ def test_every_secret_can_be_named_by_its_place(key: str, monkeypatch: pytest.Mo
     "override",
     [
         "judge={model: m, api_key: PLANTED}",
+        "judge={model: m, headers: {X-Any: PLANTED}}",
+        "distill.teacher.headers={X-Any: PLANTED}",
+        "distill.teacher.headers.X-Any=PLANTED",
         "label.labellers=[{model: m, api_key: PLANTED}]",
         "judge.api-key=PLANTED",
         "judge.api_kye=PLANTED",
@@ -202,6 +225,7 @@ def test_secrets_are_found_however_they_are_given(override: str) -> None:
         "label.tokenizer=tokenizer.json",
         "push.token=secret:hub",
         "judge={model: m, api_key: {env: NAME}}",
+        "judge.headers={X-Any: env:NAME, X-Other: {env: NAME}}",
         "judge.api_key=",
         "description='the secret: a token'",
         "distill.teacher.base_urls=http://env:NAME@host/v1",

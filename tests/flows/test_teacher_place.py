@@ -28,6 +28,7 @@ def teacher(environment: dict[str, str], **settings: Any) -> Teacher:
         ({"TEACHER_URL": "http://a/v1, http://b/v1"}, {}, ("http://a/v1", "http://b/v1"), None),
         ({"TEACHER_URL": "http://a/v1"}, {"base_urls": ["http://mine/v1"]}, ("http://mine/v1",), None),
         ({"TEACHER_API_KEY": "k"}, {}, ("http://127.0.0.1:8000/v1",), "env:TEACHER_API_KEY"),
+        ({"TEACHER_API_KEY": "k"}, {"headers": {"authorization": "env:A"}}, ("http://127.0.0.1:8000/v1",), None),
         ({"TEACHER_API_KEY": "k"}, {"api_key": "mine"}, ("http://127.0.0.1:8000/v1",), "mine"),
     ],
 )

@@ -20,6 +20,7 @@ import pytest
 from demo.teacher.serve import DemoServer, serving
 from tests.support.needs import VLLM_PYTHON
 from tests.support.runs.samples import problem
+from tracemill.core import TeacherMisconfiguredError
 from tracemill.generate import Wholes, build_request
 from tracemill.inference import ChatDialect, ChatTeacher, Refusal, Request
 from tracemill.inference.dialects import judge_template
@@ -118,6 +119,39 @@ def test_a_forced_think(server: DemoServer, tmp_path: Path) -> None:
     content = complete(forced, tmp_path / "ledger", ["What is 12 + 30?"])[0].content
     assert "</think>" in content
     assert "<think>" not in content
+
+
+def sum_of(answer: Completion) -> str:
+    """What stands before the end of its thinking."""
+    return answer.content.partition("</think>")[0]
+
+
+def test_own_fields_do_what_they_say(server: DemoServer, tmp_path: Path) -> None:
+    """top_k: 1 is greedy at any temperature, stop ends an answer, the limit has either name, own prompts arrive."""
+    prompts = [f"What is {n} + {3 * n}?" for n in range(100, 106)]
+    # Its words after the sum are near-ties, which the make-up of a batch decides.
+    greedy = [sum_of(answer) for answer in complete(settings(server, temperature=0), tmp_path, prompts)]
+    alike = complete(settings(server, temperature=2, extra_body={"top_k": 1}), tmp_path, prompts)
+    assert [sum_of(answer) for answer in alike] == greedy
+    own = {"stop": ["</think>"], "chat_template_kwargs": {"unknown": True}}
+    stopped = complete(settings(server, temperature=0, extra_body=own), tmp_path, prompts)
+    assert [answer.content for answer in stopped] == greedy
+    asked = settings(server, temperature=0, max_tokens=5, max_tokens_field="max_completion_tokens")
+    asked = asked.model_copy(update={"prompt_template": "{{ prompt }} Think."})
+    with contextlib.closing(ChatTeacher(asked, Ledger(tmp_path))) as teacher:
+        answer = teacher.complete([build_request(problem(prompts[0]), asked, 0)])[0]
+    assert isinstance(answer, Completion)
+    assert (answer.finish_reason, answer.completion_tokens) == ("length", 5)
+
+
+def test_a_field_that_it_refuses_is_said_before_anything_is_asked(server: DemoServer, tmp_path: Path) -> None:
+    """A value of a wrong type is refused at the small request, in vLLM's words, which name the field."""
+    asked = settings(server, extra_body={"top_k": "many"})
+    with (
+        contextlib.closing(ChatTeacher(asked, Ledger(tmp_path))) as teacher,
+        pytest.raises(TeacherMisconfiguredError, match=r"(?s)nothing else was asked.*top_k.*extra_body"),
+    ):
+        teacher.complete([build_request(problem("What is 1 + 2?"), asked, 0)])
 
 
 def test_a_killed_server_that_comes_back(server: DemoServer, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -29,7 +29,14 @@ default has to be given. `--set section.key=value` sets any of them on the comma
 named by their position or name, as in `--set sources.gsm8k.path=other.jsonl`.
 """
 _HEADER: Final = ("| key | type | default | |", "|---|---|---|---|")
-_PLAIN: Final = {str: "text", int: "integer", float: "number", bool: "true or false", SecretStr: "secret text"}
+_PLAIN: Final = {
+    str: "text",
+    int: "integer",
+    float: "number",
+    Any: "any value",
+    bool: "true or false",
+    SecretStr: "secret text",
+}
 _SIGNS: Final = ((Gt, "gt", ">"), (Ge, "ge", "≥"), (Lt, "lt", "<"), (Le, "le", "≤"))
 
 

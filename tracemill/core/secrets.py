@@ -30,7 +30,8 @@ _IN_URL: Final = re.compile(r"(?<=://)[^/\s?#@]*(?:@[^/\s?#@]*)*(?=@)")
 _BEFORE_AT: Final = re.compile(r"(?<=://)\S*(?=@)")
 _LEAST_SCRUBBED: Final = 8  # characters; shorter ones, as EMPTY, stand in messages by chance
 HIDDEN: Final = "(not shown)"
-_SECRET_KEYS: Final = ("apikey", "token", "secret", "password", "accesskey", "secretkey", "authorization")
+_HEADERS: Final = "headers"  # of a server: what stands below it may be a secret, whatever its name
+_SECRET_KEYS: Final = (_HEADERS, "apikey", "token", "secret", "password", "accesskey", "secretkey", "authorization")
 
 
 def _read(value: Any) -> Any:
@@ -55,6 +56,21 @@ def _read(value: Any) -> Any:
 Secret = Annotated[SecretStr | None, BeforeValidator(_read)]
 
 
+def _read_header(value: Any) -> Any:
+    """The value of a header as it is kept: ``env:NAME``, or the literal one, in which blanks may stand."""
+    if isinstance(value, str) and " " in value.strip() and not _IN_ENVIRONMENT.fullmatch(value.strip()):
+        if not (value.isascii() and value.isprintable()):
+            raise ValueError("holds characters that no HTTP header can carry")
+        return SecretStr(value.strip())
+    read = _read(value)
+    if read is None:
+        raise ValueError("should be text: env:NAME, or the header's value")
+    return read
+
+
+Header = Annotated[SecretStr, BeforeValidator(_read_header)]
+
+
 def _require_printable(text: str, what: str) -> None:
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError(f"{what} holds blanks or characters that no HTTP header can carry")
@@ -71,29 +87,30 @@ def variable_of(secret: SecretStr | None) -> str | None:
     return found[1] if found else None
 
 
-def revealed(secret: SecretStr, key: str) -> str:
+def revealed(secret: SecretStr, key: str, *, blanks: bool = False) -> str:
     """The secret itself. Called where it is used, and its result is kept nowhere.
 
     Args:
         secret: as the recipe has it.
         key: of the recipe, for the error.
+        blanks: it may hold some, as ``Basic …`` in a header.
 
     Raises:
         RecipeError: the environment variable is not set, or holds no secret.
     """
     name = variable_of(secret)
-    return secret.get_secret_value() if name is None else looked_up(name, key)
+    return secret.get_secret_value() if name is None else looked_up(name, key, blanks=blanks)
 
 
-def looked_up(name: str, key: str) -> str:
-    """What an environment variable holds.
+def looked_up(name: str, key: str, *, blanks: bool = False) -> str:
+    """What an environment variable holds; see :func:`revealed`.
 
     Raises:
         RecipeError: it is not set, is empty, or holds what no header can carry.
     """
     value = os.environ.get(name, "").strip()
     try:
-        _require_printable(value, f"the value of {name}")
+        _require_printable(value.replace(" ", "") if blanks else value, f"the value of {name}")
     except ValueError as error:
         raise RecipeError(f"{key}: env:{name} is no secret", got=str(error), remedy=f"set {name} anew") from None
     if not value:
@@ -121,15 +138,22 @@ def secrets_in(section: Section, path: str = "") -> Iterator[Found]:
     """Every secret of a section and of those in it: its key, and the environment variable; None for a literal one."""
     for name in type(section).model_fields:
         value, key = getattr(section, name), f"{path}.{name}".lstrip(".")
-        items = value if isinstance(value, tuple) else (value,)
-        for index, item in enumerate(items):
-            inner = f"{key}.{index}" if isinstance(value, tuple) else key
+        for inner, item in _items(value, key):
             if isinstance(item, Section):
                 yield from secrets_in(item, inner)
             elif isinstance(item, SecretStr):
                 yield Found(inner, variable_of(item))
             elif isinstance(item, str) and (place := url_secret(item)):
                 yield Found(inner, place)
+
+
+def _items(value: object, key: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, tuple):
+        yield from ((f"{key}.{index}", item) for index, item in enumerate(value))
+    elif isinstance(value, Mapping):
+        yield from ((f"{key}.{name}", item) for name, item in value.items())
+    else:
+        yield key, value
 
 
 def refuse_unset(section: Section, path: str = "") -> None:
@@ -140,7 +164,12 @@ def refuse_unset(section: Section, path: str = "") -> None:
     """
     for found in secrets_in(section, path):
         if found.name is not None:
-            looked_up(found.name, found.key)
+            looked_up(found.name, found.key, blanks=is_header(found.key))
+
+
+def is_header(key: str) -> bool:
+    """Whether a dotted key is that of a server's header."""
+    return _HEADERS in key.split(".")[:-1]
 
 
 def url_secret(url: str) -> str | None:
@@ -177,8 +206,8 @@ def opened(url: str, key: str) -> tuple[str, dict[str, str]]:
 
 def scrubbed(raw: bytes, headers: Mapping[str, str]) -> bytes:
     """A server's words without the secret that was sent to it: some repeat a wrong key in what they answer."""
-    sent = headers.get("Authorization", "").partition(" ")[2]
-    forms = {sent, quote(sent, safe="")}
+    sent = {part for value in headers.values() for part in (value, value.partition(" ")[2])}
+    forms = sorted({form for part in sent for form in (part, quote(part, safe=""))}, key=len, reverse=True)
     for form in forms:
         if len(form) >= _LEAST_SCRUBBED:
             raw = raw.replace(form.encode(), HIDDEN.encode())

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 from tracemill.core.schema import digest
 
@@ -30,12 +31,25 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), hide_input_in_errors=True)
 
     def content(self) -> dict[str, Any]:
-        """What results depend on: every field but the operational ones, as JSON values."""
+        """What results depend on: every field but the operational ones, as JSON values.
+
+        A field that is declared as ``silent`` is left out where it has its default: it was added when there was
+        finished work already, whose keys stay.
+        """
         return {
             name: _content(getattr(self, name))
             for name, declared in type(self).model_fields.items()
-            if not (isinstance(declared.json_schema_extra, dict) and declared.json_schema_extra.get("operational"))
+            if not self._is_left_out(name, declared)
         }
+
+    def _is_left_out(self, name: str, declared: FieldInfo) -> bool:
+        extra = declared.json_schema_extra
+        if not isinstance(extra, dict):
+            return False
+        is_default = bool(extra.get("silent")) and getattr(self, name) == declared.get_default(
+            call_default_factory=True
+        )
+        return bool(extra.get("operational")) or is_default
 
     def digest(self) -> str:
         """Content digest of the section."""

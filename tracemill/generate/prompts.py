@@ -2,7 +2,8 @@
 
 The prompts are part of the data format. A template carries its version in its name and its text never changes:
 its name is in the key of every request (``ledger.request_key``), so another text under the same name would mix two
-datasets. Sources: P1 = arXiv 2503.19633 (system prompt), LR = arXiv 2504.09639 (suffixes).
+datasets. A recipe's own template is there by a digest of its text. Sources: P1 = arXiv 2503.19633 (system prompt),
+LR = arXiv 2504.09639 (suffixes).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from tracemill.core import Category, RecipeError
 from tracemill.inference import Request
 from tracemill.inference.protocol import CONTINUE
 from tracemill.ledger import request_key
+from tracemill.recipe.prompt_template import is_file, rendered
 from tracemill.text.think import THINK_OPEN
 
 if TYPE_CHECKING:
@@ -49,14 +51,57 @@ def chat_messages(problem: Problem, teacher: Teacher) -> list[dict[str, str]]:
     Raises:
         RecipeError: the template or the system prompt is not known.
     """
-    system = _known("distill.teacher.system_prompt", teacher.system_prompt, SYSTEM_PROMPTS)
-    suffixes = _known("distill.teacher.template", teacher.template, TEMPLATES)
+    suffix = _suffix(problem, _known("distill.teacher.template", teacher.template, TEMPLATES))
+    system = _system_prompt(problem, teacher, suffix)
     messages = [{"role": "system", "content": system}] if system is not None else []
     messages.extend(dict(turn) for turn in problem.history)
-    messages.append({"role": "user", "content": problem.prompt + _suffix(problem, suffixes)})
+    asked = problem.prompt + suffix
+    if teacher.prompt_template:
+        asked = _filled("prompt_template", teacher.prompt_template, problem, suffix)
+    messages.append({"role": "user", "content": asked})
     if teacher.force_think:
         messages.append({"role": "assistant", "content": f"{THINK_OPEN}\n"})
     return messages
+
+
+def _system_prompt(problem: Problem, teacher: Teacher, suffix: str) -> str | None:
+    """The recipe's; None where there is none, or an own one is blank for this problem."""
+    if teacher.system_prompt in SYSTEM_PROMPTS:
+        return SYSTEM_PROMPTS[teacher.system_prompt]
+    text = _filled("system_prompt", teacher.system_prompt, problem, suffix)
+    return text if text.strip() else None
+
+
+def _filled(name: str, source: str, problem: Problem, suffix: str) -> str:
+    key = f"distill.teacher.{name}"
+    if is_file(source):
+        raise RecipeError(f"{key} names a file that was not read", got=source, remedy="load the recipe from its file")
+    try:
+        return rendered(source, variables_of(problem, suffix))
+    except Exception as error:
+        raise RecipeError(
+            f"{key} cannot be filled for problem {problem.id}",
+            got=f"{type(error).__name__}: {error}",
+            remedy="mend the template; what was answered is kept, and another template asks anew",
+        ) from error
+
+
+def variables_of(problem: Problem, suffix: str) -> dict[str, Any]:
+    """What an own template may say of a problem; nothing that it is judged by.
+
+    ``prompt``; ``suffix`` of the built-in template for its category; ``category``; ``language`` and ``entry_point`` of
+    the program that is asked for, or ""; ``n_turns``, the turns before the prompt.
+    """
+    tests = problem.tests or {}
+    is_code = problem.category == Category.CODE
+    return {
+        "prompt": problem.prompt,
+        "suffix": suffix,
+        "category": str(problem.category),
+        "language": tests.get("language") or "python" if is_code else "",
+        "entry_point": tests.get("entry_point") or "",
+        "n_turns": len(problem.history),
+    }
 
 
 def _suffix(problem: Problem, suffixes: Mapping[str, str]) -> str:
@@ -81,7 +126,8 @@ def build_request(problem: Problem, settings: Teacher, sample_index: int) -> Req
         "top_p": settings.top_p,
         "max_tokens": settings.max_tokens,
     }
+    sampling = {name: value for name, value in sampling.items() if value is not None} | settings.extra_body
     if settings.force_think:
         sampling |= CONTINUE
-    key = request_key(messages, settings.model, settings.revision, settings.template, sampling, sample_index)
+    key = request_key(messages, settings.model, settings.revision, settings.template_version, sampling, sample_index)
     return Request(key, messages, sampling)

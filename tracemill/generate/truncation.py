@@ -124,5 +124,5 @@ def _continued(request: Request, pieces: Sequence[Completion]) -> list[dict[str,
 
 
 def _keyed(messages: list[Any], sampling: dict[str, Any], sample_index: int, teacher: Teacher) -> Request:
-    key = request_key(messages, teacher.model, teacher.revision, teacher.template, sampling, sample_index)
+    key = request_key(messages, teacher.model, teacher.revision, teacher.template_version, sampling, sample_index)
     return Request(key, messages, sampling)

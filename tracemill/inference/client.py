@@ -87,9 +87,7 @@ class ChatTeacher:
             TeacherUnavailableError: nothing answers.
             TeacherMisconfiguredError: something answers, but does not serve the model as the recipe needs it.
         """
-        self._running()
-        with self._checking:
-            asyncio.run_coroutine_threadsafe(self._engine.check(), self._loop).result()
+        self._check()
 
     def complete(self, requests: Sequence[Request]) -> list[Completion | Refusal]:
         """What came of each request, in their order; blocks until all are had.
@@ -110,7 +108,7 @@ class ChatTeacher:
         self._desk.count(n_asked=len(found), n_done=len(found), n_from_ledger=len(found))
         missing = [request for key, request in wanted.items() if key not in found]
         if missing:
-            self.check()
+            self._check(missing[0])
             found.update(self._ask(missing))
         return [found[request.key] for request in requests]
 
@@ -130,6 +128,11 @@ class ChatTeacher:
         if not self._loop.is_closed():
             self._loop.close()
         self._ledger.close()
+
+    def _check(self, request: Request | None = None) -> None:
+        self._running()
+        with self._checking:
+            asyncio.run_coroutine_threadsafe(self._engine.check(request), self._loop).result()
 
     def _ask(self, missing: Sequence[Request]) -> dict[str, Completion | Refusal]:
         self._ledger.require_room()

@@ -22,7 +22,7 @@ from tracemill.inference.chat_reply import completion_from, mapping, model_in, u
 from tracemill.inference.protocol import Refusal
 from tracemill.ledger import Completion
 from tracemill.ledger.record import count_of
-from tracemill.recipe.sections.server import ModelServer
+from tracemill.recipe.sections.server import ChatServer, ModelServer
 
 if TYPE_CHECKING:
     from tracemill.inference.protocol import Request
@@ -262,8 +262,14 @@ class ChatDialect:
 
     def body(self, request: Request) -> bytes:
         """Without ``seed`` and ``n``: the vLLM CPU build dies of them."""
-        body = {"model": self.server.model, "messages": request.messages, **request.sampling, "stream": False}
+        named = {self._names.get(name, name): value for name, value in request.sampling.items()}
+        body = {"model": self.server.model, "messages": request.messages, **named, "stream": False}
         return encoded({**body, **self.extra})
+
+    @property
+    def _names(self) -> Mapping[str, str]:
+        """Fields that this server calls by another name."""
+        return {"max_tokens": self.server.max_tokens_field} if isinstance(self.server, ChatServer) else {}
 
     def read(self, request: Request, raw: bytes) -> Completion | Trouble:
         """The message as it came."""

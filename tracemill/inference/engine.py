@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tracemill.inference.batching import Desk, Job
     from tracemill.inference.dialects import Dialect
-    from tracemill.inference.protocol import Record
+    from tracemill.inference.protocol import Record, Request
     from tracemill.inference.servers import Patience, Server
     from tracemill.inference.transport import Reply
 
@@ -54,13 +54,21 @@ class Engine:
         self._n_attempts = 0
         self._ending: asyncio.Task[None] | None = None
         self._quiet = asyncio.Event()  # nothing is under way
-        self.checked = False
+        self.checked = self._tried = False
 
-    async def check(self) -> None:
-        """See :meth:`Watch.check`; a good result is remembered until work fails."""
+    async def check(self, request: Request | None = None) -> None:
+        """See :meth:`Watch.check`; a good result is remembered until work fails.
+
+        Args:
+            request: one of those that are to be asked. Where the recipe adds fields of its own to them, a small one
+                in its form is tried first, once: see :meth:`Watch.try_out`.
+        """
         if not self.checked:
             await self.watch.check()
             self.checked = True
+        if request is not None and self._settings.adds_fields and not self._tried:
+            await self.watch.try_out(self._dialect, request)
+            self._tried = True
 
     def enqueue(self, jobs: Sequence[Job]) -> None:
         """Puts jobs in line and takes on as many workers as there is work for, up to max_in_flight."""

@@ -12,10 +12,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tracemill.core import TeacherUnavailableError
+from tracemill.core import TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.inference.credit import out_of_credit, unpaid
 from tracemill.inference.dialects import encoded, judge_models, judge_template, read_reply
-from tracemill.inference.protocol import CONTINUE, Request
+from tracemill.inference.protocol import CONTINUE, Refusal, Request
 from tracemill.inference.transport import Broken
 from tracemill.ledger import Completion
 from tracemill.recipe.sections.server import ChatServer
@@ -153,6 +153,8 @@ log = logging.getLogger("tracemill.teacher")
 
 # Enough for any server to begin, and cheap at any: it is asked once for each request that a server fails at.
 _LOOK_TOKENS = 16
+# Of a model that reasons first: OpenAI's answer 400 to a limit that their reasoning alone uses up.
+_REASONED_TOKENS = 1024
 
 
 class Watch:
@@ -243,10 +245,36 @@ class Watch:
         That it lists its models is no sign: a proxy, or vLLM with a dead engine, still does.
         """
         if server.look is None:
-            server.look = asyncio.get_running_loop().create_task(self._look(server, dialect, small(request)))
+            server.look = asyncio.get_running_loop().create_task(self._look(server, dialect, self._small(request)))
             self._nurses.add(server.look)
             server.look.add_done_callback(self._nurses.discard)
         return await asyncio.shield(server.look)
+
+    async def try_out(self, dialect: Dialect, request: Request) -> None:
+        """Asks one small request in the form of ``request``, before any other: does the server know its fields?
+
+        What else may happen to it says nothing of the fields, and shows again when the real requests are asked.
+
+        Raises:
+            TeacherMisconfiguredError: the server refuses it.
+            TeacherUnpaidError: the account is out of credit.
+        """
+        server = await self.server()
+        asked = small(request, _REASONED_TOKENS)
+        reply = await self._wire.post(dialect.url(server.url), dialect.body(asked))
+        if isinstance(reply, Broken):
+            return
+        self.require_credit(server, reply)
+        outcome = read_reply(asked, dialect, reply.status, reply.headers, reply.raw)
+        if isinstance(outcome, Refusal):
+            place = self._settings.place
+            raise TeacherMisconfiguredError(
+                f"the {self._settings.role} refuses a small request with this recipe's fields; nothing else was asked",
+                got=outcome.message,
+                expected="an answer",
+                remedy=f"see to {place}.extra_body, {place}.max_tokens_field, {place}.temperature and {place}.top_p "
+                "(null: not sent)",
+            )
 
     async def _look(self, server: Server, dialect: Dialect, request: Request) -> bool:
         try:
@@ -351,14 +379,18 @@ class Watch:
         self._awake.set()
         return nurses
 
+    def _small(self, request: Request) -> Request:
+        reasons = isinstance(self._settings, ChatServer) and self._settings.max_tokens_field != "max_tokens"
+        return small(request, _REASONED_TOKENS if reasons else _LOOK_TOKENS)
+
     def _kept(self) -> str:
         progress = self._desk.progress()
         return f"{progress.n_done} of {progress.n_asked} done are kept"
 
 
-def small(request: Request) -> Request:
+def small(request: Request, max_tokens: int = _LOOK_TOKENS) -> Request:
     """Another request in the form of one, which a server that is well answers at once."""
     sampling = {name: value for name, value in request.sampling.items() if name not in CONTINUE}
     if "max_tokens" in sampling:
-        sampling["max_tokens"] = min(sampling["max_tokens"], _LOOK_TOKENS)
+        sampling["max_tokens"] = min(sampling["max_tokens"], max_tokens)
     return Request(request.key, [{"role": "user", "content": "Say hello."}], sampling)

@@ -78,8 +78,11 @@ class Wire:
 
         timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=self._connect_s)
         place, headers = self._authorized(url)
+        session, follow = self._open(), not self._settings.headers
         try:
-            async with self._open().request(method, place, data=body, timeout=timeout, headers=headers) as response:
+            async with session.request(
+                method, place, data=body, timeout=timeout, headers=headers, allow_redirects=follow
+            ) as response:
                 raw = await response.read()
                 return Reply(response.status, response.headers, raw if response.ok else scrubbed(raw, headers))
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
@@ -90,7 +93,9 @@ class Wire:
             return Broken(Failure.BROKE_OFF, f"{Failure.BROKE_OFF}: {error!r}")
 
     def _authorized(self, url: str) -> tuple[str, dict[str, str]]:
-        """Where to send a request, and the header that lets it in: the secret is looked up here, and kept nowhere.
+        """Where to send a request, and the headers that let it in: secrets are looked up here, and kept nowhere.
+
+        The recipe's own headers are not sent to where a server redirects.
 
         Raises:
             RecipeError: the environment variable that holds it is not set.
@@ -99,7 +104,11 @@ class Wire:
         if self._settings.api_key is not None:
             key = revealed(self._settings.api_key, f"{self._settings.place}.api_key")
             headers = {"Authorization": f"Bearer {key}"}
-        return place, headers
+        own = {
+            name: revealed(value, f"{self._settings.place}.headers.{name}", blanks=True)
+            for name, value in self._settings.headers.items()
+        }
+        return place, own | headers
 
     def _open(self) -> aiohttp.ClientSession:
         import aiohttp

@@ -137,6 +137,8 @@ def report(summary: BuildSummary) -> str:
         "of them published": f"{tally.n_rows / n_in:.1%}" if n_in else "–",
         "responses judged for them": f"{sum(tally.lengths_published) + sum(tally.lengths_other):,}",
     }
+    if summary.recipe.distill.teacher is None:
+        figures["teacher"] = "none was asked"
     plots = [
         funnel_plot(summary.funnel),
         source_plot(summary.yields),

@@ -16,6 +16,7 @@ from tracemill.recipe.faults import explain
 from tracemill.recipe.idle_keys import idle_keys
 from tracemill.recipe.overrides import overridden
 from tracemill.recipe.paths import with_paths_beside
+from tracemill.recipe.prompt_files import with_prompts_read
 from tracemill.recipe.recipe import Recipe
 from tracemill.recipe.renamed import with_new_names
 from tracemill.recipe.sections.audit import Audit
@@ -70,7 +71,7 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None, *, pinned:
         RecipeError: the file cannot be read, any key or value in it is wrong, or a Hub dataset has no commit.
     """
     parsed = parse_recipe(read_yaml(path), overrides or [], origin=str(path))
-    recipe = with_paths_beside(parsed, path, overrides or [])
+    recipe = with_prompts_read(with_paths_beside(parsed, path, overrides or []), path)
     if pinned:
         refuse_unpinned(recipe, str(path))
     return recipe

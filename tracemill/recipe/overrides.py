@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from tracemill.core import RecipeError
-from tracemill.core.secrets import HIDDEN, holds_password, is_secret_key, is_secret_place, shown_override
+from tracemill.core.secrets import HIDDEN, holds_password, is_header, is_secret_key, is_secret_place, shown_override
 from tracemill.recipe.yaml import parse_yaml
 
 Key = tuple[str | int, ...]
@@ -41,7 +41,7 @@ def read_override(text: str) -> Override:
     try:
         return Override(shown_override(text), path, parse_yaml(value, f"the value of override {key.strip()}"))
     except RecipeError as error:
-        got = HIDDEN if is_secret_key(path[-1]) else error.got
+        got = HIDDEN if any(map(is_secret_key, path)) else error.got
         raise RecipeError(error.what, got=got, expected="a value in YAML", remedy=error.remedy) from None
 
 
@@ -116,17 +116,19 @@ def literal_secret(text: str) -> str | None:
 def _literal(value: Any, key: str) -> Iterator[str]:
     if isinstance(value, dict):
         for name, item in value.items():
-            if not (name == "env" and is_secret_key(_last_name(key))):
+            if not (name == "env" and _is_of_secret(key)):
                 yield from _literal(item, f"{key}.{name}")
             elif not is_secret_place(f"env:{item}"):
                 yield key
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _literal(item, f"{key}.{index}")
-    elif value is not None and (
-        holds_password(str(value)) or (is_secret_key(_last_name(key)) and not is_secret_place(str(value)))
-    ):
+    elif value is not None and (holds_password(str(value)) or (_is_of_secret(key) and not is_secret_place(str(value)))):
         yield key
+
+
+def _is_of_secret(key: str) -> bool:
+    return is_secret_key(_last_name(key)) or is_header(key)
 
 
 def _last_name(key: str) -> str:

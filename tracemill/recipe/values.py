@@ -88,8 +88,8 @@ class Understanding:
 
     def _field(self, declared: FieldInfo, value: Any, location: Location) -> Any:
         default = None if declared.is_required() else declared.get_default(call_default_factory=True)
-        if value is None and default == ():
-            return ()  # a key with nothing, or nothing but comments, below it
+        if value is None and default in ((), {}):
+            return default  # a key with nothing, or nothing but comments, below it
         wants_text = declared.annotation is str or get_origin(declared.annotation) is tuple
         if wants_text and isinstance(value, str) and not value.strip() and default != "":
             self._refuse(location, value, "is empty")
@@ -107,7 +107,7 @@ class Understanding:
         if isinstance(annotation, type) and issubclass(annotation, Section):
             return self._subsection(annotation, value, location)
         try:
-            return scalar(annotation, metadata, value)
+            return self._json(value, location) if annotation is Any else scalar(annotation, metadata, value)
         except UnclearError as refused:
             self._refuse(location, value, str(refused))
             return value
@@ -143,6 +143,16 @@ class Understanding:
         if float in kinds and _NUMBER.fullmatch(value) and re.search("[0-9]", value):
             return float(value)
         return str(value)
+
+    def _json(self, value: Any, location: Location) -> Any:
+        """Whatever JSON can hold; what stands without quotes is what YAML 1.2 takes it for."""
+        if isinstance(value, Mapping):
+            return {str(name): self._json(item, (*location, str(name))) for name, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._json(item, (*location, index)) for index, item in enumerate(value)]
+        if isinstance(value, Plain):
+            return self._either({bool, int, float, str}, value, location)
+        return str(value) if isinstance(value, str) else value
 
     def _list(self, kinds: tuple[Any, ...], value: Any, location: Location) -> Any:
         if isinstance(value, list | tuple):

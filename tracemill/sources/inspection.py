@@ -1,6 +1,6 @@
 """What the first rows of somebody's own files say: columns, layout, what answers can be judged by, and more.
 
-Every proposal of a layout (:mod:`tracemill.sources.layouts.proposals`) reads the rows as a run would; the one that
+Every proposal of a layout (:mod:`tracemill.sources.proposals`) reads the rows as a run would; the one that
 makes the most of them is taken. Bounded: the first ``ROWS`` rows of a source, however large it is.
 """
 
@@ -20,7 +20,7 @@ from tracemill.sources.collect import RAW_WITH_FAULTS, collected, raw_tables
 from tracemill.sources.file_looks import described
 from tracemill.sources.formats import FORMATS, format_of
 from tracemill.sources.layouts.mixed import category_by
-from tracemill.sources.layouts.proposals import Proposal, parts, proposals, unread
+from tracemill.sources.proposals import Proposal, parts, proposals, unread
 from tracemill.sources.source import Source
 from tracemill.text.language.guess import language
 

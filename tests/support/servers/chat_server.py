@@ -61,7 +61,8 @@ class ChatServer:
         received: chat requests that came in.
         template: what POST /tokenize says: None for no such endpoint, "sound", or why messages cannot be rendered.
         n_busy: chat requests that are being answered; peak: the most of them at once.
-        bodies: of the chat requests, in order of arrival (the last 10,000).
+        bodies: of the chat requests, in order of arrival (the last 10,000); headers: likewise.
+        refused_fields: a request with one of these gets 400, in OpenAI's words.
     """
 
     def __init__(
@@ -77,15 +78,17 @@ class ChatServer:
         api_key: str | None = None,
         truncates: bool = False,
         template: str | None = None,
+        refused_fields: tuple[str, ...] = (),
     ) -> None:
         self.port, self.host = port, host
         self.models, self.latency_s, self.wrong_percent = models, latency_s, wrong_percent
         self.max_model_len, self.reasoning_field, self.api_key = max_model_len, reasoning_field, api_key
-        self.truncates, self.template = truncates, template
+        self.truncates, self.template, self.refused_fields = truncates, template, refused_fields
         self.faults: deque[Fault] = deque()
         self.always: Fault | None = None
         self.completed = self.received = self.peak = self.n_models_asked = self.n_busy = 0
         self.bodies: deque[dict[str, Any]] = deque(maxlen=10_000)
+        self.headers: deque[dict[str, str]] = deque(maxlen=10_000)
         self._digests: set[str] = set()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -166,6 +169,7 @@ class ChatServer:
         body = await request.json()
         self.received += 1
         self.bodies.append(body)
+        self.headers.append(dict(request.headers))
         self.n_busy += 1
         self.peak = max(self.peak, self.n_busy)
         try:
@@ -184,6 +188,8 @@ class ChatServer:
             return _error(401, "wrong key")
         if body["model"] not in self.models:
             return _error(404, f"The model `{body['model']}` does not exist.")
+        if unknown := set(self.refused_fields) & set(body):
+            return _error(400, f"Unrecognized request argument supplied: {', '.join(sorted(unknown))}")
         if len(prompt) > self.max_model_len:
             return _error(400, f"This model's maximum context length is {self.max_model_len} tokens.")
         if "POISON" in prompt or {"seed", "n"} & set(body):

@@ -87,7 +87,11 @@ class Truncation(Section):
 class Distill(Section):
     """Reuse traces that came with a row, then ask the teacher for what is still unsolved."""
 
-    teacher: Teacher
+    teacher: Teacher | None = Field(
+        default=None,
+        description="Who is asked for what no trace has solved. null: nobody; the traces that came along are verified "
+        "and filtered.",
+    )
     reuse_traces: bool = Field(default=True, description="Verify the traces that came with a row before asking.")
     reuse_models: tuple[str, ...] = Field(
         default=("deepseek-r1",),
@@ -109,7 +113,23 @@ class Distill(Section):
 
     @model_validator(mode="after")
     def _more_room(self) -> Distill:
-        room, first = self.truncation.max_tokens, self.teacher.max_tokens
+        room, first = self.truncation.max_tokens, self.teacher.max_tokens if self.teacher else 0
         if self.truncation.policy == "resample" and room is not None and room <= first:
             raise ValueError(f"truncation.max_tokens is {room}; expected more than teacher.max_tokens, {first}")
+        return self
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> Distill:
+        several = self.samples_per_round * self.max_rounds > 1
+        if self.teacher is not None and several and "seed" in self.teacher.extra_body:
+            raise ValueError("teacher.extra_body.seed would make all samples of a problem the same one; leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _has_responses(self) -> Distill:
+        if self.teacher is None and not self.reuse_traces:
+            raise ValueError(
+                "needs a teacher where reuse_traces is false, else nobody answers: name distill.teacher, "
+                "or leave reuse_traces out to verify the traces that came along"
+            )
         return self

@@ -2,14 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+import math
+import re
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
-from tracemill.core import Section
-from tracemill.core.secrets import Secret, url_secret
+from tracemill.core import Section, digest
+from tracemill.core.secrets import Header, Secret, holds_password, is_secret_key, url_secret
 from tracemill.core.settings import Fraction, Positive, Seconds
+from tracemill.recipe.prompt_template import is_file, require_sound
 from tracemill.recipe.server_url import BaseUrl
+
+SYSTEM_PROMPT_NAMES: Final = ("none", "am")
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token of RFC 9110, section 5.6.2
+_OWN_HEADERS: Final = frozenset(
+    {"content-type", "content-length", "content-encoding", "transfer-encoding", "host", "connection", "accept-encoding"}
+)
+# Fields of a request's body that other settings decide, or that would break what is kept of an answer.
+_SET_BY: Final = {
+    "model": "set distill.teacher.model",
+    "messages": "set distill.teacher.system_prompt or .prompt_template",
+    "prompt": "set distill.teacher.prompt_template",
+    "temperature": "set distill.teacher.temperature",
+    "top_p": "set distill.teacher.top_p",
+    "max_tokens": "set distill.teacher.max_tokens",
+    "max_completion_tokens": "set distill.teacher.max_tokens, and max_tokens_field: max_completion_tokens",
+    "n": "set distill.samples_per_round: each sample is a request, paid for once",
+    "best_of": "set distill.samples_per_round: each sample is a request, paid for once",
+    "stream": "answers are recorded whole; leave it out",
+    "stream_options": "answers are recorded whole; leave it out",
+    "continue_final_message": "set distill.teacher.force_think or distill.truncation",
+    "add_generation_prompt": "set distill.teacher.force_think or distill.truncation",
+    "tools": "a call of a tool is no answer; leave it out",
+    "tool_choice": "a call of a tool is no answer; leave it out",
+    "functions": "a call of a function is no answer; leave it out",
+    "function_call": "a call of a function is no answer; leave it out",
+}
+
+
+def _prompt_name(given: object) -> object:
+    """A system prompt's name however it is written, or its text; nothing is none."""
+    if given is None:
+        return SYSTEM_PROMPT_NAMES[0]
+    if isinstance(given, str) and given.strip().lower() in SYSTEM_PROMPT_NAMES:
+        return given.strip().lower()
+    return given
+
+
+def _require_json(value: object, path: str) -> None:
+    """Raises ValueError unless a request's body and its key can hold it, and it holds no secret."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            inner = f"{path}.{name}".lstrip(".")
+            if is_secret_key(str(name)):
+                raise ValueError(
+                    f"{inner} would hold a secret, and extra_body is part of keys and cards; set api_key or headers"
+                )
+            _require_json(item, inner)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _require_json(item, f"{path}.{index}")
+    elif isinstance(value, str):
+        if holds_password(value):
+            raise ValueError(f"{path} holds a URL with a password, and extra_body is part of keys and cards")
+    elif value is not None and not (isinstance(value, int | float) and math.isfinite(value)):
+        raise ValueError(f"{path} is no JSON value: {type(value).__name__}")
 
 
 class ModelServer(Section):
@@ -32,6 +90,11 @@ class ModelServer(Section):
     api_key: Secret = Field(
         default=None,
         description="Sent as bearer token: env:NAME, where the environment variable NAME holds it.",
+        json_schema_extra={"operational": True},
+    )
+    headers: dict[str, Header] = Field(
+        default_factory=dict,
+        description="Own headers of every request, such as {X-Title: mine, api-key: env:NAME}.",
         json_schema_extra={"operational": True},
     )
     model: str = Field(description="Name under which the server serves the model.")
@@ -59,11 +122,40 @@ class ModelServer(Section):
     def _each_once(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(urls))
 
+    @field_validator("headers")
+    @classmethod
+    def _sendable(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name in headers:
+            if not _HEADER_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no name of an HTTP header")
+            if name.lower() in _OWN_HEADERS:
+                raise ValueError(f"{name} is set by tracemill itself; leave it out")
+        folded = [name.lower() for name in headers]
+        if twice := sorted({name for name in folded if folded.count(name) > 1}):
+            raise ValueError(f"given twice, since case does not count: {', '.join(twice)}")
+        return headers
+
     @model_validator(mode="after")
     def _one_authorization(self) -> Self:
+        if self.authorizes_itself and (self.api_key is not None or any(map(url_secret, self.base_urls))):
+            raise ValueError("needs one of headers.Authorization, api_key and env:NAME@ in base_urls")
         if self.api_key is not None and any(map(url_secret, self.base_urls)):
             raise ValueError("needs one of api_key and env:NAME@ in base_urls: a request carries one authorization")
         return self
+
+    def __hash__(self) -> int:
+        """Of what tells servers apart in most cases: mappings among the fields have no hash of their own."""
+        return hash((type(self), self.base_urls, self.model, self.revision))
+
+    @property
+    def authorizes_itself(self) -> bool:
+        """Whether one of the recipe's own headers is the authorization."""
+        return "authorization" in map(str.lower, self.headers)
+
+    @property
+    def adds_fields(self) -> bool:
+        """Whether requests have fields that not every server knows."""
+        return False
 
     @property
     def answer_tokens(self) -> int:
@@ -80,6 +172,16 @@ class ChatServer(ModelServer):
     """A server of the OpenAI chat protocol."""
 
     max_tokens: Positive = Field(default=16384, description="Peers generate with 12k to 16k.")
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = Field(
+        default="max_tokens",
+        description="What the server calls max_tokens: OpenAI's models that reason take max_completion_tokens alone.",
+        json_schema_extra={"operational": True},
+    )
+
+    @property
+    def adds_fields(self) -> bool:
+        """Whether the limit has another name than everywhere."""
+        return self.max_tokens_field != "max_tokens"
 
     @property
     def answer_tokens(self) -> int:
@@ -93,10 +195,28 @@ class Teacher(ChatServer):
     place: ClassVar[str] = "distill.teacher"
     role: ClassVar[str] = "teacher"
 
-    temperature: Annotated[float, Field(ge=0, le=2)] = Field(default=0.6, description="P1 evaluates with 0.6.")
-    top_p: Annotated[float, Field(gt=0, le=1)] = Field(default=0.95, description="P1 evaluates with 0.95.")
-    system_prompt: Literal["none", "am"] = Field(
-        default="none", description="none (DeepSeek's advice for R1) or am (the paper's, verbatim)."
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(
+        default=0.6, description="P1 evaluates with 0.6. null: not sent, for servers that take none."
+    )
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        default=0.95, description="P1 evaluates with 0.95. null: not sent."
+    )
+    extra_body: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Further fields of every request, such as {top_k: 20, chat_template_kwargs: {enable_thinking: "
+        "true}}; part of its key.",
+        json_schema_extra={"silent": True},
+    )
+    system_prompt: Annotated[str, BeforeValidator(_prompt_name)] = Field(
+        default="none",
+        description="none (DeepSeek's advice for R1), am (the paper's, verbatim), or an own one: jinja2 text, or a "
+        "file that ends in .j2.",
+    )
+    prompt_template: str | None = Field(
+        default=None,
+        description="Own prompt in place of template: jinja2 text, or a file that ends in .j2. docs/teachers.md has "
+        "its variables.",
+        json_schema_extra={"silent": True},
     )
     force_think: bool = Field(
         default=False,
@@ -109,3 +229,45 @@ class Teacher(ChatServer):
         json_schema_extra={"operational": True},
     )
     template: Literal["boxed@1"] = Field(default="boxed@1", description="Prompt template and its version.")
+
+    @property
+    def adds_fields(self) -> bool:
+        """Whether the recipe adds or leaves out fields."""
+        return bool(self.extra_body) or self.temperature is None or self.top_p is None or super().adds_fields
+
+    @property
+    def template_version(self) -> str:
+        """The prompt template's name in the key of every request: of an own one, a digest of its text."""
+        return f"own@{digest(self.prompt_template)[:16]}" if self.prompt_template else self.template
+
+    @property
+    def system_prompt_version(self) -> str:
+        """The system prompt's name, for people: of an own one, a digest of its text."""
+        is_named = self.system_prompt in SYSTEM_PROMPT_NAMES
+        return self.system_prompt if is_named else f"own@{digest(self.system_prompt)[:16]}"
+
+    @field_validator("extra_body")
+    @classmethod
+    def _ours_left_out(cls, body: dict[str, Any]) -> dict[str, Any]:
+        for name in body:
+            if name in _SET_BY:
+                raise ValueError(f"{name} is not for extra_body: {_SET_BY[name]}")
+        _require_json(body, "")
+        return body
+
+    @field_validator("system_prompt")
+    @classmethod
+    def _sound_system_prompt(cls, text: str) -> str:
+        if text in SYSTEM_PROMPT_NAMES or is_file(text):
+            return text
+        if re.fullmatch(r"\S*/\S*|\S+\.\w{1,5}|\w+", text):
+            raise ValueError(f"should be {' or '.join(SYSTEM_PROMPT_NAMES)}, a text, or a file that ends in .j2")
+        require_sound(text, uses_prompt=False)
+        return text
+
+    @field_validator("prompt_template")
+    @classmethod
+    def _sound_template(cls, text: str | None) -> str | None:
+        if text is not None and not is_file(text):
+            require_sound(text, uses_prompt=True)
+        return text

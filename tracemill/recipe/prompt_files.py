@@ -1,0 +1,67 @@
+"""A recipe's prompts that stand in files of their own: read once, when the recipe is, so that keys know their text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tracemill.core import RecipeError
+from tracemill.recipe.prompt_template import is_file, require_sound
+
+if TYPE_CHECKING:
+    from tracemill.recipe.recipe import Recipe
+
+_FIELDS: Final = ("system_prompt", "prompt_template")
+_MOST_BYTES: Final = 1 << 20
+
+
+def with_prompts_read(recipe: Recipe, recipe_path: str | Path) -> Recipe:
+    """The recipe with the text of the files that its teacher's prompts name in place of their names.
+
+    Args:
+        recipe: with absolute ``data_dir``, unless it is of the command line.
+        recipe_path: of its file. Beside it is looked first, then in ``data_dir``, then where the command runs.
+
+    Raises:
+        RecipeError: a file is not there, is no text, or cannot be filled.
+    """
+    teacher = recipe.distill.teacher
+    if teacher is None:
+        return recipe
+    places = tuple(dict.fromkeys((Path(recipe_path).absolute().parent, Path(recipe.data_dir).absolute(), Path.cwd())))
+    files = {name: file for name in _FIELDS if (file := getattr(teacher, name)) is not None and is_file(file)}
+    texts = {name: _read(name, file, places) for name, file in files.items()}
+    if not texts:
+        return recipe
+    distill = recipe.distill.model_copy(update={"teacher": teacher.model_copy(update=texts)})
+    return recipe.model_copy(update={"distill": distill})
+
+
+def _read(name: str, file: str, places: tuple[Path, ...]) -> str:
+    key = f"distill.teacher.{name}"
+    found = next((place / file for place in places if (place / file).is_file()), None)
+    if found is None:
+        raise RecipeError(
+            f"{key} names a file that is not there; nothing has run",
+            got=file,
+            expected=f"it in one of {', '.join(map(str, places))}",
+            remedy="name an existing file, or write the text into the recipe",
+        )
+    try:
+        raw = found.read_bytes()
+        if len(raw) > _MOST_BYTES:
+            raise RecipeError(
+                f"{key}: {found} is too large", got=f"{len(raw)} bytes", expected=f"at most {_MOST_BYTES}"
+            )
+        text = raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(
+            f"{key}: cannot read {found}; nothing has run", got=str(error), expected="UTF-8 text"
+        ) from error
+    if not text.strip():
+        raise RecipeError(f"{key}: {found} is empty; nothing has run", expected="a jinja2 template")
+    try:
+        require_sound(text, uses_prompt=name == "prompt_template")
+    except ValueError as error:
+        raise RecipeError(f"{key}: {found} cannot be filled; nothing has run", got=str(error)) from None
+    return text
