@@ -27,7 +27,7 @@ from flows.phases.collect import read_sources
 from flows.phases.cost_gate import pass_cost_gate
 from flows.phases.decontaminate import Benchmarks, benchmarks_of, contamination_of, decontamination
 from flows.phases.duplicates import cluster_duplicates, curate
-from flows.phases.publish import output_of, publish, push, refuse_unsendable, warn_of_unjudged
+from flows.phases.publish import output_of, publish, push, refuse_unsendable, warn_about_sandbox_errors
 from flows.phases.select import distill_and_select
 from flows.phases.semantic_duplicates import embed_survivors, merge_duplicates
 from flows.phases.shards import ShardHistory, Stages, distill_one, labellings, prepare_one, set_aside
@@ -41,7 +41,7 @@ from tracemill.dedup.conflict_report import ConflictReport, conflict_report
 from tracemill.inference.refusals import REFUSED
 from tracemill.publish.funnel import FUNNEL, render
 from tracemill.publish.tally import PublishedTally
-from tracemill.select.calibration import Cut
+from tracemill.select.calibration import Threshold
 from tracemill.store import Collection, Manifest, Shard, Store, save_collection
 
 
@@ -79,7 +79,7 @@ def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "")
 
 
 def build(context: RunContext, out: str | None = None) -> Built:
-    """The method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
+    """Run the method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
 
     Raises:
         TracemillError: what was finished before is kept.
@@ -97,7 +97,7 @@ def build(context: RunContext, out: str | None = None) -> Built:
     prepared, conflicts = prepare(context, collection, benchmarks, labelling)
     over = choose_problems(context, prepared)
     pass_cost_gate(context, prepared, over, counting)
-    cuts = choose_cuts(context, collection, prepared)
+    cuts = choose_thresholds(context, collection, prepared)
     distill = {
         label: partial(
             distill_one, history=history, over=over.get(label), cuts=cuts, ledger=context.ledger, recipe=recipe
@@ -107,7 +107,7 @@ def build(context: RunContext, out: str | None = None) -> Built:
     works_on = [history.current for history in prepared.values()] + list(over.values())
     start_order = shards.start_order(recipe, prepared)
     distilled = distill_and_select(context, collection, distill, counting, start_order, works_on)
-    unjudged = warn_of_unjudged(context, list(distilled.values()))
+    unjudged = warn_about_sandbox_errors(context, list(distilled.values()))
     contamination = contamination_of(benchmarks, list(prepared.values()))
     tally = tally_of(context, prepared, distilled)
     manifest = publish(context, list(distilled.values()), cuts, contamination, conflicts, tally, out, unjudged)
@@ -150,7 +150,7 @@ def prepare(
 
 
 def choose_problems(context: RunContext, prepared: dict[str, ShardHistory]) -> dict[str, Shard]:
-    """Which rows are over the recipe's limit, by shard label; nothing where there is no limit."""
+    """Return which rows are over the recipe's limit, by shard label; nothing where there is no limit."""
     if context.recipe.distill.limit is None:
         return {}
     inputs = {f"problems-{i:05d}": history.current for i, history in enumerate(prepared.values())}
@@ -158,8 +158,10 @@ def choose_problems(context: RunContext, prepared: dict[str, ShardHistory]) -> d
     return {label: chosen.outputs[f"over-{i:05d}"] for i, label in enumerate(prepared)}
 
 
-def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str, ShardHistory]) -> dict[str, Cut]:
-    """The score above which an open answer passes, by section of the recipe; no later batch moves it."""
+def choose_thresholds(
+    context: RunContext, collection: Collection, prepared: dict[str, ShardHistory]
+) -> dict[str, Threshold]:
+    """Return the score above which an open answer passes, by section of the recipe; no later batch moves it."""
     recipe = context.recipe
     n_first = len(collection.batches[0]) if collection.batches else 0
     first = list(prepared.values())[:n_first]
@@ -171,7 +173,7 @@ def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str,
         if scored is None:
             continue
         if scored.quantile is None:
-            cuts[scored.place] = Cut(scored.threshold, "fixed by the recipe")
+            cuts[scored.place] = Threshold(scored.threshold, "fixed by the recipe")
             continue
         plan = Calibration(
             scored=scored,
@@ -182,7 +184,7 @@ def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str,
             ledger=context.ledger,
         )
         found = context.single(calibrate, plan, inputs, scored.place, again=True).facts
-        cuts[scored.place] = Cut(found["cut"], f"quantile {scored.quantile:g} of {found['n_scores']} scores")
+        cuts[scored.place] = Threshold(found["cut"], f"quantile {scored.quantile:g} of {found['n_scores']} scores")
         context.logger.info("%s: cut %s, %s", scored.place, *cuts[scored.place])
     return cuts
 
@@ -190,7 +192,7 @@ def choose_cuts(context: RunContext, collection: Collection, prepared: dict[str,
 def tally_of(
     context: RunContext, prepared: dict[str, ShardHistory], distilled: dict[str, ShardHistory]
 ) -> PublishedTally:
-    """What the published rows are made of."""
+    """Return what the published rows are made of."""
     kinds = {
         "problems": [history.current for history in prepared.values()],
         "selected": [history.current for history in distilled.values()],
@@ -201,7 +203,7 @@ def tally_of(
 
 
 def summary(built: Built, seconds: float) -> str:
-    """What was made and where it is."""
+    """Return what was made and where it is."""
     table = pa.Table.from_pylist(built.manifest["funnel"], schema=FUNNEL)
     where = shown_place(built.out)
     return "\n".join(

@@ -51,7 +51,7 @@ def check_references(recipe: RecipePath, overrides: Overrides = (), out: Text = 
 
 
 def check(context: RunContext, out: str | None = None) -> AuditRun:
-    """Return the method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
+    """Run the method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
 
     Raises:
         TracemillError: what was finished before is kept.

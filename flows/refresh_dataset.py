@@ -50,7 +50,7 @@ def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "
 
 
 def refresh(context: RunContext, out: str | None = None) -> Built:
-    """Return the method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
+    """Run the method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
 
     Raises:
         TracemillError: what stands there stands.

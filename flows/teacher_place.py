@@ -17,7 +17,7 @@ from tracemill.recipe.sections.server import Teacher
 
 
 def load_recipe_here(path: str, overrides: list[str], *, are_kept: bool = False) -> Recipe:
-    """A recipe, with what this process's environment says of its teacher; see :func:`load_recipe`.
+    """Return a recipe, with what this process's environment says of its teacher; see :func:`load_recipe`.
 
     Args:
         path: of the recipe.
@@ -69,7 +69,7 @@ def placed(recipe: Recipe, environment: Mapping[str, str]) -> Recipe:
 
 
 def told_nobody_asked(recipe: Recipe, environment: Mapping[str, str]) -> str:
-    """What a run without a teacher says of that before it begins; "" where there is one."""
+    """Return what a run without a teacher says of that before it begins; "" where there is one."""
     if recipe.distill.teacher is not None:
         return ""
     ignored = [name for name in ("TEACHER_URL", "TEACHER_API_KEY") if environment.get(name, "").strip()]

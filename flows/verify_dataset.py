@@ -74,7 +74,7 @@ def verify_dataset(
 
 
 def verify(context: RunContext[Audit], dataset: str, limit: int | None = None, out: str | None = None) -> AuditRun:
-    """Return the method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
+    """Run the method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
 
     Args:
         context: of the run; its recipe says how the rows are laid out.

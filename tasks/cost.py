@@ -104,7 +104,7 @@ class ModelCosts:
     found: list[ModelMeasured] = field(default_factory=list)
 
     def measure(self) -> tuple[ModelMeasured, ...]:
-        """Asks all; judges first, then what filters."""
+        """Ask all; judges first, then what filters."""
         verdicts = verdicts_on(
             [problem for problem, _ in self.sample], [given for _, given in self.sample], self.plan.verify
         )
@@ -146,7 +146,7 @@ class ModelCosts:
             self._ask(guard, [guard_request(*part, guard) for part in parts])
 
     def _ask(self, server: ModelServer, requests: list[Request], dialect: Dialect | None = None) -> Answers:
-        """Asks one model; None for every answer where no server is there."""
+        """Ask one model; None for every answer where no server is there."""
         ledger = shared_ledger(self.ledger)
         n_new = len({request.key for request in requests} - ledger.get_many(each.key for each in requests).keys())
         answers: Answers = [None] * len(requests)
@@ -253,7 +253,7 @@ def _reused(problem: Problem, plan: CostPlan) -> list[dict[str, Any]]:
 
 
 def _counts(problems: Iterable[Problem], plan: CostPlan) -> Iterator[int]:
-    """The fields of :class:`Outstanding` for one shard."""
+    """Return the fields of :class:`Outstanding` for one shard."""
     ledger = shared_ledger(plan.ledger)
     n_first = n_traced = n_later = n_paid = n_traces = 0
     rounds, samples = plan.distill.max_rounds, plan.distill.samples_per_round
@@ -272,7 +272,7 @@ def _counts(problems: Iterable[Problem], plan: CostPlan) -> Iterator[int]:
 
 
 def _measured(sample: list[tuple[Request, Problem]], plan: CostPlan) -> tuple[Measured, list[Pair]]:
-    """The answers' tokens, with speed where some had to be asked; and the responses that stay as they are."""
+    """Return the answers' tokens, with speed where some had to be asked; and the responses that stay as they are."""
     if not sample:
         return Measured(0, 0, 0.0, 0.0, None), []
     ledger = shared_ledger(plan.ledger)

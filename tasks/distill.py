@@ -17,7 +17,7 @@ from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.engine.work import Produced, Work, split
 from tasks.verify import is_for_models, unjudgeable
 from tracemill.core import Dropped, Origin, Problem, Response, Section, Verdict, digest, dropped_problem, table_of
-from tracemill.generate import Wholes, asking_order, build_request
+from tracemill.generate import Completer, asking_order, build_request
 from tracemill.generate.order import expected
 from tracemill.inference import Refusal, Request
 from tracemill.inference.refusals import REFUSED_BY_TEACHER
@@ -57,7 +57,7 @@ def reuse_traces_shard(work: Work) -> Produced:
 
 
 def _without_trace(problems: Sequence[Problem], responses: Sequence[Response], models: Sequence[str]) -> pa.Table:
-    """The problems that nobody has answered, and no teacher will."""
+    """Return the problems that nobody has answered, and no teacher will."""
     answered = {response.problem_id for response in responses}
     rows = [
         {"problem_id": problem.id, "reason": NO_TEACHER, "message": _traces_told(problem, models)}
@@ -117,7 +117,7 @@ def distill_shard(work: Work) -> Produced:
     ]
     requests = [build_request(problem, plan.teacher, sample_index=index) for problem, index in asked]
     asking = Asking(work, plan.ledger)
-    whole = Wholes(plan.teacher, plan.truncation, partial(asking.ask, server=plan.teacher))
+    whole = Completer(plan.teacher, plan.truncation, partial(asking.ask, server=plan.teacher))
     order = _order(asked, requests, plan)
     sent = whole.complete([requests[place] for place in order], [asked[place][1] for place in order])
     answers = [answer for _, answer in sorted(zip(order, sent, strict=True), key=itemgetter(0))]
@@ -178,7 +178,7 @@ def _order(asked: Sequence[tuple[Problem, int]], requests: Sequence[Request], pl
 def first_responses(
     problems: Sequence[Problem], teacher: Teacher | None, asking: Asking, reused: tuple[str, ...]
 ) -> list[Response]:
-    """What the first round has to say about each problem: traces by models of ``reused``, or a first sample."""
+    """Return what the first round has to say about each problem: traces by models of ``reused``, or a first sample."""
     traced = {problem.id: traces for problem in problems if (traces := source_traces(problem, reused))}
     known = [response for responses in traced.values() for response in responses]
     if teacher is None:
@@ -194,7 +194,7 @@ def first_responses(
 
 
 def response_of(problem: Problem, sample_index: int, completion: Completion) -> Response:
-    """The teacher's answer, taken apart."""
+    """Return the teacher's answer, taken apart."""
     split = split_think(completion.content, completion.reasoning)
     return Response(
         id=digest("response", problem.id, completion.key),

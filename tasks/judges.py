@@ -26,7 +26,7 @@ from tracemill.recipe.sections.judges import DEFAULT_CALIBRATION, Judge, Reward,
 from tracemill.recipe.sections.server import Teacher
 from tracemill.recipe.sections.verify import Verify
 from tracemill.select import settled
-from tracemill.select.calibration import calibration_set, quantile_cut
+from tracemill.select.calibration import calibration_set, quantile_threshold
 from tracemill.select.verdicts import by_response, rule_of
 from verifiers.models.judge import equivalence_request, equivalence_verdict, may_be_asked
 from verifiers.models.reward import RewardScorer
@@ -151,7 +151,7 @@ def calibrate(work: Work) -> Produced:
     asked = _open(problems, responses, rules, plan.scored)
     answers = _answers(asked, scorer, asking)
     scores = _known_scores(asked, answers, scorer)
-    cut = quantile_cut([row["score"] for row in scores], plan.scored.quantile or 0.0)
+    cut = quantile_threshold([row["score"] for row in scores], plan.scored.quantile or 0.0)
     n_left_out = len(responses) - len(scores)
     produced = Produced(
         outputs={"scores": pa.Table.from_pylist(scores, schema=SCORES)},
@@ -198,21 +198,21 @@ def _known_scores(
 
 
 def scorer_of(settings: Reward | Rubric) -> Scorer:
-    """The model of a recipe section."""
+    """Return the model of a recipe section."""
     return RewardScorer(settings) if isinstance(settings, Reward) else RubricScorer(settings)
 
 
 def _open(
     problems: Sequence[Problem], responses: Sequence[Response], rules: dict[str, Verdict], scored: Reward | Rubric
 ) -> list[Asked]:
-    """The responses that no rule can judge."""
+    """Return the responses that no rule can judge."""
     by_id = {problem.id: problem for problem in problems}
     pairs = [(by_id[response.problem_id], response) for response in responses]
     return [pair for pair in pairs if is_open(pair[0], rules[pair[1].id], scored.categories)]
 
 
 def _answers(asked: Sequence[Asked], scorer: Scorer, asking: Asking) -> dict[str, Completion | Refusal]:
-    """What the model says, by response; responses without an answer part are not shown to it."""
+    """Return what the model says, by response; responses without an answer part are not shown to it."""
     shown = [pair for pair in asked if pair[1].answer.strip()]
     requests = [scorer.request(problem, response) for problem, response in shown]
     answers = asking.ask(requests, scorer.server, scorer.dialect)

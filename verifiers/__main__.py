@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tracemill.core import json_text
 from tracemill.recipe.sections.verify import Sandbox, Verify
-from verifiers.dispatch import Awaited, Bench
+from verifiers.dispatch import Bench, PendingVerdict
 from verifiers.rows import BadRow, read_row, refusal, verdict_line
 from verifiers.sandbox.protocol import NoSandbox
 
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; 0, or 130 after Ctrl-C."""
     options = _options(argv)
     # A thread reads, so that a finished verdict is written also while the next line has not come yet.
-    queue: Queue[tuple[Any, Awaited | BadRow | BaseException] | None] = Queue(_READ_AHEAD * options.workers)
+    queue: Queue[tuple[Any, PendingVerdict | BadRow | BaseException] | None] = Queue(_READ_AHEAD * options.workers)
     settings = Verify(
         workers=options.workers,
         wall_s=options.wall_s,

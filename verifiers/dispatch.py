@@ -78,7 +78,7 @@ class Bench:
             self._owned.callback(sandbox.close)
         self._means = Means(pool, sandbox)
 
-    def begin(self, attempt: Attempt) -> Awaited:
+    def begin(self, attempt: Attempt) -> PendingVerdict:
         """Start judging.
 
         Raises:
@@ -93,12 +93,12 @@ class Bench:
             )
         if attempt.missing is not None:
             outcome, detail = attempt.missing
-            return Awaited(attempt, missing_answer.VERSION, Judgement(outcome, None, None, detail))
+            return PendingVerdict(attempt, missing_answer.VERSION, Judgement(outcome, None, None, detail))
         try:
             begun = verifier.begin(attempt, self._means)
         except Exception as error:  # noqa: BLE001 - one row must not end a run; see _broken
             begun = _broken(error)
-        return Awaited(attempt, verifier.version, begun)
+        return PendingVerdict(attempt, verifier.version, begun)
 
     def close(self) -> None:
         """End what the bench has started."""
@@ -111,7 +111,7 @@ class Bench:
         self.close()
 
 
-class Awaited:
+class PendingVerdict:
     """One attempt on its way to its verdict."""
 
     def __init__(self, attempt: Attempt, version: str, begun: Judgement | Pending) -> None:
@@ -171,7 +171,7 @@ def verify(attempts: Iterable[Attempt], bench: Bench) -> Iterator[Verdict]:
         UnknownKindError: an attempt is of a category that no verifier knows.
         VerifierError: no worker can work at all (an import fails, memory_mb is too small to start).
     """
-    window: deque[Awaited] = deque()
+    window: deque[PendingVerdict] = deque()
     try:
         for attempt in attempts:
             window.append(bench.begin(attempt))

@@ -126,7 +126,7 @@ class CrashRun:
         return len(Ledger(place)) if place.exists() else 0
 
     def digest(self) -> str:
-        """Of every published table and of the reference layout's file; the card names the sources' folder."""
+        """Return of every published table and of the reference layout's file; the card names the sources' folder."""
         standing = (self.out / "current").resolve()
         files = sorted(path for path in standing.rglob("*") if path.suffix in {".parquet", ".zst"})
         whole = hashlib.sha256()

@@ -91,7 +91,7 @@ class Used(NamedTuple):
 
 
 def main() -> None:
-    """Prints the multiple of the floor, cores used, the largest process, and rows/s."""
+    """Print the multiple of the floor, cores used, the largest process, and rows/s."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--workers", type=int, default=None, help="run.workers; the recipe's default if not given")
@@ -108,7 +108,7 @@ def main() -> None:
 
 
 def report(folder: Path, n_rows: int, workers: int | None = None, kind: str | None = None) -> Used:
-    """Runs the whole path once, and prints what it took beside the floor."""
+    """Run the whole path once, and prints what it took beside the floor."""
     recipe = write_inputs(folder, n_rows, workers, kind)
     floor_s = floor(folder / "rows.jsonl.zst", folder / "floor")
     built = run([sys.executable, "-m", "flows.build_dataset", str(recipe), "--out", str(folder / "out")], folder)
@@ -127,7 +127,7 @@ def report(folder: Path, n_rows: int, workers: int | None = None, kind: str | No
 
 
 def write_inputs(folder: Path, n_rows: int, workers: int | None = None, kind: str | None = None) -> Path:
-    """Writes the rows, the benchmarks and the recipe; returns the recipe's path."""
+    """Write the rows, the benchmarks and the recipe; returns the recipe's path."""
     folder.mkdir(parents=True, exist_ok=True)
     with (
         (folder / "rows.jsonl.zst").open("wb") as file,
@@ -165,7 +165,7 @@ def _benchmarks(folder: Path) -> list[dict[str, Any]]:
 
 
 def am_rows(n_rows: int, seed: str = "rows") -> Iterator[dict[str, Any]]:
-    """Rows in the reference dataset's layout, each with a right trace."""
+    """Yield rows in the reference dataset's layout, each with a right trace."""
     chance = random.Random(seed)  # noqa: S311 - texts, not secrets
     words = vocabulary(chance)
     mixed = words + _ENGLISH * (len(words) // (4 * len(_ENGLISH)))
@@ -256,7 +256,7 @@ def floor(file: Path, folder: Path) -> float:
 
 
 def run(command: list[str], folder: Path) -> Used:
-    """Runs a command with its output in a file; ends with that output where it fails."""
+    """Run a command with its output in a file; ends with that output where it fails."""
     begun = time.perf_counter()
     log = folder / "build.log"
     with log.open("wb") as output:

@@ -36,7 +36,7 @@ from tracemill.recipe import Recipe
 from tracemill.recipe.sections.push import Push
 from tracemill.runs import shipment
 from tracemill.runs.push import render
-from tracemill.select.calibration import Cut
+from tracemill.select.calibration import Threshold
 
 
 def refuse_unsendable(section: Push | None, out: str) -> None:
@@ -100,7 +100,7 @@ def push(context: RunContext, out: str) -> str | None:
     return commit
 
 
-def warn_of_unjudged(context: RunContext, shards: list[ShardHistory]) -> int:
+def warn_about_sandbox_errors(context: RunContext, shards: list[ShardHistory]) -> int:
     """Say how many responses await their verdict, and why; the next run judges them. Returns how many."""
     reasons: Counter[str] = Counter()
     for manifest in [manifest for history in shards for manifest in history.manifests]:
@@ -116,7 +116,7 @@ EXPORT_VERSION = 4
 def publish(
     context: RunContext,
     shards: list[ShardHistory],
-    cuts: dict[str, Cut],
+    cuts: dict[str, Threshold],
     contamination: list[BenchmarkReport],
     conflicts: ConflictReport,
     tally: PublishedTally,
@@ -169,7 +169,7 @@ def _missing(unjudged: int) -> dict[str, int]:
     return {"unjudged": unjudged} if unjudged else {}
 
 
-def _facts(recipe: Recipe, funnel: pa.Table, labels: LabelSummary, cuts: dict[str, Cut]) -> dict[str, Any]:
+def _facts(recipe: Recipe, funnel: pa.Table, labels: LabelSummary, cuts: dict[str, Threshold]) -> dict[str, Any]:
     """Return what the manifest says beside the files."""
     facts = {
         "recipe": recipe.name,

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tracemill.recipe import Recipe
-    from tracemill.select.calibration import Cut
+    from tracemill.select.calibration import Threshold
     from tracemill.sources import Source
     from tracemill.store import Manifest, RawShard, Shard
 
@@ -56,11 +56,11 @@ class ShardHistory:
     current: Shard
 
     def then(self, manifest: Manifest, output: str = "kept") -> ShardHistory:
-        """The history with one more step."""
+        """Return the history with one more step."""
         return replace(self, manifests=(*self.manifests, manifest), current=manifest.outputs[output])
 
     def outputs(self, name: str) -> list[Shard]:
-        """Every table of that name that a step has written, in order."""
+        """Return every table of that name that a step has written, in order."""
         return [manifest.outputs[name] for manifest in self.manifests if name in manifest.outputs]
 
 
@@ -85,7 +85,7 @@ def prepare_one(
     labelling: Stages,
     aside: Mapping[str, Shard],
 ) -> ShardHistory:
-    """Problems to labelled problems that are wanted, nobody's duplicate and in no benchmark.
+    """Turn problems into labelled problems that are wanted, nobody's duplicate and in no benchmark.
 
     Args:
         step: does one step.
@@ -113,9 +113,9 @@ def labellings(recipe: Recipe, measure: Measure, ledger: str) -> Stages:
 
 
 def distill_one(
-    step: Step, history: ShardHistory, over: Shard | None, cuts: Mapping[str, Cut], ledger: str, recipe: Recipe
+    step: Step, history: ShardHistory, over: Shard | None, cuts: Mapping[str, Threshold], ledger: str, recipe: Recipe
 ) -> Distilled:
-    """Problems to verified responses: reuse before generate, resample until one passes or the rounds are spent.
+    """Turn problems into verified responses: reuse before generate, resample until one passes or the rounds are spent.
 
     Without a teacher the traces that came along are all there is.
     """
@@ -158,8 +158,8 @@ def start_order(recipe: Recipe, prepared: Mapping[str, ShardHistory]) -> list[st
     return sorted(sizes, key=lambda label: -sizes[label]) if order == "longest_first" else list(sizes)
 
 
-def verifications(recipe: Recipe, cuts: Mapping[str, Cut], ledger: str) -> Stages:
-    """The stages that judge a round of responses, in order: the rules, then the models that the recipe names."""
+def verifications(recipe: Recipe, cuts: Mapping[str, Threshold], ledger: str) -> Stages:
+    """Return the stages that judge a round of responses, in order: the rules, then the models that the recipe names."""
     stages: list[tuple[StageTask, Section]] = [(verify_shard, recipe.verify)]
     if recipe.reward is not None:
         stages.append((reward_shard, ScoreRound(scored=recipe.reward, cut=cuts["reward"].value, ledger=ledger)))
@@ -171,7 +171,7 @@ def verifications(recipe: Recipe, cuts: Mapping[str, Cut], ledger: str) -> Stage
 
 
 def judged_by_models(recipe: Recipe) -> ModelJudged:
-    """Where models can judge what rules cannot."""
+    """Return where models can judge what rules cannot."""
     scored = {str(category) for scores in (recipe.reward, recipe.rubric) if scores for category in scores.categories}
     compares = recipe.judge is not None and Outcome.UNVERIFIABLE in recipe.judge.outcomes
     return ModelJudged(
@@ -199,16 +199,16 @@ class Rounds:
         return rounds
 
     def refused(self) -> dict[str, Shard]:
-        """What the teacher has refused in these rounds, as inputs of the next one; nothing where it has not."""
+        """Return what the teacher has refused in these rounds, as inputs of the next one; nothing where it has not."""
         return numbered([found for found in self.manifests if REFUSED in found.facts], "unasked")
 
     def inputs(self, *names: str) -> dict[str, Shard]:
-        """The rounds' tables of these names, as numbered inputs."""
+        """Return the rounds' tables of these names, as numbered inputs."""
         return numbered(self.manifests, *names)
 
 
 def numbered(manifests: Sequence[Manifest], *names: str) -> dict[str, Shard]:
-    """The outputs of these names, as numbered inputs."""
+    """Return the outputs of these names, as numbered inputs."""
     tables = [(name, found.outputs[name]) for name in names for found in manifests if name in found.outputs]
     places: Counter[str] = Counter()
     inputs = {}
@@ -219,7 +219,7 @@ def numbered(manifests: Sequence[Manifest], *names: str) -> dict[str, Shard]:
 
 
 def set_aside(manifests: Sequence[Manifest]) -> dict[str, Shard]:
-    """The rows that stages have set aside, as inputs of a stage that must not see them."""
+    """Return the rows that stages have set aside, as inputs of a stage that must not see them."""
     return numbered(manifests, SET_ASIDE)
 
 

@@ -13,7 +13,7 @@ from tests.support.runs.samples import problem
 from tests.support.runs.small_run import SmallRun, funnel, table
 from tests.support.servers.chat_server import ChatServer
 from tracemill.core import RecipeError
-from tracemill.generate import Wholes, build_request
+from tracemill.generate import Completer, build_request
 from tracemill.generate.truncation import follow_up, joined
 from tracemill.inference import Refusal, Request
 from tracemill.ledger import Completion
@@ -106,7 +106,7 @@ def test_a_refused_follow_up_changes_nothing() -> None:
             for request in requests
         ]
 
-    wholes = Wholes(TEACHER, CONTINUE, ask)
+    wholes = Completer(TEACHER, CONTINUE, ask)
     assert wholes.complete([asked(), asked()], [0, 1]) == [piece("<think>a")] * 2
     assert n_asked == 4 == 2 + wholes.n_follow_ups
 

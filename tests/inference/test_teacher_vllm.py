@@ -21,7 +21,7 @@ from demo.teacher.serve import DemoServer, serving
 from tests.support.needs import VLLM_PYTHON
 from tests.support.runs.samples import problem
 from tracemill.core import TeacherMisconfiguredError
-from tracemill.generate import Wholes, build_request
+from tracemill.generate import Completer, build_request
 from tracemill.inference import ChatDialect, ChatTeacher, Refusal, Request
 from tracemill.inference.dialects import judge_template
 from tracemill.inference.servers import small
@@ -50,7 +50,7 @@ def complete(asked: Teacher, folder: Path, prompts: list[str]) -> list[Completio
     """Whole answers, continued where they were cut off."""
     requests = [build_request(problem(prompt), asked, 0) for prompt in prompts]
     with contextlib.closing(ChatTeacher(asked, Ledger(folder))) as teacher:
-        wholes = Wholes(asked, Truncation(policy="continue", max_tokens=25, times=9), teacher.complete)
+        wholes = Completer(asked, Truncation(policy="continue", max_tokens=25, times=9), teacher.complete)
         answers = wholes.complete(requests, [0] * len(requests))
     assert wholes.n_follow_ups > len(requests) or asked.max_tokens > 25
     return [answer for answer in answers if isinstance(answer, Completion)]

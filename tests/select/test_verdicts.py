@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tracemill.core import Outcome, Verdict
 from tracemill.select import settled
-from tracemill.select.calibration import calibration_set, quantile_cut
+from tracemill.select.calibration import calibration_set, quantile_threshold
 from tracemill.select.verdicts import rule_of, settled_by_response
 
 C, I, U, T, E = Outcome.CORRECT, Outcome.INCORRECT, Outcome.UNVERIFIABLE, Outcome.TIMEOUT, Outcome.SANDBOX_ERROR  # noqa: E741
@@ -88,13 +88,13 @@ def test_order_does_not_matter_and_models_only_decide_by_conclusions(
 )
 def test_quantile_cut(scores: list[float], quantile: float, cut: float | None) -> None:
     """The cut is the smallest score that at least that share does not exceed."""
-    assert quantile_cut(scores, quantile) == cut
+    assert quantile_threshold(scores, quantile) == cut
 
 
 @given(st.lists(st.floats(allow_nan=False), min_size=1), st.floats(0.01, 0.99))
 def test_no_more_than_asked_for_pass(scores: list[float], quantile: float) -> None:
     """The cut is a score, and the share above it is at most what the quantile leaves."""
-    cut = quantile_cut(scores, quantile)
+    cut = quantile_threshold(scores, quantile)
     assert cut in scores
     assert sum(score > cut for score in scores) <= (1 - quantile) * len(scores) + 1e-6
 

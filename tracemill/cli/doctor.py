@@ -67,7 +67,7 @@ class Check:
 
 
 def examined(recipe: Path | None, folder: Path) -> list[Check]:
-    """All checks, those of a recipe if one is given.
+    """Return all checks, those of a recipe if one is given.
 
     Args:
         recipe: YAML file.
@@ -95,7 +95,7 @@ def examined(recipe: Path | None, folder: Path) -> list[Check]:
 
 
 def _said(*command: str) -> str | None:
-    """What a program prints; None where there is none, it fails, or it takes too long."""
+    """Return what a program prints; None where there is none, it fails, or it takes too long."""
     program = shutil.which(command[0])
     if program is None:
         return None
@@ -140,7 +140,7 @@ def _locked(path: Path) -> dict[str, str]:
 
 
 def python(version: tuple[int, ...]) -> Check:
-    """Whether this Python is new enough."""
+    """Tell whether this Python is new enough."""
     told = f"Python {'.'.join(map(str, version))}, {sys.prefix}"
     if version >= _OLDEST:
         return Check("python", State.FINE, told)
@@ -148,7 +148,7 @@ def python(version: tuple[int, ...]) -> Check:
 
 
 def packages(locked: Mapping[str, str], installed: Mapping[str, str]) -> Check:
-    """Whether the packages here are those that the lock file names."""
+    """Tell whether the packages here are those that the lock file names."""
 
     def folded(name: str) -> str:
         return re.sub(r"[-_.]+", "-", name).lower()
@@ -172,7 +172,7 @@ def space(free: int) -> Check:
 
 
 def sandbox(client: str | None, engine: str | None, image: str, *, has_image: bool) -> list[Check]:
-    """Whether programs can be run: Docker's client, an engine that answers it, and the image.
+    """Tell whether programs can be run: Docker's client, an engine that answers it, and the image.
 
     Args:
         client: path of the client, or None.
@@ -193,7 +193,7 @@ def sandbox(client: str | None, engine: str | None, image: str, *, has_image: bo
 
 
 def teacher(environments: Iterable[str], url: str) -> Check:
-    """Whether there is a teacher for a try: the demo's environment, or a server that the environment names."""
+    """Tell whether there is a teacher for a try: the demo's environment, or a server that the environment names."""
     if url:
         return Check("teacher", State.FINE, f"TEACHER_URL is {re.sub('//[^/@]*@', '//…@', url)}")
     versions = [name.removeprefix(".ready-") for name in environments]
@@ -204,13 +204,13 @@ def teacher(environments: Iterable[str], url: str) -> Check:
 
 
 def gpu(listed: str | None) -> Check:
-    """The GPUs here; only servers of models want one."""
+    """Return the GPUs here; only servers of models want one."""
     names = (listed or "").splitlines()
     return Check("gpu", State.FINE, "; ".join(names) or "none here; only servers of models want one")
 
 
 def server(url: str, *, is_up: bool) -> Check:
-    """The Prefect server that runs report to."""
+    """Return the Prefect server that runs report to."""
     if not url:
         return Check("prefect", State.FINE, "PREFECT_API_URL is not set: each run starts a server of its own")
     if is_up:
@@ -219,7 +219,7 @@ def server(url: str, *, is_up: bool) -> Check:
 
 
 def embedder(wanted: Iterable[Embedding], *, has_library: bool) -> Check:
-    """Whether the embedding models that a recipe names can be loaded or asked."""
+    """Tell whether the embedding models that a recipe names can be loaded or asked."""
     local = sorted({settings.path or settings.model for settings in wanted if settings.engine != "server"})
     if has_library:
         return Check("embeddings", State.FINE, "sentence-transformers is installed")
@@ -244,7 +244,7 @@ def paraphrases(settings: Decontaminate) -> Check:
 
 
 def render(checks: Iterable[Check]) -> str:
-    """One line a check, and below it what to do."""
+    """Return one line a check, and below it what to do."""
     lines: list[str] = []
     for check in checks:
         lines.append(f"{check.state:<8} {check.what:<16} {check.found}")
@@ -254,5 +254,5 @@ def render(checks: Iterable[Check]) -> str:
 
 
 def is_ready(checks: Iterable[Check]) -> bool:
-    """Whether nothing is missing that the recipe asks for."""
+    """Tell whether nothing is missing that the recipe asks for."""
     return all(check.state is not State.MISSING for check in checks)

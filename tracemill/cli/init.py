@@ -40,7 +40,7 @@ _FITS: Final = {NUMBER: Category.MATH, LETTER: Category.CHOICE, PROSE: Category.
 
 
 def drafted(files: Sequence[Path], out: Path, model: str | None = None) -> tuple[str, list[Inspected]]:
-    """The text of a recipe for some files, and what was seen in them; it is parsed here, and nothing is written.
+    """Return the text of a recipe for some files, and what was seen in them; it is parsed here, and nothing is written.
 
     Args:
         files: what becomes a source each.
@@ -73,7 +73,7 @@ def _there(out: Path) -> RecipeError:
 
 
 def write(text: str, out: Path, *, force: bool = False) -> None:
-    """Puts the recipe where it belongs.
+    """Put the recipe where it belongs.
 
     Raises:
         RecipeError: a file is there and may not be replaced, or it cannot be written.
@@ -93,7 +93,7 @@ def write(text: str, out: Path, *, force: bool = False) -> None:
 
 
 def summary(found: Sequence[Inspected], out: Path) -> str:
-    """What was seen in the files, for a terminal, and what to do next."""
+    """Return what was seen in the files, for a terminal, and what to do next."""
     lines = [line for one in found for line in (*_seen(one), "")]
     across = _n_across(found)
     if across:
@@ -102,7 +102,7 @@ def summary(found: Sequence[Inspected], out: Path) -> str:
 
 
 def facts(found: Sequence[Inspected], out: Path) -> dict[str, object]:
-    """The same for scripts."""
+    """Return the same for scripts."""
     return {
         "recipe": str(out),
         "sources": [
@@ -182,7 +182,7 @@ def _by_model(traces: Counter[str]) -> str:
 
 
 def _scalar(text: str) -> str:
-    """A text as YAML that is read as this text."""
+    """Return a text as YAML that is read as this text."""
     return text if _PLAIN.fullmatch(text) and text.isascii() and text not in _NO_TEXT else json.dumps(text)
 
 
@@ -213,12 +213,12 @@ def _dataset_name(stem: str, otherwise: str) -> str:
 
 
 def _folder(found: Sequence[Inspected]) -> Path:
-    """The folder that all files are below."""
+    """Return the folder that all files are below."""
     return Path(os.path.commonpath([one.path.absolute().parent for one in found]))
 
 
 def _from(folder: Path, recipe_folder: Path) -> str:
-    """The folder relative to the recipe's, if it is in it; else where it is."""
+    """Return the folder relative to the recipe's, if it is in it; else where it is."""
     return str(folder.relative_to(recipe_folder)) if folder.is_relative_to(recipe_folder) else str(folder)
 
 
@@ -239,7 +239,7 @@ def _entry(one: Inspected, folder: Path) -> str:
 
 
 def _remarks(one: Inspected) -> Iterator[str]:
-    """What is not plain, each with what to do."""
+    """Yield what is not plain, each with what to do."""
     if one.dropped:
         yield f"not usable, and so in dropped/: {_counts(one.dropped)}"
     if one.n_duplicates:
@@ -296,7 +296,7 @@ def _teacher(found: Sequence[Inspected], model: str | None) -> Iterator[str]:
 
 
 def _judged(found: Sequence[Inspected]) -> Iterator[str]:
-    """What judging needs beside the rules."""
+    """Yield what judging needs beside the rules."""
     if any(one.categories[Category.CODE] for one in found):
         yield "# Programs run in containers: make sandbox-image makes their image; python -m tracemill doctor looks."
     n_prose = sum(one.judged_by[PROSE] for one in found)

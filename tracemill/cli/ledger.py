@@ -70,7 +70,7 @@ def _stats(arguments: argparse.Namespace) -> int:
 
 
 def figures(found: Sequence[Surveyed]) -> dict[str, object]:
-    """What ``ledger stats`` prints."""
+    """Return what ``ledger stats`` prints."""
     by_model: dict[str, OfModel] = {}
     unread: dict[str, list[int]] = {}
     for one in completions(found, lambda path, offset: unread.setdefault(path.name, []).append(offset)):
@@ -120,7 +120,7 @@ def lines(found: Iterable[Completion]) -> Iterator[bytes]:
 
 
 def _is_export(path: Path) -> bool:
-    """Whether a file may be replaced: it is an earlier export, by how its first line begins, or empty."""
+    """Tell whether a file may be replaced: it is an earlier export, by how its first line begins, or empty."""
     if not path.is_file():
         return False  # a folder, or a device
     with path.open("rb") as file:
@@ -142,7 +142,7 @@ def _to_terminal(found: Iterable[bytes]) -> None:
 
 @contextmanager
 def _sink(path: Path) -> Iterator[BinaryIO]:
-    """A file that appears when it is complete; compressed if its name says so."""
+    """Give a file that appears when it is complete; compressed if its name says so."""
     if path.exists() and not _is_export(path):
         raise LedgerError(
             f"{path} is there already, and is no export of a ledger; it was not touched",
@@ -169,7 +169,7 @@ def _sink(path: Path) -> Iterator[BinaryIO]:
 
 
 def _told_damage(found: Sequence[Surveyed]) -> int:
-    """Says what is missing because it is damaged; the exit status."""
+    """Say what is missing because it is damaged; the exit status."""
     damaged = [each for each in found if each.damaged]
     for each in damaged:
         places = ", ".join(map(str, each.damaged))
@@ -203,7 +203,7 @@ def _compacted(arguments: argparse.Namespace) -> Compacted:
 
 
 def _folder(arguments: argparse.Namespace) -> Path:
-    """The folder to look through: the ledger's, or this machine's copy of it, brought up to date."""
+    """Return the folder to look through: the ledger's, or this machine's copy of it, brought up to date."""
     if not is_remote(arguments.dir):
         return Path(arguments.dir)
     mirror = Mirror(_place(arguments))

@@ -30,7 +30,7 @@ from tracemill.runs.why import render as render_life
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the command line."""
     line = argparse.ArgumentParser(prog="python -m tracemill", description=(__doc__ or "").splitlines()[0])
     commands = line.add_subparsers(dest="command", required=True)
     _add_init(commands.add_parser("init", help="a recipe for files of one's own, by a look at their rows"))
@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> int:
-    """Runs the command; returns its exit status."""
+    """Run the command; returns its exit status."""
     arguments = parser().parse_args()
     try:
         status: int = arguments.run_command(arguments)

@@ -56,12 +56,12 @@ WHOLE: Final = Place("", Recipe)
 
 
 def reference() -> str:
-    """The page."""
+    """Return the page."""
     return "\n".join([INTRO, *(line for place in places() for line in _part(place))])
 
 
 def places(place: Place = WHOLE) -> Iterator[Place]:
-    """The whole recipe, then every section in it, each before those that it contains."""
+    """Yield the whole recipe, then every section in it, each before those that it contains."""
     yield place
     for name, field in place.section.model_fields.items():
         inner = section_in(field.annotation)
@@ -71,20 +71,20 @@ def places(place: Place = WHOLE) -> Iterator[Place]:
 
 
 def keys() -> set[str]:
-    """Every dotted key, without the marks of lists."""
+    """Return every dotted key, without the marks of lists."""
     found = {f"{place.path}.{name}".lstrip(".") for place in places() for name in place.section.model_fields}
     return {key.replace("[]", "") for key in found}
 
 
 def section_in(annotation: Any) -> type[Section] | None:
-    """The section that a field holds: alone, optional, or in a list."""
+    """Return the section that a field holds: alone, optional, or in a list."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation
     return next((found for inner in get_args(annotation) if (found := section_in(inner)) is not None), None)
 
 
 def described(field: FieldInfo) -> str:
-    """A field's description; of a section without one, the first line of its class; "" if there is neither."""
+    """Return a field's description; of a section without one, the first line of its class; "" if there is neither."""
     section = section_in(field.annotation)
     return field.description or (_about(section) if section else "")
 
@@ -105,7 +105,7 @@ def _part(place: Place) -> Iterator[str]:
 
 
 def anchor(path: str) -> str:
-    """The anchor of a section's heading, as GitHub makes it: dots and brackets go."""
+    """Return the anchor of a section's heading, as GitHub makes it: dots and brackets go."""
     return path.replace(".", "").replace("[]", "")
 
 
@@ -131,7 +131,7 @@ def _type(field: FieldInfo) -> str:
 
 
 def _named(annotation: Any, metadata: Any = ()) -> str:
-    """A type in words, with its bounds."""
+    """Return a type in words, with its bounds."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _named(inner[0], inner[1:])
@@ -153,7 +153,7 @@ def _bare(annotation: Any, origin: Any, inner: tuple[Any, ...]) -> str:
 
 
 def _bounds(metadata: Any) -> str:
-    """What pydantic checks beside the type: bounds and lengths, also those inside a Field."""
+    """Return what pydantic checks beside the type: bounds and lengths, also those inside a Field."""
     told = []
     for each in metadata:
         if isinstance(each, FieldInfo):

@@ -14,7 +14,7 @@ _HEAD = ("known", "dataset", "licence", "layout", "traces of")
 
 
 def listing(word: str | None = None) -> str:
-    """One line a dataset; with a word only those that have it in name or id, and with how each is known.
+    """Return one line a dataset; with a word only those that have it in name or id, and with how each is known.
 
     Args:
         word: in upper or lower case.
@@ -28,7 +28,7 @@ def listing(word: str | None = None) -> str:
 
 
 def facts(word: str | None = None) -> list[dict[str, Any]]:
-    """The same for scripts: everything that the catalogue says, with the name to write after ``known``."""
+    """Return the same for scripts: everything that the catalogue says, with the name to write after ``known``."""
     return [{"known": name, **asdict(each)} for name, each in _wanted(word).items()]
 
 

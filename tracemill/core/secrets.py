@@ -35,7 +35,7 @@ _SECRET_KEYS: Final = (_HEADERS, "apikey", "token", "secret", "password", "acces
 
 
 def _read(value: Any) -> Any:
-    """A secret as it is kept: ``env:NAME``, or the literal one; messages never hold it."""
+    """Return a secret as it is kept: ``env:NAME``, or the literal one; messages never hold it."""
     if value is None or isinstance(value, SecretStr):
         return value
     if isinstance(value, Mapping) and len(value) == 1 and "env" in value:
@@ -57,7 +57,7 @@ Secret = Annotated[SecretStr | None, BeforeValidator(_read)]
 
 
 def _read_header(value: Any) -> Any:
-    """The value of a header as it is kept: ``env:NAME``, or the literal one, in which blanks may stand."""
+    """Return the value of a header as it is kept: ``env:NAME``, or the literal one, in which blanks may stand."""
     if isinstance(value, str) and " " in value.strip() and not _IN_ENVIRONMENT.fullmatch(value.strip()):
         if not (value.isascii() and value.isprintable()):
             raise ValueError("holds characters that no HTTP header can carry")
@@ -82,13 +82,13 @@ def is_secret_place(text: str) -> bool:
 
 
 def variable_of(secret: SecretStr | None) -> str | None:
-    """The environment variable that holds a secret; None for a literal one, or none at all."""
+    """Return the environment variable that holds a secret; None for a literal one, or none at all."""
     found = _PLACE.fullmatch(secret.get_secret_value()) if secret is not None else None
     return found[1] if found else None
 
 
 def revealed(secret: SecretStr, key: str, *, blanks: bool = False) -> str:
-    """The secret itself. Called where it is used, and its result is kept nowhere.
+    """Return the secret itself. Called where it is used, and its result is kept nowhere.
 
     Args:
         secret: as the recipe has it.
@@ -103,7 +103,7 @@ def revealed(secret: SecretStr, key: str, *, blanks: bool = False) -> str:
 
 
 def looked_up(name: str, key: str, *, blanks: bool = False) -> str:
-    """What an environment variable holds; see :func:`revealed`.
+    """Return what an environment variable holds; see :func:`revealed`.
 
     Raises:
         RecipeError: it is not set, is empty, or holds what no header can carry.
@@ -157,7 +157,7 @@ def _items(value: object, key: str) -> Iterator[tuple[str, object]]:
 
 
 def refuse_unset(section: Section, path: str = "") -> None:
-    """Raises if an environment variable that a recipe names is not set here.
+    """Raise if an environment variable that a recipe names is not set here.
 
     Raises:
         RecipeError: naming the first such key.
@@ -168,29 +168,29 @@ def refuse_unset(section: Section, path: str = "") -> None:
 
 
 def is_header(key: str) -> bool:
-    """Whether a dotted key is that of a server's header."""
+    """Tell whether a dotted key is that of a server's header."""
     return _HEADERS in key.split(".")[:-1]
 
 
 def url_secret(url: str) -> str | None:
-    """The environment variable that ``http://env:NAME@host`` names; it holds user:password."""
+    """Return the environment variable that ``http://env:NAME@host`` names; it holds user:password."""
     found = _IN_URL.search(url)
     place = _PLACE.fullmatch(found[0]) if found else None
     return place[1] if place else None
 
 
 def holds_password(text: str) -> bool:
-    """Whether there is a URL in it with a literal user or password."""
+    """Tell whether there is a URL in it with a literal user or password."""
     return any(not _PLACE.fullmatch(found[0]) for found in _IN_URL.finditer(text))
 
 
 def without_password(text: str) -> str:
-    """The text with all that may be users and passwords of URLs left out, also such as hold a slash."""
+    """Return the text with all that may be users and passwords of URLs left out, also such as hold a slash."""
     return _BEFORE_AT.sub(lambda found: found[0] if _PLACE.fullmatch(found[0]) else HIDDEN, text)
 
 
 def opened(url: str, key: str) -> tuple[str, dict[str, str]]:
-    """A URL without user and password, and the header that says them instead.
+    """Return a URL without user and password, and the header that says them instead.
 
     Raises:
         RecipeError: its environment variable is not set.
@@ -205,7 +205,7 @@ def opened(url: str, key: str) -> tuple[str, dict[str, str]]:
 
 
 def scrubbed(raw: bytes, headers: Mapping[str, str]) -> bytes:
-    """A server's words without the secret that was sent to it: some repeat a wrong key in what they answer."""
+    """Return a server's words without the secret that was sent to it: some repeat a wrong key in what they answer."""
     sent = {part for value in headers.values() for part in (value, value.partition(" ")[2])}
     forms = sorted({form for part in sent for form in (part, quote(part, safe=""))}, key=len, reverse=True)
     for form in forms:
@@ -215,7 +215,7 @@ def scrubbed(raw: bytes, headers: Mapping[str, str]) -> bytes:
 
 
 def is_secret_key(name: str) -> bool:
-    """Whether a key of a recipe is, or was meant to be, one that holds a secret."""
+    """Tell whether a key of a recipe is, or was meant to be, one that holds a secret."""
     folded = re.sub("[^a-z]", "", name.lower())
     return folded in _SECRET_KEYS or bool(difflib.get_close_matches(folded, _SECRET_KEYS, n=1, cutoff=0.8))
 

@@ -31,7 +31,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), hide_input_in_errors=True)
 
     def content(self) -> dict[str, Any]:
-        """What results depend on: every field but the operational ones, as JSON values.
+        """Return what results depend on: every field but the operational ones, as JSON values.
 
         A field that is declared as ``silent`` is left out where it has its default: it was added when there was
         finished work already, whose keys stay.
@@ -52,7 +52,7 @@ class Section(BaseModel):
         return bool(extra.get("operational")) or is_default
 
     def digest(self) -> str:
-        """Content digest of the section."""
+        """Return content digest of the section."""
         return digest(type(self).__name__, self.content())
 
 

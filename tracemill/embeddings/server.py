@@ -65,7 +65,7 @@ class ServedEmbedder:
         return vectors
 
     def refusals(self, texts: Sequence[str]) -> list[Refusal]:
-        """Of texts that have been asked for, what was refused the last time."""
+        """Return of texts that have been asked for, what was refused the last time."""
         keys = [_request([self._settings.prefix + text], self._settings).key for text in texts]
         return [self._refused[key] for key in keys if key in self._refused]
 

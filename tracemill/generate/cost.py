@@ -122,7 +122,7 @@ class Estimate:
         return self.tokens(n_requests) / self.measured.tokens_per_s / 3600
 
     def spent(self) -> list[Spent]:
-        """The teacher, then the models."""
+        """Return the teacher, then the models."""
         left, gpus = self.outstanding, self.settings.gpus
         least, most = self.hours(left.least), self.hours(left.most)
         hours = None if least is None or most is None else (least, most)
@@ -141,7 +141,7 @@ class Estimate:
         return Spent(f"{seen.place} ({seen.model})", requests, tokens, hours, gpu_hours)
 
     def lines(self) -> list[tuple[str, str]]:
-        """Name and value of every figure, for people."""
+        """Return the name and value of every figure, for people."""
         left, seen = self.outstanding, self.measured
         teacher, *models = self.spent()
         lines = [

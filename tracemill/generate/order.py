@@ -46,7 +46,7 @@ class Expected(NamedTuple):
 
 
 def expected(problem: Problem, earlier: Sequence[int]) -> Expected:
-    """What is known of the next answer to ``problem``; ``earlier`` are completion tokens of those had before."""
+    """Return what is known of the next answer to ``problem``; ``earlier`` are completion tokens of those had before."""
     traces = [n_chars(trace) / _CHARS_A_TOKEN for trace in problem.traces]
     known = list(earlier) or traces
     difficulty = labels_of(problem).get("difficulty")

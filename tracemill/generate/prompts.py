@@ -65,7 +65,7 @@ def chat_messages(problem: Problem, teacher: Teacher) -> list[dict[str, str]]:
 
 
 def _system_prompt(problem: Problem, teacher: Teacher, suffix: str) -> str | None:
-    """The recipe's; None where there is none, or an own one is blank for this problem."""
+    """Return the recipe's; None where there is none, or an own one is blank for this problem."""
     if teacher.system_prompt in SYSTEM_PROMPTS:
         return SYSTEM_PROMPTS[teacher.system_prompt]
     text = _filled("system_prompt", teacher.system_prompt, problem, suffix)
@@ -87,7 +87,7 @@ def _filled(name: str, source: str, problem: Problem, suffix: str) -> str:
 
 
 def variables_of(problem: Problem, suffix: str) -> dict[str, Any]:
-    """What an own template may say of a problem; nothing that it is judged by.
+    """Return what an own template may say of a problem; nothing that it is judged by.
 
     ``prompt``; ``suffix`` of the built-in template for its category; ``category``; ``language`` and ``entry_point`` of
     the program that is asked for, or ""; ``n_turns``, the turns before the prompt.
@@ -105,7 +105,7 @@ def variables_of(problem: Problem, suffix: str) -> dict[str, Any]:
 
 
 def _suffix(problem: Problem, suffixes: Mapping[str, str]) -> str:
-    """The template's suffix for this category; a problem that is judged in C++ is not asked for Python."""
+    """Return the template's suffix for this category; a problem that is judged in C++ is not asked for Python."""
     suffix = suffixes.get(problem.category, "")
     language = (problem.tests or {}).get("language", "python")
     return suffix.replace("```python ", f"```{language} ") if language != "python" else suffix
@@ -119,7 +119,7 @@ def _known(key: str, name: str, table: Mapping[str, T]) -> T:
 
 
 def build_request(problem: Problem, settings: Teacher, sample_index: int) -> Request:
-    """The request for one sample of an answer to ``problem``; the index is in its key only, never sent."""
+    """Return the request for one sample of an answer to ``problem``; the index is in its key only, never sent."""
     messages = chat_messages(problem, settings)
     sampling: dict[str, Any] = {
         "temperature": settings.temperature,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Wholes:
+class Completer:
     """Asks for responses, and for what follows where they were cut off.
 
     Attributes:
@@ -45,7 +45,7 @@ class Wholes:
     n_follow_ups: int = 0
 
     def complete(self, requests: Sequence[Request], sample_indices: Sequence[int]) -> list[Completion | Refusal]:
-        """What came of each request, in their order; a refused follow-up leaves a response as it was."""
+        """Return what came of each request, in their order; a refused follow-up leaves a response as it was."""
         results = list(self.ask(requests))
         grown = {place: [answer] for place, answer in enumerate(results) if isinstance(answer, Completion)}
         while grown:
@@ -65,7 +65,7 @@ class Wholes:
 def follow_up(
     request: Request, pieces: Sequence[Completion], sample_index: int, teacher: Teacher, rules: Truncation
 ) -> Request | None:
-    """What to ask after the pieces that were had so far, or None if they are all there will be.
+    """Return what to ask after the pieces that were had so far, or None if they are all there will be.
 
     Args:
         request: the first one.
@@ -88,7 +88,7 @@ def follow_up(
 
 
 def joined(pieces: Sequence[Completion], rules: Truncation) -> Completion:
-    """One completion of all pieces: their texts one after the other, or the last one where it was asked anew.
+    """Return one completion of all pieces: their texts one after the other, or the last one where it was asked anew.
 
     Its key is the last piece's. Tokens are those of the text that stays, also where more were paid for.
     """

@@ -72,7 +72,7 @@ class Desk:
         self.n_answered = 0
 
     def count(self, **changes: int) -> None:
-        """Adds to the figures of :class:`Progress`."""
+        """Add to the figures of :class:`Progress`."""
         with self._lock:
             self._count(**changes)
 
@@ -81,16 +81,16 @@ class Desk:
             self._counts[name] += change
 
     def progress(self, waiting_since: float | None = None) -> Progress:
-        """The figures, all of one moment."""
+        """Return the figures, all of one moment."""
         with self._lock:
             return Progress(**self._counts, waiting_since=waiting_since)
 
     def is_idle(self) -> bool:
-        """Whether nobody waits for anything."""
+        """Tell whether nobody waits for anything."""
         return not self._jobs
 
     def take(self, requests: Iterable[Request]) -> tuple[Batch, list[Job]]:
-        """A batch of the requests, and the jobs that are new in it."""
+        """Return a batch of the requests, and the jobs that are new in it."""
         batch, fresh, wanted = Batch(), [], list(requests)
         with self._lock:
             # Looked up again under the lock: another thread may have had it answered since the caller looked. All at
@@ -111,7 +111,7 @@ class Desk:
         return batch, fresh
 
     def hand_out(self, job: Job, result: Completion | Refusal) -> None:
-        """Gives ``result`` to every batch that waits for ``job``."""
+        """Give ``result`` to every batch that waits for ``job``."""
         key = job.request.key
         with self._lock:
             self._forget(job)
@@ -125,7 +125,7 @@ class Desk:
             job.batches.clear()
 
     def withdraw(self, batch: Batch) -> list[Job]:
-        """Takes a batch back; the jobs that nobody waits for any more."""
+        """Take a batch back; the jobs that nobody waits for any more."""
         with self._lock:
             orphans = []
             self._count(n_asked=-len(batch.jobs))
@@ -139,7 +139,7 @@ class Desk:
             return orphans
 
     def fail(self, error: BaseException) -> None:
-        """Ends every batch with ``error``; their owners withdraw them."""
+        """End every batch with ``error``; their owners withdraw them."""
         with self._lock:
             for job in self._jobs.values():
                 for batch in job.batches:

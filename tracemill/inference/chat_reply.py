@@ -37,7 +37,7 @@ class Usage(NamedTuple):
 
 
 def completion_from(payload: object, key: str, model: str) -> Completion:
-    """The completion in a reply.
+    """Return the completion in a reply.
 
     Args:
         payload: the reply's JSON.
@@ -71,14 +71,14 @@ def completion_from(payload: object, key: str, model: str) -> Completion:
 
 
 def usage_in(reply: Mapping[str, Any]) -> Usage:
-    """The tokens that a reply names; what is no number of tokens is none, and loses no answer."""
+    """Return the tokens that a reply names; what is no number of tokens is none, and loses no answer."""
     usage = reply.get("usage")
     counts = usage if isinstance(usage, dict) else {}
     return Usage(count_of(counts.get("prompt_tokens")), count_of(counts.get("completion_tokens")))
 
 
 def model_in(reply: Mapping[str, Any], asked: str) -> str:
-    """The model that a reply names, or the one that was asked.
+    """Return the model that a reply names, or the one that was asked.
 
     Raises:
         NoCompletionError: what stands there is no name.
@@ -142,7 +142,7 @@ def _content(content: object) -> tuple[str, str, str]:
 
 
 def _thoughts(part: Mapping[str, Any]) -> Iterator[str]:
-    """The texts of a part of reasoning: one, or a list of parts with one each (Mistral)."""
+    """Yield the texts of a part of reasoning: one, or a list of parts with one each (Mistral)."""
     held = next((part[name] for name in _THOUGHT_FIELDS if part.get(name) is not None), None)
     for each in held if isinstance(held, list) else [{"text": held}]:
         yield _present(mapping(each, "a part of reasoning").get("text"), "the text of a part of reasoning")
@@ -155,14 +155,14 @@ def _present(value: object, name: str) -> str:
 
 
 def _reasoning(message: Mapping[str, Any], thought: str) -> str | None:
-    """The reasoning that is said first of: its own field by either name, parts of the content, details."""
+    """Return the reasoning that is said first of: its own field by either name, parts of the content, details."""
     named = [text(message.get(name), name) for name in ("reasoning", "reasoning_content")]
     found = next((said for said in (*named, thought) if _said(said)), None)
     return found if found is not None else _said("".join(_details(message.get("reasoning_details"))))
 
 
 def _details(details: object) -> Iterator[str]:
-    """The texts of OpenRouter's ``reasoning_details``; what is encrypted is for its model alone."""
+    """Yield the texts of OpenRouter's ``reasoning_details``; what is encrypted is for its model alone."""
     if details is None:
         return
     if not isinstance(details, list):
@@ -175,7 +175,7 @@ def _details(details: object) -> Iterator[str]:
 
 
 def _tool_calls(message: Mapping[str, Any]) -> str | None:
-    """What was called, as JSON; in the protocol of today, or in that with one function."""
+    """Return what was called, as JSON; in the protocol of today, or in that with one function."""
     called = message.get("tool_calls") or message.get("function_call")
     if not called:
         return None

@@ -81,7 +81,7 @@ class ChatTeacher:
         self._start, self._checking = threading.Lock(), threading.Lock()
 
     def check(self) -> None:
-        """Makes sure that the servers serve the model; a good result is remembered for the process.
+        """Make sure that the servers serve the model; a good result is remembered for the process.
 
         Raises:
             TeacherUnavailableError: nothing answers.
@@ -90,7 +90,7 @@ class ChatTeacher:
         self._check()
 
     def complete(self, requests: Sequence[Request]) -> list[Completion | Refusal]:
-        """What came of each request, in their order; blocks until all are had.
+        """Return what came of each request, in their order; blocks until all are had.
 
         Only what is not in the ledger is asked; if nothing is missing, no server is needed.
 
@@ -113,12 +113,12 @@ class ChatTeacher:
         return [found[request.key] for request in requests]
 
     def progress(self) -> Progress:
-        """How far it is, over all threads; may be called from any of them."""
+        """Return how far it is, over all threads; may be called from any of them."""
         away_since = self._engine.watch.pool.away_since()
         return self._desk.progress(None if away_since is None else time.time() - (time.monotonic() - away_since))
 
     def close(self) -> None:
-        """Stops all work and flushes the ledger; the teacher cannot be used again."""
+        """Stop all work and flushes the ledger; the teacher cannot be used again."""
         if self._pid != os.getpid():
             return  # a forked child: thread, loop and connections are the parent's
         if self._thread.is_alive():
@@ -159,7 +159,7 @@ _shared_lock = threading.Lock()
 
 
 def shared_teacher(settings: ModelServer, ledger_dir: str | Path, dialect: Dialect | None = None) -> ChatTeacher:
-    """The one teacher of this process for these settings and this ledger: its threads share max_in_flight.
+    """Return the one teacher of this process for these settings and this ledger: its threads share max_in_flight.
 
     Raises:
         LedgerError: the ledger cannot be opened.

@@ -59,7 +59,7 @@ _PASSES: Final = re.compile(
 
 
 def out_of_credit(status: int, headers: Mapping[str, str], raw: bytes) -> bool:
-    """Whether a reply of any status says that nothing more is answered until somebody pays, or raises a limit."""
+    """Tell whether a reply of any status says that nothing more is answered until somebody pays, or raises a limit."""
     if status == _PAYMENT_REQUIRED:
         return True
     words = server_words(raw)
@@ -72,7 +72,7 @@ def out_of_credit(status: int, headers: Mapping[str, str], raw: bytes) -> bool:
 
 
 def unpaid(url: str, status: int, raw: bytes, settings: ModelServer) -> TeacherUnpaidError:
-    """The error that ends the run: what, the provider's words, and what to do."""
+    """Return the error that ends the run: what, the provider's words, and what to do."""
     return TeacherUnpaidError(
         f"the account of the {settings.role} at {url} is out of credit",
         got=f"HTTP {status}: {server_words(raw)}",
@@ -83,7 +83,7 @@ def unpaid(url: str, status: int, raw: bytes, settings: ModelServer) -> TeacherU
 
 
 def _codes(raw: bytes) -> Iterator[str]:
-    """The codes and types in a body, in whatever layout; in lower case."""
+    """Yield the codes and types in a body, in whatever layout; in lower case."""
     try:
         payload = parsed(raw)
     except ValueError:

@@ -58,7 +58,7 @@ class Trouble:
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
-    """A request's body as JSON."""
+    """Return a request's body as JSON."""
     try:
         return orjson.dumps(body)
     except TypeError:  # a lone surrogate in a prompt; json writes it as an escape
@@ -68,7 +68,7 @@ def encoded(body: Mapping[str, Any]) -> bytes:
 def read_reply(
     request: Request, dialect: Dialect, status: int, headers: Mapping[str, str], raw: bytes
 ) -> Completion | Refusal | Trouble:
-    """What a reply to ``request`` says.
+    """Return what a reply to ``request`` says.
 
     Raises:
         TeacherMisconfiguredError: the server will answer no request like this (wrong key, model or path).
@@ -90,7 +90,7 @@ def read_reply(
 
 
 def error_within(request: Request, raw: bytes) -> Refusal | Trouble | None:
-    """What an error says that came with status 200, or None where there is none.
+    """Return what an error says that came with status 200, or None where there is none.
 
     Gateways answer so when what is behind them fails: the body has an ``error`` beside the choices or instead of them,
     or the choice has one (OpenRouter), or all of it is one (older vLLM). The server itself took the request, so that
@@ -122,7 +122,7 @@ def _error_in(payload: object) -> object:
 
 
 def _status_of(error: object) -> int:
-    """The HTTP status that an error names, or means; 0 for none."""
+    """Return the HTTP status that an error names, or means; 0 for none."""
     if not isinstance(error, dict):
         return 0
     for name in ("code", "status", "status_code"):
@@ -133,7 +133,7 @@ def _status_of(error: object) -> int:
 
 
 def completion_of(request: Request, model: str, raw: bytes) -> Completion | Trouble:
-    """The completion in a reply of the chat protocol."""
+    """Return the completion in a reply of the chat protocol."""
     try:
         completion = completion_from(parsed(raw), request.key, model)
     except (ValueError, RecursionError) as error:
@@ -144,7 +144,7 @@ def completion_of(request: Request, model: str, raw: bytes) -> Completion | Trou
 
 
 def parsed(raw: bytes) -> Any:
-    """JSON bytes as values; raises ValueError."""
+    """Return JSON bytes as values; raises ValueError."""
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:  # orjson refuses lone surrogates, which a model may well write
@@ -156,7 +156,7 @@ def parsed(raw: bytes) -> Any:
 
 
 def server_words(raw: bytes) -> str:
-    """The error message in a body, in OpenAI's layout, vLLM's older one, or none."""
+    """Return the error message in a body, in OpenAI's layout, vLLM's older one, or none."""
     try:
         payload = parsed(raw)
         error = _error_in(payload) or payload.get("error") or payload
@@ -167,7 +167,7 @@ def server_words(raw: bytes) -> str:
 
 
 def retry_after(value: str | None, now: float) -> float:
-    """Seconds to wait by a ``Retry-After`` header, which is a number of seconds or a date (RFC 9110 §10.2.3)."""
+    """Return seconds to wait by a ``Retry-After`` header, which is a number of seconds or a date (RFC 9110 §10.2.3)."""
     if value is None:
         return 0.0
     try:
@@ -181,7 +181,7 @@ def retry_after(value: str | None, now: float) -> float:
 
 
 def judge_models(url: str, status: int, raw: bytes, settings: ModelServer) -> TeacherMisconfiguredError | None:
-    """What is wrong with the server that gave this reply to ``GET /models``, or None."""
+    """Return what is wrong with the server that gave this reply to ``GET /models``, or None."""
     if status in {401, 403}:
         remedy = f"set {settings.place}.api_key"
         return _misfit(f"the {settings.role} at {url} refuses the key", server_words(raw), "", remedy)
@@ -205,7 +205,7 @@ def judge_models(url: str, status: int, raw: bytes, settings: ModelServer) -> Te
 
 
 def judge_template(url: str, status: int, raw: bytes, settings: ModelServer) -> TeacherMisconfiguredError | None:
-    """What is wrong with the chat template, by the reply to ``POST /tokenize`` with messages, or None.
+    """Return what is wrong with the chat template, by the reply to ``POST /tokenize`` with messages, or None.
 
     vLLM renders the messages there as it would for an answer; without a template it says (0.32) that "default chat
     template is no longer allowed". A server without that endpoint, or with another under its name, speaks of none.
@@ -232,13 +232,13 @@ class Dialect(Protocol):
         """The servers that speak it."""
 
     def url(self, base_url: str) -> str:
-        """Where requests are posted."""
+        """Return where requests are posted."""
 
     def body(self, request: Request) -> bytes:
-        """What is posted."""
+        """Return what is posted."""
 
     def read(self, request: Request, raw: bytes) -> Completion | Trouble:
-        """What a reply of status 200 says.
+        """Return what a reply of status 200 says.
 
         Raises:
             TeacherMisconfiguredError: the server answers, but never what this recipe needs.
@@ -257,7 +257,7 @@ class ChatDialect:
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def url(self, base_url: str) -> str:
-        """The chat completions."""
+        """Return the chat completions."""
         return base_url + "/chat/completions"
 
     def body(self, request: Request) -> bytes:
@@ -272,7 +272,7 @@ class ChatDialect:
         return {"max_tokens": self.server.max_tokens_field} if isinstance(self.server, ChatServer) else {}
 
     def read(self, request: Request, raw: bytes) -> Completion | Trouble:
-        """The message as it came."""
+        """Return the message as it came."""
         return completion_of(request, self.server.model, raw)
 
 
@@ -309,7 +309,7 @@ class PoolingDialect:
         return encoded({"model": self.server.model, **asked, **request.sampling})
 
     def read(self, request: Request, raw: bytes) -> Completion | Trouble:
-        """The numbers as JSON text, which is what the ledger keeps."""
+        """Return the numbers as JSON text, which is what the ledger keeps."""
         try:
             payload = mapping(parsed(raw), "the reply")
             item = payload["data"][0]
@@ -329,7 +329,7 @@ class PoolingDialect:
         return Completion(request.key, json_text(numbers), None, None, tokens, 0, model)
 
     def _fits(self, numbers: object) -> bool:
-        """Whether the shape is right; null is a number that the server could not compute."""
+        """Tell whether the shape is right; null is a number that the server could not compute."""
         return (
             isinstance(numbers, list)
             and len(numbers) == self.n_outputs
@@ -338,7 +338,7 @@ class PoolingDialect:
 
 
 def outputs_in(content: str, n_outputs: int) -> list[float] | None:
-    """The numbers that the ledger keeps of a reply; None if they are not as many, or none.
+    """Return the numbers that the ledger keeps of a reply; None if they are not as many, or none.
 
     A key does not say how many outputs the model has: a recipe that names others finds the answers of the first.
     """

@@ -71,7 +71,7 @@ class Engine:
             self._tried = True
 
     def enqueue(self, jobs: Sequence[Job]) -> None:
-        """Puts jobs in line and takes on as many workers as there is work for, up to max_in_flight."""
+        """Put jobs in line and takes on as many workers as there is work for, up to max_in_flight."""
         self._queue.extend(jobs)
         for _ in range(min(len(self._queue), self._settings.max_in_flight - len(self._workers))):
             task = asyncio.get_running_loop().create_task(self._work())
@@ -79,18 +79,18 @@ class Engine:
             task.add_done_callback(self._leave)
 
     def cancel(self, jobs: Sequence[Job]) -> None:
-        """Stops the work on jobs that nobody waits for."""
+        """Stop the work on jobs that nobody waits for."""
         for job in jobs:
             if job.task is not None:
                 job.task.cancel()
 
     def fail(self, error: Exception) -> None:
-        """Ends all work with ``error``; what comes next begins with a new check."""
+        """End all work with ``error``; what comes next begins with a new check."""
         self._stop()  # first: whoever hears of the error may ask again at once
         self._desk.fail(error)
 
     async def close(self) -> None:
-        """Stops all work, for those who still wait too, and closes the connections."""
+        """Stop all work, for those who still wait too, and closes the connections."""
         what = f"the {self._settings.role} was closed"
         self._desk.fail(TeacherUnavailableError(what, remedy="run again: what was had is kept"))
         if self._ending is not None:
@@ -99,7 +99,7 @@ class Engine:
         await self._wire.close()
 
     def _end(self, error: Exception) -> None:
-        """Asks nothing more, and fails once all that is under way was answered: it is paid for."""
+        """Ask nothing more, and fails once all that is under way was answered: it is paid for."""
         if self._ending is None:
             self._ending = asyncio.get_running_loop().create_task(self._fail_at_last(error))
 
@@ -145,7 +145,7 @@ class Engine:
             self._desk.hand_out(job, result)
 
     async def _answer(self, job: Job) -> Completion | Refusal:
-        """Asks until there is an answer, which is in the ledger before anybody hears of it."""
+        """Ask until there is an answer, which is in the ledger before anybody hears of it."""
         body = self._dialect.body(job.request)
         while True:
             server = await self.watch.server()
@@ -164,7 +164,7 @@ class Engine:
                 await self._pause(server, job, outcome)
 
     async def _attempt(self, server: Server, job: Job, body: bytes) -> Completion | Refusal | Trouble:
-        """Asks one server once, and notes how it did."""
+        """Ask one server once, and notes how it did."""
         started = time.monotonic()
         self._n_attempts += 1
         number = self._n_attempts
@@ -193,7 +193,7 @@ class Engine:
         return outcome
 
     async def _read(self, server: Server, job: Job, reply: Reply) -> Completion | Refusal | Trouble:
-        """What a reply says; a status that would be a wrong set-up is a refusal where the server answers others.
+        """Return what a reply says; a status that would be a wrong set-up is a refusal where the server answers others.
 
         Raises:
             TeacherUnpaidError: the account is out of credit, also where a gateway says so with status 200.
@@ -224,7 +224,7 @@ class Engine:
         return Trouble(broken.message, weight=int(broken.failure is Failure.BROKE_OFF))
 
     async def _is_well(self, server: Server, job: Job) -> bool:
-        """Whether ``server`` has answered something since ``job`` first failed at it; in doubt it is asked.
+        """Tell whether ``server`` has answered something since ``job`` first failed at it; in doubt it is asked.
 
         Else the request would be blamed for what a server does that is down, or fails at everything.
         """
@@ -236,7 +236,7 @@ class Engine:
         return server.completed_at > failed_at
 
     async def _look(self, server: Server, job: Job) -> bool:
-        """Asks something small; where that fails too, only half of the job's failures still speak against it."""
+        """Ask something small; where that fails too, only half of the job's failures still speak against it."""
         answers = await self.watch.look(server, self._dialect, job.request)
         if not answers:
             job.weight = min(job.weight, self._in_doubt)
@@ -248,7 +248,7 @@ class Engine:
         return self._patience.n_attempts // 2
 
     def _weigh(self, job: Job, server: Server, trouble: Trouble, *, is_well: bool) -> Refusal | None:
-        """Gives a request up that fails again and again at a server that answers others.
+        """Give a request up that fails again and again at a server that answers others.
 
         Args:
             job: the request.

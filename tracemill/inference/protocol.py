@@ -79,35 +79,35 @@ class Record(Protocol):
     """Where a teacher looks first, and what it tells before anybody hears of an answer: a ``ledger.Ledger``."""
 
     def refresh(self) -> object:
-        """Looks at what other processes have added."""
+        """Look at what other processes have added."""
 
     def get(self, key: str) -> Completion | None:
-        """What is known under a key."""
+        """Return what is known under a key."""
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Completion]:
-        """What is known under keys."""
+        """Return what is known under keys."""
 
     def put(self, completion: Completion) -> object:
-        """Takes an answer down."""
+        """Take an answer down."""
 
     def require_room(self) -> None:
-        """Raises where nothing more could be taken down."""
+        """Raise where nothing more could be taken down."""
 
     def sync(self) -> None:
-        """Makes sure that it outlives the machine."""
+        """Make sure that it outlives the machine."""
 
     def close(self) -> None:
-        """Ends it."""
+        """End it."""
 
 
 class Teacher(Protocol):
     """Whoever answers requests: ``teacher.ChatTeacher``, or a fake in tests."""
 
     def check(self) -> None:
-        """Raises TeacherError unless the teacher can be asked."""
+        """Raise TeacherError unless the teacher can be asked."""
 
     def complete(self, requests: Sequence[Request]) -> list[Completion | Refusal]:
-        """What came of each request, in their order."""
+        """Return what came of each request, in their order."""
 
     def progress(self) -> Progress:
-        """How far it is; may be called from any thread."""
+        """Return how far it is; may be called from any thread."""

@@ -35,7 +35,7 @@ SCHEMA: Final = pa.schema(
 
 
 def named(server: ModelServer) -> str:
-    """A server as it stands in facts: where in the recipe, and which model; there may be several labellers."""
+    """Return a server as it stands in facts: where in the recipe, and which model; there may be several labellers."""
     return f"{server.place} ({server.model})"
 
 
@@ -48,13 +48,13 @@ def allowed(n_requests: int, share: float) -> int:
 
 
 def refused_facts(server: ModelServer, refusals: Iterable[Refusal]) -> dict[str, Any]:
-    """What a manifest says of one server's refusals."""
+    """Return what a manifest says of one server's refusals."""
     words = Counter(refusal.message for refusal in refusals)
     return {"n": words.total(), "share": server.refused_share, "words": dict(words.most_common(TOLD))}
 
 
 def refusals_table(refused: Mapping[str, Iterable[Refusal]]) -> pa.Table:
-    """The refusals of a task by server, each once."""
+    """Return the refusals of a task by server, each once."""
     rows = {
         (server, refusal.key): {
             "key": refusal.key,
@@ -69,12 +69,12 @@ def refusals_table(refused: Mapping[str, Iterable[Refusal]]) -> pa.Table:
 
 
 def refusals_in(table: pa.Table) -> dict[str, Refusal]:
-    """What :func:`refusals_table` has written, by key of the request."""
+    """Return what :func:`refusals_table` has written, by key of the request."""
     return {row["key"]: Refusal(row["key"], row["status"], row["message"]) for row in table.to_pylist()}
 
 
 def as_before(answer: Refusal, before: Mapping[str, Refusal]) -> Refusal:
-    """A refusal as it was told the last time, if it is the same one.
+    """Return a refusal as it was told the last time, if it is the same one.
 
     Servers put numbers of requests and times into their words: with those, every run would publish another dataset.
     """
@@ -117,14 +117,14 @@ class Tally:
         return self.asked[server] + (self.asked[TEACHER] if server.startswith(f"{TEACHER} ") else 0)
 
     def told(self) -> list[str]:
-        """A sentence for each server that has refused something, with its words."""
+        """Return a sentence for each server that has refused something, with its words."""
         return [
             f"{server}: {n:,} of {self.n_asked(server):,} requests refused, such as: {self._words(server)}"
             for server, n in self.refused.items()
         ]
 
     def require_few(self) -> None:
-        """Refuses to go on where a server has refused more than its share.
+        """Refuse to go on where a server has refused more than its share.
 
         Raises:
             TeacherMisconfiguredError: naming its words.

@@ -55,7 +55,7 @@ class Patience:
         return random.uniform(0, self.bound_s(n_failures))  # noqa: S311 - spreads load, keeps no secret
 
     def bound_s(self, n_failures: int) -> float:
-        """The delay's upper bound after so many failures in a row."""
+        """Return the delay's upper bound after so many failures in a row."""
         return min(self.cap_s, self.base_s * 2.0 ** min(n_failures, 30))
 
 
@@ -128,7 +128,7 @@ class ServerPool:
         return "; ".join(f"{server.url}: {server.trouble}" for server in self.servers if server.trouble)
 
     def choose(self) -> Server | None:
-        """The server with the fewest requests in flight, in turn among equals; None when all rest."""
+        """Return the server with the fewest requests in flight, in turn among equals; None when all rest."""
         awake = [server for server in self.servers if not server.rests]
         if not awake:
             return None
@@ -144,7 +144,7 @@ class ServerPool:
         return max(known) if len(known) == len(times) else None
 
     def forget(self) -> None:
-        """Forgets failures of the past, before new work begins."""
+        """Forget failures of the past, before new work begins."""
         for server in self.servers:
             server.failing_since, server.rests = None, False
 
@@ -181,7 +181,7 @@ class Watch:
         self._said = False
 
     async def check(self) -> None:
-        """Asks every server for its models, and whether it can chat; those that do not answer rest, if others do.
+        """Ask every server for its models, and whether it can chat; those that do not answer rest, if others do.
 
         A server that accepts the connection may be starting behind a proxy: it has give_up_after_s to answer.
 
@@ -204,7 +204,7 @@ class Watch:
                 self.rest(server, trouble)
 
     async def _probe(self, server: Server, total_s: float | None = None) -> str:
-        """Why ``server`` cannot be asked just now, or ""; raises TeacherMisconfiguredError."""
+        """Return why ``server`` cannot be asked just now, or ""; raises TeacherMisconfiguredError."""
         trouble = await self._probe_models(server, total_s)
         if not trouble and isinstance(self._settings, ChatServer):
             await self._probe_template(server)
@@ -233,7 +233,7 @@ class Watch:
         return ""
 
     async def server(self) -> Server:
-        """The server to ask next; waits while all rest."""
+        """Return the server to ask next; waits while all rest."""
         while (server := self.pool.choose()) is None:
             self._awake.clear()
             await self._awake.wait()
@@ -251,7 +251,7 @@ class Watch:
         return await asyncio.shield(server.look)
 
     async def try_out(self, dialect: Dialect, request: Request) -> None:
-        """Asks one small request in the form of ``request``, before any other: does the server know its fields?
+        """Ask one small request in the form of ``request``, before any other: does the server know its fields?
 
         What else may happen to it says nothing of the fields, and shows again when the real requests are asked.
 
@@ -290,12 +290,12 @@ class Watch:
         return isinstance(outcome, Completion)
 
     def require_credit(self, server: Server, reply: Reply) -> None:
-        """Raises TeacherUnpaidError where a reply other than 200 says that the account is out of credit."""
+        """Raise TeacherUnpaidError where a reply other than 200 says that the account is out of credit."""
         if reply.status != 200 and out_of_credit(reply.status, reply.headers, reply.raw):
             raise unpaid(server.url, reply.status, reply.raw, self._settings)
 
     def rest(self, server: Server, trouble: str) -> None:
-        """Takes ``server`` out of turn until it lists its models again."""
+        """Take ``server`` out of turn until it lists its models again."""
         server.failed(time.monotonic(), trouble)
         if server.rests:
             return
@@ -326,7 +326,7 @@ class Watch:
         self._awake.set()
 
     def is_due(self) -> bool:
-        """Whether it is time to give up: nobody has answered for give_up_after_s."""
+        """Tell whether it is time to give up: nobody has answered for give_up_after_s."""
         since = self.pool.away_since()
         return since is not None and time.monotonic() - since >= self._settings.give_up_after_s
 
@@ -362,7 +362,7 @@ class Watch:
         server.completed(time.monotonic())
 
     def unavailable(self, what: str) -> TeacherUnavailableError:
-        """The error that ends the wait."""
+        """Return the error that ends the wait."""
         return TeacherUnavailableError(
             what,
             got=self.pool.last_trouble,
@@ -371,7 +371,7 @@ class Watch:
         )
 
     def stop(self) -> list[asyncio.Task[Any]]:
-        """Ends all probing and forgets what failed; the tasks that are ending."""
+        """End all probing and forgets what failed; the tasks that are ending."""
         nurses = [nurse for nurse in self._nurses if nurse is not asyncio.current_task()]
         for nurse in nurses:
             nurse.cancel()

@@ -64,11 +64,11 @@ class Wire:
         return await self._exchange("POST", url, body, self._connect_s)
 
     async def get(self, url: str, total_s: float | None = None) -> Reply | Broken:
-        """Gets a small reply, within ``total_s`` or connect_s."""
+        """Get a small reply, within ``total_s`` or connect_s."""
         return await self._exchange("GET", url, None, total_s or self._connect_s)
 
     async def close(self) -> None:
-        """Closes the connections."""
+        """Close the connections."""
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -93,7 +93,7 @@ class Wire:
             return Broken(Failure.BROKE_OFF, f"{Failure.BROKE_OFF}: {error!r}")
 
     def _authorized(self, url: str) -> tuple[str, dict[str, str]]:
-        """Where to send a request, and the headers that let it in: secrets are looked up here, and kept nowhere.
+        """Return where to send a request, and the headers that let it in: secrets are looked up here, and kept nowhere.
 
         The recipe's own headers are not sent to where a server redirects.
 

@@ -18,13 +18,13 @@ _ROWS_AT_ONCE: Final = 100  # As Python's strings a row of traces takes up to ei
 
 
 def am_lines(table: pa.Table) -> Iterator[bytes]:
-    """A line for each row of a table that has ``AM_COLUMNS``, in order."""
+    """Yield a line for each row of a table that has ``AM_COLUMNS``, in order."""
     for batch in table.select(AM_COLUMNS).to_batches(max_chunksize=_ROWS_AT_ONCE):
         yield from map(am_line, batch.to_pylist())
 
 
 def am_line(sample: Mapping[str, Any]) -> bytes:
-    """One row, with the line's LF."""
+    """Return one row, with the line's LF."""
     unset = {"think_content": None, "answer_content": None}
     *history, user, assistant = sample["messages"]
     case = am_test_case(json.loads(sample["tests"])) if sample["tests"] else None

@@ -49,7 +49,7 @@ TEXTS: Final = frozenset({"report.html", "decontamination.json"})  # and the car
 
 
 def dataset_output(beside: Iterable[str]) -> Output:
-    """What a dataset's publication writes, with the folders ``beside`` its own."""
+    """Return what a dataset's publication writes, with the folders ``beside`` its own."""
     return Output("dataset", frozenset({"dataset", AM_FILE, "dropped", "verdicts", *TEXTS, *beside}))
 
 
@@ -78,7 +78,7 @@ class Publication:
     keep: int = 3
 
     def write(self, store: Store, directory: RunDirectory) -> None:
-        """Writes every file but the manifest."""
+        """Write every file but the manifest."""
         folders = {"dropped": (Dropped.arrow, self.dropped), "verdicts": (Verdict.arrow, self.verdicts)}
         folders |= {name: (_with_features(BESIDE[name]), shards) for name, shards in self.beside.items()}
         directory.expect([*self.selected, *(shard for _, shards in folders.values() for shard in shards)])
@@ -114,7 +114,7 @@ class Publication:
 
 
 def _written_rows(directory: RunDirectory, n_rows: int, n_bytes: Mapping[str, int]) -> WrittenRows:
-    """What the card tells of the dataset's files."""
+    """Return what the card tells of the dataset's files."""
     files = {name: entry for name, entry in directory.files.items() if name.startswith("dataset/")}
     return WrittenRows(
         n_rows=n_rows,
@@ -126,7 +126,7 @@ def _written_rows(directory: RunDirectory, n_rows: int, n_bytes: Mapping[str, in
 
 @contextlib.contextmanager
 def _am_file(directory: RunDirectory, n_rows: int) -> Iterator[IO[bytes]]:
-    """Where the AM file's lines are written."""
+    """Give where the AM file's lines are written."""
     with directory.file(AM_FILE, rows=n_rows) as compressed:
         compressor = zstandard.ZstdCompressor(level=6, threads=0, write_checksum=True)
         with compressor.stream_writer(compressed, closefd=False) as lines:
@@ -134,7 +134,7 @@ def _am_file(directory: RunDirectory, n_rows: int) -> Iterator[IO[bytes]]:
 
 
 def _with_features(schema: pa.Schema) -> pa.Schema:
-    """The schema with the features that ``datasets.load_dataset`` shall give, whatever it would infer."""
+    """Return the schema with the features that ``datasets.load_dataset`` shall give, whatever it would infer."""
     from datasets import Features
 
     features = Features.from_arrow_schema(schema).to_dict()

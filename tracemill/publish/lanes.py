@@ -31,7 +31,7 @@ class Lane:
         self._given: deque[Future[None]] = deque()
 
     def do(self, work: Callable[[], None], most_waiting: int | None = None) -> None:
-        """Does it, now or later; raises what earlier work has raised.
+        """Do it, now or later; raises what earlier work has raised.
 
         Args:
             work: what is done.
@@ -46,12 +46,12 @@ class Lane:
             self._given.popleft().result()
 
     def check(self) -> None:
-        """Raises what finished work has raised."""
+        """Raise what finished work has raised."""
         while self._given and self._given[0].done():
             self._given.popleft().result()
 
     def finish(self) -> None:
-        """Waits until everything is done; raises what it has raised."""
+        """Wait until everything is done; raises what it has raised."""
         while self._given:
             self._given.popleft().result()
 

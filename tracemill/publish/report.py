@@ -32,7 +32,7 @@ _MOST_BARS: Final = 40
 
 
 def funnel_plot(funnel: pa.Table) -> Markup:
-    """What is left after each stage, and what it dropped."""
+    """Return what is left after each stage, and what it dropped."""
     lost: dict[str, int] = defaultdict(int)
     for stage, _, n_rows in totals(funnel):
         lost[stage] += n_rows
@@ -47,13 +47,13 @@ def funnel_plot(funnel: pa.Table) -> Markup:
 
 
 def source_plot(rows: Mapping[str, tuple[int, int]]) -> Markup:
-    """Published rows of each source, of all that it brought: (rows in, rows published)."""
+    """Return published rows of each source, of all that it brought: (rows in, rows published)."""
     yields = [(name, n_kept, n_in) for name, (n_in, n_kept) in rows.items()]
     return _yield_plot("Yield by source", yields, "rows in the source")
 
 
 def category_plot(tally: PublishedTally) -> Markup:
-    """Published rows of each category, of all problems that were worth asking."""
+    """Return published rows of each category, of all problems that were worth asking."""
     yields = [(name, tally.published.get(name, 0), n_asked) for name, n_asked in tally.asked.items()]
     return _yield_plot("Yield by category", yields, "clean, unique problems")
 
@@ -67,13 +67,13 @@ def _yield_plot(title: str, yields: Sequence[tuple[str, int, int]], whole: str) 
 
 
 def length_plot(tally: PublishedTally) -> Markup:
-    """Responses by length, in tokens."""
+    """Return responses by length, in tokens."""
     series = {"kept": tally.lengths_published, "other": tally.lengths_other}
     return length_figure(LENGTHS, series, [("kept", "published"), ("other", "not published")])
 
 
 def prompt_plot(labels: LabelSummary) -> Markup:
-    """Published prompts by length, in tokens."""
+    """Return published prompts by length, in tokens."""
     counts = labels.published.get("n_prompt_tokens", {})
     title = "Published prompts by tokens"
     shown = [step.replace("up to", "≤").replace("over", ">") for step in LENGTH_STEPS]
@@ -104,7 +104,7 @@ def _alike(reason: str) -> str:
 
 
 def contamination_plot(reports: Sequence[BenchmarkReport]) -> Markup:
-    """The share of each benchmark's items that was found in the sources."""
+    """Return the share of each benchmark's items that was found in the sources."""
     bars = [
         Bar(
             report.benchmark,
@@ -129,7 +129,7 @@ class _Share(NamedTuple):
 
 
 def report(summary: BuildSummary) -> str:
-    """The page of a build."""
+    """Return the page of a build."""
     tally, n_in = summary.tally, summary.n_source_rows
     figures = {
         "rows published": f"{tally.n_rows:,}",
@@ -165,7 +165,7 @@ def report(summary: BuildSummary) -> str:
 
 
 def _funnel_rows(funnel: pa.Table, n_in: int) -> Iterator[_Share]:
-    """What came, what each stage dropped and why, what is left; as shares of what came."""
+    """Yield what came, what each stage dropped and why, what is left; as shares of what came."""
     for stage, reason, n_rows in totals(funnel):
         part = n_rows / (n_in or 1)
         if stage == "source":
@@ -177,7 +177,7 @@ def _funnel_rows(funnel: pa.Table, n_in: int) -> Iterator[_Share]:
 
 
 def _label_rows(labels: LabelSummary) -> list[_Share]:
-    """Published rows by value; as shares of the rows that have the label."""
+    """Return published rows by value; as shares of the rows that have the label."""
     rows = []
     for row in label_rows(labels):
         n_rows = sum(labels.published.get(row.label, {}).values()) or 1

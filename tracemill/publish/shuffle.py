@@ -50,7 +50,7 @@ def shuffled(
     rows_until_cut: Callable[[int], int],
     scratch: Callable[[], IO[bytes]],
 ) -> Iterator[Piece]:
-    """All rows of the shards, in an order that depends on nothing but them and the seed.
+    """Yield all rows of the shards, in an order that depends on nothing but them and the seed.
 
     Args:
         store: where the shards are.
@@ -98,7 +98,7 @@ class _Keyed(NamedTuple):
 
 
 def _ranges(store: Store, shards: Sequence[Shard], seed: int, scratch: Callable[[], IO[bytes]]) -> Iterator[_Keyed]:
-    """The rows of a group by ranges of their keys, the lowest first; in a range as they come."""
+    """Yield the rows of a group by ranges of their keys, the lowest first; in a range as they come."""
     held: list[_Keyed] = []
     n_held = 0
     n_ranges = -(-sum(shard.rows for shard in shards) // ROWS_A_RANGE)
@@ -139,7 +139,7 @@ class _Ranges:
         self._entries: defaultdict[int, list[tuple[int, int, list[str]]]] = defaultdict(list)  # place, size, keys
 
     def add(self, rows: _Keyed) -> None:
-        """Writes rows that come after those of earlier calls."""
+        """Write rows that come after those of earlier calls."""
         self._schema = rows.table.schema
         order = rows.order()
         table = rows.table.take(pa.array(order, pa.int64())).combine_chunks()
@@ -158,7 +158,7 @@ class _Ranges:
         return int(key[:8], 16) * self._n_ranges // _KEY_SPACE
 
     def read(self, number: int) -> _Keyed:
-        """The rows of a range, in the order in which they were added; those of a shard by key."""
+        """Return the rows of a range, in the order in which they were added; those of a shard by key."""
         self._file.flush()
         batches, keys = [], []
         for place, size, some in self._entries.pop(number, []):
@@ -181,7 +181,7 @@ class _Waiting:
         self.n_rows += len(part.keys)
 
     def take(self, n_rows: int) -> pa.Table:
-        """The next rows."""
+        """Return the next rows."""
         self.n_rows -= n_rows
         taken: list[pa.Table] = []
         while n_rows or not taken:

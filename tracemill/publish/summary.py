@@ -14,7 +14,7 @@ from tracemill.label.counts import LabelSummary
 from tracemill.publish.funnel import source_yields, totals
 from tracemill.publish.tally import LicensedRows, PublishedTally
 from tracemill.recipe import Recipe
-from tracemill.select.calibration import Cut
+from tracemill.select.calibration import Threshold
 
 _MOST_LICENCES: Final = 100  # rows of some sources name licences of their own
 
@@ -37,7 +37,7 @@ class BuildSummary:
     funnel: pa.Table
     labels: LabelSummary
     tally: PublishedTally
-    cuts: Mapping[str, Cut] = field(default_factory=dict)
+    cuts: Mapping[str, Threshold] = field(default_factory=dict)
     contamination: Sequence[BenchmarkReport] = ()
     conflicts: ConflictReport = field(default_factory=ConflictReport)
 

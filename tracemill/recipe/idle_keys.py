@@ -18,7 +18,7 @@ _EMBEDDING: Final = (("deduplicate", "semantic"), ("decontaminate", "embeddings"
 
 
 def idle_keys(raw: Mapping[str, Any]) -> Iterator[Fault]:
-    """The keys of a recipe's data that would do nothing, each with the reason."""
+    """Yield the keys of a recipe's data that would do nothing, each with the reason."""
     for index, source in enumerate(_items(raw, "sources")):
         yield from _of_place(source, ("sources", index))
         yield from _of_columns(source, ("sources", index))
@@ -33,7 +33,7 @@ def idle_keys(raw: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _section(raw: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
-    """A section as it is given; empty where it is not, or is something else."""
+    """Return a section as it is given; empty where it is not, or is something else."""
     found: Any = raw
     for part in path:
         found = found.get(part) if isinstance(found, Mapping) else None
@@ -52,7 +52,7 @@ def _given(section: Mapping[str, Any], names: tuple[str, ...], path: Location, w
 
 
 def _of_place(entry: Mapping[str, Any], path: Location) -> Iterator[Fault]:
-    """Of a file no split can be read; and a dataset's files are named instead of its configuration and split."""
+    """Yield of a file no split can be read; and a dataset's files are named instead of its configuration and split."""
     if entry.get("path") is not None:
         # A known dataset that is read from a file says by its revision which one the file is of.
         names = _OF_THE_HUB if entry.get("known") is None else tuple(set(_OF_THE_HUB) - {"revision"})
@@ -70,7 +70,7 @@ def _of_columns(source: Mapping[str, Any], path: Location) -> Iterator[Fault]:
 
 
 def _of_grey(section: Mapping[str, Any]) -> Iterator[Fault]:
-    """What is grey is below what is dropped."""
+    """Yield what is grey is below what is dropped."""
     pairs = (
         (("grey", "min_containment"), ("ngrams", "min_containment"), 0.6),
         (("grey", "min_similarity"), ("fuzzy", "min_similarity"), 90.0),

@@ -31,12 +31,12 @@ COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
 def is_commit(revision: str | None) -> bool:
-    """Whether it is a full commit hash; names of branches and tags can be moved."""
+    """Tell whether it is a full commit hash; names of branches and tags can be moved."""
     return revision is not None and COMMIT.fullmatch(revision) is not None
 
 
 def refuse_unpinned(recipe: Recipe, path: str) -> None:
-    """Raises if anything that is read from the Hub is not pinned to a commit.
+    """Raise if anything that is read from the Hub is not pinned to a commit.
 
     Raises:
         RecipeError: naming each, and the command that pins them.
@@ -60,7 +60,7 @@ Kind = TypeVar("Kind", bound=Section)
 
 
 def load_recipe(path: str | Path, overrides: list[str] | None = None, *, pinned: bool = True) -> Recipe:
-    """Reads a YAML recipe and applies ``section.key=value`` overrides (values are YAML).
+    """Read a YAML recipe and applies ``section.key=value`` overrides (values are YAML).
 
     Args:
         path: of the recipe.
@@ -78,12 +78,12 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None, *, pinned:
 
 
 def parse_recipe(raw: object, overrides: list[str] | None = None, *, origin: str = "recipe") -> Recipe:
-    """Validates plain data as a recipe; see :func:`parse_section`."""
+    """Validate plain data as a recipe; see :func:`parse_section`."""
     return parse_section(Recipe, raw, overrides, origin=origin)
 
 
 def parse_section(kind: type[Kind], raw: object, overrides: list[str] | None = None, *, origin: str) -> Kind:
-    """Validates plain data as a recipe of any kind.
+    """Validate plain data as a recipe of any kind.
 
     Args:
         kind: what it should be.

@@ -28,7 +28,7 @@ class Override(NamedTuple):
 
 
 def read_override(text: str) -> Override:
-    """One setting, its value read as YAML.
+    """Return one setting, its value read as YAML.
 
     Raises:
         RecipeError: it is no ``section.key=value``, or the value is no YAML.
@@ -46,7 +46,7 @@ def read_override(text: str) -> Override:
 
 
 def overridden(raw: dict[str, Any], texts: list[str]) -> dict[str, Any]:
-    """A copy of a recipe's data with settings on top; later ones may refine earlier ones, and replace none.
+    """Return a copy of a recipe's data with settings on top; later ones may refine earlier ones, and replace none.
 
     Raises:
         RecipeError: a setting names no key, or one that an earlier setting names.
@@ -69,14 +69,14 @@ def overridden(raw: dict[str, Any], texts: list[str]) -> dict[str, Any]:
 
 
 def _copied(value: Any) -> Any:
-    """A deep copy in which what YAML's aliases share stands apart: a setting changes one place."""
+    """Return a deep copy in which what YAML's aliases share stands apart: a setting changes one place."""
     if isinstance(value, dict):
         return {key: _copied(item) for key, item in value.items()}
     return [_copied(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _assign(node: Any, path: list[str], override: Override) -> Key:
-    """Puts a value where it belongs; returns the key, with positions for names of list elements."""
+    """Put a value where it belongs; returns the key, with positions for names of list elements."""
     head, *rest = path
     if isinstance(node, list):
         place: str | int = _index(node, head, override)
@@ -136,6 +136,6 @@ def _last_name(key: str) -> str:
 
 
 def _suspect(text: str) -> str | None:
-    """A setting that cannot be read, and in which a secret may stand all the same."""
+    """Return a setting that cannot be read, and in which a secret may stand all the same."""
     words = [word for word in re.findall(r"[\w.-]+", text) if is_secret_key(word.rpartition(".")[2])]
     return words[0] if words else "of a URL" if holds_password(text) else None

@@ -16,7 +16,7 @@ _MOST_BYTES: Final = 1 << 20
 
 
 def with_prompts_read(recipe: Recipe, recipe_path: str | Path) -> Recipe:
-    """The recipe with the text of the files that its teacher's prompts name in place of their names.
+    """Return the recipe with the text of the files that its teacher's prompts name in place of their names.
 
     Args:
         recipe: with absolute ``data_dir``, unless it is of the command line.

@@ -27,12 +27,12 @@ _FRAME: Final = "<template>"  # what jinja2 calls a template's frames in traceba
 
 
 def is_file(text: str) -> bool:
-    """Whether a prompt of a recipe names a file: one line that ends in ``.j2``."""
+    """Tell whether a prompt of a recipe names a file: one line that ends in ``.j2``."""
     return text.endswith(SUFFIX) and "\n" not in text
 
 
 def rendered(source: str, variables: Mapping[str, Any]) -> str:
-    """A template filled with the variables of one problem.
+    """Return a template filled with the variables of one problem.
 
     Raises:
         jinja2.TemplateError: it needs something that a problem does not have; :func:`require_sound` says so before.
@@ -41,7 +41,7 @@ def rendered(source: str, variables: Mapping[str, Any]) -> str:
 
 
 def require_sound(source: str, *, uses_prompt: bool) -> None:
-    """Raises unless a template can be filled for problems of every category.
+    """Raise unless a template can be filled for problems of every category.
 
     Args:
         source: of the template.
@@ -81,7 +81,7 @@ def _tried(template: Template, sample: Mapping[str, Any]) -> str:
 
 
 def _samples() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Two problems of every kind, which differ in their prompts alone."""
+    """Yield two problems of every kind, which differ in their prompts alone."""
     for category in Category:
         is_code = category == Category.CODE
         for language, entry_point in (("python", "solve"), ("cpp", "")) if is_code else (("", ""),):

@@ -78,7 +78,7 @@ class Understanding:
     faults: list[Fault] = field(default_factory=list)
 
     def section(self, kind: type[Section], given: Mapping[str, Any], location: Location = ()) -> dict[str, Any]:
-        """Every value of a section; unknown keys stay as they are, for the section itself to refuse."""
+        """Return every value of a section; unknown keys stay as they are, for the section itself to refuse."""
         found = {}
         for name, value in given.items():
             declared = kind.model_fields.get(str(name))
@@ -129,7 +129,7 @@ class Understanding:
         return self._value(some[0], metadata, value, location)
 
     def _either(self, kinds: set[Any], value: Any, location: Location) -> Any:
-        """A scalar that may be of several types: unquoted as YAML 1.2 has it, quoted a text."""
+        """Return a scalar that may be of several types: unquoted as YAML 1.2 has it, quoted a text."""
         if not isinstance(value, Plain):
             digits = isinstance(value, str) and kinds == {str, int} and _INTEGER.fullmatch(value)
             return int(str(value)) if digits else value
@@ -165,7 +165,7 @@ class Understanding:
         return self._list_of_one(kinds[0], value, location)
 
     def _list_of_one(self, kind: Any, value: Any, location: Location) -> Any:
-        """What is given alone where a list is wanted; choices may have commas between them."""
+        """Return what is given alone where a list is wanted; choices may have commas between them."""
         if isinstance(kind, type) and issubclass(kind, Section):
             alone = isinstance(value, Mapping) and value and set(value) <= set(kind.model_fields)
             return [self._value(kind, (), value, (*location, 0))] if alone else value
@@ -193,12 +193,12 @@ class Understanding:
 
 
 def _is_free_text(kind: Any) -> bool:
-    """Whether a comma may be part of such a text."""
+    """Tell whether a comma may be part of such a text."""
     return kind is str
 
 
 def _is_nothing(value: Any, kinds: list[Any]) -> bool:
-    """Whether nothing is meant where nothing may stand."""
+    """Tell whether nothing is meant where nothing may stand."""
     if value is None:
         return True
     sections = all(isinstance(kind, type) and issubclass(kind, Section) for kind in kinds)
@@ -211,7 +211,7 @@ def _is_nothing(value: Any, kinds: list[Any]) -> bool:
 
 
 def scalar(kind: Any, metadata: Any, value: Any) -> Any:
-    """One value as what is wanted.
+    """Return one value as what is wanted.
 
     Args:
         kind: the wanted type.
@@ -236,7 +236,7 @@ def scalar(kind: Any, metadata: Any, value: Any) -> Any:
 
 
 def _choice(options: tuple[Any, ...], value: Any) -> Any:
-    """The option that is written like the value but for case, blanks, dashes and underscores."""
+    """Return the option that is written like the value but for case, blanks, dashes and underscores."""
     named = {_folded(option): option for option in options if isinstance(option, str)}
     if value is None:
         return named.get("none")  # null, where "none" is a choice
@@ -272,7 +272,7 @@ def _number(value: Any, metadata: Any) -> Any:
 
 
 def _share(text: str, metadata: Any) -> float:
-    """A number of per cent, as a share where at most 1 is wanted, as it is where at most 100 is."""
+    """Return a number of per cent, as a share where at most 1 is wanted, as it is where at most 100 is."""
     most = {bound for name, bound in bounds(metadata).items() if name in {"lt", "le"}}
     try:
         return float(text) / 100 if most == {1} else float(text) if most == {100} else _no_share()
@@ -309,7 +309,7 @@ def _text(value: Any) -> Any:
 
 
 def bounds(metadata: Any) -> dict[str, float]:
-    """The bounds of a number by their names in pydantic: ``gt``, ``ge``, ``lt``, ``le``."""
+    """Return the bounds of a number by their names in pydantic: ``gt``, ``ge``, ``lt``, ``le``."""
     found: dict[str, float] = {}
     for each in metadata:
         if isinstance(each, FieldInfo):

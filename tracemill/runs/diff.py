@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from tracemill.core import StoreError, digest, normalise_prompt
 from tracemill.runs.report import finished_run
-from tracemill.runs.rows import GROUPS, NOT_THERE, Rows, batches, chosen_rows, fates, former_ids, read_rows
+from tracemill.runs.rows import GROUPS, NOT_THERE, Rows, batches, chosen_rows, drop_reasons, former_ids, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from tracemill.runs.rows import Fate
+    from tracemill.runs.rows import DropReason
 
 
 _LINE_CHARS: Final = 100
@@ -191,7 +191,7 @@ def _by_prompt(run: Path, ids: set[str]) -> dict[bytes, str]:
 
 def _alone_in(run: Path, other: Path, ids: list[str], n_examples: int) -> Changes:
     """Return rows of one run alone, by what the other one's ``dropped/`` says of them."""
-    known = fates(other, set(ids))
+    known = drop_reasons(other, set(ids))
     why = Counter(known[problem_id].name if problem_id in known else NOT_THERE for problem_id in ids)
     shown = _by_id(run, ids[:n_examples], ("source", "prompt"))
     examples = [_shown(row) | _told(known.get(problem_id)) for problem_id, row in sorted(shown.items())]
@@ -202,7 +202,7 @@ def _by_id(run: Path, ids: Iterable[str], columns: tuple[str, ...]) -> dict[str,
     return {row["id"]: row for row in chosen_rows(run / "dataset", ids, columns)}
 
 
-def _told(fate: Fate | None) -> dict[str, Any]:
+def _told(fate: DropReason | None) -> dict[str, Any]:
     return {"why": NOT_THERE} if fate is None else {"why": fate.name, "evidence": fate.evidence}
 
 

@@ -55,7 +55,7 @@ def told(run: Path) -> str:
 
 
 def facts(run: Path) -> dict[str, Any]:
-    """The same for scripts: of a build its funnel and the yield of every source, of an audit its summary.
+    """Return the same for scripts: of a build its funnel and the yield of every source, of an audit its summary.
 
     Raises:
         StoreError: it is not a finished run's directory.

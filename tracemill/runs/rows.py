@@ -109,7 +109,7 @@ NOT_THERE: Final = "not in its sources"
 _FORMER_ID: Final = r'"former_id":"(?P<former>[^"]+)"'
 
 
-class Fate(NamedTuple):
+class DropReason(NamedTuple):
     """Where a row was lost.
 
     Attributes:
@@ -123,7 +123,7 @@ class Fate(NamedTuple):
     evidence: Any = None
 
 
-def fates(run: Path, ids: set[str], n_evidence: int = 20) -> dict[str, Fate]:
+def drop_reasons(run: Path, ids: set[str], n_evidence: int = 20) -> dict[str, DropReason]:
     """Return where a run dropped rows, by the id that was asked for; ids that it never met are missing.
 
     Copies of one row have its id and are dropped early, as duplicates of it: what was dropped last tells of the row.
@@ -162,8 +162,8 @@ def former_ids(folder: Path, column: str, ids: set[str]) -> dict[str, str]:
     return found
 
 
-def _dropped(folder: Path, ids: set[str]) -> dict[str, Fate]:
-    found: dict[str, Fate] = {}
+def _dropped(folder: Path, ids: set[str]) -> dict[str, DropReason]:
+    found: dict[str, DropReason] = {}
     wanted = pa.array(sorted(ids), pa.string())
     for table in batches(folder, ["id", "stage", "reason"]) if ids else ():
         for row in table.filter(pc.is_in(table["id"], value_set=wanted)).to_pylist():
@@ -173,16 +173,16 @@ def _dropped(folder: Path, ids: set[str]) -> dict[str, Fate]:
     return found
 
 
-def _fate(row: dict[str, Any]) -> Fate:
-    return Fate(f"{row['stage']}/{row['reason']}", row["id"])
+def _fate(row: dict[str, Any]) -> DropReason:
+    return DropReason(f"{row['stage']}/{row['reason']}", row["id"])
 
 
-def _place(fate: Fate) -> int:
+def _place(fate: DropReason) -> int:
     """Of its stage in the pipeline."""
     stage = fate.name.partition("/")[0]
     return DROP_STAGES.index(stage) if stage in DROP_STAGES else len(DROP_STAGES)
 
 
-def _evidence(folder: Path, wanted: set[Fate]) -> dict[Fate, Any]:
+def _evidence(folder: Path, wanted: set[DropReason]) -> dict[DropReason, Any]:
     rows = chosen_rows(folder, {fate.id for fate in wanted}, ("stage", "reason", "evidence"))
     return {_fate(row): json.loads(row["evidence"]) for row in rows}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def facts(root: Path) -> list[dict[str, Any]]:
-    """One mapping a version, oldest first.
+    """Return one mapping a version, oldest first.
 
     Raises:
         StoreError: there is none.

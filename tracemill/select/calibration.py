@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
 
-class Cut(NamedTuple):
+class Threshold(NamedTuple):
     """A cut and where it is from.
 
     Attributes:
@@ -40,7 +40,7 @@ def calibration_set(
     return set(scored[:size])
 
 
-def quantile_cut(scores: Sequence[float], quantile: float) -> float | None:
+def quantile_threshold(scores: Sequence[float], quantile: float) -> float | None:
     """Return the smallest score that at least this share of the scores do not exceed; None of no scores.
 
     One of the scores itself, not a value between two: the same on every machine. With ties fewer pass than asked for.

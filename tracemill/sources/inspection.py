@@ -106,7 +106,7 @@ class Inspected:
 
 
 def inspected(paths: Iterable[Path]) -> list[Inspected]:
-    """What the first rows of some files say, one source each, under distinct names.
+    """Return what the first rows of some files say, one source each, under distinct names.
 
     Args:
         paths: files, folders or globs that :mod:`tracemill.sources.readers` reads.
@@ -123,7 +123,7 @@ def inspected(paths: Iterable[Path]) -> list[Inspected]:
 
 
 def _name(path: Path, taken: Sequence[str]) -> str:
-    """A source's name from its file's: without the suffixes of its format, and told from those before it."""
+    """Return a source's name from its file's: without the suffixes of its format, and told from those before it."""
     whole = path.name or path.absolute().name
     stem = whole[: len(whole) - len(format_of(whole) or "")]
     base = _NO_NAME.sub("-", stem).strip("-._")[:_NAME_CHARS] or "rows"
@@ -169,7 +169,7 @@ def _inspected(path: Path, name: str) -> Inspected:
 
 
 def _raw(path: Path, name: str, notes: list[str]) -> pa.Table:
-    """The first rows as they stand, and one more if there is one.
+    """Return the first rows as they stand, and one more if there is one.
 
     Raises:
         SourceError: see :func:`inspected`.
@@ -206,7 +206,7 @@ def _with_faults(table: pa.Table) -> pa.Table:
 
 
 def _rows(raw: pa.Table) -> list[dict[str, Any]]:
-    """The rows that are objects."""
+    """Return the rows that are objects."""
     found = []
     for record in raw.select(["raw", "fault"]).to_pylist():
         try:
@@ -257,7 +257,7 @@ def _best(
 
 
 def _tried(name: str, proposal: Proposal, raw: pa.Table) -> tuple[list[Problem], int]:
-    """What a proposal makes of some rows: the problems, and how many of them can be judged or have a trace."""
+    """Return what a proposal makes of some rows: the problems, and how many of them can be judged or have a trace."""
     try:
         problems, _, _ = collected(raw, _source(name, proposal))
     except UnknownLayoutError:
@@ -283,7 +283,7 @@ def _no_question(path: Path, columns: Mapping[str, Column], tried: Sequence[str]
 
 
 def _read(source: Source, raw: pa.Table) -> tuple[list[Problem], Counter[str], Category | None]:
-    """All rows, by the category that fits those that do not say theirs."""
+    """Return all rows, by the category that fits those that do not say theirs."""
     problems, dropped, _ = collected(raw, source)
     as_other, _, _ = collected(raw, source.model_copy(update={"category": Category.OTHER}))
     is_open = [one.category != other.category for one, other in zip(problems, as_other, strict=True)]

@@ -57,7 +57,7 @@ class Proposal(NamedTuple):
 
 
 def proposals(rows: Rows) -> list[Proposal]:
-    """All ways to read some rows, plain last; empty where no column can be a question."""
+    """Return all ways to read some rows, plain last; empty where no column can be a question."""
     columns = {str(name) for row in rows for name in row}
     there = [name for name in LAYOUTS if name not in _NO_SOURCE and fits(name, columns)]
     found = [Proposal(name, {}, n) for name in there if (n := _telling(name, columns) + _marked(name, rows))]
@@ -72,7 +72,7 @@ def _telling(name: str, columns: set[str]) -> int:
 
 
 def _marked(name: str, rows: Rows) -> int:
-    """Whether most rows show that they are of this layout, though their columns do not."""
+    """Tell whether most rows show that they are of this layout, though their columns do not."""
     mark = _MARKS.get(name)
     return int(mark is not None and 2 * sum(map(mark, rows)) > len(rows))
 
@@ -94,7 +94,7 @@ _MARKS: Final[Mapping[str, Callable[[Mapping[str, Any]], bool]]] = {
 
 
 def plain_columns(rows: Rows) -> dict[PlainField, str] | None:
-    """The columns of rows that are no layout's own, as far as plain would not find them itself.
+    """Return the columns of rows that are no layout's own, as far as plain would not find them itself.
 
     A conversation is question and response in one. The question is a column of a usual name, else the one column
     of texts in several words. None where there is no such column, or more than one.
@@ -116,7 +116,7 @@ def plain_columns(rows: Rows) -> dict[PlainField, str] | None:
 
 
 def _found_by_plain(field: str, column: str, names: Sequence[str]) -> bool:
-    """Whether plain takes this column for the field without being told."""
+    """Tell whether plain takes this column for the field without being told."""
     usual = {"prompt": PROMPT_COLUMNS, "reference_answer": REFERENCE_COLUMNS}.get(field, ())
     return column == next((name for name in usual if name in names), None)
 
@@ -124,7 +124,7 @@ def _found_by_plain(field: str, column: str, names: Sequence[str]) -> bool:
 def _by_name(
     rows: Rows, names: Sequence[str], wanted: Iterable[str], fits_: Callable[[Rows, str], bool] | None = None
 ) -> str | None:
-    """The column with the first of these names, in upper or lower case, whose values are text or numbers."""
+    """Return the column with the first of these names, in upper or lower case, whose values are text or numbers."""
     by_name = {name.lower().replace(" ", "_"): name for name in reversed(names)} | {name: name for name in names}
     there = [by_name[name] for name in wanted if name in by_name]
     return next((name for name in there if (fits_ or _has_values)(rows, name)), None)
@@ -148,7 +148,7 @@ def _is_short(rows: Rows, name: str) -> bool:
 
 
 def _only_prose(rows: Rows, names: Sequence[str]) -> str | None:
-    """The one column most of whose values are texts of several words, all of them different."""
+    """Return the one column most of whose values are texts of several words, all of them different."""
 
     def is_prose(name: str) -> bool:
         values = _values(rows, name)
@@ -180,7 +180,7 @@ def _is_conversation(rows: Rows, name: str) -> bool:
 
 
 def _reasoned(rows: Rows, names: Sequence[str]) -> str | None:
-    """The column of responses that have reasoning in tags; replies without are no traces."""
+    """Return the column of responses that have reasoning in tags; replies without are no traces."""
 
     def is_reasoned(value: Any) -> bool:
         texts = value if isinstance(value, list) else [value]
@@ -191,7 +191,7 @@ def _reasoned(rows: Rows, names: Sequence[str]) -> str | None:
 
 
 def unread(rows: Rows, proposal: Proposal) -> list[str]:
-    """Columns by whose names rows could be judged, and that plain does not read."""
+    """Return columns by whose names rows could be judged, and that plain does not read."""
     if proposal.layout != "plain":
         return []
     read = {*REFERENCE_COLUMNS, *get_args(PlainField), *proposal.columns.values()}
@@ -200,7 +200,7 @@ def unread(rows: Rows, proposal: Proposal) -> list[str]:
 
 
 def parts(rows: Rows, proposal: Proposal) -> list[str]:
-    """Columns with values that may be a part of the question, and that plain does not read."""
+    """Return columns with values that may be a part of the question, and that plain does not read."""
     if proposal.layout != "plain":
         return []
     names = dict.fromkeys(str(name) for row in rows for name in row)

@@ -101,7 +101,7 @@ def _are_dates(gold: str, target: str) -> bool:
 
 
 def _other_notation(gold: str, target: str) -> bool:
-    r"""Of f^{-1}(x), 0x2A and the like nothing is left but letters."""
+    r"""Return of f^{-1}(x), 0x2A and the like nothing is left but letters."""
     return any(_LOST.search(text) for text in (gold, target))
 
 

@@ -42,7 +42,7 @@ _SET_BY: Final = {
 
 
 def _prompt_name(given: object) -> object:
-    """A system prompt's name however it is written, or its text; nothing is none."""
+    """Return a system prompt's name however it is written, or its text; nothing is none."""
     if given is None:
         return SYSTEM_PROMPT_NAMES[0]
     if isinstance(given, str) and given.strip().lower() in SYSTEM_PROMPT_NAMES:
@@ -51,7 +51,7 @@ def _prompt_name(given: object) -> object:
 
 
 def _require_json(value: object, path: str) -> None:
-    """Raises ValueError unless a request's body and its key can hold it, and it holds no secret."""
+    """Raise ValueError unless a request's body and its key can hold it, and it holds no secret."""
     if isinstance(value, dict):
         for name, item in value.items():
             inner = f"{path}.{name}".lstrip(".")
@@ -144,7 +144,7 @@ class ModelServer(Section):
         return self
 
     def __hash__(self) -> int:
-        """Of what tells servers apart in most cases: mappings among the fields have no hash of their own."""
+        """Return of what tells servers apart in most cases: mappings among the fields have no hash of their own."""
         return hash((type(self), self.base_urls, self.model, self.revision))
 
     @property

@@ -63,7 +63,7 @@ def general_thought(row: dict[str, Any], _source: RowSource) -> Draft:
 
 
 def category_by(prompt: object, reference: object) -> Category:
-    """What the reference can be checked as: an option, a number or formula, or nothing that a rule knows."""
+    """Return what the reference can be checked as: an option, a number or formula, or nothing that a rule knows."""
     if is_choice(prompt, reference):
         return Category.CHOICE
     if isinstance(reference, int | float):
@@ -98,7 +98,7 @@ def dolphin(row: dict[str, Any], _source: RowSource, *, model: str | None) -> Dr
 
 
 def _tool_call(messages: object, answer: object) -> str | None:
-    """The first mark of a tool in turns of any role, or in the answer."""
+    """Return the first mark of a tool in turns of any role, or in the answer."""
     turns = messages if isinstance(messages, list) else [messages]
     texts = [answer, *(turn.get("content") if isinstance(turn, dict) else turn for turn in turns)]
     called = next((found for text in texts if isinstance(text, str) and (found := _TOOLS.search(text))), None)
@@ -170,7 +170,7 @@ _METADATA_CHARS: Final = 200  # of a value that is worth keeping: ids, years and
 
 
 def s1(row: dict[str, Any], _source: RowSource) -> Draft:
-    """The solution is an answer, a worked solution, an explanation with a letter, or null (programs)."""
+    """Return the solution is an answer, a worked solution, an explanation with a letter, or null (programs)."""
     prompt, kind = row.get("question"), row.get("cot_type")
     answer, rest = _answer(row.get("solution"))
     category = _category(prompt, kind, answer)
@@ -185,7 +185,7 @@ def s1(row: dict[str, Any], _source: RowSource) -> Draft:
 
 
 def _answer(solution: object) -> tuple[str | None, str | None]:
-    """The answer in a solution, or None; and the solution where it is text."""
+    """Return the answer in a solution, or None; and the solution where it is text."""
     text = reference_of(answer_text(solution))
     if not isinstance(text, str):
         return None, None

@@ -44,7 +44,7 @@ class Layout(NamedTuple):
 
 
 def detected(dataset: str, rows: Sequence[Mapping[str, Any]]) -> Layout:
-    """The layout of rows with responses.
+    """Return the layout of rows with responses.
 
     Args:
         dataset: for messages.
@@ -71,7 +71,7 @@ def detected(dataset: str, rows: Sequence[Mapping[str, Any]]) -> Layout:
 
 
 def checked(dataset: str, rows: Sequence[Mapping[str, Any]], layout: Layout) -> Layout:
-    """A layout that was named.
+    """Return a layout that was named.
 
     Raises:
         UnknownLayoutError: its rows bring no responses, or the rows have not its columns.
@@ -109,12 +109,12 @@ _REMEDY: Final = (
 
 
 def fits(name: str, columns: Collection[str]) -> bool:
-    """Whether all columns that a layout cannot do without are there."""
+    """Tell whether all columns that a layout cannot do without are there."""
     return all(any(alias in columns for alias in aliases) for aliases in LAYOUTS[name].required)
 
 
 def _known(name: str, columns: set[str]) -> set[str]:
-    """The columns that a layout knows of these; none where it lacks one, or its responses."""
+    """Return the columns that a layout knows of these; none where it lacks one, or its responses."""
     adapter = LAYOUTS[name]
     if not fits(name, columns) or not columns & set(adapter.responses):
         return set()
@@ -122,7 +122,7 @@ def _known(name: str, columns: set[str]) -> set[str]:
 
 
 def has_info(row: Mapping[str, Any]) -> bool:
-    """Whether the turns of a row say, as AM's do, what the answer is judged by."""
+    """Tell whether the turns of a row say, as AM's do, what the answer is judged by."""
     turns = row.get("messages")
     return isinstance(turns, list) and any(
         isinstance(turn, dict) and isinstance(turn.get("info"), dict) for turn in turns

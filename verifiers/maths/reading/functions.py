@@ -225,7 +225,7 @@ class Functions(Cursor):
         return (self._juxtaposed(),)
 
     def _juxtaposed(self) -> Node:
-        """Of sin 2x the 2x: factors up to the next sign, function or operation."""
+        """Return of sin 2x the 2x: factors up to the next sign, function or operation."""
         if self.take("-"):
             return call("neg", self._juxtaposed())
         node = self._mixed() or self.power()
