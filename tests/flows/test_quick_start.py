@@ -16,8 +16,8 @@ from tests.support.needs import ROOT
 from tests.support.servers.chat_server import ChatServer
 
 PAGE = (ROOT / "docs" / "quick-start.md").read_text(encoding="utf-8")
-# Typed elsewhere, with other words than the page's, or by the fixture; and what is sent is another page's matter.
-BEFORE = ("make ", "python -m demo.teacher.serve")
+# Typed in continuous integration, and by the last test here.
+BEFORE = ("make teacher", "python -m demo.teacher.serve")
 
 
 def typed(checkout: Checkout, command: str, teacher_url: str) -> str:
