@@ -137,8 +137,9 @@ def artifacts_of(flow_run_id: UUID) -> dict[str, Any]:
 def check_artifacts(left: dict[str, Any], run: SmallRun, standing: dict[str, Any]) -> None:
     """One table per phase that accounts for every row, and the funnel with the paths."""
     phases = ("curate", "prepare", "distill")
-    assert set(left) == {"funnel", *(f"{kind}-{phase}" for kind in ("phase", "progress") for phase in phases)}
-    assert [left[f"progress-{phase}"] for phase in phases] == [100, 100, 100]
+    of_phases = {f"{kind}-{phase}" for kind in ("phase", "progress") for phase in phases}
+    assert set(left) == {"funnel", "progress-export"} | of_phases
+    assert [left[f"progress-{phase}"] for phase in (*phases, "export")] == [100, 100, 100, 100]
     stages = {row["stage"]: row for phase in ("curate", "prepare") for row in json.loads(left[f"phase-{phase}"])}
     assert (stages["collect"]["shards"], stages["collect"]["in"], stages["collect"]["kept"]) == (2, 10, 10)
     assert stages["decontaminate"]["dropped"] == 1
