@@ -157,14 +157,17 @@ def settle_crashed_runs() -> int:
     return len(dead)
 
 
-def settle_lost_tasks() -> int:
+def settle_lost_tasks(after: timedelta = RECORDING) -> int:
     """End tasks that the server still shows as unfinished though their run is long over; how many.
 
     A run that is Completed has waited for every task of its own; what became of those of other runs is not known.
+
+    Args:
+        after: so long after a run's end nothing more is recorded of its tasks.
     """
     over = [StateType.COMPLETED, StateType.FAILED, StateType.CANCELLED]
     with get_client(sync_client=True) as client:
-        ended = [run for run in _claimed_runs(client, over) if _is_long_over(run)]
+        ended = [run for run in _claimed_runs(client, over) if _is_over_for(run, after)]
         whole = {run.id: run for run in [*ended, *_phases_of(client, [run.id for run in ended])]}
         lost = _unfinished_tasks(client, list(whole))
         for task_run in lost:
@@ -175,8 +178,8 @@ def settle_lost_tasks() -> int:
     return len(lost)
 
 
-def _is_long_over(run: FlowRun) -> bool:
-    return run.end_time is not None and datetime.now(UTC) - run.end_time > RECORDING
+def _is_over_for(run: FlowRun, after: timedelta) -> bool:
+    return run.end_time is not None and datetime.now(UTC) - run.end_time > after
 
 
 def has_died(run: FlowRun) -> bool:
