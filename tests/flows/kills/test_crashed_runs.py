@@ -28,7 +28,6 @@ from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Completed, Failed, Paused, Pending, Running, Scheduled, Suspended
 
-import flows.crashed_runs
 from flows.crashed_runs import (
     ATTEMPT,
     AUTOMATION,
@@ -108,7 +107,7 @@ def lost() -> None:
     """The same of a task."""
 
 
-def test_tasks_whose_end_was_lost(client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tasks_whose_end_was_lost(client: SyncPrefectClient) -> None:
     """They end once their run is long over: as Completed with it, else as Crashed; those of a run just over do not."""
     tasks = []
     for ended in (Completed(), Failed()):
@@ -122,8 +121,7 @@ def test_tasks_whose_end_was_lost(client: SyncPrefectClient, monkeypatch: pytest
 
     settle_lost_tasks()
     assert states() == ["Running", "Running"]
-    monkeypatch.setattr(flows.crashed_runs, "RECORDING", timedelta(0))
-    assert settle_lost_tasks() >= 2
+    assert settle_lost_tasks(after=timedelta(0)) >= 2
     assert states() == ["Completed", "Crashed"]
 
 
