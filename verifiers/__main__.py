@@ -15,6 +15,7 @@ from queue import Queue
 from typing import TYPE_CHECKING
 
 from tracemill.core import json_text
+from tracemill.core.machine import cores
 from tracemill.recipe.sections.verify import Sandbox, Verify
 from verifiers.dispatch import Bench, PendingVerdict
 from verifiers.rows import BadRow, read_row, refusal, verdict_line
@@ -56,9 +57,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m verifiers", description=__doc__)
     parser.add_argument("--sandbox", choices=["docker"], help="where programs run; without it they are not judged")
     parser.add_argument("--sandbox-image", default=Sandbox().image, help="image of the containers (%(default)s)")
-    parser.add_argument(
-        "--workers", type=_positive(int), default=os.cpu_count() or 1, help="worker processes, and containers"
-    )
+    parser.add_argument("--workers", type=_positive(int), default=cores(), help="worker processes, and containers")
     parser.add_argument("--wall-s", type=_positive(float), default=limits.wall_s, help="seconds a row (%(default)s)")
     parser.add_argument("--memory-mb", type=_positive(int), default=limits.memory_mb, help="per worker (%(default)s)")
     return parser.parse_args(argv)
