@@ -267,9 +267,7 @@ ELSEWHERE = {
         "test_scale_out.py::test_the_benchmark_compares_clusters_with_threads"
     ),
     **dict.fromkeys(QUICK_START, "test_quick_start.py::test_three_questions_become_a_dataset"),
-    "python -m demo.teacher.serve --port 8000": (
-        "test_quick_start.py::test_the_demo_teacher_answers_the_three_questions"
-    ),
+    "python -m demo.teacher.serve --port 8000": ("test_quick_start.py::test_three_questions_become_a_dataset"),
     "make demo": "test_documented_commands.py::test_the_demo",
     "make ui": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
     "make deploy": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
