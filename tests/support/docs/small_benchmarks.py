@@ -88,6 +88,7 @@ SMALL = (
     Small("verification.maths_agreement", r"% agreement over 15 decided", "--pairs 5", needs="real_data"),
     Small("verification.verdict_faults", r"K1 +1 +1", "--workers 1 {folder}/faults/few.jsonl"),
     Small("verification.traces", r"quality: [\d.]+ x reading", "--rows 8 --shards 2"),
+    Small("evaluation.coverage", r"AIME24 30 x 16: t over items [\d.]+%", "--simulations 20"),
     Small("storage.ledger", r"look-up of 1000 keys [\d.]+ x", "--entries 2000"),
     Small("storage.ledger_objects", r"look-up of 1000 keys [\d.]+ x", "--entries 1000"),
     Small("storage.publishing", r"publishing: [\d.]+ x reading", "--rows 8 --shards 2"),
