@@ -14,6 +14,7 @@ from tracemill.cli.doctor import examined, is_ready
 from tracemill.cli.doctor import render as render_checks
 from tracemill.cli.ledger import DEFAULT as LEDGER
 from tracemill.cli.ledger import add_commands as add_ledger_commands
+from tracemill.cli.serve import add_arguments as add_serve_arguments
 from tracemill.cli.sft import add_arguments as add_sft_arguments
 from tracemill.cli.sources import facts as source_facts
 from tracemill.cli.sources import listing
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     _add_doctor(commands.add_parser("doctor", help="whether this machine, and a recipe, are ready for a run"))
     _add_sources(commands.add_parser("sources", help="the data sets that a recipe can name by one word"))
     add_sft_arguments(commands.add_parser("sft", help="traces of a finished run in a trainer's shape"))
+    add_serve_arguments(commands.add_parser("serve", help="the models of a recipe on this machine, kept up by vLLM"))
     add_ledger_commands(commands.add_parser("ledger", help="what has been paid for: stats, export, compact"))
     return line
 

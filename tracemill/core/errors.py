@@ -15,6 +15,7 @@
     │   └── TeacherMisconfiguredError  it answers, but not as the recipe needs it
     │       └── TeacherUnpaidError     the account has no credit left: no waiting fixes that
     ├── StageCrashedError       a stage raised what nobody had foreseen: a bug
+    ├── ModelServerError         a model's server that we start does not come up, or does not stay up
     ├── ServerError              Prefect's server does not answer, or takes no deployment
     ├── RunnerError              the cluster that should run the tasks is away or unfit, or lost one
     ├── CostNotApprovedError     nobody agreed to what generation would cost; nothing more was paid for
@@ -141,6 +142,10 @@ class TeacherUnpaidError(TeacherMisconfiguredError):
 
 class StageCrashedError(TracemillError):
     """A stage raised an error that is none of these: a bug in tracemill, which a row has brought out."""
+
+
+class ModelServerError(TracemillError):
+    """A server of a model, which ``tracemill serve`` starts, does not come up or ends again and again."""
 
 
 class ServerError(TracemillError):
