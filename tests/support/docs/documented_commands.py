@@ -283,8 +283,10 @@ TYPED = (
         "python -m tracemill serve recipes/demo.yaml --teachers 2 --weights demo-teacher=demo/teacher/model "
         "--vllm max-model-len=2048 --vllm enforce-eager",
         (
-            "python -m tracemill serve recipes/demo.yaml --teachers 2 --weights demo-teacher=demo/teacher/model "
-            "--vllm max-model-len=2048 --vllm enforce-eager",
+            (
+                "python -m tracemill serve recipes/demo.yaml --teachers 2 --weights demo-teacher=demo/teacher/model "
+                "--vllm max-model-len=2048 --vllm enforce-eager"
+            ),
         ),
         shows="--port 8001",
         small="--dry-run",
