@@ -118,6 +118,21 @@ TYPED = (
         shows=r"all +[12]",
     ),
     Typed(
+        "python -m flows.evaluate_student RECIPE [--set section.key=value]… [--out DIR]",
+        ("python -m flows.evaluate_student {evaluation} --set student.temperature=0.5 --out runs/eval-b",),
+        shows=r"sums +12 +2 +\d",
+    ),
+    Typed(
+        "python -m flows.evaluate_student RECIPE [--set …]… [--out DIR]",
+        ("python -m flows.evaluate_student {evaluation} --set student.temperature=0.5 --out runs/eval-b",),
+        shows=r"sums +12 +2 +\d",
+    ),
+    Typed(
+        "python -m flows.evaluate_student recipes/evaluate-demo.yaml --set student.responses=FILE",
+        ("python -m flows.evaluate_student recipes/evaluate-demo.yaml --set student.responses=responses.jsonl",),
+        shows=r"stories +172 +4 +50\.0 % ± 0\.0",
+    ),
+    Typed(
         "python -m flows.verify_dataset demo/sources/traced.jsonl.zst",
         ("python -m flows.verify_dataset demo/sources/traced.jsonl.zst",),
         shows=r"all +84 +44 +30 +8 +2 +59\.5 %",
@@ -271,6 +286,10 @@ ELSEWHERE = {
         "test_quick_start.py::test_the_demo_teacher_answers_the_three_questions"
     ),
     "make demo": "test_documented_commands.py::test_the_demo",
+    "make evaluate": "test_documented_commands.py::test_the_evaluation_of_the_demo",
+    "STUDENT_URL=http://host:8000/v1 STUDENT_MODEL=name make evaluate": (
+        "test_documented_commands.py::test_the_evaluation_of_the_demo"
+    ),
     "make ui": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
     "make deploy": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
     "make worker": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
