@@ -30,6 +30,7 @@ SUBSTITUTED = {
     "http://host:4200/api": "the server's address",
     "http://127.0.0.1:4200/api": "the same",
     "/run/user/1001/docker.sock": "an engine's socket",
+    "student.responses=FILE": "a file",
     "recipe=recipes/demo.yaml": "a recipe",
     "dataset=data/am.jsonl.zst": "a dataset",
 }
