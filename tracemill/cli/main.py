@@ -19,6 +19,8 @@ from tracemill.cli.sft import add_arguments as add_sft_arguments
 from tracemill.cli.sources import facts as source_facts
 from tracemill.cli.sources import listing
 from tracemill.core import TracemillError, pretty_json
+from tracemill.evaluate.diff import diff_evaluations, is_evaluation
+from tracemill.evaluate.diff import render as render_scores
 from tracemill.publish.directory.versions import listed
 from tracemill.recipe.pinning import pin, render
 from tracemill.runs import diff, send, shipment, story
@@ -37,8 +39,8 @@ def parser() -> argparse.ArgumentParser:
     commands = line.add_subparsers(dest="command", required=True)
     _add_init(commands.add_parser("init", help="a recipe for files of one's own, by a look at their rows"))
     _add_why(commands.add_parser("why", help="everything that happened to one row"))
-    _add_report(commands.add_parser("report", help="the funnel and the yields of a finished run"))
-    _add_diff(commands.add_parser("diff", help="what changed between two runs: rows added, removed, changed, and why"))
+    _add_report(commands.add_parser("report", help="funnel and yields of a finished run, or scores of an evaluation"))
+    _add_diff(commands.add_parser("diff", help="rows added, removed, changed between two runs, and why; or scores"))
     _add_versions(commands.add_parser("versions", help="the publications that stand in a run's directory"))
     _add_push(commands.add_parser("push", help="the dataset of a finished run, to the Hub; shows it unless --really"))
     _add_pin(commands.add_parser("pin", help="fix the Hub datasets of a recipe to their present commits"))
@@ -130,7 +132,12 @@ def _add_diff(parser: argparse.ArgumentParser) -> None:
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    found = diff(run_folder(arguments.a), run_folder(arguments.b), arguments.examples)
+    a, b = run_folder(arguments.a), run_folder(arguments.b)
+    if is_evaluation(a) and is_evaluation(b):
+        scores = diff_evaluations(a, b)
+        print(_as_json(scores) if arguments.json else render_scores(scores))
+        return 0
+    found = diff(a, b, arguments.examples)
     print(json.dumps(found.as_json(), indent=1, ensure_ascii=False) if arguments.json else render_diff(found))
     return 0
 

@@ -84,7 +84,7 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None, *, pinned:
     return recipe
 
 
-def load_evaluation(path: str | Path, overrides: list[str] | None = None) -> Evaluation:
+def load_evaluation(path: str | Path, overrides: list[str] | None = None, *, pinned: bool = True) -> Evaluation:
     """Read the recipe of an evaluation; see :func:`load_recipe`.
 
     Raises:
@@ -92,7 +92,8 @@ def load_evaluation(path: str | Path, overrides: list[str] | None = None) -> Eva
     """
     parsed = parse_section(Evaluation, read_yaml(path), overrides or [], origin=str(path))
     evaluation = evaluation_beside(parsed, path, overrides or [])
-    _refuse_loose([*evaluation.benchmarks, *([evaluation.trained_on] if evaluation.trained_on else [])], str(path))
+    if pinned:
+        _refuse_loose([*evaluation.benchmarks, *([evaluation.trained_on] if evaluation.trained_on else [])], str(path))
     student = prompts_read(evaluation.student, path, evaluation.data_dir)
     # An item on which a stage crashes is not set aside: the score of the others would be that of another benchmark.
     run = evaluation.run.model_copy(update={"poison_share": 0.0})

@@ -30,6 +30,7 @@ SUBSTITUTED = {
     "http://host:4200/api": "the server's address",
     "http://127.0.0.1:4200/api": "the same",
     "/run/user/1001/docker.sock": "an engine's socket",
+    "student.responses=FILE": "a file",
     "recipe=recipes/demo.yaml": "a recipe",
     "dataset=data/am.jsonl.zst": "a dataset",
 }
@@ -116,6 +117,21 @@ TYPED = (
             "python -m flows.verify_dataset rows.jsonl --layout plain --column response=response",
         ),
         shows=r"all +[12]",
+    ),
+    Typed(
+        "python -m flows.evaluate_student RECIPE [--set section.key=value]… [--out DIR]",
+        ("python -m flows.evaluate_student {evaluation} --set student.temperature=0.5 --out runs/eval-b",),
+        shows=r"sums +12 +2 +\d",
+    ),
+    Typed(
+        "python -m flows.evaluate_student RECIPE [--set …]… [--out DIR]",
+        ("python -m flows.evaluate_student {evaluation} --set student.temperature=0.5 --out runs/eval-b",),
+        shows=r"sums +12 +2 +\d",
+    ),
+    Typed(
+        "python -m flows.evaluate_student recipes/evaluate-demo.yaml --set student.responses=FILE",
+        ("python -m flows.evaluate_student recipes/evaluate-demo.yaml --set student.responses=responses.jsonl",),
+        shows=r"stories +172 +4 +50\.0 % ± 0\.0",
     ),
     Typed(
         "python -m flows.verify_dataset demo/sources/traced.jsonl.zst",
@@ -322,6 +338,10 @@ ELSEWHERE = {
         "test_slurm.py::test_the_urls_of_all_nodes_are_one_line_for_the_run"
     ),
     "make demo": "test_documented_commands.py::test_the_demo",
+    "make evaluate": "test_documented_commands.py::test_the_evaluation_of_the_demo",
+    "STUDENT_URL=http://host:8000/v1 STUDENT_MODEL=name make evaluate": (
+        "test_documented_commands.py::test_the_evaluation_of_the_demo"
+    ),
     "make ui": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
     "make deploy": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
     "make worker": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
