@@ -59,6 +59,7 @@ class JudgedSample(Row):
         finish_reason: of the response.
         fault: why it does not follow the think template.
         completion_tokens: of the response, where known.
+        date: of the item, where its benchmark has dates.
     """
 
     benchmark: str
@@ -75,6 +76,7 @@ class JudgedSample(Row):
     finish_reason: str | None = None
     fault: str | None = None
     completion_tokens: int | None = None
+    date: str | None = None
 
     @property
     def is_missing(self) -> bool:
@@ -146,7 +148,6 @@ class ItemScore(Row):
 def item_scores(
     samples: Iterable[JudgedSample],
     votes: Iterable[str] = (),
-    dates: Mapping[str, str] | None = None,
     groups: Mapping[str, str] | None = None,
 ) -> list[ItemScore]:
     """Return the items of some samples by benchmark and id, whatever the order of the samples.
@@ -154,22 +155,19 @@ def item_scores(
     Args:
         samples: of whole items.
         votes: benchmarks whose answers can be compared.
-        dates: by problem id.
-        groups: likewise, see :class:`ItemScore`.
+        groups: by problem id, see :class:`ItemScore`.
     """
     by_item: dict[tuple[str, str], list[JudgedSample]] = defaultdict(list)
     for sample in samples:
         by_item[sample.benchmark, sample.item].append(sample)
     voting = set(votes)
     return [
-        _item(sorted(by_item[key], key=lambda one: one.sample), key[0] in voting, dates or {}, groups or {})
+        _item(sorted(by_item[key], key=lambda one: one.sample), key[0] in voting, groups or {})
         for key in sorted(by_item)
     ]
 
 
-def _item(
-    samples: Sequence[JudgedSample], is_voting: bool, dates: Mapping[str, str], groups: Mapping[str, str]
-) -> ItemScore:
+def _item(samples: Sequence[JudgedSample], is_voting: bool, groups: Mapping[str, str]) -> ItemScore:
     first = samples[0]
     judged = [sample for sample in samples if not sample.is_missing]
     tokens = [sample.completion_tokens for sample in judged if sample.completion_tokens is not None]
@@ -180,7 +178,7 @@ def _item(
         item=first.item,
         problem_id=first.problem_id,
         group=groups.get(first.problem_id),
-        date=dates.get(first.problem_id),
+        date=first.date,
         n_asked=len(samples),
         n=len(judged),
         n_correct=n_correct,
