@@ -12,6 +12,7 @@ import heapq
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any, TypeVar
 
 from prefect import task
@@ -51,6 +52,7 @@ from tracemill.quality.safety import (
 )
 from tracemill.recipe.sections.distill import Asked, Cost, Distill
 from tracemill.recipe.sections.judges import Judge, ModelJudged, Reward, Rubric
+from tracemill.recipe.sections.money import Purse
 from tracemill.recipe.sections.quality import Classifier, Guard, Perplexity, Safety
 from tracemill.recipe.sections.server import ModelServer, Teacher
 from tracemill.recipe.sections.verify import Verify
@@ -191,6 +193,7 @@ class CostPlan(Section):
     asked: ModelsPlan
     labellers: tuple[str, ...] = ()
     ledger: str = Field(json_schema_extra={"operational": True})
+    purse: Purse | None = Field(default=None, json_schema_extra={"operational": True})
 
     @property
     def teacher(self) -> Teacher:
@@ -241,7 +244,11 @@ def estimate_cost(
         measured, answered = _measured(sample, plan)
         models = ModelCosts(plan.asked, plan.ledger, answered).measure() if plan.asked.any else ()
     labels = tuple((f"label.labellers ({name})", n_problems) for name in plan.labellers)
-    return Estimate(Outstanding(*counts), measured, cost, models, labels)
+    return Estimate(Outstanding(*counts), measured, cost, models, labels, plan.teacher.price, plan.distill.money)
+
+
+def _costs(given: Sequence[Completion]) -> Iterator[float]:
+    return (answer.cost or 0.0 for answer in given)
 
 
 def _has_trace(problem: Problem, plan: CostPlan) -> bool:
@@ -279,7 +286,7 @@ def _measured(sample: list[tuple[Request, Problem]], plan: CostPlan) -> tuple[Me
     ledger.refresh()
     new = {request.key for request, _ in sample} - ledger.get_many(request.key for request, _ in sample).keys()
     began = time.perf_counter()
-    answers = shared_teacher(plan.teacher, plan.ledger).complete([request for request, _ in sample])
+    answers = shared_teacher(plan.teacher, plan.ledger, purse=plan.purse).complete([request for request, _ in sample])
     seconds = time.perf_counter() - began
     given = [answer for answer in answers if isinstance(answer, Completion)]
     if not given:
@@ -297,6 +304,7 @@ def _measured(sample: list[tuple[Request, Problem]], plan: CostPlan) -> tuple[Me
         prompt_tokens=sum(answer.prompt_tokens or 0 for answer in given) / len(given),
         completion_tokens=sum(answer.completion_tokens or 0 for answer in given) / len(given),
         tokens_per_s=fresh / seconds if fresh else None,
+        reported_cost=None if any(answer.cost is None for answer in given) else fmean(_costs(given)),
     )
     # What was cut off may be continued or asked anew: nobody will be asked about it as it is.
     as_they_are = [

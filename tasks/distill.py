@@ -22,8 +22,10 @@ from tracemill.generate.order import expected
 from tracemill.inference import Refusal, Request
 from tracemill.inference.refusals import REFUSED_BY_TEACHER
 from tracemill.ledger import Completion, shared_ledger
+from tracemill.ledger.record import served_by
 from tracemill.recipe.sections.distill import Truncation
 from tracemill.recipe.sections.judges import ModelJudged
+from tracemill.recipe.sections.money import Purse
 from tracemill.recipe.sections.server import Teacher
 from tracemill.recipe.sections.verify import Verify
 from tracemill.select import source_traces, unsolved
@@ -84,6 +86,7 @@ class DistillRound(Section):
         models: what models can judge where rules cannot.
         verify: settings of the check that an answer to the problem could be judged at all.
         ledger: folder of the ledger.
+        purse: who pays a teacher whose price is known.
     """
 
     teacher: Teacher
@@ -93,6 +96,7 @@ class DistillRound(Section):
     models: ModelJudged = ModelJudged()
     verify: Verify = Field(json_schema_extra={"operational": True})
     ledger: str = Field(json_schema_extra={"operational": True})
+    purse: Purse | None = Field(default=None, json_schema_extra={"operational": True})
 
 
 @task(name="distill", task_run_name="distill {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
@@ -116,7 +120,7 @@ def distill_shard(work: Work) -> Produced:
         for k in range(plan.samples)
     ]
     requests = [build_request(problem, plan.teacher, sample_index=index) for problem, index in asked]
-    asking = Asking(work, plan.ledger)
+    asking = Asking(work, plan.ledger, plan.purse)
     whole = Completer(plan.teacher, plan.truncation, partial(asking.ask, server=plan.teacher))
     order = _order(asked, requests, plan)
     sent = whole.complete([requests[place] for place in order], [asked[place][1] for place in order])
@@ -210,6 +214,7 @@ def response_of(problem: Problem, sample_index: int, completion: Completion) -> 
         completion_tokens=completion.completion_tokens,
         refusal=completion.refusal,
         fault_evidence=fault_evidence(completion.content, completion.reasoning, split.fault),
+        served=served_by(completion) or None,
     )
 
 

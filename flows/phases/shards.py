@@ -139,6 +139,7 @@ def distill_one(
             models=judged_by_models(recipe),
             verify=recipe.verify,
             ledger=ledger,
+            purse=recipe.distill.purse(recipe.name),
         )
         inputs = {"problems": problems} | rounds.inputs("verdicts", SET_ASIDE) | rounds.refused()
         asked = step(distill_shard, plan, inputs)

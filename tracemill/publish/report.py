@@ -159,6 +159,8 @@ def report(summary: BuildSummary) -> str:
         contamination=as_html(summary.contamination),
         conflicts=conflict_report.as_html(summary.conflicts),
         licences=summary.licences,
+        costs=summary.costs,
+        currency=summary.recipe.distill.money,
         labels=_label_rows(summary.labels),
     )
     return str(page)

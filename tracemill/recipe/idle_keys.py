@@ -13,7 +13,7 @@ from tracemill.sources.catalogue.catalogue import catalogue
 
 _OF_THE_HUB: Final = ("config", "split", "files", "revision", "token")
 _OF_A_SERVER: Final = ("base_urls", "api_key", "headers", "max_in_flight", "request_timeout_s", "give_up_after_s")
-_OF_A_TEACHER: Final = ("samples_per_round", "max_rounds", "truncation", "cost")
+_OF_A_TEACHER: Final = ("samples_per_round", "max_rounds", "truncation", "cost", "budget", "currency")
 _EMBEDDING: Final = (("deduplicate", "semantic"), ("decontaminate", "embeddings"))
 
 

@@ -21,6 +21,7 @@ from tracemill.core import (
     Verdict,
     digest,
     dropped_problem,
+    json_text,
 )
 from tracemill.core.schema import CUT_OFF
 from tracemill.label import labels_of
@@ -60,6 +61,7 @@ class Sample(Row):
         quality: of the question, 1 to 5, by a model.
         language: ISO 639-1 code, or "und".
         n_prompt_tokens: of the prompt alone; ``info`` says by what it was counted, and why a label is missing.
+        info: what else the source said; ``served``, what the teacher's server said of how it answered.
         n_correct: responses to this problem that were judged correct.
         n_judged: responses that were judged correct or incorrect; the pass rate is the quotient.
     """
@@ -224,7 +226,7 @@ def _sample(
         completion_tokens=chosen.completion_tokens,
         licence=problem.licence,
         non_commercial=problem.non_commercial,
-        info=record["info"],
+        info=json_text({**problem.info, "served": chosen.served}) if chosen.served else record["info"],
     )
 
 

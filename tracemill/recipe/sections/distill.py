@@ -12,6 +12,7 @@ from pydantic.config import JsonDict
 
 from tracemill.core import Section
 from tracemill.core.settings import Positive, Seconds
+from tracemill.recipe.sections.money import Purse
 from tracemill.recipe.sections.server import Teacher
 
 _HOW: JsonDict = {"operational": True}  # an estimate changes no result
@@ -106,6 +107,17 @@ class Distill(Section):
         description="Say before generation what it will cost, and have it approved.",
         json_schema_extra={"operational": True},
     )
+    budget: Annotated[float, Field(gt=0, le=1e9)] | None = Field(
+        default=None,
+        description="What the teacher may cost, over all runs of this recipe with this ledger. Then nothing more is "
+        "asked, and the run ends as Paused: budget; with a larger one it goes on. Needs teacher.price.",
+        json_schema_extra=_HOW,
+    )
+    currency: str | None = Field(
+        default=None,
+        description="Of the budget and of the teacher's prices; cost.currency unless given.",
+        json_schema_extra=_HOW,
+    )
     limit: Positive | None = Field(
         default=None,
         description="At most so many problems are distilled, the first by content id; the rest is dropped.",
@@ -124,6 +136,37 @@ class Distill(Section):
         if self.teacher is not None and several and "seed" in self.teacher.extra_body:
             raise ValueError("teacher.extra_body.seed would make all samples of a problem the same one; leave it out")
         return self
+
+    @model_validator(mode="after")
+    def _affordable(self) -> Distill:
+        if self.budget is not None and self.teacher is not None and self.teacher.price is None:
+            raise ValueError(
+                "budget needs teacher.price, which says what is counted against it: {input: …, output: …} of a million "
+                "tokens, {gpu_hour: …, gpus: …}, or {reported: true}"
+            )
+        named = self.cost is not None and "currency" in self.cost.model_fields_set
+        if self.cost is not None and named and self.currency not in {None, self.cost.currency}:
+            raise ValueError(f"cost.currency is {self.cost.currency} and currency {self.currency}: name one")
+        return self
+
+    @property
+    def asked(self) -> tuple[Teacher, ...]:
+        """Whoever is asked; nobody where traces that came along are all there is."""
+        return () if self.teacher is None else (self.teacher,)
+
+    @property
+    def money(self) -> str:
+        """The currency of all prices."""
+        return self.currency or (self.cost or Cost()).currency
+
+    def purse(self, name: str) -> Purse | None:
+        """Return whose money the teacher spends; None where nothing is known of its price.
+
+        Args:
+            name: of the recipe.
+        """
+        priced = self.teacher is not None and self.teacher.price is not None
+        return Purse(name=name, budget=self.budget, currency=self.money) if priced else None
 
     @model_validator(mode="after")
     def _has_responses(self) -> Distill:

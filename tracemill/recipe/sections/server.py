@@ -12,9 +12,11 @@ from tracemill.core import Section, digest
 from tracemill.core.secrets import Header, Secret, holds_password, is_secret_key, url_secret
 from tracemill.core.settings import Fraction, Positive, Seconds
 from tracemill.recipe.prompt_template import is_file, require_sound
+from tracemill.recipe.sections.money import Price
 from tracemill.recipe.server_url import BaseUrl
 
 SYSTEM_PROMPT_NAMES: Final = ("none", "am")
+_FEW: Final = 8  # requests at once, at a server whose limits are not known yet
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token of RFC 9110, section 5.6.2
 _OWN_HEADERS: Final = frozenset(
     {"content-type", "content-length", "content-encoding", "transfer-encoding", "host", "connection", "accept-encoding"}
@@ -102,6 +104,12 @@ class ModelServer(Section):
     max_in_flight: Positive = Field(
         default=256, description="Requests at once, over all servers.", json_schema_extra={"operational": True}
     )
+    start_in_flight: Positive | None = Field(
+        default=None,
+        description="Of those, to begin with; more while the server answers and refuses none. Unless given: all for "
+        "servers of yours, 8 for one that wants a key, own headers or https.",
+        json_schema_extra={"operational": True},
+    )
     request_timeout_s: Seconds = Field(
         default=1800, description="How long one answer may take.", json_schema_extra={"operational": True}
     )
@@ -151,6 +159,14 @@ class ModelServer(Section):
     def authorizes_itself(self) -> bool:
         """Whether one of the recipe's own headers is the authorization."""
         return "authorization" in map(str.lower, self.headers)
+
+    @property
+    def first_in_flight(self) -> int:
+        """How many requests at once to begin with: few where a server is likely to limit them."""
+        is_hosted = (
+            self.api_key is not None or bool(self.headers) or any(url.startswith("https:") for url in self.base_urls)
+        )
+        return min(self.max_in_flight, self.start_in_flight or (_FEW if is_hosted else self.max_in_flight))
 
     @property
     def adds_fields(self) -> bool:
@@ -221,6 +237,11 @@ class Teacher(ChatServer):
     force_think: bool = Field(
         default=False,
         description="Begin the answer with <think> (DeepSeek's advice for R1, where its template does not; vLLM only).",
+    )
+    price: Price | None = Field(
+        default=None,
+        description="What its answers cost, so that the run says what it spends and distill.budget can end it.",
+        json_schema_extra={"operational": True},
     )
     order: Literal["longest_first", "shuffled", "as_given"] = Field(
         default="longest_first",
