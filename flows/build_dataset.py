@@ -181,7 +181,7 @@ def choose_thresholds(
             continue
         plan = Calibration(
             scored=scored,
-            teacher=recipe.distill.teacher,
+            teacher=next(iter(recipe.distill.asked), None),
             reused=recipe.reused,
             limit=recipe.distill.limit,
             verify=recipe.verify,

@@ -31,6 +31,7 @@ from tracemill.recipe.sections.verify import Verify
 from tracemill.select import source_traces, unsolved
 from tracemill.text.think import fault_evidence, split_think
 
+TEACHER_NAME: Final = "teacher"  # the fact of a manifest: which of several was asked
 NO_TEACHER: Final = "no_teacher"  # the reason of a drop
 # Problems that the teacher was not asked about, or refused: why.
 UNASKED = pa.schema([("problem_id", pa.string()), ("reason", pa.string()), ("message", pa.large_string())])
@@ -87,6 +88,7 @@ class DistillRound(Section):
         verify: settings of the check that an answer to the problem could be judged at all.
         ledger: folder of the ledger.
         purse: who pays a teacher whose price is known.
+        name: of one of several teachers.
     """
 
     teacher: Teacher
@@ -97,6 +99,7 @@ class DistillRound(Section):
     verify: Verify = Field(json_schema_extra={"operational": True})
     ledger: str = Field(json_schema_extra={"operational": True})
     purse: Purse | None = Field(default=None, json_schema_extra={"operational": True})
+    name: str | None = Field(default=None, json_schema_extra={"silent": True})
 
 
 @task(name="distill", task_run_name="distill {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
@@ -126,7 +129,7 @@ def distill_shard(work: Work) -> Produced:
     sent = whole.complete([requests[place] for place in order], [asked[place][1] for place in order])
     answers = [answer for _, answer in sorted(zip(order, sent, strict=True), key=itemgetter(0))]
     responses = [
-        response_of(problem, index, answer)
+        response_of(problem, index, answer, plan.name)
         for (problem, index), answer in zip(asked, answers, strict=True)
         if isinstance(answer, Completion)
     ]
@@ -146,7 +149,9 @@ def distill_shard(work: Work) -> Produced:
         rows_in=len(requests),
         rows_kept=len(responses),
         dropped={f"distill/{REFUSED_BY_TEACHER}": len(refused)} if refused else {},
-        facts=_facts(responses) | {"n_follow_ups": whole.n_follow_ups},
+        facts=_facts(responses)
+        | {"n_follow_ups": whole.n_follow_ups}
+        | ({TEACHER_NAME: plan.name} if plan.name else {}),
     )
     return asking.told(produced)
 
@@ -197,8 +202,16 @@ def first_responses(
     return known + answered
 
 
-def response_of(problem: Problem, sample_index: int, completion: Completion) -> Response:
-    """Return the teacher's answer, taken apart."""
+def response_of(problem: Problem, sample_index: int, completion: Completion, teacher: str | None = None) -> Response:
+    """Return the teacher's answer, taken apart.
+
+    Args:
+        problem: that was asked.
+        sample_index: of the problem's samples by this teacher.
+        completion: the answer.
+        teacher: name of one of several.
+    """
+    served = served_by(completion) | ({"teacher": teacher} if teacher else {})
     split = split_think(completion.content, completion.reasoning)
     return Response(
         id=digest("response", problem.id, completion.key),
@@ -214,7 +227,7 @@ def response_of(problem: Problem, sample_index: int, completion: Completion) -> 
         completion_tokens=completion.completion_tokens,
         refusal=completion.refusal,
         fault_evidence=fault_evidence(completion.content, completion.reasoning, split.fault),
-        served=served_by(completion) or None,
+        served=served or None,
     )
 
 

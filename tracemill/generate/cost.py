@@ -102,6 +102,14 @@ class Spent(NamedTuple):
     gpu_hours: tuple[float, float] | None
 
 
+class Other(NamedTuple):
+    """One of several teachers that is asked for what the first one leaves: requests not had yet, and their price."""
+
+    name: str
+    n_left: int
+    price: Price | None
+
+
 @dataclass(frozen=True)
 class Estimate:
     """The figures that a person decides by.
@@ -111,6 +119,8 @@ class Estimate:
         n_labels: requests about problems that were answered before this estimate, by model.
         price: of the teacher, where the recipe names it.
         currency: of that price; the settings' unless given.
+        others: of several teachers, those that are asked after the first one. The sample is not shown to them, since it
+            may be solved by then; their answers are reckoned as long as the first one's.
     """
 
     outstanding: Outstanding
@@ -120,6 +130,7 @@ class Estimate:
     n_labels: tuple[tuple[str, int], ...] = ()
     price: Price | None = None
     currency: str | None = None
+    others: tuple[Other, ...] = ()
 
     def tokens(self, n_requests: int) -> int:
         """Completion tokens of so many requests to the teacher."""
@@ -168,10 +179,19 @@ class Estimate:
             lines += [("tokens/s", f"{seen.tokens_per_s:,.0f}"), ("time", _duration(teacher.hours))]
             lines += self._money(teacher, "GPU-hours", "price")
         lines += [("price of tokens", price)] if (price := self._price_of_tokens()) else []
+        lines += [(f"then {other.name}", self._told(other)) for other in self.others]
         for model in models:
             lines += self._model_lines(model)
         lines += [(f"{who}, before this", f"{n:,} requests, paid for") for who, n in self.n_labels]
         return lines
+
+    def _told(self, other: Other) -> str:
+        seen = self.measured
+        parts = [f"0 to {other.n_left:,} requests"]
+        if other.price is not None and other.price.by_tokens:
+            most = other.n_left * other.price.of(seen.prompt_tokens, seen.completion_tokens)
+            parts.append(f"at most {_figure(most)}{self._unit}, were its answers as long as these")
+        return "; ".join(parts)
 
     def _model_lines(self, model: Spent) -> list[tuple[str, str]]:
         time = "not known" if model.hours is None else _duration(model.hours)

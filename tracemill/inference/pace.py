@@ -21,18 +21,20 @@ import re
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracemill.inference.dialects import retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 REFUSED: Final = frozenset({429, 503})
 _CUT: Final = 0.7  # of the window, after a refusal; CUBIC's factor
 _CUT_TOLD: Final = 0.9  # where the server names its limits
 _TIMED_OUT: Final = 0.5  # of the window, after a time-out: what is lost is a whole generation
+_SLOW_START: Final = 0.5  # for each answer before the first refusal: half as many more a round
 _PROBE_AFTER: Final = 300  # answers, before one more than what was refused is tried: 0.3 % of requests
+_TRUST: Final = 0.1  # in a reckoning that says that there is more left than the ones before
 _SPARE: Final = 1.0  # requests that are left in a bucket: when it was looked into is not known exactly
 _SAME_S: Final = 0.05  # two ends of windows that are told so near to each other are one
 _SPREAD: Final = 0.5  # of the time between two requests at a steady rate; so a round is no burst
@@ -51,6 +53,14 @@ class Slot:
     number: int
 
 
+class Told(NamedTuple):
+    """A limit that refills: its size, what remains, and in how many seconds it is full again."""
+
+    limit: float
+    remaining: float
+    full_in_s: float
+
+
 @dataclass(slots=True)
 class Allowance:
     """What is left of one limit, by what the server said last.
@@ -62,7 +72,9 @@ class Allowance:
         renewed_at: when the window begins anew.
         period: of windows, once two of their ends are known.
         told_at: the latest end of a window that was told; others are reckoned.
-        checked: requests that had been sent when the end of a window was last asked for.
+        checked: requests that had been sent when the end of a window was last asked for, by one too many.
+        check: the number of that request, while it is under way.
+        is_opened: a window has begun whose end is not known.
     """
 
     limit: float = math.inf
@@ -73,7 +85,9 @@ class Allowance:
     renewed_at: float = math.inf
     period: float = math.inf
     told_at: float = -math.inf
-    checked: int = -(10**9)
+    checked: int = -_PROBE_AFTER
+    check: int | None = None
+    is_opened: bool = False
 
     def left(self, now: float, n_sent: int, unit: float) -> float:
         """Return what is left for the next request, in requests of so many units each."""
@@ -89,19 +103,27 @@ class Allowance:
             return 0.0
         if self.rate > 0:
             return missing * unit / self.rate
-        return max(0.0, self.renewed_at - now) if self.renewed_at < math.inf else 0.0
+        if self.renewed_at == math.inf or self.may_check(n_sent):
+            return 0.0
+        return max(0.0, self.renewed_at - now) or _LONGEST_S
 
-    def refilling(self, limit: float, remaining: float, full_in_s: float, slot: Slot) -> None:
-        """Take down a limit that refills all the time; a refusal or an answer to an older request says nothing new."""
-        if slot.number < self.number:
-            return
+    def refilling(self, told: Told, slot: Slot, now: float, n_sent: int, unit: float) -> None:
+        """Take down a limit that refills all the time.
+
+        When the server looked is not known: after the request was sent. So what is reckoned from then is at least what
+        is left, and the least of several such reckonings the best.
+        """
+        limit, remaining, full_in_s = told
         used = limit - remaining
         if full_in_s > 0 and used > 0:
             # What remains is told in whole requests, so that half of one is gone on average.
             measured = max(used - 0.5, 0.5 * used) / full_in_s
             trust = used / limit
             self.rate = measured if self.rate == 0 else (1 - trust) * self.rate + trust * measured
-        self.limit, self.level, self.seen_at, self.number = limit, remaining, slot.sent_at, slot.number
+        reckoned = remaining + self.rate * (now - slot.sent_at) - (n_sent - slot.number) * unit
+        before = self.left(now, n_sent, unit) * unit
+        level = reckoned if reckoned < before or before == math.inf else before + _TRUST * (reckoned - before)
+        self.limit, self.level, self.seen_at, self.number = limit, min(limit, level), now, n_sent
 
     def renewing(self, limit: float, renewed_at: float, n_sent: int) -> None:
         """Take down a limit of windows, of which this one is used up."""
@@ -109,21 +131,36 @@ class Allowance:
             self.period = min(self.period, renewed_at - self.told_at)
         self.limit, self.level, self.number, self.rate = limit, 0.0, n_sent, 0.0
         self.renewed_at = self.told_at = renewed_at
+        self.is_opened, self.checked = False, n_sent
 
     def _renew(self, now: float, n_sent: int) -> None:
-        if self.rate > 0 or self.renewed_at == math.inf:
+        """Begin a new window where its time has come; how long it is may not be known yet, as before two were told."""
+        if self.rate > 0 or now < self.renewed_at or self.is_opened:
             return
-        if now < self.renewed_at:
-            # The windows between two refusals may have been several: ask for the end of this one now and then.
-            used_up = self.period < math.inf and self.level - (n_sent - self.number) < 1
-            if used_up and n_sent - self.checked >= _PROBE_AFTER:
-                self.level, self.number, self.checked = math.inf, n_sent, n_sent
-            return
-        if self.period == math.inf:  # how long the new window is is not known yet: ask, and be refused once more
-            self.level, self.number = math.inf, n_sent
-            return
-        self.renewed_at += self.period * math.floor((now - self.renewed_at) / self.period + 1)
+        if self.period < math.inf:
+            self.renewed_at += self.period * math.floor((now - self.renewed_at) / self.period + 1)
+        self.is_opened = self.period == math.inf
         self.level, self.number = self.limit - 1, n_sent  # one less: clocks differ
+
+    def may_check(self, n_sent: int) -> bool:
+        """Tell whether to send one request too many, which tells when the window ends, and note that it is sent next.
+
+        It is not known while the length of windows is not; and what was taken for one window may have been several, so
+        that it is asked now and then later too.
+        """
+        if self.check is not None and self.check != n_sent:
+            return False  # one is under way
+        due = self.is_opened or n_sent - self.checked >= _PROBE_AFTER
+        if due:
+            self.check = self.checked = n_sent
+        return due
+
+    def heard(self, slot: Slot, *, let_in: bool) -> None:
+        """Take down what became of the request too many: let in, the window had been renewed, and the next one asks."""
+        if slot.number == self.check:
+            self.check = None
+            if let_in:
+                self.checked = -_PROBE_AFTER
 
 
 @dataclass
@@ -133,6 +170,7 @@ class Pace:
     Attributes:
         most: requests under way, whatever the server grants.
         start: to begin with; below ``most`` for a server that is likely to limit.
+        wall: seconds since 1970, by which servers name times.
         window: requests under way just now.
         n_in_flight: those that are.
         n_refused: refusals for limits so far.
@@ -140,6 +178,7 @@ class Pace:
 
     most: int
     start: int
+    wall: Callable[[], float] = time.time
     window: float = 0.0
     n_in_flight: int = 0
     n_refused: int = 0
@@ -187,9 +226,12 @@ class Pace:
         if self.n_in_flight >= max(1, int(self.window)):
             return math.inf
         waits = [self._held_until - now, self._next_at - now]
-        units = {"requests": 1.0, "tokens": self._mean(self._tokens) or 1.0}
-        waits += [one.wait_s(now, self._n_sent, units[name]) for name, one in self._allowances.items()]
+        waits += [one.wait_s(now, self._n_sent, self._unit(name)) for name, one in self._allowances.items()]
         return max(0.0, *waits)
+
+    def _unit(self, name: str) -> float:
+        """Of what is limited, what one request takes."""
+        return (self._mean(self._tokens) or 1.0) if name == "tokens" else 1.0
 
     def _send(self, now: float) -> Slot:
         self.n_in_flight += 1
@@ -211,6 +253,8 @@ class Pace:
     def heard(self, slot: Slot, status: int, headers: Mapping[str, str], now: float) -> None:
         """A reply has come."""
         is_told = self._take_limits(slot, status, headers, now)
+        for allowance in self._allowances.values():
+            allowance.heard(slot, let_in=status not in REFUSED)
         if status in REFUSED:
             self._refused(slot, headers, now, is_told=is_told)
         if status == 200:
@@ -231,7 +275,7 @@ class Pace:
         if self.window >= self.most or slot.number > self._full_at:
             return  # the window is not what bounds it
         if self._is_slow_start:
-            self._grow(1.0)
+            self._grow(_SLOW_START)
         elif self.window < self._ceiling:
             self._grow(min(1.0 / self.window, self._ceiling - self.window))
         elif self._n_since_probe >= _PROBE_AFTER:
@@ -244,7 +288,7 @@ class Pace:
 
     def _refused(self, slot: Slot, headers: Mapping[str, str], now: float, *, is_told: bool) -> None:
         self.n_refused += 1
-        hold_s = _asked_s(headers)
+        hold_s = _asked_s(headers, self.wall())
         self._held_until = max(self._held_until, now + hold_s)
         if is_told:  # it is a rate, which is known now, and says little of how many may be under way
             if slot.sent_at >= self._cut_at:
@@ -268,12 +312,14 @@ class Pace:
         for name in _NAMES:
             limit = _number(headers.get(f"x-ratelimit-limit-{name}"))
             remaining = _number(headers.get(f"x-ratelimit-remaining-{name}"))
-            reset_s = _duration(headers.get(f"x-ratelimit-reset-{name}"), time.time())
+            reset_s = _duration(headers.get(f"x-ratelimit-reset-{name}"), self.wall())
             if limit and remaining is not None and reset_s is not None:
-                self._allowances.setdefault(name, Allowance()).refilling(limit, remaining, reset_s, slot)
+                self._allowances.setdefault(name, Allowance()).refilling(
+                    Told(limit, remaining, reset_s), slot, now, self._n_sent, self._unit(name)
+                )
                 is_used_up |= remaining < 1
         limit = _number(headers.get("X-RateLimit-Limit"))
-        reset_s = _duration(headers.get("X-RateLimit-Reset"), time.time())
+        reset_s = _duration(headers.get("X-RateLimit-Reset"), self.wall())
         if status in REFUSED and limit and reset_s is not None and _number(headers.get("X-RateLimit-Remaining")) == 0:
             self._allowances.setdefault("requests", Allowance()).renewing(limit, now + reset_s, self._n_sent)
             is_used_up = True
@@ -284,10 +330,10 @@ class Pace:
         return sum(values) / len(values) if values else 0.0
 
 
-def _asked_s(headers: Mapping[str, str]) -> float:
+def _asked_s(headers: Mapping[str, str], now: float) -> float:
     """Return how long a refusal asks everybody to wait; milliseconds are the more exact."""
     exact = _number(headers.get("retry-after-ms"))
-    return exact / 1000 if exact is not None else retry_after(headers.get("Retry-After"), time.time())
+    return exact / 1000 if exact is not None else retry_after(headers.get("Retry-After"), now)
 
 
 def _number(text: str | None) -> float | None:

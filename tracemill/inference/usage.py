@@ -6,7 +6,8 @@ kill has made be asked twice, is no part of it. So the card and the report show 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tracemill.recipe.sections.server import Teacher
     from tracemill.store import Manifest
 
+TEACHERS: Final = "teachers"  # the fact of a manifest: of several teachers, how each did
 USAGE: Final = "usage"  # the fact of a manifest: of each teacher, what its answers took
 
 
@@ -58,9 +60,9 @@ class Usage:
         """Return the figures for a manifest."""
         return asdict(self)
 
-    def priced(self, price: Price) -> float | None:
-        """Return what it costs; None where hours are what is paid for: answers do not say how long they took."""
-        if price.per_hour is not None:
+    def priced(self, price: Price | None) -> float | None:
+        """Return what it costs; None where no price is known, or one of hours, which answers do not tell."""
+        if price is None or price.per_hour is not None:
             return None
         return self.cost if price.reported else price.of(self.prompt_tokens, self.completion_tokens, self.cached_tokens)
 
@@ -82,17 +84,39 @@ def usage_of(manifests: Iterable[Manifest]) -> dict[str, Usage]:
 
 
 class Line(NamedTuple):
-    """What a page says of one teacher; the amount is None where it is not known."""
+    """What a page says of one teacher.
+
+    Attributes:
+        amount: None where it is not known.
+        did: of several: responses, judged, correct, published; empty where there is one.
+    """
 
     teacher: str
     usage: Usage
     amount: float | None
+    did: Mapping[str, int]
+
+    @property
+    def pass_rate(self) -> float | None:
+        """Share of the judged responses that are correct."""
+        n_judged = self.did.get("judged", 0)
+        return self.did.get("correct", 0) / n_judged if n_judged else None
 
 
-def lines(usage: Mapping[str, Usage], teachers: Iterable[Teacher]) -> list[Line]:
-    """Return what a page says of the teachers whose price is known; nothing where none is."""
+def did_of(manifests: Iterable[Manifest]) -> dict[str, dict[str, int]]:
+    """Return how each of several teachers did, over all tasks."""
+    found: dict[str, Counter[str]] = {}
+    for manifest in manifests:
+        for name, counts in manifest.facts.get(TEACHERS, {}).items():
+            found.setdefault(name, Counter()).update(counts)
+    return {name: dict(counts) for name, counts in found.items()}
+
+
+def lines(usage: Mapping[str, Usage], did: Mapping[str, Mapping[str, int]], teachers: Sequence[Teacher]) -> list[Line]:
+    """Return what a page says of several teachers, or of one whose price is known; else nothing."""
+    if len(teachers) < 2 and not any(one.price for one in teachers):
+        return []
     return [
-        Line(one.named, used := usage.get(one.named, Usage()), used.priced(one.price))
+        Line(one.named, used := usage.get(one.named, Usage()), used.priced(one.price), did.get(one.named, {}))
         for one in teachers
-        if one.price is not None
     ]

@@ -33,6 +33,7 @@ class BuildSummary:
         contamination: what was found of each benchmark.
         conflicts: what was found of references that contradict each other.
         usage: what the teachers' answers took, by teacher.
+        did: how each of several teachers did.
     """
 
     recipe: Recipe
@@ -43,11 +44,12 @@ class BuildSummary:
     contamination: Sequence[BenchmarkReport] = ()
     conflicts: ConflictReport = field(default_factory=ConflictReport)
     usage: Mapping[str, Usage] = field(default_factory=dict)
+    did: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def costs(self) -> list[Line]:
-        """What the answers of teachers with a known price have cost; empty where none has one."""
-        return lines(self.usage, self.recipe.distill.asked)
+        """What is told of teachers with a known price, or of several; else empty."""
+        return lines(self.usage, self.did, self.recipe.distill.asked)
 
     @property
     def n_source_rows(self) -> int:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from tracemill.core import RecipeError
 from tracemill.recipe.prompt_template import is_file, require_sound
 
 if TYPE_CHECKING:
     from tracemill.recipe.recipe import Recipe
+    from tracemill.recipe.sections.server import Teacher
 
+AnyTeacher = TypeVar("AnyTeacher", bound="Teacher")
 _FIELDS: Final = ("system_prompt", "prompt_template")
 _MOST_BYTES: Final = 1 << 20
 
@@ -25,20 +27,23 @@ def with_prompts_read(recipe: Recipe, recipe_path: str | Path) -> Recipe:
     Raises:
         RecipeError: a file is not there, is no text, or cannot be filled.
     """
-    teacher = recipe.distill.teacher
-    if teacher is None:
-        return recipe
+    distill = recipe.distill
     places = tuple(dict.fromkeys((Path(recipe_path).absolute().parent, Path(recipe.data_dir).absolute(), Path.cwd())))
-    files = {name: file for name in _FIELDS if (file := getattr(teacher, name)) is not None and is_file(file)}
-    texts = {name: _read(name, file, places) for name, file in files.items()}
-    if not texts:
+    one = None if distill.teacher is None else _with_texts(distill.teacher, places)
+    several = tuple(_with_texts(teacher, places) for teacher in distill.teachers)
+    if one == distill.teacher and several == distill.teachers:
         return recipe
-    distill = recipe.distill.model_copy(update={"teacher": teacher.model_copy(update=texts)})
-    return recipe.model_copy(update={"distill": distill})
+    return recipe.model_copy(update={"distill": distill.model_copy(update={"teacher": one, "teachers": several})})
 
 
-def _read(name: str, file: str, places: tuple[Path, ...]) -> str:
-    key = f"distill.teacher.{name}"
+def _with_texts(teacher: AnyTeacher, places: tuple[Path, ...]) -> AnyTeacher:
+    files = {name: file for name in _FIELDS if (file := getattr(teacher, name)) is not None and is_file(file)}
+    return teacher.model_copy(
+        update={name: _read(f"{teacher.place}.{name}", file, places) for name, file in files.items()}
+    )
+
+
+def _read(key: str, file: str, places: tuple[Path, ...]) -> str:
     found = next((place / file for place in places if (place / file).is_file()), None)
     if found is None:
         raise RecipeError(
@@ -61,7 +66,7 @@ def _read(name: str, file: str, places: tuple[Path, ...]) -> str:
     if not text.strip():
         raise RecipeError(f"{key}: {found} is empty; nothing has run", expected="a jinja2 template")
     try:
-        require_sound(text, uses_prompt=name == "prompt_template")
+        require_sound(text, uses_prompt=key.endswith("prompt_template"))
     except ValueError as error:
         raise RecipeError(f"{key}: {found} cannot be filled; nothing has run", got=str(error)) from None
     return text

@@ -151,6 +151,16 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _known_teachers(self) -> Recipe:
+        names = [one.named for one in self.distill.teachers]
+        if unknown := [name for name in self.select.teachers if name not in names]:
+            raise ValueError(
+                f"select.teachers names {', '.join(unknown)}; expected of distill.teachers: "
+                f"{', '.join(names) or 'none'}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _counted_budget(self) -> Recipe:
         if self.distill.budget is not None and self.run.runner.is_cluster:
             raise ValueError(

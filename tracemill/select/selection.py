@@ -144,12 +144,42 @@ def select(
 
 def _preferred(passing: list[Response], rules: Select, perplexities: Mapping[str, float]) -> Response:
     """By the recipe; equals by what they say, so that neither ids nor the order of answers decide."""
+    passing = _of_preferred_teacher(passing, rules)
     if rules.prefer == "first":
         return passing[0]
     if rules.prefer == "lowest_perplexity":
         return min(passing, key=lambda r: (perplexities.get(r.id, math.inf), content_digest(r), r.id))
     sign = 1 if rules.prefer == "shortest" else -1
     return min(passing, key=lambda r: (sign * (len(r.think or "") + len(r.answer)), content_digest(r), r.id))
+
+
+def _of_preferred_teacher(passing: list[Response], rules: Select) -> list[Response]:
+    """Return the responses of the first teacher in the recipe's order that has one; all where it names none of them."""
+    by_teacher = ([one for one in passing if teacher_of(one) == name] for name in rules.teachers)
+    return next((found for found in by_teacher if found), passing)
+
+
+def teacher_of(response: Response) -> str | None:
+    """Return which of several teachers has answered; None where there is one, or of traces that came along."""
+    return (response.served or {}).get("teacher")
+
+
+def by_teacher(
+    responses: Iterable[Response], verdicts: Mapping[str, Verdict], published: Container[str]
+) -> dict[str, dict[str, int]]:
+    """Return how each of several teachers did: responses, those judged, judged correct, and published."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for response in responses:
+        if (name := teacher_of(response)) is not None:
+            outcome = verdicts[response.id].outcome
+            is_correct = outcome == Outcome.CORRECT
+            found[name].update(
+                responses=1,
+                judged=int(is_correct or outcome == Outcome.INCORRECT),
+                correct=int(is_correct),
+                published=int(response.id in published),
+            )
+    return {name: dict(counts) for name, counts in sorted(found.items())}
 
 
 def _lost(

@@ -16,6 +16,11 @@ class Select(Section):
     prefer: Literal["first", "shortest", "longest", "lowest_perplexity"] = Field(
         default="first", description="first: in the order of sampling, traces that came along before; ties by content."
     )
+    teachers: tuple[str, ...] = Field(
+        default=(),
+        description="Of several teachers, whose passing response is preferred: names in order, before prefer decides.",
+        json_schema_extra={"silent": True},
+    )
     pass_rate: PassRate = Field(default=PassRate(), description="Difficulty by the teacher's own samples.")
     preferences: Annotated[int, Field(ge=0)] = Field(
         default=0, description="At most so many pairs of a right and a wrong response per problem, in preferences/."

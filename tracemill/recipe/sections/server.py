@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_v
 
 from tracemill.core import Section, digest
 from tracemill.core.secrets import Header, Secret, holds_password, is_secret_key, url_secret
-from tracemill.core.settings import Fraction, Positive, Seconds
+from tracemill.core.settings import Fraction, Name, Positive, Seconds
 from tracemill.recipe.prompt_template import is_file, require_sound
 from tracemill.recipe.sections.money import Price
 from tracemill.recipe.server_url import BaseUrl
@@ -238,6 +238,11 @@ class Teacher(ChatServer):
         default=False,
         description="Begin the answer with <think> (DeepSeek's advice for R1, where its template does not; vLLM only).",
     )
+    name: Name | None = Field(
+        default=None,
+        description="What logs, report and rows call it; model@revision unless given.",
+        json_schema_extra={"operational": True},
+    )
     price: Price | None = Field(
         default=None,
         description="What its answers cost, so that the run says what it spends and distill.budget can end it.",
@@ -255,6 +260,11 @@ class Teacher(ChatServer):
     def adds_fields(self) -> bool:
         """Whether the recipe adds or leaves out fields."""
         return bool(self.extra_body) or self.temperature is None or self.top_p is None or super().adds_fields
+
+    @property
+    def named(self) -> str:
+        """Its name; model and revision where the recipe gives it none."""
+        return self.name or super().named
 
     @property
     def template_version(self) -> str:
@@ -292,3 +302,23 @@ class Teacher(ChatServer):
         if text is not None and not is_file(text):
             require_sound(text, uses_prompt=True)
         return text
+
+
+class TeacherInTurn(Teacher):
+    """One of several teachers, as it is asked."""
+
+    place: ClassVar[str] = "distill.teachers"
+
+
+class OneOfSeveral(TeacherInTurn):
+    """One of several teachers, in a recipe."""
+
+    samples: Annotated[int, Field(gt=0, le=1000)] = Field(
+        default=1, description="Samples of each unsolved problem in a round."
+    )
+
+    @property
+    def in_turn(self) -> TeacherInTurn:
+        """The teacher alone: a request's key and a task's know nothing of how many there are."""
+        fields = {name: getattr(self, name) for name in Teacher.model_fields}
+        return TeacherInTurn.model_construct(_fields_set=self.model_fields_set - {"samples"}, **fields)
