@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracemill.core.errors import (
+    BudgetReachedError,
     ConservationError,
     CorruptShardError,
     CostNotApprovedError,
@@ -50,6 +51,7 @@ from tracemill.core.schema import (
 from tracemill.core.settings import Section
 
 __all__ = [
+    "BudgetReachedError",
     "Category",
     "Cause",
     "ConservationError",

@@ -12,8 +12,9 @@
     ├── LedgerError              what has been paid for cannot be read or recorded
     ├── TeacherError             of the teacher, or of a model that judges
     │   ├── TeacherUnavailableError    nothing answers, or not in time: try again later
-    │   └── TeacherMisconfiguredError  it answers, but not as the recipe needs it
-    │       └── TeacherUnpaidError     the account has no credit left: no waiting fixes that
+    │   ├── TeacherMisconfiguredError  it answers, but not as the recipe needs it
+    │   │   └── TeacherUnpaidError     the account has no credit left: no waiting fixes that
+    │   └── BudgetReachedError         the recipe's budget is spent: a larger one goes on
     ├── StageCrashedError       a stage raised what nobody had foreseen: a bug
     ├── ModelServerError         a model's server that we start does not come up, or does not stay up
     ├── ServerError              Prefect's server does not answer, or takes no deployment
@@ -138,6 +139,10 @@ class TeacherMisconfiguredError(TeacherError):
 
 class TeacherUnpaidError(TeacherMisconfiguredError):
     """A provider answers nothing more until it is paid, or until a limit of the account is raised."""
+
+
+class BudgetReachedError(TeacherError):
+    """The recipe's budget does not pay for another request; what was answered is in the ledger."""
 
 
 class StageCrashedError(TracemillError):
