@@ -267,6 +267,13 @@ ELSEWHERE = {
         "test_scale_out.py::test_the_benchmark_compares_clusters_with_threads"
     ),
     **dict.fromkeys(QUICK_START, "test_quick_start.py::test_three_questions_become_a_dataset"),
+    **dict.fromkeys(
+        (
+            "python -m tracemill browse [DIR]",
+            "python -m tracemill browse [DIR] [--port N] [--ledger DIR]",
+        ),
+        "test_row_browser.py::test_in_a_browser",
+    ),
     "python -m demo.teacher.serve --port 8000": (
         "test_quick_start.py::test_the_demo_teacher_answers_the_three_questions"
     ),
