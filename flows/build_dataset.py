@@ -7,6 +7,7 @@ publish. Finished work is found and kept, however often the run was killed.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from flows.phases.publish import output_of, publish, push, refuse_unsendable, wa
 from flows.phases.select import distill_and_select
 from flows.phases.semantic_duplicates import embed_survivors, merge_duplicates
 from flows.phases.shards import ShardHistory, Stages, distill_one, labellings, prepare_one, set_aside
+from flows.preview import preview
+from flows.preview import summary as preview_summary
 from flows.teacher_place import load_recipe_here, told_nobody_asked
 from tasks.distill import limit_problems
 from tasks.engine.work import NoSettings
@@ -41,6 +44,7 @@ from tracemill.dedup.conflict_report import ConflictReport, conflict_report
 from tracemill.inference.refusals import REFUSED
 from tracemill.publish.funnel import FUNNEL, render
 from tracemill.publish.tally import PublishedTally
+from tracemill.recipe import Recipe
 from tracemill.select.calibration import Threshold
 from tracemill.store import Collection, Manifest, Shard, Store, save_collection
 
@@ -78,8 +82,13 @@ def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "")
     return build(RunContext(loaded, Store(loaded.run.store), get_run_logger()), out)
 
 
-def build(context: RunContext, out: str | None = None) -> Built:
+def build(context: RunContext, out: str | None = None, limit: int | None = None) -> Built:
     """Run the method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
+
+    Args:
+        context: of the run.
+        out: the run's directory; below runs/ unless given.
+        limit: at most so many rows of each source, from its beginning.
 
     Raises:
         TracemillError: what was finished before is kept.
@@ -93,7 +102,7 @@ def build(context: RunContext, out: str | None = None) -> Built:
     benchmarks = benchmarks_of(context)
     counting = measure_plan(recipe.label, recipe.data_dir)
     labelling = labellings(recipe, counting, context.ledger)
-    collection = read_sources(context)
+    collection = read_sources(context, limit)
     prepared, conflicts = prepare(context, collection, benchmarks, labelling)
     over = choose_problems(context, prepared)
     pass_cost_gate(context, prepared, over, counting)
@@ -230,5 +239,10 @@ def summary(built: Built, seconds: float) -> str:
     )
 
 
+def previewed(recipe: Recipe, n_rows: int) -> str:
+    """Return what a few rows of each source came to; nothing is published."""
+    return preview_summary(preview(recipe, n_rows, build, logging.getLogger("tracemill")))
+
+
 if __name__ == "__main__":
-    sys.exit(dataset_command(build_dataset, summary, Path(__file__).stem, __doc__ or ""))
+    sys.exit(dataset_command(build_dataset, summary, Path(__file__).stem, __doc__ or "", previewed))

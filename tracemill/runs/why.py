@@ -35,6 +35,16 @@ def render(records: Sequence[Record]) -> str:
     return "\n\n".join("\n".join(_life(name, [r for r in records if _is_of(r, name)])) for name in ids)
 
 
+def way(records: Sequence[Record], name: str) -> list[tuple[str, str]]:
+    """Return what every stage did to a problem, as (stage, what), of the records that tell of it."""
+    by_place: dict[str, list[Record]] = {}
+    for record in records:
+        if _is_of(record, name):
+            by_place.setdefault(record["where"], []).append(record)
+    rows = by_place.get("dataset", []) + by_place.get("dropped", [])
+    return list(_way(rows, by_place)) if rows else []
+
+
 def _is_of(record: Record, name: str) -> bool:
     if record["where"] == "compared":
         return bool(record["of"] == name)

@@ -269,6 +269,15 @@ ELSEWHERE = {
     **dict.fromkeys(QUICK_START, "test_quick_start.py::test_three_questions_become_a_dataset"),
     **dict.fromkeys(
         (
+            "python -m flows.build_dataset RECIPE --preview N",
+            "python -m flows.build_dataset RECIPE --preview N [--set section.key=value]…",
+            "python -m flows.build_dataset RECIPE --preview 10",
+        ),
+        "test_preview.py::test_a_preview_and_then_the_run",
+    ),
+    "python -m tracemill browse .tracemill/preview/NAME/run": "test_row_browser.py::test_in_a_browser",
+    **dict.fromkeys(
+        (
             "python -m tracemill browse [DIR]",
             "python -m tracemill browse [DIR] [--port N] [--ledger DIR]",
         ),
