@@ -234,6 +234,7 @@ def summary(built: Built, seconds: float) -> str:
             f"report    {where}/report.html",
             f"versions  {where}/versions         (this and earlier publications: python -m tracemill versions {where})",
             f"one row   python -m tracemill why ID --run {where}",
+            f"look      python -m tracemill browse {where}   (a page over all rows)",
             f"the run   {how_to_look()}",
         ]
     )

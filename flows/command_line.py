@@ -20,6 +20,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from flows.engine.terminal import bars_in_terminal
 from flows.teacher_place import load_recipe_here
 from tracemill.core import TracemillError
 from tracemill.recipe import Recipe
@@ -121,7 +122,8 @@ def run_command(
     try:
         check()
         with temporary_settings({PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: SERVER_START_S}):
-            made = work()
+            with bars_in_terminal():
+                made = work()
             seconds = time.monotonic() - began
             _let_task_runs_be_recorded()
     except TracemillError as error:
