@@ -18,6 +18,7 @@ from pydantic_core import CoreSchema
 from tracemill.core import Section
 from tracemill.recipe import Recipe
 from tracemill.recipe.sections.audit import Audit
+from tracemill.recipe.sections.evaluate import Evaluation
 from tracemill.sources.adapter import PlainField
 
 # Of a text: no key of a secret has one beside it, and no URL a password; env:NAME says where it is.
@@ -30,9 +31,18 @@ _HINT = "Secrets as env:NAME, an environment variable of the worker: what is typ
 RECIPES = Path(__file__).parent.parent / "recipes"
 
 
+EVALUATIONS = "evaluate-"  # what the names of shipped recipes of evaluations begin with
+
+
 @dataclass(frozen=True)
 class ShippedOrOther:
-    """Of a path: the recipes of this repository as choices, or any other YAML file. They are listed when deployed."""
+    """Of a path: the recipes of this repository as choices, or any other YAML file. They are listed when deployed.
+
+    Attributes:
+        evaluations: those of evaluations, or else those of datasets.
+    """
+
+    evaluations: bool = False
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Return JSON schema with two alternatives, which the UI shows as tabs.
@@ -41,7 +51,8 @@ class ShippedOrOther:
         and not that it is "not valid under any of the given schemas".
         """
         text = handler(schema)
-        shipped = [f"{RECIPES.name}/{path.name}" for path in sorted(RECIPES.glob("*.yaml"))]
+        names = [path.name for path in sorted(RECIPES.glob("*.yaml"))]
+        shipped = [f"{RECIPES.name}/{name}" for name in names if name.startswith(EVALUATIONS) == self.evaluations]
         alternatives = [{**text, "title": "shipped", "enum": shipped}, {**text, "title": "another file"}]
         return {"pattern": r"^.+\.ya?ml$", "anyOf": alternatives}
 
@@ -64,7 +75,9 @@ def _fields_of_plain_rows() -> dict[str, Any]:
 
 
 RecipePath = Annotated[str, ShippedOrOther()]
+EvaluationPath = Annotated[str, ShippedOrOther(evaluations=True)]
 Overrides = Annotated[Sequence[str] | None, WithJsonSchema(_settings_of(Recipe))]
+EvaluationOverrides = Annotated[Sequence[str] | None, WithJsonSchema(_settings_of(Evaluation))]
 AuditOverrides = Annotated[Sequence[str] | None, WithJsonSchema(_settings_of(Audit))]
 Columns = Annotated[Sequence[str] | None, WithJsonSchema(_fields_of_plain_rows())]
 Limit = Annotated[int | None, Field(ge=0), WithJsonSchema({"type": "integer", "minimum": 0})]

@@ -1,5 +1,7 @@
 """Where the teacher is, said by the environment: TEACHER_URL and TEACHER_API_KEY, for recipes that do not say it.
 
+Of an evaluation's student it is STUDENT_URL and STUDENT_API_KEY.
+
 A recipe is the same file on a laptop and in a container.
 """
 
@@ -7,13 +9,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from flows.parameters import refuse_secrets
 from tracemill.core import RecipeError
 from tracemill.core.secrets import refuse_unset, secrets_in
-from tracemill.recipe import Recipe, load_recipe, parse_section
+from tracemill.evaluate.baseline import read_evaluation
+from tracemill.recipe import Recipe, load_evaluation, load_recipe, parse_section
+from tracemill.recipe.sections.evaluate import Evaluation
 from tracemill.recipe.sections.server import Teacher
+
+Server = TypeVar("Server", bound=Teacher)
 
 
 def load_recipe_here(path: str, overrides: list[str], *, are_kept: bool = False) -> Recipe:
@@ -35,7 +41,7 @@ def load_recipe_here(path: str, overrides: list[str], *, are_kept: bool = False)
     return recipe
 
 
-def _refuse_literal(recipe: Recipe) -> None:
+def _refuse_literal(recipe: Recipe | Evaluation) -> None:
     """A secret in a recipe's file would travel with every task, and lie about on a cluster."""
     literal = [found.key for found in secrets_in(recipe) if found.name is None]
     if literal:
@@ -58,14 +64,40 @@ def placed(recipe: Recipe, environment: Mapping[str, str]) -> Recipe:
     teacher = recipe.distill.teacher
     if teacher is None:
         return recipe
-    named = teacher.model_fields_set | ({"api_key"} if teacher.authorizes_itself else set())
-    said = {name: value for name, value in _said(environment).items() if name not in named}
-    if not said:
-        return recipe
-    given = {name: getattr(teacher, name) for name in teacher.model_fields_set - {"system_prompt", "prompt_template"}}
-    there = parse_section(Teacher, given | said, origin="the teacher, as TEACHER_URL and TEACHER_API_KEY have it,")
-    asked = teacher.model_copy(update={name: getattr(there, name) for name in said})
+    asked = _placed(teacher, environment, "TEACHER")
     return recipe.model_copy(update={"distill": recipe.distill.model_copy(update={"teacher": asked})})
+
+
+def load_evaluation_here(path: str, overrides: list[str], *, are_kept: bool = False) -> Evaluation:
+    """Return the recipe of an evaluation, with what this process's environment says of its student.
+
+    Raises:
+        RecipeError: as :func:`load_recipe_here`.
+        StoreError: its baseline is no finished evaluation.
+        SourceError: there is no file of responses.
+    """
+    refuse_secrets({"recipe": path, "overrides": overrides}, are_kept=are_kept)
+    loaded = load_evaluation(path, overrides)
+    student = _placed(loaded.student, os.environ, "STUDENT")
+    evaluation = loaded.model_copy(update={"student": student})
+    refuse_unset(evaluation)
+    if evaluation.run.runner.is_cluster:
+        _refuse_literal(evaluation)
+    if evaluation.baseline is not None:
+        read_evaluation(evaluation.baseline)
+    return evaluation
+
+
+def _placed(server: Server, environment: Mapping[str, str], name: str) -> Server:
+    """Return a teacher or student where the environment says it is, as far as the recipe does not."""
+    named = server.model_fields_set | ({"api_key"} if server.authorizes_itself else set())
+    said = {field: value for field, value in _said(environment, name).items() if field not in named}
+    if not said:
+        return server
+    given = {field: getattr(server, field) for field in server.model_fields_set - {"system_prompt", "prompt_template"}}
+    origin = f"the {server.role}, as {name}_URL and {name}_API_KEY have it,"
+    there = parse_section(type(server), given | said, origin=origin)
+    return server.model_copy(update={field: getattr(there, field) for field in said})
 
 
 def told_nobody_asked(recipe: Recipe, environment: Mapping[str, str]) -> str:
@@ -81,7 +113,7 @@ def told_nobody_asked(recipe: Recipe, environment: Mapping[str, str]) -> str:
     return f"{told}, and {' and '.join(ignored)} of the environment {'is' if len(ignored) == 1 else 'are'} ignored"
 
 
-def _said(environment: Mapping[str, str]) -> dict[str, Any]:
-    urls = tuple(url.strip() for url in environment.get("TEACHER_URL", "").split(",") if url.strip())
-    key = environment.get("TEACHER_API_KEY", "").strip()
-    return ({"base_urls": urls} if urls else {}) | ({"api_key": "env:TEACHER_API_KEY"} if key else {})
+def _said(environment: Mapping[str, str], name: str) -> dict[str, Any]:
+    urls = tuple(url.strip() for url in environment.get(f"{name}_URL", "").split(",") if url.strip())
+    key = environment.get(f"{name}_API_KEY", "").strip()
+    return ({"base_urls": urls} if urls else {}) | ({"api_key": f"env:{name}_API_KEY"} if key else {})

@@ -123,6 +123,12 @@ def audit_artifact(artifacts: Artifacts, text: str, tables: Tables, out: str) ->
     artifacts.page("\n".join(lines), "summary", "What was found")
 
 
+def scores_artifact(artifacts: Artifacts, text: str, tables: Tables, out: str) -> None:
+    """Leave the scores of an evaluation, links to its tables, and where its files are."""
+    paths = _paths(out, ("scores.json", "items", "verdicts", "responses", "report.html"))
+    artifacts.page("\n".join([text, "", *_links(tables), *paths]), "scores", "Scores with error bars")
+
+
 def _links(tables: Tables) -> list[str]:
     """Links to tables of phases: relative, since a run does not know under which address its UI is looked at."""
     links = " · ".join(f"[{phase}](../artifact/{table})" for phase, table in tables.items())

@@ -25,6 +25,7 @@ from tracemill.core.machine import cores
 from tracemill.recipe import Recipe
 from tracemill.recipe.recipe import Run
 from tracemill.recipe.sections.audit import Audit
+from tracemill.recipe.sections.evaluate import Evaluation
 from tracemill.recipe.sections.run import Runner
 from tracemill.store import Manifest, Store
 
@@ -199,7 +200,7 @@ def _away(kind: str, address: str, error: Exception) -> RunnerError:
     )
 
 
-Plan = TypeVar("Plan", bound=Recipe | Audit)
+Plan = TypeVar("Plan", bound=Recipe | Audit | Evaluation)
 
 _FEWEST = 4  # shards at once, on a machine of one core too: a teacher is waited for
 # The first process takes three processor seconds to import everything, and a row three milliseconds to go through.

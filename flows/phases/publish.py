@@ -36,6 +36,7 @@ from tracemill.recipe import Recipe
 from tracemill.recipe.sections.push import Push
 from tracemill.runs import shipment
 from tracemill.runs.push import render
+from tracemill.select import sample_kind
 from tracemill.select.calibration import Threshold
 
 
@@ -156,6 +157,7 @@ def publish(
         texts=texts,
         beside=beside,
         keep=recipe.export.keep_versions,
+        kind=sample_kind(recipe.select),
         facts=_facts(recipe, table, labels, cuts) | conflicts.facts() | poison | refused | _missing(unjudged),
     )
     tables = [shard for group in groups for shard in group]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -155,5 +157,40 @@ def test_history_stands_unchanged_between_system_prompt_and_prompt() -> None:
 
 def test_texts_never_change_under_their_name() -> None:
     """The texts are pinned by digest: templates are in request keys by name, so a new text needs a new name."""
-    templates = {name: dict(suffixes) for name, suffixes in prompts.TEMPLATES.items()}
+    templates = {"boxed@1": dict(prompts.TEMPLATES["boxed@1"])}
     assert digest(dict(SYSTEM_PROMPTS), templates) == "d95e7f1fc9af84ed9b58097ebd504f62bd8ee80715b2023acff64fd1c86a97c3"
+
+
+EVALUATING = {
+    ("none@1", "math"): "What is 1 + 1?",
+    ("am-eval@1", "math"): "What is 1 + 1?" + WITHIN + "\\box{}.",
+    ("lcb@1", "math"): "What is 1 + 1?",
+    ("mcq@1", "choice"): (
+        "Answer the following multiple choice question. The last line of your response should be of the following "
+        "format: 'Answer: $LETTER' (without quotes) where LETTER is one of ABCD. Think step by step before "
+        "answering.\n\nWhat is 1 + 1?"
+    ),
+}
+
+
+@pytest.mark.parametrize(("template", "category"), EVALUATING)
+def test_evaluations_have_prompts_of_their_own(template: Any, category: str) -> None:
+    """Those that benchmarks and papers use; a category that one says nothing of is asked as it is."""
+    [message] = chat_messages(_problem(category=category), Teacher(model="m", template=template))
+    assert message["content"] == EVALUATING[template, category]
+
+
+def test_livecodebench_is_asked_in_its_own_words() -> None:
+    """For programs that read and print, and for functions, whose head stands in the format."""
+    teacher = Teacher(model="m", template="lcb@1")
+    [plain] = chat_messages(_problem(category="code"), teacher)
+    head = "class Solution:\n    def f(self, x: int) -> int:\n        "
+    [starter] = chat_messages(_problem(category="code", prompt=f"Write f.\n\n{head}"), teacher)
+    assert plain["content"].startswith("### Question:\nWhat is 1 + 1?\n\n### Format: Read the inputs from stdin")
+    assert starter["content"].startswith(
+        "### Question:\nWrite f.\n\n### Format: You will use the following starter code"
+    )
+    ends = f"```python\n{head}\n```\n\n### Answer: (use the provided format with backticks)\n\n"
+    assert starter["content"].endswith(ends)
+    found = digest(plain, starter)
+    assert found == "e884f6903652016dc30fa27a3dc870856c5a650c8b8a59dddba9e65e30523013"

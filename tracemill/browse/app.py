@@ -96,7 +96,9 @@ class Pages:
             return _failed(404, error.what, f"{error.got}. {error.remedy}")
         rows = [record for record in records if record["where"] in {"dataset", "dropped"}]
         first = next((record for record in rows if record["where"] == "dataset"), rows[-1] if rows else records[0])
-        return self._shown(first, records, copies=[row for row in rows if row is not first])
+        return self._shown(
+            first, records, copies=[row for row in rows if row["where"] == "dropped" and row is not first]
+        )
 
     def place(self, request: Request) -> Response:
         """Answer with the row at a place of the list, such as one without an id, or a copy."""

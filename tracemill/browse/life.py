@@ -167,14 +167,14 @@ def _responses(row: Record, records: Sequence[Record], texts: Sequence[Record]) 
             verdicts.setdefault(record["response_id"], []).append(record)
     said = {record["response_id"]: _of_ledger(record) for record in records if record["where"] == "ledger"}
     said |= {str(record.get("response_id") or record.get("id")): record for record in texts}
-    if "response_id" in row and "answer" in row:
-        said[row["response_id"]] = row
-    published = row["response_id"] if row["where"] == "dataset" else ""
+    chosen = [record for record in (row, *records) if record["where"] == "dataset" and "response_id" in record]
+    said |= {record["response_id"]: record for record in chosen}
     # The published one, then others, each once; rows of ``rejected`` may be of one without traces.
-    for name in dict.fromkeys([published, *traces, *verdicts, *said]):
+    published = dict.fromkeys(record["response_id"] for record in chosen)
+    for name in dict.fromkeys([*published, *traces, *verdicts, *said]):
         if name:
             yield _answered(
-                row, name, traces.get(name, {}), verdicts.get(name, []), said.get(name, {}), is_out=name == published
+                row, name, traces.get(name, {}), verdicts.get(name, []), said.get(name, {}), is_out=name in published
             )
 
 

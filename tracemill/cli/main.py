@@ -1,4 +1,4 @@
-"""Commands on recipes, runs, the ledger: ``init``, ``why``, ``browse``, ``report``, ``diff``, ``push``, ``pin``, …."""
+"""Commands on recipes, runs, the ledger: ``init``, ``why``, ``browse``, ``report``, ``diff``, ``push``, ``sft``, …."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tracemill.cli.doctor import examined, is_ready
 from tracemill.cli.doctor import render as render_checks
 from tracemill.cli.ledger import DEFAULT as LEDGER
 from tracemill.cli.ledger import add_commands as add_ledger_commands
+from tracemill.cli.sft import add_arguments as add_sft_arguments
 from tracemill.cli.sources import facts as source_facts
 from tracemill.cli.sources import listing
 from tracemill.core import LedgerError, TracemillError, pretty_json
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     _add_pin(commands.add_parser("pin", help="fix the Hub datasets of a recipe to their present commits"))
     _add_doctor(commands.add_parser("doctor", help="whether this machine, and a recipe, are ready for a run"))
     _add_sources(commands.add_parser("sources", help="the data sets that a recipe can name by one word"))
+    add_sft_arguments(commands.add_parser("sft", help="traces of a finished run in a trainer's shape"))
     add_ledger_commands(commands.add_parser("ledger", help="what has been paid for: stats, export, compact"))
     return line
 

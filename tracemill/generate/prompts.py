@@ -37,10 +37,35 @@ SYSTEM_PROMPTS: Final[Mapping[str, str | None]] = {"none": None, "am": _AM_SYSTE
 # LR's suffixes for R1. A choice is boxed too: its letter is then read like any other final answer.
 _BOXED = "\n\nLet's think step by step and output the final answer within \\boxed{}."
 _FENCED = "\n\nLet's think step by step and output the final answer within ```python your code ```."
+# As NA (arXiv 2505.14464) and AT (2505.08311) have it in their evaluations: no \boxed.
+_BOX = "\n\nLet's think step by step and output the final answer within \\box{}."
 
+# What follows the prompt, by category.
 TEMPLATES: Final[Mapping[str, Mapping[str, str]]] = {
     "boxed@1": {Category.MATH: _BOXED, Category.CHOICE: _BOXED, Category.CODE: _FENCED},
+    "none@1": {},
+    "am-eval@1": {Category.MATH: _BOX},
+    "lcb@1": {},
+    "mcq@1": {},
 }
+
+# LiveCodeBench's own prompt (its repository, lcb_runner/prompts/code_generation.py), for either kind of task.
+_LCB_STDIN = (
+    "### Format: Read the inputs from stdin solve the problem and write the answer to stdout (do not directly test on "
+    "the sample inputs). Enclose your code within delimiters as follows. Ensure that when the python program runs, it "
+    "reads the inputs, runs the algorithm and writes output to STDOUT.\n```python\n# YOUR CODE HERE\n```\n\n"
+)
+_LCB_STARTER = (
+    "### Format: You will use the following starter code to write the solution to the problem and enclose your code "
+    "within delimiters.\n```python\n{starter}\n```\n\n"
+)
+_LCB_END = "### Answer: (use the provided format with backticks)\n\n"
+_LCB_CLASS = "\n\nclass Solution"  # with this begins what the benchmark's functions are to be written into
+# The prompt of OpenAI's simple-evals for multiple choice, before the question.
+_CHOOSE = (
+    "Answer the following multiple choice question. The last line of your response should be of the following format: "
+    "'Answer: $LETTER' (without quotes) where LETTER is one of {letters}. Think step by step before answering.\n\n"
+)
 
 
 def chat_messages(problem: Problem, teacher: Teacher) -> list[dict[str, str]]:
@@ -51,13 +76,13 @@ def chat_messages(problem: Problem, teacher: Teacher) -> list[dict[str, str]]:
     Raises:
         RecipeError: the template or the system prompt is not known.
     """
-    suffix = _suffix(problem, _known("distill.teacher.template", teacher.template, TEMPLATES))
+    suffix = _suffix(problem, _known(f"{teacher.place}.template", teacher.template, TEMPLATES))
     system = _system_prompt(problem, teacher, suffix)
     messages = [{"role": "system", "content": system}] if system is not None else []
     messages.extend(dict(turn) for turn in problem.history)
-    asked = problem.prompt + suffix
+    asked = _framed(problem, teacher.template) + suffix
     if teacher.prompt_template:
-        asked = _filled("prompt_template", teacher.prompt_template, problem, suffix)
+        asked = _filled(f"{teacher.place}.prompt_template", teacher.prompt_template, problem, suffix)
     messages.append({"role": "user", "content": asked})
     if teacher.force_think:
         messages.append({"role": "assistant", "content": f"{THINK_OPEN}\n"})
@@ -68,12 +93,11 @@ def _system_prompt(problem: Problem, teacher: Teacher, suffix: str) -> str | Non
     """Return the recipe's; None where there is none, or an own one is blank for this problem."""
     if teacher.system_prompt in SYSTEM_PROMPTS:
         return SYSTEM_PROMPTS[teacher.system_prompt]
-    text = _filled("system_prompt", teacher.system_prompt, problem, suffix)
+    text = _filled(f"{teacher.place}.system_prompt", teacher.system_prompt, problem, suffix)
     return text if text.strip() else None
 
 
-def _filled(name: str, source: str, problem: Problem, suffix: str) -> str:
-    key = f"distill.teacher.{name}"
+def _filled(key: str, source: str, problem: Problem, suffix: str) -> str:
     if is_file(source):
         raise RecipeError(f"{key} names a file that was not read", got=source, remedy="load the recipe from its file")
     try:
@@ -109,6 +133,18 @@ def _suffix(problem: Problem, suffixes: Mapping[str, str]) -> str:
     suffix = suffixes.get(problem.category, "")
     language = (problem.tests or {}).get("language", "python")
     return suffix.replace("```python ", f"```{language} ") if language != "python" else suffix
+
+
+def _framed(problem: Problem, template: str) -> str:
+    """Return the prompt in the words that a template puts around it; the prompt itself where it has none."""
+    if template == "lcb@1" and problem.category == Category.CODE:
+        place = problem.prompt.rfind(_LCB_CLASS)
+        question, starter = (problem.prompt, "") if place < 0 else (problem.prompt[:place], problem.prompt[place:])
+        form = _LCB_STARTER.format(starter=starter.removeprefix("\n\n")) if starter else _LCB_STDIN
+        return f"### Question:\n{question}\n\n{form}{_LCB_END}"
+    if template == "mcq@1" and problem.category == Category.CHOICE:
+        return _CHOOSE.format(letters="ABCD") + problem.prompt
+    return problem.prompt
 
 
 def _known(key: str, name: str, table: Mapping[str, T]) -> T:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 MANIFEST: Final = "manifest.json"
 # Of everything else in the manifest: who edits one by hand has a file of their own, as with any other file.
 SELF: Final = "manifest_sha256"
-_KINDS: Final = {"funnel": "dataset", "audit": "audit", "verify": "checked references"}  # in this order
+# In this order.
+_KINDS: Final = {"evaluation": "evaluation", "funnel": "dataset", "audit": "audit", "verify": "checked references"}
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 # What may stand under a name: (bytes, SHA-256). Several where a publication was broken off while it replaced another.
@@ -56,7 +57,7 @@ def tops(names: Sequence[str] | Mapping[str, Any]) -> list[str]:
 
 
 def kind_of(manifest: Mapping[str, Any]) -> str:
-    """Return what was published, by the facts that each kind has: a dataset, an audit, checked references; else ""."""
+    """Return what was published, by the facts that each kind has: a dataset, an audit, …; else ""."""
     return next((kind for fact, kind in _KINDS.items() if fact in manifest), "")
 
 

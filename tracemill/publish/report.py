@@ -55,7 +55,7 @@ def source_plot(rows: Mapping[str, tuple[int, int]]) -> Markup:
 
 def category_plot(tally: PublishedTally) -> Markup:
     """Return published rows of each category, of all problems that were worth asking."""
-    yields = [(name, tally.published.get(name, 0), n_asked) for name, n_asked in tally.asked.items()]
+    yields = [(name, tally.problems_by_category.get(name, 0), n_asked) for name, n_asked in tally.asked.items()]
     return _yield_plot("Yield by category", yields, "clean, unique problems")
 
 
@@ -133,10 +133,12 @@ class _Share(NamedTuple):
 def report(summary: BuildSummary) -> str:
     """Return the page of a build."""
     tally, n_in = summary.tally, summary.n_source_rows
-    figures = {
-        "rows published": f"{tally.n_rows:,}",
+    figures = {"rows published": f"{tally.n_rows:,}"}
+    if tally.problems:
+        figures["problems that they answer"] = f"{tally.n_problems:,}"
+    figures |= {
         "source rows": f"{n_in:,}",
-        "of them published": f"{tally.n_rows / n_in:.1%}" if n_in else "–",
+        "of them published": f"{tally.n_problems / n_in:.1%}" if n_in else "–",
         "responses judged for them": f"{sum(tally.lengths_published) + sum(tally.lengths_other):,}",
     }
     if summary.recipe.distill.teacher is None:

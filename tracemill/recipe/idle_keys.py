@@ -89,7 +89,7 @@ def _of_distill(raw: Mapping[str, Any]) -> Iterator[Fault]:
     if isinstance(distill, Mapping) and distill.get("teacher") is None:
         why = "means nothing without distill.teacher: name whom to ask, or leave it out"
         yield from _given(distill, _OF_A_TEACHER, ("distill",), why)
-        yield from _given(_section(raw, "select"), ("pass_rate",), ("select",), why)
+        yield from _given(_section(raw, "select"), ("pass_rate", "spread"), ("select",), why)
         return
     if _section(raw, "distill", "teacher").get("prompt_template"):
         why = "means nothing beside prompt_template, which stands in its place"

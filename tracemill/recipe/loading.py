@@ -15,16 +15,20 @@ from tracemill.core import RecipeError, Section
 from tracemill.recipe.faults import explain
 from tracemill.recipe.idle_keys import idle_keys
 from tracemill.recipe.overrides import overridden
-from tracemill.recipe.paths import with_paths_beside
-from tracemill.recipe.prompt_files import with_prompts_read
+from tracemill.recipe.paths import evaluation_beside, with_paths_beside
+from tracemill.recipe.prompt_files import prompts_read, with_prompts_read
 from tracemill.recipe.recipe import Recipe
 from tracemill.recipe.renamed import with_new_names
 from tracemill.recipe.sections.audit import Audit
+from tracemill.recipe.sections.evaluate import Evaluation
 from tracemill.recipe.values import Understanding
 from tracemill.recipe.yaml import read_yaml
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracemill.recipe.sections.decontaminate import Benchmark
+    from tracemill.recipe.sections.evaluate import Evaluated
     from tracemill.sources import Source
 
 COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -41,7 +45,10 @@ def refuse_unpinned(recipe: Recipe, path: str) -> None:
     Raises:
         RecipeError: naming each, and the command that pins them.
     """
-    read: list[Source | Benchmark] = [*recipe.sources, *recipe.decontaminate.benchmarks]
+    _refuse_loose([*recipe.sources, *recipe.decontaminate.benchmarks], path)
+
+
+def _refuse_loose(read: Sequence[Source | Benchmark | Evaluated], path: str) -> None:
     loose = [f"{place.name}: {place.revision}" for place in read if _is_loose(place.hub, place.revision)]
     if loose:
         raise RecipeError(
@@ -75,6 +82,21 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None, *, pinned:
     if pinned:
         refuse_unpinned(recipe, str(path))
     return recipe
+
+
+def load_evaluation(path: str | Path, overrides: list[str] | None = None) -> Evaluation:
+    """Read the recipe of an evaluation; see :func:`load_recipe`.
+
+    Raises:
+        RecipeError: the file cannot be read, any key or value in it is wrong, or a Hub dataset has no commit.
+    """
+    parsed = parse_section(Evaluation, read_yaml(path), overrides or [], origin=str(path))
+    evaluation = evaluation_beside(parsed, path, overrides or [])
+    _refuse_loose([*evaluation.benchmarks, *([evaluation.trained_on] if evaluation.trained_on else [])], str(path))
+    student = prompts_read(evaluation.student, path, evaluation.data_dir)
+    # An item on which a stage crashes is not set aside: the score of the others would be that of another benchmark.
+    run = evaluation.run.model_copy(update={"poison_share": 0.0})
+    return evaluation.model_copy(update={"student": student, "run": run})
 
 
 def parse_recipe(raw: object, overrides: list[str] | None = None, *, origin: str = "recipe") -> Recipe:

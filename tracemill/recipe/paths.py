@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tracemill.recipe.recipe import Recipe
+    from tracemill.recipe.sections.evaluate import Evaluation
 
 
 def with_paths_beside(recipe: Recipe, recipe_path: str | Path, overrides: list[str]) -> Recipe:
@@ -22,30 +23,62 @@ def with_paths_beside(recipe: Recipe, recipe_path: str | Path, overrides: list[s
         recipe_path: of its file.
         overrides: settings of the command line.
     """
-    is_typed = any(override.partition("=")[0].strip() == "data_dir" for override in overrides)
-    if is_typed or Path(recipe.data_dir).is_absolute():
+    places = _places(recipe.data_dir, recipe_path, overrides)
+    if places is None:
         return recipe
-    places = Path(recipe_path).absolute().parent / recipe.data_dir, Path(recipe.data_dir).absolute()
-
-    def placed(section: Any) -> Any:
-        path = section.path
-        if path is None or Path(path).is_absolute():
-            return section
-        folder = str(_place_of(path, places))
-        absolute = Path(glob.escape(folder) if glob.has_magic(path) else folder, path)
-        return section.model_copy(update={"path": str(absolute)})
-
     settings = recipe.decontaminate
-    benchmarks = tuple(placed(benchmark) for benchmark in settings.benchmarks)
+    benchmarks = tuple(_placed(benchmark, places) for benchmark in settings.benchmarks)
     # The tokenizer's path stands in the card as the recipe has it: it is the folder that is named for it.
     data_dir = _place_of(recipe.label.tokenizer or ".", places)
     return recipe.model_copy(
         update={
             "data_dir": str(data_dir),
-            "sources": tuple(placed(source) for source in recipe.sources),
+            "sources": tuple(_placed(source, places) for source in recipe.sources),
             "decontaminate": settings.model_copy(update={"benchmarks": benchmarks}),
         }
     )
+
+
+def evaluation_beside(evaluation: Evaluation, recipe_path: str | Path, overrides: list[str]) -> Evaluation:
+    """Return an evaluation with absolute paths, likewise; a finished run's directory stands for its ``dataset/``."""
+    places = _places(evaluation.data_dir, recipe_path, overrides)
+    if places is None:
+        return evaluation
+    student, baseline, trained_on = evaluation.student, evaluation.baseline, evaluation.trained_on
+    if student.responses is not None:
+        student = student.model_copy(update={"responses": _absolute(student.responses, places)})
+    if trained_on is not None and trained_on.path is not None:
+        path = _absolute(trained_on.path, places)
+        rows = Path(path, "dataset")
+        trained_on = trained_on.model_copy(update={"path": str(rows) if rows.is_dir() else path})
+    return evaluation.model_copy(
+        update={
+            "data_dir": str(places[0]),
+            "student": student,
+            "benchmarks": tuple(_placed(benchmark, places) for benchmark in evaluation.benchmarks),
+            "baseline": None if baseline is None else _absolute(baseline, places),
+            "trained_on": trained_on,
+        }
+    )
+
+
+def _places(data_dir: str, recipe_path: str | Path, overrides: list[str]) -> tuple[Path, Path] | None:
+    """Return the two places, the recipe's own first; None where paths stay as they are."""
+    is_typed = any(override.partition("=")[0].strip() == "data_dir" for override in overrides)
+    if is_typed or Path(data_dir).is_absolute():
+        return None
+    return Path(recipe_path).absolute().parent / data_dir, Path(data_dir).absolute()
+
+
+def _placed(section: Any, places: tuple[Path, Path]) -> Any:
+    return section if section.path is None else section.model_copy(update={"path": _absolute(section.path, places)})
+
+
+def _absolute(path: str, places: tuple[Path, Path]) -> str:
+    if Path(path).is_absolute():
+        return path
+    folder = str(_place_of(path, places))
+    return str(Path(glob.escape(folder) if glob.has_magic(path) else folder, path))
 
 
 def _place_of(path: str, places: tuple[Path, Path]) -> Path:

@@ -10,6 +10,7 @@ from tracemill.recipe.prompt_template import is_file, require_sound
 
 if TYPE_CHECKING:
     from tracemill.recipe.recipe import Recipe
+    from tracemill.recipe.sections.server import Teacher
 
 _FIELDS: Final = ("system_prompt", "prompt_template")
 _MOST_BYTES: Final = 1 << 20
@@ -28,17 +29,21 @@ def with_prompts_read(recipe: Recipe, recipe_path: str | Path) -> Recipe:
     teacher = recipe.distill.teacher
     if teacher is None:
         return recipe
-    places = tuple(dict.fromkeys((Path(recipe_path).absolute().parent, Path(recipe.data_dir).absolute(), Path.cwd())))
-    files = {name: file for name in _FIELDS if (file := getattr(teacher, name)) is not None and is_file(file)}
-    texts = {name: _read(name, file, places) for name, file in files.items()}
-    if not texts:
+    found = prompts_read(teacher, recipe_path, recipe.data_dir)
+    if found is teacher:
         return recipe
-    distill = recipe.distill.model_copy(update={"teacher": teacher.model_copy(update=texts)})
-    return recipe.model_copy(update={"distill": distill})
+    return recipe.model_copy(update={"distill": recipe.distill.model_copy(update={"teacher": found})})
 
 
-def _read(name: str, file: str, places: tuple[Path, ...]) -> str:
-    key = f"distill.teacher.{name}"
+def prompts_read(teacher: Teacher, recipe_path: str | Path, data_dir: str) -> Teacher:
+    """Return a teacher with the text of the files that its prompts name; see :func:`with_prompts_read`."""
+    places = tuple(dict.fromkeys((Path(recipe_path).absolute().parent, Path(data_dir).absolute(), Path.cwd())))
+    files = {name: file for name in _FIELDS if (file := getattr(teacher, name)) is not None and is_file(file)}
+    texts = {name: _read(f"{teacher.place}.{name}", file, places) for name, file in files.items()}
+    return teacher.model_copy(update=texts) if texts else teacher
+
+
+def _read(key: str, file: str, places: tuple[Path, ...]) -> str:
     found = next((place / file for place in places if (place / file).is_file()), None)
     if found is None:
         raise RecipeError(
@@ -61,7 +66,7 @@ def _read(name: str, file: str, places: tuple[Path, ...]) -> str:
     if not text.strip():
         raise RecipeError(f"{key}: {found} is empty; nothing has run", expected="a jinja2 template")
     try:
-        require_sound(text, uses_prompt=name == "prompt_template")
+        require_sound(text, uses_prompt=key.endswith("prompt_template"))
     except ValueError as error:
         raise RecipeError(f"{key}: {found} cannot be filled; nothing has run", got=str(error)) from None
     return text

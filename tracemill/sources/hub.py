@@ -59,6 +59,8 @@ def hub_files(source: Source) -> list[HubFile]:
     except (SourceError, RecipeError):
         raise
     except Exception as error:  # Of datasets, huggingface_hub, their HTTP client, the card's YAML.
+        if "gated" in f"{type(error).__name__} {error}".lower():
+            raise _gated(source, error) from error
         raise SourceError(
             f"source {source.name}: cannot find the files of {source.hub} on the Hub",
             got=f"{type(error).__name__}: {error!s:.600}",
@@ -66,6 +68,15 @@ def hub_files(source: Source) -> list[HubFile]:
             remedy="check the id, the network and the access rights; name the files in sources[].files if `datasets` "
             "cannot tell which they are, as with data sets that bring a script",
         ) from error
+
+
+def _gated(source: Source, error: Exception) -> SourceError:
+    return SourceError(
+        f"source {source.name}: {source.hub} is gated: whoever reads it has agreed to its terms, and says who they are",
+        got=f"{type(error).__name__}: {error!s:.300}",
+        expected="a token of an account that has access",
+        remedy=f"agree at https://huggingface.co/datasets/{source.hub}; then set HF_TOKEN, or token: env:NAME",
+    )
 
 
 def _of_split(source: Source) -> tuple[str, list[str]]:

@@ -169,6 +169,24 @@ TYPED = (
         ("python -m tracemill push {run} --repo org/name",),
         shows="nothing was sent",
     ),
+    Typed("python -m tracemill sft DIR", ("python -m tracemill sft {other}",), shows="as messages, traces: published"),
+    Typed(
+        "python -m tracemill sft DIR [--as SHAPE] [--system NAME] [--traces QUERY] [--max-tokens N] "
+        "[--tokenizer FILE] [--out FOLDER]",
+        (
+            (
+                "python -m tracemill sft {run} --as prompt-completion --system am --traces published --max-tokens 4000 "
+                "--tokenizer demo/teacher/model/tokenizer.json --out sft"
+            ),
+        ),
+        shows=r"left out +0 rows",
+    ),
+    Typed(
+        "python -m tracemill sft DIR [--as SHAPE] [--traces QUERY] [--json]",
+        ("python -m tracemill sft {run} --as thinking --traces published --json",),
+        shows='"shape": "thinking"',
+    ),
+    Typed("python -m tracemill sft DIR --as verl", ("python -m tracemill sft {run} --as verl",), shows="as verl"),
     Typed(
         "python -m tracemill sources [WORD]",
         ("python -m tracemill sources", "python -m tracemill sources openr1"),
@@ -283,9 +301,7 @@ ELSEWHERE = {
         ),
         "test_row_browser.py::test_in_a_browser",
     ),
-    "python -m demo.teacher.serve --port 8000": (
-        "test_quick_start.py::test_the_demo_teacher_answers_the_three_questions"
-    ),
+    "python -m demo.teacher.serve --port 8000": ("test_quick_start.py::test_three_questions_become_a_dataset"),
     "make demo": "test_documented_commands.py::test_the_demo",
     "make ui": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
     "make deploy": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
@@ -328,6 +344,7 @@ ELSEWHERE = {
 
 # What no test types, and why.
 UNTESTED = {
+    "pip install -e deployments/rewards": "into a trainer's environment, which is not here",
     "RAY_USAGE_STATS_ENABLED=0 .venv/bin/ray start --address=10.0.0.1:6379": "it joins a second machine to a cluster",
     "DOCKER_HOST=unix:///run/user/1001/docker.sock make sandbox-image": "as make sandbox-image, on a second engine",
     "docker compose --profile cpu up --detach": "builds vLLM's image; test_compose.py has the stack with a chat server",

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.support.needs import ROOT
+from tests.support.servers.prefect_home import prefect_home
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -86,6 +88,7 @@ SMALL = (
     Small("verification.maths_agreement", r"% agreement over 15 decided", "--pairs 5", needs="real_data"),
     Small("verification.verdict_faults", r"K1 +1 +1", "--workers 1 {folder}/faults/few.jsonl"),
     Small("verification.traces", r"quality: [\d.]+ x reading", "--rows 8 --shards 2"),
+    Small("evaluation.coverage", r"AIME24 30 x 16: t over items [\d.]+%", "--simulations 20"),
     Small("storage.ledger", r"look-up of 1000 keys [\d.]+ x", "--entries 2000"),
     Small("storage.ledger_objects", r"look-up of 1000 keys [\d.]+ x", "--entries 1000"),
     Small("storage.publishing", r"publishing: [\d.]+ x reading", "--rows 8 --shards 2"),
@@ -124,8 +127,8 @@ def of(package: str) -> list[object]:
     ]
 
 
-def goes_through(small: Small, folder: Path) -> None:
-    """Types it; it ends well, and prints its figures."""
+def goes_through(small: Small, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    """Types it, with such further environment variables; it ends well, and prints its figures."""
     fault = {"kind": "K1", "row": {"id": "a", "category": "math", "response": "\\boxed{5}", "reference_answer": "5"}}
     for name, row in (("faults", fault | {"right": "correct"}), ("prompts", {"prompt": "What is 1 + 1?"})):
         (folder / name).mkdir()
@@ -135,7 +138,7 @@ def goes_through(small: Small, folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", small.module, *words],
         cwd=ROOT,
-        env=os.environ | {"PREFECT_HOME": str(folder / "prefect")},
+        env=os.environ | {"PREFECT_HOME": str(prefect_home(folder / "prefect"))} | dict(settings or {}),
         capture_output=True,
         text=True,
         timeout=540,

@@ -15,6 +15,7 @@ from tracemill.recipe.prompt_template import is_file, require_sound
 from tracemill.recipe.server_url import BaseUrl
 
 SYSTEM_PROMPT_NAMES: Final = ("none", "am")
+Template = Literal["boxed@1", "none@1", "am-eval@1", "lcb@1", "mcq@1"]
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token of RFC 9110, section 5.6.2
 _OWN_HEADERS: Final = frozenset(
     {"content-type", "content-length", "content-encoding", "transfer-encoding", "host", "connection", "accept-encoding"}
@@ -228,7 +229,10 @@ class Teacher(ChatServer):
         "keeps the servers for itself. See tracemill/generate/order.py.",
         json_schema_extra={"operational": True},
     )
-    template: Literal["boxed@1"] = Field(default="boxed@1", description="Prompt template and its version.")
+    template: Template = Field(
+        default="boxed@1",
+        description="Prompt template and its version. none@1 adds nothing; the others are for evaluations.",
+    )
 
     @property
     def adds_fields(self) -> bool:
@@ -251,7 +255,7 @@ class Teacher(ChatServer):
     def _ours_left_out(cls, body: dict[str, Any]) -> dict[str, Any]:
         for name in body:
             if name in _SET_BY:
-                raise ValueError(f"{name} is not for extra_body: {_SET_BY[name]}")
+                raise ValueError(f"{name} is not for extra_body: {_SET_BY[name].replace(Teacher.place, cls.place)}")
         _require_json(body, "")
         return body
 

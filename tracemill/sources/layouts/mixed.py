@@ -4,6 +4,8 @@ full59K and s1K hold Gemini's traces and none of R1's. full59K was built from *t
 OlympiadBench, LiveCodeBench …): decontaminate it again.
 
 Science and mixed questions: natural_reasoning, GeneralThought, Dolphin-R1, OpenThoughts, Bespoke-Stratos.
+
+GPQA, a benchmark: its right answer is a column of its own, so that the reader has to put the options in order.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from tracemill.core import Category
-from tracemill.sources.adapter import Draft, ExcludedRowError, LayoutAdapter
+from tracemill.core import Category, digest
+from tracemill.sources.adapter import Draft, ExcludedRowError, LayoutAdapter, MalformedRowError
 from tracemill.sources.layouts.columns import (
     answer_text,
     is_choice,
@@ -134,8 +136,32 @@ def open_thoughts_metadata(row: dict[str, Any], _source: RowSource) -> Draft:
 
 
 _DOLPHIN: Final = (("messages",), ("reasoning",), ("answer",))
+_GPQA_OPTIONS: Final = ("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")
+
+
+def gpqa(row: dict[str, Any], _source: RowSource) -> Draft:
+    """GPQA: options in an order by digest of the item, so that it is part of the item and the same in every run.
+
+    Letters that are drawn anew pair answers that were had before with another key: accuracy falls to chance.
+    """
+    question, options = text_in(row, "Question"), [text_in(row, name) for name in _GPQA_OPTIONS]
+    if not question or not all(options):
+        empty = [name for name in ("Question", *_GPQA_OPTIONS) if not text_in(row, name)]
+        raise MalformedRowError("missing_option", f"nothing in column {', '.join(empty)}")
+    name = str(row.get("Record ID") or digest(question))
+    order = sorted(range(len(options)), key=lambda place: digest("gpqa@1", name, place))
+    listed = [f"{letter}) {(options[place] or '').strip()}" for letter, place in zip("ABCD", order, strict=True)]
+    return Draft(
+        prompt=question.strip() + "\n\n" + "\n".join(listed),
+        reference_answer="ABCD"[order.index(0)],
+        category=Category.CHOICE,
+        info=said(row, domain="High-level domain", subdomain="Subdomain", upstream_id="Record ID"),
+    )
+
+
 MIXED_LAYOUTS: Final[dict[str, LayoutAdapter]] = {
     "natural_reasoning": LayoutAdapter(required=(("question",), ("reference_answer",)), adapt=natural_reasoning),
+    "gpqa": LayoutAdapter(required=tuple((name,) for name in ("Question", *_GPQA_OPTIONS)), adapt=gpqa),
     "general_thought": LayoutAdapter(
         required=(("question",), ("reference_answer",), ("model_name",)),
         adapt=general_thought,

@@ -1,0 +1,1 @@
+"""Scores of student models: whether their error bars keep their promise."""
