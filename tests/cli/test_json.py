@@ -123,7 +123,7 @@ def leaves(line: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
 
 
 def test_every_command_takes_it() -> None:
-    """All but the export, which is lines of JSON, and what goes on until it is stopped; and the page has a line of each."""
+    """All but the export, which is lines of JSON, and what runs until it is stopped; the page has a line of each."""
     names = {
         leaf.prog.removeprefix("python -m tracemill ") for leaf in leaves(parser()) if "--json" in leaf.format_help()
     }
