@@ -1,4 +1,4 @@
-"""What becomes of the responses: the one that is published, and what is kept of the others."""
+"""What becomes of the responses: those that are published, and what is kept of the others."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from prefect import task
 from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.engine.work import Produced, Work, split
 from tracemill.core import Problem, Response, Verdict, table_of
+from tracemill.inference.usage import TEACHERS
 from tracemill.quality.filters import Fault
 from tracemill.recipe.sections.select import Select
-from tracemill.select import Sample, pairs, rejected_traces, select, traces
+from tracemill.select import pairs, rejected_traces, sample_kind, select, traces
 from tracemill.select.records import Judged, Pair, Rejected
-from tracemill.select.selection import Unasked
+from tracemill.select.selection import Unasked, by_teacher
 from tracemill.select.verdicts import settled_by_response
 
 
 @task(name="select", task_run_name="select {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
 @stage(rows="problems", drops=True, computes=True)
 def select_shard(work: Work) -> Produced:
-    """One passing response per problem; every other problem is dropped where it was lost."""
+    """Passing responses, one per problem or more; every other problem is dropped where it was lost."""
     problems = work.rows(Problem, "problems")
     responses = work.all_rows(Response, "responses")
     verdicts = settled_by_response(work.all_rows(Verdict, "verdicts"))
@@ -31,9 +32,12 @@ def select_shard(work: Work) -> Produced:
     samples, dropped = select(problems, responses, verdicts, faults, _unasked(work), work.section, perplexities)
     judged = Judged(responses, verdicts, faults, frozenset(sample.response_id for sample in samples))
     measures = {row["response_id"]: row for row in work.table("measures").to_pylist()}
-    produced = split(len(problems), samples, Sample, dropped)
+    produced = split(len(problems), samples, sample_kind(work.section), dropped)
+    teachers = by_teacher(responses, verdicts, judged.published)
+    facts = produced.facts | ({TEACHERS: teachers} if teachers else {})
     beside = {"traces": traces(judged, measures, perplexities), **_optional(problems, judged, work.section)}
-    return dataclasses.replace(produced, outputs={**produced.outputs, **beside})
+    n_kept = len({sample.id for sample in samples})  # problems: a row may be one of several
+    return dataclasses.replace(produced, outputs={**produced.outputs, **beside}, facts=facts, rows_kept=n_kept)
 
 
 def _faults(work: Work) -> dict[str, Fault]:

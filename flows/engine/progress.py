@@ -235,6 +235,7 @@ def reported(
     every_s: float,
     tokens: Callable[[], int] = lambda: 0,
     bar: Bar | None = None,
+    spent: Callable[[], str] = lambda: "",
 ) -> Iterator[None]:
     """Logs the progress every ``every_s`` seconds, and once at the end; and moves its bar in the UI.
 
@@ -244,6 +245,7 @@ def reported(
         every_s: seconds between lines, and between requests for the bar.
         tokens: completion tokens received so far.
         bar: where else it is shown; an artifact of the flow run that is under way unless given.
+        spent: what has been spent so far, for people; "" where nothing is known of prices.
     """
     stop = threading.Event()
     first, began = tokens(), time.monotonic()
@@ -252,6 +254,7 @@ def reported(
     def picture(*, last: bool = False) -> None:
         received = tokens() - first
         line = progress.line(received / max(time.monotonic() - began, 1e-9) if received else None)
+        line += f" · {told}" if (told := spent()) else ""
         logger.info(line)
         shown.show(progress.percent(), line, last=last)
 

@@ -1,4 +1,4 @@
-"""Commands on recipes, runs, the ledger: ``init``, ``why``, ``report``, ``diff``, ``push``, ``pin``, ``doctor``."""
+"""Commands on recipes, runs, the ledger: ``init``, ``why``, ``report``, ``diff``, ``push``, ``sft``, ``pin``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tracemill.cli.doctor import examined, is_ready
 from tracemill.cli.doctor import render as render_checks
 from tracemill.cli.ledger import DEFAULT as LEDGER
 from tracemill.cli.ledger import add_commands as add_ledger_commands
+from tracemill.cli.serve import add_arguments as add_serve_arguments
+from tracemill.cli.sft import add_arguments as add_sft_arguments
 from tracemill.cli.sources import facts as source_facts
 from tracemill.cli.sources import listing
 from tracemill.core import TracemillError, pretty_json
@@ -44,6 +46,8 @@ def parser() -> argparse.ArgumentParser:
     _add_pin(commands.add_parser("pin", help="fix the Hub datasets of a recipe to their present commits"))
     _add_doctor(commands.add_parser("doctor", help="whether this machine, and a recipe, are ready for a run"))
     _add_sources(commands.add_parser("sources", help="the data sets that a recipe can name by one word"))
+    add_sft_arguments(commands.add_parser("sft", help="traces of a finished run in a trainer's shape"))
+    add_serve_arguments(commands.add_parser("serve", help="the models of a recipe on this machine, kept up by vLLM"))
     add_ledger_commands(commands.add_parser("ledger", help="what has been paid for: stats, export, compact"))
     return line
 

@@ -62,5 +62,5 @@ def _content(value: object) -> object:
     if isinstance(value, tuple | list):
         return [_content(item) for item in value]
     if isinstance(value, dict):
-        return {key: _content(item) for key, item in value.items()}
+        return {str(key): _content(item) for key, item in value.items()}
     return str(value) if isinstance(value, StrEnum) else value

@@ -17,7 +17,7 @@ from tracemill.dedup import conflict_report
 from tracemill.html.templates import render_markdown
 from tracemill.label.counts import label_rows
 from tracemill.publish.funnel import render
-from tracemill.select import Sample
+from tracemill.select import sample_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tracemill.publish.summary import BuildSummary
     from tracemill.publish.tally import LicensedRows, PublishedTally
     from tracemill.recipe import Recipe
+    from tracemill.select import Sample
 
 # The Hub's own ids are SPDX in lower case; those of our sources that it knows otherwise, or not at all:
 # https://huggingface.co/docs/hub/repositories-licenses
@@ -59,8 +60,6 @@ _FILES: Final = "train-*.parquet"
 DEFAULT: Final = "default"
 SFT: Final = "sft"
 _SFT_COLUMNS: Final = ["messages"]
-# Configuration -> its columns.
-CONFIGS: Final = {DEFAULT: Sample.arrow.names, SFT: _SFT_COLUMNS}
 _SPLIT: Final = "train"
 _FENCE: Final = "---\n"
 _READ_FIRST: Final = ["pretty_name", "license", "license_name", "language"]  # by people; the others as they are named
@@ -68,11 +67,17 @@ _NAME_CHARS: Final = 80
 _ENGLISH: Final = "en"  # what a dataset is in whose rows' languages nobody found
 
 
-def front_matter(name: str, tally: PublishedTally, labels: LabelSummary) -> DatasetCardData:
+def configurations(kind: type[Sample]) -> dict[str, list[str]]:
+    """Return the columns of each configuration, where rows are of a kind."""
+    return {DEFAULT: kind.arrow.names, SFT: _SFT_COLUMNS}
+
+
+def front_matter(name: str, kind: type[Sample], tally: PublishedTally, labels: LabelSummary) -> DatasetCardData:
     """Return what the Hub, its viewer and ``datasets`` read.
 
     Args:
         name: of the dataset.
+        kind: of its rows.
         tally: what the published rows are made of.
         labels: how labels are distributed; languages are one of them.
     """
@@ -92,9 +97,9 @@ def front_matter(name: str, tally: PublishedTally, labels: LabelSummary) -> Data
         dataset_info=[
             {
                 "config_name": config,
-                "features": _features(pa.schema([Sample.arrow.field(column) for column in columns])),
+                "features": _features(pa.schema([kind.arrow.field(column) for column in columns])),
             }
-            for config, columns in CONFIGS.items()
+            for config, columns in configurations(kind).items()
         ],
     )
 
@@ -197,7 +202,9 @@ def card(summary: BuildSummary) -> str:
     recipe, tally = summary.recipe, summary.tally
     return render_markdown(
         "publish/templates/card.md.j2",
-        front_matter=front_matter(recipe.name, tally, summary.labels).to_yaml(original_order=_READ_FIRST),
+        front_matter=front_matter(recipe.name, sample_kind(recipe.select), tally, summary.labels).to_yaml(
+            original_order=_READ_FIRST
+        ),
         summary=summary,
         recipe=recipe,
         tally=tally,

@@ -21,7 +21,7 @@ import zstandard
 from tracemill.core import Dropped, Verdict, digest, json_text
 from tracemill.decontaminate.decontaminate import GREY
 from tracemill.publish.am_rows import am_lines
-from tracemill.publish.card import CONFIGS, WrittenRows, with_rows
+from tracemill.publish.card import WrittenRows, configurations, with_rows
 from tracemill.publish.directory.run_directory import Amount, Output, rows_until_cut
 from tracemill.publish.lanes import n_cores, side_by_side
 from tracemill.publish.shuffle import TakenBytes, shuffled
@@ -59,11 +59,12 @@ class Publication:
 
     Attributes:
         key: of everything below; a directory that was published under it is complete.
-        selected, dropped, verdicts: shards of ``Sample``, ``Dropped`` and ``Verdict`` rows.
+        selected, dropped, verdicts: shards of ``kind``, ``Dropped`` and ``Verdict`` rows.
         beside: further shards by folder, one of ``BESIDE``.
         texts: further files by name, such as the card and the report.
         facts: what else the manifest says.
         keep: so many versions stay in the run's directory.
+        kind: of the published rows.
     """
 
     key: str
@@ -76,6 +77,7 @@ class Publication:
     beside: Mapping[str, Sequence[Shard]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     keep: int = 3
+    kind: type[Sample] = Sample
 
     def write(self, store: Store, directory: RunDirectory) -> None:
         """Write every file but the manifest."""
@@ -108,9 +110,9 @@ class Publication:
                 lanes.folders.check()
                 yield piece.table
 
-        schema = _with_features(Sample.arrow)
+        schema = _with_features(self.kind.arrow)
         directory.tables("dataset", schema, tables(), Amount.of(self.selected), self.rows_per_file, "train")
-        return {name: taken.of(columns) for name, columns in CONFIGS.items()}
+        return {name: taken.of(columns) for name, columns in configurations(self.kind).items()}
 
 
 def _written_rows(directory: RunDirectory, n_rows: int, n_bytes: Mapping[str, int]) -> WrittenRows:

@@ -54,7 +54,7 @@ def source_plot(rows: Mapping[str, tuple[int, int]]) -> Markup:
 
 def category_plot(tally: PublishedTally) -> Markup:
     """Return published rows of each category, of all problems that were worth asking."""
-    yields = [(name, tally.published.get(name, 0), n_asked) for name, n_asked in tally.asked.items()]
+    yields = [(name, tally.problems_by_category.get(name, 0), n_asked) for name, n_asked in tally.asked.items()]
     return _yield_plot("Yield by category", yields, "clean, unique problems")
 
 
@@ -131,13 +131,15 @@ class _Share(NamedTuple):
 def report(summary: BuildSummary) -> str:
     """Return the page of a build."""
     tally, n_in = summary.tally, summary.n_source_rows
-    figures = {
-        "rows published": f"{tally.n_rows:,}",
+    figures = {"rows published": f"{tally.n_rows:,}"}
+    if tally.problems:
+        figures["problems that they answer"] = f"{tally.n_problems:,}"
+    figures |= {
         "source rows": f"{n_in:,}",
-        "of them published": f"{tally.n_rows / n_in:.1%}" if n_in else "–",
+        "of them published": f"{tally.n_problems / n_in:.1%}" if n_in else "–",
         "responses judged for them": f"{sum(tally.lengths_published) + sum(tally.lengths_other):,}",
     }
-    if summary.recipe.distill.teacher is None:
+    if not summary.recipe.distill.asked:
         figures["teacher"] = "none was asked"
     plots = [
         funnel_plot(summary.funnel),
@@ -159,6 +161,9 @@ def report(summary: BuildSummary) -> str:
         contamination=as_html(summary.contamination),
         conflicts=conflict_report.as_html(summary.conflicts),
         licences=summary.licences,
+        costs=summary.costs,
+        currency=summary.recipe.distill.money,
+        several=bool(summary.recipe.distill.teachers),
         labels=_label_rows(summary.labels),
     )
     return str(page)

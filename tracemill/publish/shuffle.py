@@ -106,7 +106,7 @@ def _ranges(store: Store, shards: Sequence[Shard], seed: int, scratch: Callable[
         file: _Ranges | None = None
         for shard in shards:
             table = store.read_table(shard)
-            held.append(_Keyed(table, [digest(seed, row_id) for row_id in table["id"].to_pylist()]))
+            held.append(_Keyed(table, _keys(table, seed)))
             n_held += table.nbytes
             if file is None and n_held > HELD_BYTES:
                 file = _Ranges(stack.enter_context(scratch()), n_ranges)
@@ -117,6 +117,14 @@ def _ranges(store: Store, shards: Sequence[Shard], seed: int, scratch: Callable[
             return
         for number in range(n_ranges):
             yield file.read(number)
+
+
+def _keys(table: pa.Table, seed: int) -> list[str]:
+    """By problem; where one may have several rows by response, so that they do not stand side by side."""
+    if "sample_index" not in table.column_names:
+        return [digest(seed, row_id) for row_id in table["id"].to_pylist()]
+    pairs = zip(table["id"].to_pylist(), table["response_id"].to_pylist(), strict=True)
+    return [digest(seed, row_id, response_id) for row_id, response_id in pairs]
 
 
 def _joined(parts: Sequence[_Keyed]) -> _Keyed:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 # Columns that are read of each kind of shard.
 PROBLEM_COLUMNS: Final = ["category"]
-SAMPLE_COLUMNS: Final = ["source", "category", "model", "origin", "licence", "non_commercial", *COLUMNS.values()]
+SAMPLE_COLUMNS: Final = ["id", "source", "category", "model", "origin", "licence", "non_commercial", *COLUMNS.values()]
 TRACE_COLUMNS: Final = ["problem_id", "outcome", "published", "think_tokens", "answer_tokens"]
 
 N_SHARES: Final = 11  # tenths of the responses that are correct; all of them are a bin of their own
@@ -39,9 +39,10 @@ class PublishedTally(BaseModel):
     Attributes:
         asked: problems that were clean, nobody's duplicate and in no benchmark, by category.
         published: rows by category.
+        problems: those that rows are of, by category; empty where each has one row.
         models: rows by who wrote the response, ``model (origin)``.
         licences: rows by source and licence.
-        labels: rows by label and value.
+        labels: rows by label and value; problems, where one may have several rows.
         pass_rates: problems by the tenth of their judged responses that is correct; those without one are not counted.
         lengths_published, lengths_other: responses by tokens, estimated, in the steps of ``LENGTHS``.
     """
@@ -51,6 +52,7 @@ class PublishedTally(BaseModel):
     models: dict[str, int] = Field(default_factory=dict)
     licences: list[LicensedRows] = Field(default_factory=list)
     labels: Counts = Field(default_factory=dict)
+    problems: dict[str, int] = Field(default_factory=dict)
     pass_rates: list[int] = Field(default_factory=lambda: [0] * N_SHARES)
     lengths_published: list[int] = Field(default_factory=lambda: [0] * (len(LENGTHS) + 1))
     lengths_other: list[int] = Field(default_factory=lambda: [0] * (len(LENGTHS) + 1))
@@ -60,6 +62,16 @@ class PublishedTally(BaseModel):
         """Published rows."""
         return sum(self.published.values())
 
+    @property
+    def problems_by_category(self) -> dict[str, int]:
+        """Published problems by category."""
+        return self.problems or self.published
+
+    @property
+    def n_problems(self) -> int:
+        """Published problems."""
+        return sum(self.problems_by_category.values())
+
 
 class Tallying:
     """Adds shard by shard; a problem's responses are all in one shard."""
@@ -67,6 +79,7 @@ class Tallying:
     def __init__(self) -> None:
         self._asked: Counter[str] = Counter()
         self._published: Counter[str] = Counter()
+        self._problems: Counter[str] = Counter()
         self._models: Counter[str] = Counter()
         self._licences: Counter[tuple[str, str, bool]] = Counter()
         self._labels: list[Counts] = []
@@ -80,7 +93,9 @@ class Tallying:
     def add_samples(self, samples: pa.Table) -> None:
         """The published rows of a shard; columns ``SAMPLE_COLUMNS``."""
         rows = samples.to_pylist()
-        self._labels.append(count_columns(rows))
+        of_problems = list({row["id"]: row for row in reversed(rows)}.values())
+        self._labels.append(count_columns(of_problems))
+        self._problems.update(row["category"] for row in of_problems)
         for row in rows:
             self._published[row["category"]] += 1
             self._models[f"{row['model']} ({row['origin']})"] += 1
@@ -104,6 +119,7 @@ class Tallying:
         return PublishedTally(
             asked=_by_number(self._asked),
             published=_by_number(self._published),
+            problems={} if self._problems == self._published else _by_number(self._problems),
             models=_by_number(self._models),
             licences=[
                 LicensedRows(source=source, licence=licence, non_commercial=flag, rows=n_rows)

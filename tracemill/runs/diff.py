@@ -185,7 +185,7 @@ def _by_prompt(run: Path, ids: set[str]) -> dict[bytes, str]:
         chosen = table.filter(pc.is_in(table["id"], value_set=wanted))
         for problem_id, prompt in zip(chosen["id"].to_pylist(), chosen["prompt"].to_pylist(), strict=True):
             key = bytes.fromhex(digest(normalise_prompt(prompt)))[:16]
-            found[key] = "" if key in found else problem_id
+            found[key] = problem_id if found.get(key, problem_id) == problem_id else ""
     return found
 
 

@@ -66,7 +66,16 @@ def read_rows(folder: Path) -> Rows:
         digests.append(np.column_stack([_digests(batch, columns) for columns in GROUPS.values()]))
     found = np.concatenate(ids)
     order = np.argsort(found, kind="stable")
-    return Rows(found[order], np.concatenate(digests)[order])
+    return _by_problem(found[order], np.concatenate(digests)[order])
+
+
+def _by_problem(ids: NDArray[np.bytes_], digests: NDArray[np.uint64]) -> Rows:
+    """Rows of one id, where a problem has several, as one: what they agree in as it is, else summed in any order."""
+    names, starts = np.unique(ids, return_index=True)
+    if len(names) == len(ids):
+        return Rows(ids, digests)
+    low, high = (extreme.reduceat(digests, starts, axis=0) for extreme in (np.minimum, np.maximum))
+    return Rows(names, np.where(low == high, low, np.add.reduceat(digests, starts, axis=0)))
 
 
 def batches(folder: Path, columns: Sequence[str]) -> Iterator[pa.Table]:

@@ -92,7 +92,8 @@ def _way(rows: Sequence[Record], by_place: Mapping[str, list[Record]]) -> Iterat
             break
         yield stage, _passed(stage, published or {}, by_place)
     if lost is None:
-        yield "export", f"published: response {_id(published['response_id'])} in dataset/" if published else ""
+        chosen = [_id(row["response_id"]) for row in rows if row["where"] == "dataset"]
+        yield "export", f"published: response {', '.join(chosen)} in dataset/" if chosen else ""
         return
     yield lost["stage"], f"dropped: {lost['reason']}"
     for name, value in _dict(lost.get("evidence") or {}).items():

@@ -1,4 +1,4 @@
-"""The one response per problem that is published, and where each problem without one was lost."""
+"""The responses to a problem that are published, and where each problem without one was lost."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracemill.core import (
+    Category,
     Cause,
     Dropped,
     Int32,
@@ -21,11 +22,12 @@ from tracemill.core import (
     Verdict,
     digest,
     dropped_problem,
+    json_text,
 )
 from tracemill.core.schema import CUT_OFF
 from tracemill.label import labels_of
 from tracemill.quality.filters import published_turn
-from tracemill.select.difficulty import Measured, measured
+from tracemill.select.difficulty import Measured, measured, spread_of
 from tracemill.select.records import content_digest
 from tracemill.select.verdicts import settled_by_response
 
@@ -60,6 +62,7 @@ class Sample(Row):
         quality: of the question, 1 to 5, by a model.
         language: ISO 639-1 code, or "und".
         n_prompt_tokens: of the prompt alone; ``info`` says by what it was counted, and why a label is missing.
+        info: what else the source said; ``served``, what the teacher's server said of how it answered.
         n_correct: responses to this problem that were judged correct.
         n_judged: responses that were judged correct or incorrect; the pass rate is the quotient.
     """
@@ -96,6 +99,23 @@ class Sample(Row):
     info: Text
 
 
+@dataclass(frozen=True, slots=True)
+class NumberedSample(Sample):
+    """One published row where a problem may have several, which share its id.
+
+    Attributes:
+        sample_index: of the response, as in traces/; with ``origin`` it tells a problem's rows apart, as
+            ``response_id`` does.
+    """
+
+    sample_index: Int32
+
+
+def sample_kind(rules: Select) -> type[Sample]:
+    """Return what published rows are."""
+    return Sample if rules.keep == 1 else NumberedSample
+
+
 class Unasked(NamedTuple):
     """Why there is no response to a problem."""
 
@@ -114,13 +134,15 @@ def select(
 ) -> tuple[list[Sample], list[Dropped]]:
     """Choose among the correct responses without a fault; every other problem is dropped where it was lost.
 
+    The rows of a problem come one after the other, the preferred one first; they are ``sample_kind(rules)``.
+
     Args:
         problems: of one shard.
         responses: to those problems, source traces first, then samples in order.
         verdicts: by response id, the one that counts on every response (see ``verdicts.settled``).
         faults: by response id, from the quality filters.
         unasked: by problem id, why the teacher was not asked or did not answer.
-        rules: which passing response is preferred.
+        rules: which passing responses are preferred, and how many are kept.
         perplexities: by response id, where they were measured.
     """
     answered: dict[str, list[Response]] = defaultdict(list)
@@ -132,22 +154,70 @@ def select(
         given = answered[problem.id]
         correct = [r for r in given if verdicts[r.id].outcome == Outcome.CORRECT]
         passing = [r for r in correct if r.id not in faults]
-        if passing:
+        if passing and (low := _too_little_spread(problem, given, verdicts, rules)) is not None:
+            dropped.append(dropped_problem(problem, "quality", "low_spread", low))
+        elif passing:
             found = measured(given, verdicts, rules.pass_rate)
-            samples.append(_sample(problem, _preferred(passing, rules, perplexities or {}), given, verdicts, found))
+            kept = _preferred(passing, rules, perplexities or {})
+            samples += [_sample(problem, chosen, given, verdicts, found, sample_kind(rules)) for chosen in kept]
         else:
             dropped.append(_lost(problem, given, correct, verdicts, faults, unasked))
     return samples, dropped
 
 
-def _preferred(passing: list[Response], rules: Select, perplexities: Mapping[str, float]) -> Response:
+def _too_little_spread(
+    problem: Problem, given: list[Response], verdicts: Mapping[str, Verdict], rules: Select
+) -> dict[str, float] | None:
+    """Return what shows that a problem's samples tell too little; None where they do not, or are too few to say."""
+    least = rules.spread.get(Category(problem.category))
+    found = None if least is None else spread_of(given, verdicts, rules.pass_rate)
+    return None if least is None or found is None or found >= least else {"spread": found, "min": least}
+
+
+def _preferred(passing: list[Response], rules: Select, perplexities: Mapping[str, float]) -> list[Response]:
     """By the recipe; equals by what they say, so that neither ids nor the order of answers decide."""
-    if rules.prefer == "first":
-        return passing[0]
+    ordered = passing
     if rules.prefer == "lowest_perplexity":
-        return min(passing, key=lambda r: (perplexities.get(r.id, math.inf), content_digest(r), r.id))
-    sign = 1 if rules.prefer == "shortest" else -1
-    return min(passing, key=lambda r: (sign * (len(r.think or "") + len(r.answer)), content_digest(r), r.id))
+        ordered = sorted(passing, key=lambda r: (perplexities.get(r.id, math.inf), content_digest(r), r.id))
+    elif rules.prefer != "first":
+        sign = 1 if rules.prefer == "shortest" else -1
+        ordered = sorted(passing, key=lambda r: (sign * (len(r.think or "") + len(r.answer)), content_digest(r), r.id))
+    ordered = _preferred_teachers_first(ordered, rules)
+    if rules.keep == 1:
+        return ordered[:1]
+    distinct: dict[str, Response] = {}
+    for response in ordered:
+        distinct.setdefault(content_digest(response), response)
+    return list(distinct.values())[: None if rules.keep == "all" else rules.keep]
+
+
+def _preferred_teachers_first(ordered: list[Response], rules: Select) -> list[Response]:
+    """Return the responses in the recipe's order of teachers, those of others behind; as they are where it has none."""
+    rank = {name: place for place, name in enumerate(rules.teachers)}
+    return sorted(ordered, key=lambda response: rank.get(teacher_of(response) or "", len(rank))) if rank else ordered
+
+
+def teacher_of(response: Response) -> str | None:
+    """Return which of several teachers has answered; None where there is one, or of traces that came along."""
+    return (response.served or {}).get("teacher")
+
+
+def by_teacher(
+    responses: Iterable[Response], verdicts: Mapping[str, Verdict], published: Container[str]
+) -> dict[str, dict[str, int]]:
+    """Return how each of several teachers did: responses, those judged, judged correct, and published."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for response in responses:
+        if (name := teacher_of(response)) is not None:
+            outcome = verdicts[response.id].outcome
+            is_correct = outcome == Outcome.CORRECT
+            found[name].update(
+                responses=1,
+                judged=int(is_correct or outcome == Outcome.INCORRECT),
+                correct=int(is_correct),
+                published=int(response.id in published),
+            )
+    return {name: dict(counts) for name, counts in sorted(found.items())}
 
 
 def _lost(
@@ -187,14 +257,21 @@ def _judged(given: list[Response], verdicts: Mapping[str, Verdict]) -> list[dict
 
 
 def _sample(
-    problem: Problem, chosen: Response, given: list[Response], verdicts: Mapping[str, Verdict], found: Measured
+    problem: Problem,
+    chosen: Response,
+    given: list[Response],
+    verdicts: Mapping[str, Verdict],
+    found: Measured,
+    kind: type[Sample],
 ) -> Sample:
     verdict = verdicts[chosen.id]
     outcomes = Counter(verdicts[response.id].outcome for response in given)
     record, labels = problem.as_record(), labels_of(problem)
     think = chosen.think or ""
     turn = {"role": "assistant", "content": published_turn(think, chosen.answer)}
-    return Sample(
+    numbered = {"sample_index": chosen.sample_index} if kind is NumberedSample else {}
+    return kind(
+        **numbered,
         id=problem.id,
         response_id=chosen.id,
         source=problem.source,
@@ -224,7 +301,7 @@ def _sample(
         completion_tokens=chosen.completion_tokens,
         licence=problem.licence,
         non_commercial=problem.non_commercial,
-        info=record["info"],
+        info=json_text({**problem.info, "served": chosen.served}) if chosen.served else record["info"],
     )
 
 

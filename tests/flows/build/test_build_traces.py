@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from tests.support.runs.small_run import SmallRun, funnel, question, table
 from tests.support.servers.chat_server import ChatServer
 from tests.support.servers.judge_server import JudgeServer
+from tracemill.runs import diff
+from tracemill.runs import story as story_of
+from tracemill.runs.why import render
 
 
 @pytest.fixture
@@ -185,3 +189,33 @@ def test_models_filter_in_a_build(run: SmallRun) -> None:
     assert "`judge` (safety judge): what it calls unsafe is left out." in card
     rows = [row for row in table(run.out, "traces").to_pylist() if row["published"]]
     assert all(row["perplexity"] == pytest.approx(math.exp(5 if row["perplexity"] > 10 else 1)) for row in rows)
+
+
+def test_all_passing_responses_are_rows(run: SmallRun, teacher: ChatServer) -> None:
+    """With select.keep: all a problem has a row a passing response of its own text, in every file; nobody is asked."""
+    run.folder.mkdir(parents=True)
+    with (run.folder / "several.jsonl").open("w") as lines:
+        for number in range(3000, 3006):
+            asked = question(number)
+            right = asked["answer"].split("#### ")[1]
+            said = [f"<think>\n{way}\n</think>\n\n\\boxed{{{right}}}" for way in ("sum", "add", "sum", "count")]
+            row = {"problem": asked["question"], "answer": right, "generations": said}
+            lines.write(json.dumps(row | {"correctness_math_verify": [True] * 4, "uuid": str(number)}) + "\n")
+    run.sections["sources"] = [{"name": "several", "path": "several.jsonl", "layout": "openr1_math"}]
+    one = funnel(run.build())
+    first = {row["id"]: row["response_id"] for row in table(run.out, "dataset").to_pylist()}
+    run.sections["select"] = {"keep": "all"}
+    assert funnel(run.build()) == one
+    rows = table(run.out, "dataset").to_pylist()
+    assert (len(first), len(rows), teacher.received) == (6, 18, 0)
+    assert {row["id"] for row in rows} == set(first)
+    assert set(first.values()) <= {row["response_id"] for row in rows}
+    published = {row["response_id"] for row in table(run.out, "traces").to_pylist() if row["published"]}
+    assert published == {row["response_id"] for row in rows}
+    with zstandard.open(run.out / "am.jsonl.zst", "rt", encoding="utf-8") as lines:
+        assert sum(1 for _ in lines) == len(rows)
+    assert "**18 rows answer 6 problems.**" in (run.out / "dataset/README.md").read_text()
+    found = diff(run.out / "versions/0001", run.out)
+    assert (found.rows_a, found.rows_b, found.added.rows, found.changed.why) == (6, 6, 0, {"response": 6})
+    (story,) = render(story_of(run.out, rows[0]["id"])).split("published: response ")[1:]
+    assert story.split(" in dataset/")[0].count(",") == 2

@@ -23,6 +23,7 @@ from tests.support.needs import ROOT
 from tests.support.runs.audited_set import PLANTED, write
 from tests.support.runs.small_evaluation import SmallEvaluation
 from tests.support.runs.small_run import SmallRun, question, table
+from tests.support.servers.prefect_home import prefect_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -121,6 +122,7 @@ def wait_for(found: Callable[[], Any], log: Path) -> None:
 def make_checkout(place: Path, teacher_url: str) -> Checkout:
     """The folder with everything but the runs."""
     place.mkdir()
+    prefect_home(place / ".tracemill" / "prefect")
     for entry in ROOT.iterdir():
         if entry.name not in _NOT_LINKED:
             (place / entry.name).symlink_to(entry)

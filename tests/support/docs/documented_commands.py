@@ -185,6 +185,24 @@ TYPED = (
         ("python -m tracemill push {run} --repo org/name",),
         shows="nothing was sent",
     ),
+    Typed("python -m tracemill sft DIR", ("python -m tracemill sft {other}",), shows="as messages, traces: published"),
+    Typed(
+        "python -m tracemill sft DIR [--as SHAPE] [--system NAME] [--traces QUERY] [--max-tokens N] "
+        "[--tokenizer FILE] [--out FOLDER]",
+        (
+            (
+                "python -m tracemill sft {run} --as prompt-completion --system am --traces published --max-tokens 4000 "
+                "--tokenizer demo/teacher/model/tokenizer.json --out sft"
+            ),
+        ),
+        shows=r"left out +0 rows",
+    ),
+    Typed(
+        "python -m tracemill sft DIR [--as SHAPE] [--traces QUERY] [--json]",
+        ("python -m tracemill sft {run} --as thinking --traces published --json",),
+        shows='"shape": "thinking"',
+    ),
+    Typed("python -m tracemill sft DIR --as verl", ("python -m tracemill sft {run} --as verl",), shows="as verl"),
     Typed(
         "python -m tracemill sources [WORD]",
         ("python -m tracemill sources", "python -m tracemill sources openr1"),
@@ -257,6 +275,38 @@ TYPED = (
         ("python -m tracemill ledger export .tracemill/store/ledger --out exported.jsonl && head -1 exported.jsonl",),
         shows=r"demo",
     ),
+    Typed("python -m tracemill serve RECIPE", ("python -m tracemill serve {recipe}",), r"--port \d", small="--dry-run"),
+    Typed(
+        "python -m tracemill serve RECIPE [--dry-run]",
+        ("python -m tracemill serve {recipe} --dry-run",),
+        shows="--served-model-name demo",
+    ),
+    Typed(
+        "python -m tracemill serve RECIPE [--set section.key=value]… [--gpus LIST] [--tensor-parallel N] "
+        "[--only SECTION]… [--teachers N] [--host ADDRESS] [--weights MODEL=PLACE]… [--vllm-python FILE] "
+        "[--vllm OPTION]… [--logs DIR] [--urls FILE] [--start-s S] [--dry-run]",
+        (
+            (
+                "python -m tracemill serve {recipe} --set distill.teacher.base_urls=[http://127.0.0.1:8000/v1] "
+                "--gpus 0,1,2,3 --tensor-parallel 2 --only distill.teacher --teachers 1 --host 0.0.0.0 "
+                "--weights demo=weights --vllm-python python --vllm enforce-eager --logs logs "
+                "--urls urls.json --start-s 60 --dry-run"
+            ),
+        ),
+        shows=r"CUDA_VISIBLE_DEVICES=0,1 python .*--model weights .*--tensor-parallel-size 2 --enforce-eager",
+    ),
+    Typed(
+        "python -m tracemill serve recipes/demo.yaml --teachers 2 --weights demo-teacher=demo/teacher/model "
+        "--vllm max-model-len=2048 --vllm enforce-eager",
+        (
+            (
+                "python -m tracemill serve recipes/demo.yaml --teachers 2 --weights demo-teacher=demo/teacher/model "
+                "--vllm max-model-len=2048 --vllm enforce-eager"
+            ),
+        ),
+        shows="--port 8001",
+        small="--dry-run",
+    ),
     Typed("python -m tracemill doctor", ("python -m tracemill doctor",), shows="sandbox"),
     Typed("python -m tracemill doctor RECIPE", ("python -m tracemill doctor {recipe}",), shows="decontamination"),
     Typed(
@@ -283,8 +333,9 @@ ELSEWHERE = {
         "test_scale_out.py::test_the_benchmark_compares_clusters_with_threads"
     ),
     **dict.fromkeys(QUICK_START, "test_quick_start.py::test_three_questions_become_a_dataset"),
-    "python -m demo.teacher.serve --port 8000": (
-        "test_quick_start.py::test_the_demo_teacher_answers_the_three_questions"
+    "python -m demo.teacher.serve --port 8000": ("test_quick_start.py::test_three_questions_become_a_dataset"),
+    'python -m flows.build_dataset RECIPE --set "$(cat .tracemill/servers/JOB/base_urls)"': (
+        "test_slurm.py::test_the_urls_of_all_nodes_are_one_line_for_the_run"
     ),
     "make demo": "test_documented_commands.py::test_the_demo",
     "make evaluate": "test_documented_commands.py::test_the_evaluation_of_the_demo",
@@ -332,6 +383,7 @@ ELSEWHERE = {
 
 # What no test types, and why.
 UNTESTED = {
+    "pip install -e deployments/rewards": "into a trainer's environment, which is not here",
     "RAY_USAGE_STATS_ENABLED=0 .venv/bin/ray start --address=10.0.0.1:6379": "it joins a second machine to a cluster",
     "DOCKER_HOST=unix:///run/user/1001/docker.sock make sandbox-image": "as make sandbox-image, on a second engine",
     "docker compose --profile cpu up --detach": "builds vLLM's image; test_compose.py has the stack with a chat server",

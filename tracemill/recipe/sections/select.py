@@ -1,4 +1,4 @@
-"""Section ``select`` of the recipe: which correct response is published, and what is published beside it."""
+"""Section ``select`` of the recipe: which correct responses are published, and what is published beside them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,34 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tracemill.core import Section
+from tracemill.core import Category, Section
 from tracemill.recipe.sections.label import PassRate
 
 
 class Select(Section):
-    """Which of a problem's passing responses is published."""
+    """Which of a problem's passing responses are published."""
 
+    keep: Annotated[int, Field(gt=0)] | Literal["all"] = Field(
+        default=1,
+        description="Passing responses per problem that are published, each a row: 1, a number, or all. Of equal texts "
+        "one is.",
+        json_schema_extra={"silent": True},
+    )
     prefer: Literal["first", "shortest", "longest", "lowest_perplexity"] = Field(
         default="first", description="first: in the order of sampling, traces that came along before; ties by content."
     )
+    teachers: tuple[str, ...] = Field(
+        default=(),
+        description="Of several teachers, whose passing response is preferred: names in order, before prefer decides.",
+        json_schema_extra={"silent": True},
+    )
     pass_rate: PassRate = Field(default=PassRate(), description="Difficulty by the teacher's own samples.")
+    spread: dict[Category, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default={},
+        description="By category: problems are dropped on whose samples the verifier's scores spread less than this "
+        "(coefficient of variation). DD Alg. 1, which does not publish its values.",
+        json_schema_extra={"silent": True},
+    )
     preferences: Annotated[int, Field(ge=0)] = Field(
         default=0, description="At most so many pairs of a right and a wrong response per problem, in preferences/."
     )
