@@ -198,7 +198,7 @@ def test_a_gated_dataset_names_the_gate_and_its_page(monkeypatch: pytest.MonkeyP
     """As GPQA is: whoever has no token is told where to agree, and what to set."""
 
     def refused(_: Source) -> tuple[str, list[str]]:
-        raise PermissionError("Dataset 'Idavidrein/gpqa' is a gated dataset on the Hub. You must be authenticated.")
+        raise PermissionError("Dataset Idavidrein/gpqa is a gated dataset on the Hub; be authenticated.")
 
     monkeypatch.setattr("tracemill.sources.hub._of_split", refused)
     source = Source(name="gpqa", hub="Idavidrein/gpqa", revision="a" * 40)
