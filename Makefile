@@ -23,9 +23,9 @@ setup: $(VENV)/.ready  ## the environment: .venv with the locked versions
 $(VENV)/.ready: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "tracemill needs Python >= 3.11, and '$(PYTHON)' is $$($(PYTHON) -V): make setup PYTHON=python3.12"; exit 1; }
-	@echo "Setting up $(VENV) (once, a few minutes) …"
+	@echo "Setting up $(VENV) (once, a minute or three) …"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(VENV)/bin/python deployments/install.py $(VENV)/bin/python $(VENV)/install.log -- --requirement requirements.lock
 	@touch $@
 
 teacher:         ## the demo teacher's server: .venv-vllm with vLLM for the CPU

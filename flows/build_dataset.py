@@ -7,6 +7,7 @@ publish. Finished work is found and kept, however often the run was killed.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ from flows.phases.publish import output_of, publish, push, refuse_unsendable, wa
 from flows.phases.select import distill_and_select
 from flows.phases.semantic_duplicates import embed_survivors, merge_duplicates
 from flows.phases.shards import ShardHistory, Stages, distill_one, labellings, prepare_one, set_aside
+from flows.preview import preview
+from flows.preview import summary as preview_summary
 from flows.teacher_place import load_recipe_here, told_nobody_asked
 from tasks.distill import limit_problems
 from tasks.engine.work import NoSettings
@@ -42,6 +45,7 @@ from tracemill.dedup.conflict_report import ConflictReport, conflict_report
 from tracemill.inference.refusals import REFUSED
 from tracemill.publish.funnel import FUNNEL, render
 from tracemill.publish.tally import PublishedTally
+from tracemill.recipe import Recipe
 from tracemill.select.calibration import Threshold
 from tracemill.store import Collection, Manifest, Shard, Store, save_collection
 
@@ -82,8 +86,13 @@ def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "")
     return or_paused(lambda: build(context, out), context.logger)  # type: ignore[no-any-return]  # or Prefect's state
 
 
-def build(context: RunContext, out: str | None = None) -> Built:
+def build(context: RunContext, out: str | None = None, limit: int | None = None) -> Built:
     """Run the method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
+
+    Args:
+        context: of the run.
+        out: the run's directory; below runs/ unless given.
+        limit: at most so many rows of each source, from its beginning.
 
     Raises:
         TracemillError: what was finished before is kept.
@@ -97,7 +106,7 @@ def build(context: RunContext, out: str | None = None) -> Built:
     benchmarks = benchmarks_of(context)
     counting = measure_plan(recipe.label, recipe.data_dir)
     labelling = labellings(recipe, counting, context.ledger)
-    collection = read_sources(context)
+    collection = read_sources(context, limit)
     prepared, conflicts = prepare(context, collection, benchmarks, labelling)
     over = choose_problems(context, prepared)
     pass_cost_gate(context, prepared, over, counting)
@@ -231,10 +240,16 @@ def summary(built: Built, seconds: float) -> str:
             f"report    {where}/report.html",
             f"versions  {where}/versions         (this and earlier publications: python -m tracemill versions {where})",
             f"one row   python -m tracemill why ID --run {where}",
+            f"look      python -m tracemill browse {where}   (a page over all rows)",
             f"the run   {how_to_look()}",
         ]
     )
 
 
+def previewed(recipe: Recipe, n_rows: int) -> str:
+    """Return what a few rows of each source came to; nothing is published."""
+    return preview_summary(preview(recipe, n_rows, build, logging.getLogger("tracemill")))
+
+
 if __name__ == "__main__":
-    sys.exit(dataset_command(build_dataset, summary, Path(__file__).stem, __doc__ or ""))
+    sys.exit(dataset_command(build_dataset, summary, Path(__file__).stem, __doc__ or "", previewed))

@@ -333,6 +333,22 @@ ELSEWHERE = {
         "test_scale_out.py::test_the_benchmark_compares_clusters_with_threads"
     ),
     **dict.fromkeys(QUICK_START, "test_quick_start.py::test_three_questions_become_a_dataset"),
+    **dict.fromkeys(
+        (
+            "python -m flows.build_dataset RECIPE --preview N",
+            "python -m flows.build_dataset RECIPE --preview N [--set section.key=value]…",
+            "python -m flows.build_dataset RECIPE --preview 10",
+        ),
+        "test_preview.py::test_a_preview_and_then_the_run",
+    ),
+    "python -m tracemill browse .tracemill/preview/NAME/run": "test_row_browser.py::test_in_a_browser",
+    **dict.fromkeys(
+        (
+            "python -m tracemill browse [DIR]",
+            "python -m tracemill browse [DIR] [--port N] [--ledger DIR]",
+        ),
+        "test_row_browser.py::test_in_a_browser",
+    ),
     "python -m demo.teacher.serve --port 8000": ("test_quick_start.py::test_three_questions_become_a_dataset"),
     'python -m flows.build_dataset RECIPE --set "$(cat .tracemill/servers/JOB/base_urls)"': (
         "test_slurm.py::test_the_urls_of_all_nodes_are_one_line_for_the_run"
