@@ -359,3 +359,13 @@ def test_a_killed_evaluation_goes_on_and_ends_in_the_same_bytes(tmp_path: Path) 
         assert server.completed <= 24 + 2
         SmallEvaluation(tmp_path / "undisturbed", server.url).run()
     assert digests_of(tmp_path / "killed" / "out") == digests_of(tmp_path / "undisturbed" / "out")
+
+
+def test_where_nothing_could_be_judged_there_is_no_score(tmp_path: Path) -> None:
+    """Not zero: it is not scored, incomplete, and the page says so; nothing is written for the Hub."""
+    rows = [question(n) | {"question": f"POISON {'x' * 2000} {n}"} for n in range(3)]
+    with ChatServer(max_model_len=1000) as server:
+        scores = SmallEvaluation(tmp_path, server.url, rows, student={"refused_share": 1}).run().scores
+    score = scores["benchmarks"]["sums"]
+    assert (score["avg"], score["complete"], score["bounds"]) == (None, False, [0, 1])
+    assert "not scored" in (tmp_path / "out" / "report.html").read_text()
