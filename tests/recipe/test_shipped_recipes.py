@@ -15,7 +15,9 @@ from tracemill.recipe.loading import is_commit
 from tracemill.recipe.pinning import places, with_revisions
 from tracemill.sources.catalogue.catalogue import catalogue
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+FOLDER = Path(__file__).parents[2] / "recipes"
+OTHERS = ("evaluate-", "compare-")  # recipes of other commands begin so
+RECIPES = sorted(path for path in FOLDER.glob("*.yaml") if not path.name.startswith(OTHERS))
 PAPER = [path for path in RECIPES if path.stem in {"am-1.4m", "deepdistill"}]
 # A number says where it is from: a section of a paper, or that it is not published and why it is so.
 ORIGIN = re.compile(r"\b(?:P1|DD|NA|AT|LR)\b|\bours\b|the same")

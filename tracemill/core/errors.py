@@ -17,6 +17,7 @@
     ├── StageCrashedError       a stage raised what nobody had foreseen: a bug
     ├── ServerError              Prefect's server does not answer, or takes no deployment
     ├── RunnerError              the cluster that should run the tasks is away or unfit, or lost one
+    ├── TrainerError             a student could not be trained
     ├── CostNotApprovedError     nobody agreed to what generation would cost; nothing more was paid for
     └── VerifierError            no verdict can be given, and not because of the answer
         └── UnknownKindError     a category, test kind or constraint that no verifier knows
@@ -149,6 +150,10 @@ class ServerError(TracemillError):
 
 class RunnerError(TracemillError):
     """The cluster that shard tasks should run on is not there, cannot do them, or lost one; says nothing of a row."""
+
+
+class TrainerError(TracemillError):
+    """A student could not be trained; says how its program ended, and what it said last."""
 
 
 class CostNotApprovedError(TracemillError):
