@@ -37,11 +37,12 @@ from tracemill.publish.directory.sources_inside import refuse_sources_inside
 from tracemill.recipe import Recipe
 from tracemill.recipe.sections.audit import Audit
 from tracemill.recipe.sections.evaluate import Evaluation
+from tracemill.recipe.sections.students import Comparison
 from tracemill.store import Manifest, Shard, Store, sweep_claims
 
 Result = TypeVar("Result")
 Value = TypeVar("Value")
-Plan = TypeVar("Plan", bound=Recipe | Audit | Evaluation, default=Recipe)
+Plan = TypeVar("Plan", bound=Recipe | Audit | Evaluation | Comparison, default=Recipe)
 
 
 @dataclass

@@ -19,6 +19,7 @@
     ├── ModelServerError         a model's server that we start does not come up, or does not stay up
     ├── ServerError              Prefect's server does not answer, or takes no deployment
     ├── RunnerError              the cluster that should run the tasks is away or unfit, or lost one
+    ├── TrainerError             a student could not be trained
     ├── CostNotApprovedError     nobody agreed to what generation would cost; nothing more was paid for
     └── VerifierError            no verdict can be given, and not because of the answer
         └── UnknownKindError     a category, test kind or constraint that no verifier knows
@@ -159,6 +160,10 @@ class ServerError(TracemillError):
 
 class RunnerError(TracemillError):
     """The cluster that shard tasks should run on is not there, cannot do them, or lost one; says nothing of a row."""
+
+
+class TrainerError(TracemillError):
+    """A student could not be trained; says how its program ended, and what it said last."""
 
 
 class CostNotApprovedError(TracemillError):

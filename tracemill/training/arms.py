@@ -157,4 +157,8 @@ def _shortened(traces: Sequence[Candidate], options: Mapping[str, list[Candidate
         if one.n_tokens <= excess + slack:
             del kept[one.id]
             excess -= one.n_tokens
+    if excess > slack:  # less than any row has: without the one that comes nearest
+        nearest = min(kept.values(), key=lambda one: (abs(excess - one.n_tokens), one.response_id))
+        if abs(excess - nearest.n_tokens) < excess:
+            del kept[nearest.id]
     return list(kept.values())

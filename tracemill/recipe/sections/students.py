@@ -13,6 +13,7 @@ from tracemill.core import Section
 from tracemill.core.settings import Fraction, Name, Positive, Seconds
 from tracemill.recipe.recipe import Run
 from tracemill.recipe.sections.verify import Verify
+from tracemill.sources import Source
 
 Scalar = bool | int | float | str
 LEAST_ROWS = 50
@@ -109,6 +110,16 @@ class Comparison(Section):
     seeds: Seeds = Seeds()
     verify: Verify = Verify()
     run: Run = Run()
+
+    @property
+    def data_dir(self) -> str:
+        """Folder that sources would be relative to."""
+        return "."
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """None: the rows are a finished run's."""
+        return ()
 
     @model_validator(mode="after")
     def _known_arms(self) -> Comparison:
