@@ -252,12 +252,10 @@ def estimate_cost(
         models = ModelCosts(plan.asked, plan.ledger, answered).measure() if plan.asked.any else ()
     labels = tuple((f"label.labellers ({name})", n_problems) for name in plan.labellers)
     others = tuple(
-        Other(turn.teacher.named, n_left, turn.teacher.price)
+        Other(turn.teacher.named, n_left, turn.teacher.paid)
         for turn, n_left in zip(plan.distill.turns[1:], n_others, strict=True)
     )
-    return Estimate(
-        Outstanding(*counts), measured, cost, models, labels, plan.teacher.price, plan.distill.money, others
-    )
+    return Estimate(Outstanding(*counts), measured, cost, models, labels, plan.teacher.paid, plan.distill.money, others)
 
 
 def _costs(given: Sequence[Completion]) -> Iterator[float]:

@@ -35,10 +35,13 @@ from tracemill.ledger.place import Place, is_remote
 from tracemill.publish import Output, Published, published, refuse_empty, refuse_foreign
 from tracemill.publish.directory.sources_inside import refuse_sources_inside
 from tracemill.recipe import Recipe
+from tracemill.recipe.recipe import Run
 from tracemill.recipe.sections.audit import Audit
 from tracemill.recipe.sections.evaluate import Evaluation
 from tracemill.recipe.sections.students import Comparison
 from tracemill.store import Manifest, Shard, Store, sweep_claims
+
+SHARDS_A_BATCH = 64  # shards at once that wait for a teacher's batches, unless run.workers says how many
 
 Result = TypeVar("Result")
 Value = TypeVar("Value")
@@ -218,7 +221,7 @@ class RunContext(Generic[Plan]):
             TeacherMisconfiguredError: likewise, where a server has refused more than the recipe allows.
             BudgetReachedError: likewise, where nothing else has failed.
         """
-        run = self.recipe.run
+        run = self._run_of(name)
         progress = Progress(name, len(work), last_stage)
         blocks = [Block(labels) for labels in _few(list(start_order or work), run.shards_per_flow)]
 
@@ -239,6 +242,14 @@ class RunContext(Generic[Plan]):
             raise failed(name, phase.failures, len(work))
         self._judge_refusals(progress.refusals)
         return {label: phase.results[label] for label in work}
+
+    def _run_of(self, phase: str) -> Run:
+        """Return how a phase is run: shards that wait for batches wait side by side, so that a batch is large."""
+        run, recipe = self.recipe.run, self.recipe
+        in_batches = isinstance(recipe, Recipe) and any(one.mode == "batch" for one in recipe.distill.asked)
+        if not in_batches or phase != "distill" or run.workers is not None or run.runner.is_cluster:
+            return run
+        return run.model_copy(update={"workers": SHARDS_A_BATCH})
 
     def _judge_refusals(self, tally: Tally, *, again: bool = False) -> None:
         """Say what was refused, and ends the run where it was too much."""

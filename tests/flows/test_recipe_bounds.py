@@ -42,6 +42,8 @@ NOT_AT_ONCE = (
     "gpu_hour",
     "price.gpus",
     "budget",
+    "batch.most",
+    "batch.discount",
 )
 
 

@@ -181,7 +181,7 @@ def test_figures_that_cannot_be_read_are_told(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("distill.budget=5", "budget needs the price of every teacher"),
+        ("distill.budget=5", r"budget needs the price of every teacher \(teacher.price\)"),
         ("distill.budget=0", "distill.budget"),
         ("distill.teacher.price={input: 1}", "needs input and output"),
         ("distill.teacher.price={gpu_hour: 1}", "needs gpu_hour and gpus"),

@@ -19,13 +19,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from tracemill.inference.batch_api import FOLDER, BatchEngine, require_none_under_way
 from tracemill.inference.batching import Desk
 from tracemill.inference.dialects import ChatDialect, Dialect
 from tracemill.inference.engine import Engine
 from tracemill.inference.protocol import Progress, Record, Refusal, Request, Teacher
 from tracemill.inference.servers import Patience
 from tracemill.inference.spending import shared_spending
-from tracemill.ledger import Completion, shared_ledger
+from tracemill.ledger import Completion, Ledger, shared_ledger
 from tracemill.recipe.sections.server import Teacher as TeacherSettings
 
 if TYPE_CHECKING:
@@ -81,7 +82,11 @@ class ChatTeacher:
         self._ledger, self._pid = ledger, os.getpid()
         self._desk = Desk(ledger)
         dialect = dialect or ChatDialect(settings, extra_body or {})
-        self._engine = Engine(dialect, ledger, self._desk, patience or Patience(), account)
+        self._engine: Engine | BatchEngine = Engine(dialect, ledger, self._desk, patience or Patience(), account)
+        self._batches = ledger.directory / FOLDER if isinstance(ledger, Ledger) else None
+        if isinstance(settings, TeacherSettings) and settings.mode == "batch" and self._batches is not None:
+            patience = patience or Patience()
+            self._engine = BatchEngine(dialect, settings, ledger, self._desk, patience, self._batches, account)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tracemill-teacher", daemon=True)
         self._start, self._checking = threading.Lock(), threading.Lock()
@@ -121,7 +126,7 @@ class ChatTeacher:
 
     def progress(self) -> Progress:
         """Return how far it is, over all threads; may be called from any of them."""
-        away_since = self._engine.watch.pool.away_since()
+        away_since = self._engine.away_since()
         return self._desk.progress(None if away_since is None else time.time() - (time.monotonic() - away_since))
 
     def close(self) -> None:
@@ -143,6 +148,8 @@ class ChatTeacher:
 
     def _ask(self, missing: Sequence[Request]) -> dict[str, Completion | Refusal]:
         self._ledger.require_room()
+        if self._batches is not None and isinstance(self._engine, Engine):
+            require_none_under_way(self._batches, (request.key for request in missing))
         self._desk.count(n_asked=len(missing))
         batch, fresh = self._desk.take(missing)
         try:

@@ -101,6 +101,10 @@ class Engine:
             if job.task is not None:
                 job.task.cancel()
 
+    def away_since(self) -> float | None:
+        """Since when no server answers; None where one does."""
+        return self.watch.pool.away_since()
+
     def fail(self, error: Exception) -> None:
         """End all work with ``error``; what comes next begins with a new check."""
         self._stop()  # first: whoever hears of the error may ask again at once

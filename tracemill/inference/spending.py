@@ -61,7 +61,7 @@ def cost_of(completion: Completion, settings: Teacher) -> float:
     Raises:
         TeacherMisconfiguredError: the recipe says that answers name their cost, and this one does not.
     """
-    price = settings.price
+    price = settings.paid
     if price is None or price.per_hour is not None:
         return 0.0
     if not price.reported:
@@ -172,7 +172,7 @@ class Account:
         """Return what one more answer costs, as far as that is known of those so far, by all processes."""
         if so_far.n:
             return so_far.amount / so_far.n
-        price = self._settings.price
+        price = self._settings.paid
         return 0.0 if price is None else price.of(0, self._settings.max_tokens)
 
     def begin(self) -> None:

@@ -117,6 +117,6 @@ def lines(usage: Mapping[str, Usage], did: Mapping[str, Mapping[str, int]], teac
     if len(teachers) < 2 and not any(one.price for one in teachers):
         return []
     return [
-        Line(one.named, used := usage.get(one.named, Usage()), used.priced(one.price), did.get(one.named, {}))
+        Line(one.named, used := usage.get(one.named, Usage()), used.priced(one.paid), did.get(one.named, {}))
         for one in teachers
     ]

@@ -68,6 +68,11 @@ class Price(Section):
         """Of an hour of all GPUs, where that is what is paid for."""
         return None if self.gpu_hour is None or self.gpus is None else self.gpu_hour * self.gpus
 
+    def times(self, factor: float) -> Price:
+        """Return the price of tokens times a factor."""
+        amounts = {name: getattr(self, name) for name in ("input", "cached_input", "output")}
+        return Price(**{name: amount * factor for name, amount in amounts.items() if amount is not None})
+
     def of(self, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0) -> float:
         """Return what so many tokens cost; 0 where tokens are not what is paid for."""
         dear, out = self.input or 0.0, self.output or 0.0

@@ -206,6 +206,55 @@ class ChatServer(ModelServer):
         return self.max_tokens
 
 
+class Batch(Section):
+    """How requests are asked in batches. All of it is operational."""
+
+    poll_s: Seconds = Field(
+        default=30, description="Between two looks at a batch.", json_schema_extra={"operational": True}
+    )
+    gather_s: Seconds = Field(
+        default=5,
+        description="A batch is sent when no more requests have come for so long.",
+        json_schema_extra={"operational": True},
+    )
+    most: Annotated[int, Field(gt=0, le=50_000)] = Field(
+        default=50_000,
+        description="Requests of one batch; OpenAI takes 50,000.",
+        json_schema_extra={"operational": True},
+    )
+    window: str = Field(
+        default="24h",
+        pattern=r"^\d+[hdm]$",
+        description="In which it is to be done; what is left then is asked again.",
+        json_schema_extra={"operational": True},
+    )
+    discount: Fraction = Field(
+        default=0.5,
+        description="Off the price of tokens: half, at most providers.",
+        json_schema_extra={"operational": True},
+    )
+    folder: str | None = Field(
+        default=None,
+        description="Files instead of a provider: requests are left there as NAME.jsonl, and answers awaited as "
+        "NAME.out.jsonl, as vllm run-batch writes them.",
+        json_schema_extra={"operational": True},
+    )
+    command: str | None = Field(
+        default=None,
+        description="Answers a file; with folder: vllm run-batch -i {input} -o {output} --model {model}. Unless given, "
+        "somebody else does.",
+        json_schema_extra={"operational": True},
+    )
+
+    @model_validator(mode="after")
+    def _command_of_files(self) -> Batch:
+        if self.command is not None and self.folder is None:
+            raise ValueError("command is of files: name their folder")
+        if self.command is not None and not ("{input}" in self.command and "{output}" in self.command):
+            raise ValueError("command needs {input} and {output}, where the two files are to stand")
+        return self
+
+
 class Teacher(ChatServer):
     """An OpenAI-compatible chat server and how to sample from it."""
 
@@ -249,6 +298,12 @@ class Teacher(ChatServer):
         description="What its answers cost, so that the run says what it spends and distill.budget can end it.",
         json_schema_extra={"operational": True},
     )
+    mode: Literal["online", "batch"] = Field(
+        default="online",
+        description="batch: by a provider's /v1/batches, or by files for vllm run-batch; same ledger, same keys.",
+        json_schema_extra={"operational": True},
+    )
+    batch: Batch = Field(default=Batch(), description="How, in mode: batch.", json_schema_extra={"operational": True})
     order: Literal["longest_first", "shuffled", "as_given"] = Field(
         default="longest_first",
         description="In which order shards start and their requests are sent: so that no long answer comes last and "
@@ -264,6 +319,21 @@ class Teacher(ChatServer):
     def adds_fields(self) -> bool:
         """Whether the recipe adds or leaves out fields."""
         return bool(self.extra_body) or self.temperature is None or self.top_p is None or super().adds_fields
+
+    @model_validator(mode="after")
+    def _batches_as_said(self) -> Self:
+        if self.mode == "online" and self.batch != Batch():
+            raise ValueError("batch is of mode: batch; say so, or leave it out")
+        if self.mode == "batch" and self.force_think:
+            raise ValueError("force_think goes on with an answer that is begun, which batches do not; leave one out")
+        return self
+
+    @property
+    def paid(self) -> Price | None:
+        """Its price as it is asked: in batches tokens are cheaper."""
+        if self.price is None or self.mode == "online" or not self.price.by_tokens:
+            return self.price
+        return self.price.times(1 - self.batch.discount)
 
     @property
     def named(self) -> str:
