@@ -27,8 +27,8 @@ from tracemill.dedup.conflict_report import ConflictReport
 from tracemill.inference.refusals import REFUSED
 from tracemill.label.counts import LabelSummary, label_summary
 from tracemill.publish import Funnel, Output, Publication, dataset_output
-from tracemill.publish.card import card
-from tracemill.publish.export import CARD
+from tracemill.publish.card import card, licences_text
+from tracemill.publish.export import CARD, LICENCE_FILE
 from tracemill.publish.report import report
 from tracemill.publish.summary import BuildSummary
 from tracemill.publish.tally import PublishedTally
@@ -129,8 +129,10 @@ def publish(
     table = _funnel_of(shards)
     labels = label_summary((manifest for history in shards for manifest in history.manifests), tally.labels)
     summary = BuildSummary(recipe, table, labels, tally, cuts, contamination, conflicts)
+    licences = licences_text(tally)
     texts = {
         CARD: card(summary),
+        **({LICENCE_FILE: licences} if licences else {}),
         "report.html": report(summary),
         "decontamination.json": pretty_json(as_json(contamination)),
     }
