@@ -28,6 +28,7 @@ from tracemill.inference.refusals import REFUSED
 from tracemill.label.counts import LabelSummary, label_summary
 from tracemill.publish import Funnel, Output, Publication, dataset_output
 from tracemill.publish.card import card, licences_text
+from tracemill.publish.examples import examples_of
 from tracemill.publish.export import CARD, LICENCE_FILE
 from tracemill.publish.report import report
 from tracemill.publish.summary import BuildSummary
@@ -128,7 +129,9 @@ def publish(
     recipe = context.recipe
     table = _funnel_of(shards)
     labels = label_summary((manifest for history in shards for manifest in history.manifests), tally.labels)
-    summary = BuildSummary(recipe, table, labels, tally, cuts, contamination, conflicts)
+    dropped = [shard for history in shards for shard in history.outputs("dropped")]
+    examples = examples_of(context.store, dropped)
+    summary = BuildSummary(recipe, table, labels, tally, cuts, contamination, conflicts, examples)
     licences = licences_text(tally)
     texts = {
         CARD: card(summary),
@@ -137,7 +140,6 @@ def publish(
         "decontamination.json": pretty_json(as_json(contamination)),
     }
     selected = [history.current for history in shards]
-    dropped = [shard for history in shards for shard in history.outputs("dropped")]
     verdicts = [shard for history in shards for shard in history.outputs("verdicts")]
     beside = {name: [shard for history in shards for shard in history.outputs(name)] for name in _beside(recipe)}
     poison = poison_facts(manifest for history in shards for manifest in history.manifests)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from tracemill.decontaminate.report import BenchmarkReport
 from tracemill.dedup.conflict_report import ConflictReport
 from tracemill.label.counts import LabelSummary
+from tracemill.publish.examples import Example
 from tracemill.publish.funnel import source_yields, totals
 from tracemill.publish.tally import LicensedRows, PublishedTally
 from tracemill.recipe import Recipe
@@ -31,6 +32,7 @@ class BuildSummary:
         cuts: above which an answer passes, by what scores it.
         contamination: what was found of each benchmark.
         conflicts: what was found of references that contradict each other.
+        examples: a few dropped rows by (stage, reason).
     """
 
     recipe: Recipe
@@ -40,6 +42,7 @@ class BuildSummary:
     cuts: Mapping[str, Threshold] = field(default_factory=dict)
     contamination: Sequence[BenchmarkReport] = ()
     conflicts: ConflictReport = field(default_factory=ConflictReport)
+    examples: Mapping[tuple[str, str], Sequence[Example]] = field(default_factory=dict)
 
     @property
     def n_source_rows(self) -> int:
