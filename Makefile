@@ -67,7 +67,7 @@ worker: setup    ## runs what is started or scheduled on that server
 	@-$(VENV)/bin/python -m flows.crashed_runs
 	TRACEMILL_HOME=$(CURDIR) $(VENV)/bin/prefect worker start --pool tracemill --type process
 
-screenshots: setup  ## Prefect's UI and a report as pictures, below .tracemill/screenshots (needs Chromium and its driver)
+screenshots: setup  ## Prefect's UI, a report and its rows as pictures, below .tracemill/screenshots and in docs/pictures (needs Chromium)
 	@$(VENV)/bin/python -m tests.support.browser.screenshots
 
 check: setup     ## lint, types, import contracts (seconds)

@@ -28,8 +28,9 @@ from tracemill.inference.refusals import REFUSED
 from tracemill.inference.usage import did_of, usage_of
 from tracemill.label.counts import LabelSummary, label_summary
 from tracemill.publish import Funnel, Output, Publication, dataset_output
-from tracemill.publish.card import card
-from tracemill.publish.export import CARD
+from tracemill.publish.card import card, licences_text
+from tracemill.publish.examples import examples_of
+from tracemill.publish.export import CARD, LICENCE_FILE
 from tracemill.publish.report import report
 from tracemill.publish.summary import BuildSummary
 from tracemill.publish.tally import PublishedTally
@@ -131,14 +132,17 @@ def publish(
     labels = label_summary((manifest for history in shards for manifest in history.manifests), tally.labels)
     manifests = [manifest for history in shards for manifest in history.manifests]
     usage, did = usage_of(manifests), did_of(manifests)
-    summary = BuildSummary(recipe, table, labels, tally, cuts, contamination, conflicts, usage, did)
+    dropped = [shard for history in shards for shard in history.outputs("dropped")]
+    examples = examples_of(context.store, dropped)
+    summary = BuildSummary(recipe, table, labels, tally, cuts, contamination, conflicts, usage, did, examples)
+    licences = licences_text(tally)
     texts = {
         CARD: card(summary),
+        **({LICENCE_FILE: licences} if licences else {}),
         "report.html": report(summary),
         "decontamination.json": pretty_json(as_json(contamination)),
     }
     selected = [history.current for history in shards]
-    dropped = [shard for history in shards for shard in history.outputs("dropped")]
     verdicts = [shard for history in shards for shard in history.outputs("verdicts")]
     beside = {name: [shard for history in shards for shard in history.outputs(name)] for name in _beside(recipe)}
     poison = poison_facts(manifest for history in shards for manifest in history.manifests)

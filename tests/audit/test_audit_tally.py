@@ -139,7 +139,7 @@ def test_lengths_pass_rates_and_repeats_are_counted() -> None:
             "By source",
             "By category",
             "Problems by pass rate",
-            "Responses by tokens (estimated)",
+            "Responses by tokens (estimated; every step doubles)",
             "Rows whose problem stands in another row",
         ]
 

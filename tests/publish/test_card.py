@@ -15,10 +15,10 @@ from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard
 
 from tests.support.needs import ROOT
-from tests.support.runs.cards import LIMITED, OPEN, recipe, text
+from tests.support.runs.cards import LIMITED, OPEN, TALLY, recipe, text
 from tests.support.runs.published_runs import run, sample
 from tracemill.label.counts import LabelSummary
-from tracemill.publish.card import SFT, card, licence, size_category
+from tracemill.publish.card import SFT, card, licence, licences_text, size_category
 from tracemill.publish.funnel import FUNNEL as FUNNEL_SCHEMA
 from tracemill.publish.summary import BuildSummary
 from tracemill.publish.tally import LicensedRows, PublishedTally
@@ -35,6 +35,25 @@ def test_the_hub_reads_the_front_matter() -> None:
     infos = DatasetInfosDict.from_dataset_card_data(data)
     assert infos["default"].features == datasets.Features.from_arrow_schema(Sample.arrow)
     assert list(infos["sft"].features) == ["messages"]
+
+
+def test_the_front_matter_says_where_rows_are_from() -> None:
+    """Sources by their Hub ids, who annotated, where licences are told apart, and the paper that it follows."""
+    sources = [
+        {"name": "a", "path": "a.jsonl"},
+        {"name": "b", "hub": "org/b", "layout": "plain", "columns": {"prompt": "q"}, "licence": "MIT"},
+        {"known": "openr1-math-default", "path": "local.parquet"},
+    ]
+    told = text(sources=sources)
+    data = DatasetCard(told).data
+    assert data.source_datasets == ["open-r1/OpenR1-Math-220k", "org/b", "original"]
+    assert data.annotations_creators == ["machine-generated"]
+    assert data.license_link == "LICENSE.md"
+    assert "https://arxiv.org/abs/2503.19633" in told
+    one = TALLY.model_copy(update={"licences": [OPEN]})
+    assert DatasetCard(text(one)).data.get("license_link") is None
+    assert licences_text(one) is None
+    assert "| b | CC-BY-NC-4.0 | yes | 1 |" in (licences_text(TALLY) or "")
 
 
 @pytest.mark.parametrize(

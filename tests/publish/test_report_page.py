@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pyarrow as pa
 import pytest
+from markupsafe import escape
 
 from tests.support.runs.cards import recipe
 from tests.support.runs.published_runs import sample
 from tests.support.runs.samples import problem
-from tracemill.core import Problem, table_of
+from tracemill.core import Dropped, Problem, table_of
 from tracemill.decontaminate.report import BenchmarkReport
 from tracemill.html.charts import Bar, bar_chart, compact, histogram
 from tracemill.html.links import ADDRESS
 from tracemill.label.counts import LabelSummary
+from tracemill.publish.examples import Example, examples_of
 from tracemill.publish.funnel import FUNNEL
 from tracemill.publish.report import report
 from tracemill.publish.summary import BuildSummary
 from tracemill.publish.tally import LENGTHS, PublishedTally, Tallying, length_bin
 from tracemill.select import Sample
+from tracemill.store import Store
 
 EVIL = '<script>alert("x")</script>&'
 
@@ -46,6 +50,7 @@ def evil_page() -> str:
             LabelSummary({}, {"language": {EVIL: 3}}),
             tally,
             contamination=[BenchmarkReport(EVIL, 4, 2, ["a"], {EVIL: 2}, {EVIL: 2}, {}, [found])],
+            examples={("verify", EVIL): [Example(EVIL, 3, EVIL, EVIL)]},
         )
     )
 
@@ -94,12 +99,27 @@ def test_every_plot_is_there() -> None:
         "Yield by source",
         "Yield by category",
         "Problems by pass rate",
-        "Responses by tokens (estimated)",
+        "Responses by tokens (estimated; every step doubles)",
         "Duplicates by source",
         "Contamination by benchmark",
     ]
     assert 'name="viewport"' in page
     assert "prefers-color-scheme: dark" in page
+
+
+def test_dropped_rows_are_shown_by_reason(tmp_path: Path) -> None:
+    """The first three of each, with the beginnings of prompt or raw text; and what a part of a chart stands for."""
+    page = evil_page()
+    assert f"<summary>verify: {escape(EVIL)}</summary>" in page
+    assert "row 3</td>" in page
+    assert re.search(r"<rect class=\"kept\"[^>]*><title>[^<]*: 3 published</title></rect>", page)
+    store = Store(str(tmp_path))
+    rows = [Dropped("", "a", n, "collect", "broken", {"n": n}, None, "x" * 1_000) for n in range(5)]
+    rows.append(Dropped(problem("p").id, "a", 9, "verify", "incorrect", {}, "a prompt"))
+    found = examples_of(store, [store.write_table(table_of(Dropped, part)) for part in (rows, [], rows[:1])])
+    assert {key: len(each) for key, each in found.items()} == {("collect", "broken"): 3, ("verify", "incorrect"): 1}
+    assert len(found["collect", "broken"][0].text) == 200
+    assert found["verify", "incorrect"][0].text == "a prompt"
 
 
 def test_a_run_without_rows_has_a_page() -> None:

@@ -37,27 +37,30 @@ class Bar(NamedTuple):
     parts: Sequence[tuple[str, float]]
 
 
-def bar_chart(title: str, bars: Sequence[Bar]) -> Markup:
+def bar_chart(title: str, bars: Sequence[Bar], named: Iterable[tuple[str, str]] = ()) -> Markup:
     """Horizontal bars, one below the other, on one scale; "" without bars.
 
     Args:
         title: what a screen reader says.
         bars: from top to bottom.
+        named: (CSS class, name), for what a part says below the pointer.
     """
     if not bars:
         return _NOTHING
     longest = max(sum(length for _, length in bar.parts) for bar in bars) or 1
-    drawn = [_bar(bar, number * _ROW, WIDTH / longest) for number, bar in enumerate(bars)]
+    names = dict(named)
+    drawn = [_bar(bar, number * _ROW, WIDTH / longest, names) for number, bar in enumerate(bars)]
     return _svg(title, len(bars) * _ROW, drawn)
 
 
-def _bar(bar: Bar, top: int, scale: float) -> Markup:
-    part = Markup('<rect class="{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}"/>')
+def _bar(bar: Bar, top: int, scale: float, names: Mapping[str, str]) -> Markup:
+    part = Markup('<rect class="{}" x="{:.1f}" y="{}" width="{:.1f}" height="{}"><title>{}</title></rect>')
     x, parts = 0.0, []
     for kind, length in bar.parts:
         if length > 0:
             width = max(length * scale, 0.5)
-            parts.append(part.format(kind, x, top + 15, width, _BAR))
+            told = _hover(bar.label, names.get(kind), length)
+            parts.append(part.format(kind, x, top + 15, width, _BAR, told))
             x += width
     return Markup(
         '<text x="0" y="{text}">{label}</text>'
@@ -74,18 +77,28 @@ def _bar(bar: Bar, top: int, scale: float) -> Markup:
     )
 
 
-def histogram(title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]]) -> Markup:
+def _hover(label: str, name: str | None, number: float) -> str:
+    """Return what is said below the pointer: a number of what, or a share of it."""
+    told = f"{number:,.0f}" if number >= 1 or number == int(number) else f"{number:.1%}"
+    return f"{label}: {told}{f' {name}' if name else ''}"
+
+
+def histogram(
+    title: str, labels: Sequence[str], series: Mapping[str, Sequence[int]], named: Iterable[tuple[str, str]] = ()
+) -> Markup:
     """Columns, stacked, with their sums above them; "" if there is nothing to count.
 
     Args:
         title: what a screen reader says.
         labels: of the columns, from left to right.
         series: CSS class -> one number a column; the first series stands at the bottom.
+        named: (CSS class, name), for what a column says below the pointer.
     """
     sums = [sum(numbers) for numbers in zip(*series.values(), strict=True)]
     if not any(sums):
         return _NOTHING
-    column = Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>')
+    names = dict(named)
+    column = Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>')
     step, scale = (WIDTH - _LEFT) / len(labels), _PLOT / max(sums)
     drawn = [_axis(max(sums))]
     for number, label in enumerate(labels):
@@ -94,7 +107,8 @@ def histogram(title: str, labels: Sequence[str], series: Mapping[str, Sequence[i
             height = numbers[number] * scale
             y -= height
             if height:
-                drawn.append(column.format(kind, x + 1, y, step - 2, height))
+                told = _hover(label, names.get(kind), numbers[number])
+                drawn.append(column.format(kind, x + 1, y, step - 2, height, told))
         drawn.append(_under(label, x + step / 2))
     return _svg(title, _TOP + _PLOT + _BELOW, drawn)
 

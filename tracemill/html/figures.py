@@ -33,8 +33,8 @@ def pass_rate_figure(counts: Sequence[int]) -> Markup:
     title, n_steps = "Problems by pass rate", len(counts) - 1
     width = 100 // n_steps
     labels = [*(f"{width * step}–{width * (step + 1) - 1} %" for step in range(n_steps)), "100 %"]
-    chart = histogram(title, labels, {"left": counts})
-    return figure(title, chart, legend([("left", "problems with responses that were judged right or wrong")]))
+    names = [("left", "problems with responses that were judged right or wrong")]
+    return figure(title, histogram(title, labels, {"left": counts}, names), legend(names))
 
 
 def length_figure(
@@ -47,6 +47,6 @@ def length_figure(
         series: CSS class -> one number a step.
         names: what the classes stand for.
     """
-    title = "Responses by tokens (estimated)"
+    title = "Responses by tokens (estimated; every step doubles)"
     labels = [*(f"≤ {compact(bound)}" for bound in bounds), f"> {compact(bounds[-1])}"]
-    return figure(title, histogram(title, labels, series), legend(names))
+    return figure(title, histogram(title, labels, series, names), legend(names))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pyarrow as pa
 import yaml
@@ -18,6 +18,7 @@ from tracemill.html.templates import render_markdown
 from tracemill.label.counts import label_rows
 from tracemill.publish.funnel import render
 from tracemill.select import sample_kind
+from tracemill.sources.catalogue.catalogue import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tracemill.publish.tally import LicensedRows, PublishedTally
     from tracemill.recipe import Recipe
     from tracemill.select import Sample
+    from tracemill.sources import Source
 
 # The Hub's own ids are SPDX in lower case; those of our sources that it knows otherwise, or not at all:
 # https://huggingface.co/docs/hub/repositories-licenses
@@ -61,8 +63,17 @@ DEFAULT: Final = "default"
 SFT: Final = "sft"
 _SFT_COLUMNS: Final = ["messages"]
 _SPLIT: Final = "train"
+_OTHER: Final = "other"
+_ORIGINAL: Final = "original"
+LICENCES: Final = "LICENSE.md"  # a file beside the card: datasetcard.md of the Hub's documentation names it so
 _FENCE: Final = "---\n"
-_READ_FIRST: Final = ["pretty_name", "license", "license_name", "language"]  # by people; the others as they are named
+_READ_FIRST: Final = [
+    "pretty_name",
+    "license",
+    "license_name",
+    "license_link",
+    "language",
+]  # by people; the others as they are named
 _NAME_CHARS: Final = 80
 _ENGLISH: Final = "en"  # what a dataset is in whose rows' languages nobody found
 
@@ -72,20 +83,29 @@ def configurations(kind: type[Sample]) -> dict[str, list[str]]:
     return {DEFAULT: kind.arrow.names, SFT: _SFT_COLUMNS}
 
 
-def front_matter(name: str, kind: type[Sample], tally: PublishedTally, labels: LabelSummary) -> DatasetCardData:
+def front_matter(
+    name: str, sources: Iterable[Source], kind: type[Sample], tally: PublishedTally, labels: LabelSummary
+) -> DatasetCardData:
     """Return what the Hub, its viewer and ``datasets`` read.
 
     Args:
         name: of the dataset.
+        sources: as the recipe has them.
         kind: of its rows.
         tally: what the published rows are made of.
         labels: how labels are distributed; languages are one of them.
     """
     from huggingface_hub import DatasetCardData
 
+    stated = licence(tally.licences)
+    link = {"license_link": LICENCES} if stated["license"] == _OTHER else {}
     return DatasetCardData(
         pretty_name=name,
-        **licence(tally.licences),
+        **stated,
+        **link,
+        annotations_creators=["machine-generated"],  # outcomes, labels, pass rates
+        language_creators=["found", "machine-generated"],  # questions are the sources', responses a model's
+        source_datasets=source_datasets(sources),
         language=languages(labels),
         size_categories=[size_category(tally.n_rows)],
         task_categories=["text-generation"],
@@ -144,6 +164,62 @@ def with_rows(card: str, rows: WrittenRows) -> str:
     return str(written)
 
 
+class Beside(NamedTuple):
+    """A folder of Parquet beside the dataset, which is a configuration of its own on the Hub.
+
+    Attributes:
+        schema: of its rows.
+        n_rows: of all its files.
+        n_bytes: in memory, as Arrow.
+        n_file_bytes: of its files.
+    """
+
+    schema: pa.Schema
+    n_rows: int
+    n_bytes: int
+    n_file_bytes: int
+
+
+def with_beside(card: str, beside: Mapping[str, Beside]) -> str:
+    """Return the card with further configurations, for where their folders lie beside it; that of a run has none.
+
+    ``load_dataset`` on the run's ``dataset/`` would look for their files below it.
+    """
+    from huggingface_hub import DatasetCard
+
+    if not beside or not card.startswith(_FENCE):
+        return card
+    written = DatasetCard(card)
+    for name, rows in beside.items():
+        files = [{"split": _SPLIT, "path": f"{name}/*.parquet"}]
+        told = f"{rows.n_rows} rows"
+        written.data.configs.append({"config_name": name, "data_files": files, "description": told})
+        splits = [{"name": _SPLIT, "num_bytes": rows.n_bytes, "num_examples": rows.n_rows}]
+        written.data.dataset_info.append(
+            {
+                "config_name": name,
+                "features": _features(rows.schema),
+                "splits": splits,
+                "download_size": rows.n_file_bytes,
+                "dataset_size": rows.n_bytes,
+            }
+        )
+    return str(written)
+
+
+def source_datasets(sources: Iterable[Source]) -> list[str]:
+    """Return the Hub's ids of the sources, each once; ``original`` stands for those that are on no Hub."""
+    found = [source.hub or (catalogue()[source.known].hub if source.known else _ORIGINAL) for source in sources]
+    return [*sorted(set(found) - {_ORIGINAL}), *([_ORIGINAL] if _ORIGINAL in found else [])]
+
+
+def licences_text(tally: PublishedTally) -> str | None:
+    """Return ``LICENSE.md``, which the Hub links to where no one licence holds for all rows; else None."""
+    if licence(tally.licences)["license"] != _OTHER:
+        return None
+    return render_markdown("publish/templates/licence.md.j2", licences=tally.licences)
+
+
 def _files() -> list[dict[str, str]]:
     """Return a new list each time: YAML writes the second mention of one list as a reference."""
     return [{"split": _SPLIT, "path": _FILES}]
@@ -160,11 +236,11 @@ def licence(rows: Iterable[LicensedRows]) -> dict[str, str]:
         hub_id = _HUB_IDS.get(name.lower(), name.lower())
         if hub_id in _HUB_KNOWS and non_commercial == ("-nc" in hub_id):
             return {"license": hub_id}
-        return {"license": "other", "license_name": _slug(f"{hub_id}{'-non-commercial' if non_commercial else ''}")}
+        return {"license": _OTHER, "license_name": _slug(f"{hub_id}{'-non-commercial' if non_commercial else ''}")}
     if not found:
-        return {"license": "other", "license_name": "none-no-rows"}
+        return {"license": _OTHER, "license_name": "none-no-rows"}
     limited = any(flag for _, flag in found)
-    return {"license": "other", "license_name": "by-row-partly-non-commercial" if limited else "by-row"}
+    return {"license": _OTHER, "license_name": "by-row-partly-non-commercial" if limited else "by-row"}
 
 
 def _slug(name: str) -> str:
@@ -202,9 +278,9 @@ def card(summary: BuildSummary) -> str:
     recipe, tally = summary.recipe, summary.tally
     return render_markdown(
         "publish/templates/card.md.j2",
-        front_matter=front_matter(recipe.name, sample_kind(recipe.select), tally, summary.labels).to_yaml(
-            original_order=_READ_FIRST
-        ),
+        front_matter=front_matter(
+            recipe.name, recipe.sources, sample_kind(recipe.select), tally, summary.labels
+        ).to_yaml(original_order=_READ_FIRST),
         summary=summary,
         recipe=recipe,
         tally=tally,

@@ -21,7 +21,7 @@ import zstandard
 from tracemill.core import Dropped, Verdict, digest, json_text
 from tracemill.decontaminate.decontaminate import GREY
 from tracemill.publish.am_rows import am_lines
-from tracemill.publish.card import WrittenRows, configurations, with_rows
+from tracemill.publish.card import LICENCES, WrittenRows, configurations, with_rows
 from tracemill.publish.directory.run_directory import Amount, Output, rows_until_cut
 from tracemill.publish.lanes import n_cores, side_by_side
 from tracemill.publish.shuffle import TakenBytes, shuffled
@@ -41,6 +41,7 @@ ROWS_PER_FILE = 100_000  # of dropped rows and verdicts
 MOST_WAITING: Final = 2  # pieces of at most a thousand rows whose lines are not written yet
 AM_FILE = "am.jsonl.zst"
 CARD: Final = "dataset/README.md"
+LICENCE_FILE: Final = f"dataset/{LICENCES}"
 # Folder -> schema of its rows.
 BESIDE: Final = {"traces": TRACES, "grey": GREY, "preferences": Pair.arrow, "rejected": Rejected.arrow}
 

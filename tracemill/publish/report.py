@@ -43,8 +43,8 @@ def funnel_plot(funnel: pa.Table) -> Markup:
         left -= n_rows
         bars.append(Bar(stage, f"−{n_rows:,} · {left:,} left", [("left", left), ("lost", n_rows)]))
     bars.append(Bar("published", f"{n_out:,}{share(n_out, n_in)}", [("kept", n_out)]))
-    names = legend([("left", "left"), ("lost", "dropped here"), ("kept", "published")])
-    return figure("Where the rows went", bar_chart("Rows left after each stage", bars), names)
+    names = [("left", "left"), ("lost", "dropped here"), ("kept", "published")]
+    return figure("Where the rows went", bar_chart("Rows left after each stage", bars, names), legend(names))
 
 
 def source_plot(rows: Mapping[str, tuple[int, int]]) -> Markup:
@@ -64,7 +64,8 @@ def _yield_plot(title: str, yields: Sequence[tuple[str, int, int]], whole: str) 
         Bar(name, f"{n_kept:,} of {n_in:,}{share(n_kept, n_in)}", [("kept", n_kept), ("other", n_in - n_kept)])
         for name, n_kept, n_in in sorted(yields, key=lambda entry: (-entry[2], entry[0]))[:_MOST_BARS]
     ]
-    return figure(title, bar_chart(title, bars), legend([("kept", "published"), ("other", f"other {whole}")]))
+    names = [("kept", "published"), ("other", f"other {whole}")]
+    return figure(title, bar_chart(title, bars, names), legend(names))
 
 
 def length_plot(tally: PublishedTally) -> Markup:
@@ -76,9 +77,10 @@ def length_plot(tally: PublishedTally) -> Markup:
 def prompt_plot(labels: LabelSummary) -> Markup:
     """Return published prompts by length, in tokens."""
     counts = labels.published.get("n_prompt_tokens", {})
-    title = "Published prompts by tokens"
+    title = "Published prompts by tokens (every step doubles)"
     shown = [step.replace("up to", "≤").replace("over", ">") for step in LENGTH_STEPS]
-    chart = histogram(title, shown, {"kept": [counts.get(step, 0) for step in LENGTH_STEPS]})
+    columns = {"kept": [counts.get(step, 0) for step in LENGTH_STEPS]}
+    chart = histogram(title, shown, columns, [("kept", "published")])
     return figure(title, chart)
 
 
@@ -89,7 +91,7 @@ def duplicate_plot(funnel: pa.Table) -> Markup:
         Bar(source, f"{sum(counts.values()):,}", [(kind, counts.get(name, 0)) for kind, name in kinds])
         for source, counts in _duplicates(funnel)
     ]
-    return figure("Duplicates by source", bar_chart("Duplicates by source", bars), legend(kinds))
+    return figure("Duplicates by source", bar_chart("Duplicates by source", bars, kinds), legend(kinds))
 
 
 def _duplicates(funnel: pa.Table) -> Iterator[tuple[str, dict[str, int]]]:
@@ -115,8 +117,8 @@ def contamination_plot(reports: Sequence[BenchmarkReport]) -> Markup:
         for report in reports
         for n_items in [report.n_items or 1]
     ]
-    names = legend([("lost", "items found in the sources"), ("other", "items not found")])
-    return figure("Contamination by benchmark", bar_chart("Contamination by benchmark", bars), names)
+    names = [("lost", "items found in the sources"), ("other", "items not found")]
+    return figure("Contamination by benchmark", bar_chart("Contamination by benchmark", bars, names), legend(names))
 
 
 class _Share(NamedTuple):
@@ -167,6 +169,11 @@ def report(summary: BuildSummary) -> str:
         currency=summary.recipe.distill.money,
         several=bool(summary.recipe.distill.teachers),
         labels=_label_rows(summary.labels),
+        examples=[
+            (f"{stage}: {reason.replace('_', ' ')}", rows_link(stage=stage, reason=reason), rows)
+            for stage, reason, _ in totals(summary.funnel)
+            if (rows := summary.examples.get((stage, reason)))
+        ],
     )
     return str(page)
 

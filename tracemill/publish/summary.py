@@ -12,6 +12,7 @@ from tracemill.decontaminate.report import BenchmarkReport
 from tracemill.dedup.conflict_report import ConflictReport
 from tracemill.inference.usage import Line, Usage, lines
 from tracemill.label.counts import LabelSummary
+from tracemill.publish.examples import Example
 from tracemill.publish.funnel import source_yields, totals
 from tracemill.publish.tally import LicensedRows, PublishedTally
 from tracemill.recipe import Recipe
@@ -34,6 +35,7 @@ class BuildSummary:
         conflicts: what was found of references that contradict each other.
         usage: what the teachers' answers took, by teacher.
         did: how each of several teachers did.
+        examples: a few dropped rows by (stage, reason).
     """
 
     recipe: Recipe
@@ -45,6 +47,7 @@ class BuildSummary:
     conflicts: ConflictReport = field(default_factory=ConflictReport)
     usage: Mapping[str, Usage] = field(default_factory=dict)
     did: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    examples: Mapping[tuple[str, str], Sequence[Example]] = field(default_factory=dict)
 
     @property
     def costs(self) -> list[Line]:

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import tempfile
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from tracemill.core import CorruptShardError, StoreError
-from tracemill.publish.card import licence
+from tracemill.publish.card import Beside, licence, with_beside
 from tracemill.publish.tally import LicensedRows
 from tracemill.runs.report import finished_run
-from tracemill.runs.rows import batches
+from tracemill.runs.rows import batches, parquet_in
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
 _FOLDER: Final = "dataset/"
+# Folders of a run that are configurations on the Hub, where the recipe publishes them.
+_BESIDE: Final = ("preferences", "rejected")
+# What the Hub's viewer shows of a row: https://huggingface.co/docs/hub/datasets-upload-guide-llm
+LARGE_ROW_BYTES: Final = 2_000_000
 _CARD: Final = "README.md"
 _CHUNK: Final = 1 << 20
 _MAIN: Final = "main"
@@ -34,6 +47,7 @@ class Shipment:
         licence: as the card and the rows say.
         n_non_commercial: rows for non-commercial use only.
         key: of the publication, for the commit's message.
+        n_large_rows: above the 2 MB that the Hub's viewer takes.
     """
 
     run: Path
@@ -43,6 +57,7 @@ class Shipment:
     licence: str
     n_non_commercial: int
     key: str
+    n_large_rows: int = 0
 
 
 def shipment(run: Path, repo: str) -> Shipment:
@@ -55,19 +70,65 @@ def shipment(run: Path, repo: str) -> Shipment:
     manifest = finished_run(run)
     if "funnel" not in manifest:
         raise StoreError(f"{run} is no dataset that was built", expected="a run of build_dataset or refresh_dataset")
-    entries = {name: entry for name, entry in manifest["files"].items() if name.startswith(_FOLDER)}
+    sent = (_FOLDER, *(f"{name}/" for name in _beside(run)))
+    entries = {name: entry for name, entry in manifest["files"].items() if name.startswith(sent)}
     for name, entry in entries.items():
         _check_bytes(run / name, entry["sha256"])
     rows = _licensed_rows(run)
     return Shipment(
         run=run,
         repo=repo,
-        files={name.removeprefix(_FOLDER): entry["size"] for name, entry in entries.items()},
+        files={name.removeprefix(_FOLDER): entry["size"] for name, entry in entries.items()}
+        | {_CARD: len(hub_card(run).encode())},
         rows=sum(each.rows for each in rows),
         licence=_agreed_licence(run / _FOLDER / _CARD, rows),
         n_non_commercial=sum(each.rows for each in rows if each.non_commercial),
         key=manifest["key"],
+        n_large_rows=sum(_n_large(run / name) for name in (_FOLDER, *_beside(run))),
     )
+
+
+def hub_card(run: Path) -> str:
+    """Return the card as the Hub gets it: with a configuration for each folder that goes with the dataset."""
+    beside = {}
+    for name in _beside(run):
+        rows = parquet_in(run / name)
+        n_bytes = sum(table.nbytes for table in batches(run / name, rows.schema.names))
+        n_file_bytes = sum(path.stat().st_size for path in (run / name).glob("*.parquet"))
+        beside[name] = Beside(rows.schema, rows.count_rows(), n_bytes, n_file_bytes)
+    return with_beside((run / _FOLDER / _CARD).read_text(encoding="utf-8"), beside)
+
+
+def _beside(run: Path) -> list[str]:
+    return [name for name in _BESIDE if (run / name).is_dir() and parquet_in(run / name).count_rows()]
+
+
+def _n_large(folder: Path) -> int:
+    """Return how many rows have more text than the Hub's viewer takes."""
+    schema = parquet_in(folder).schema
+    return sum(
+        int((_text_bytes(table) > LARGE_ROW_BYTES).sum())
+        for table in batches(folder, [field.name for field in schema if _is_text(field.type)])
+    )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_list(kind))
+
+
+def _text_bytes(table: pa.Table) -> NDArray[np.int64]:
+    """Return the bytes of the texts of each row, those of turns among them."""
+    found = np.zeros(len(table), np.int64)
+    for column in table.combine_chunks().columns:
+        if not pa.types.is_list(column.type):
+            found += pc.fill_null(pc.binary_length(column), 0).to_numpy().astype(np.int64)
+            continue
+        turns = pc.list_flatten(column)
+        parents = pc.list_parent_indices(column).to_numpy()
+        for field in column.type.value_type if pa.types.is_struct(column.type.value_type) else ():
+            lengths = pc.fill_null(pc.binary_length(pc.struct_field(turns, field.name)), 0).to_numpy()
+            found += np.bincount(parents, lengths, len(table)).astype(np.int64)
+    return found
 
 
 def _check_bytes(path: Path, sha256: str) -> None:
@@ -118,6 +179,11 @@ def render(planned: Shipment) -> str:
         [
             f"{planned.rows:,} rows to https://huggingface.co/datasets/{planned.repo}",
             f"licence {planned.licence}; {planned.n_non_commercial:,} rows are for non-commercial use only",
+            *(
+                [f"{planned.n_large_rows:,} rows are larger than 2 MB, which the Hub's viewer does not show whole"]
+                if planned.n_large_rows
+                else []
+            ),
             *(f"  {name:<{width}}{size:>16,}" for name, size in planned.files.items()),
             f"  {'all':<{width}}{sum(planned.files.values()):>16,} bytes",
         ]
@@ -147,15 +213,16 @@ def send(planned: Shipment, *, public: bool = False, branch: str = "main", token
         api.create_repo(planned.repo, repo_type="dataset", private=not public, exist_ok=True)
         if branch != _MAIN:
             api.create_branch(planned.repo, branch=branch, repo_type="dataset", exist_ok=True)
-        commit = api.upload_folder(
-            repo_id=planned.repo,
-            repo_type="dataset",
-            revision=branch,
-            folder_path=planned.run / _FOLDER,
-            allow_patterns=list(planned.files),
-            delete_patterns=["train-*.parquet"],
-            commit_message=f"{planned.rows:,} rows, publication {planned.key[:12]}",
-        )
+        with staged(planned) as folder:
+            commit = api.upload_folder(
+                repo_id=planned.repo,
+                repo_type="dataset",
+                revision=branch,
+                folder_path=folder,
+                allow_patterns=list(planned.files),
+                delete_patterns=["train-*.parquet", *(f"{name}/*.parquet" for name in _BESIDE)],
+                commit_message=f"{planned.rows:,} rows, publication {planned.key[:12]}",
+            )
     except (HfHubHTTPError, LocalTokenNotFoundError, OSError, ValueError) as error:
         raise StoreError(
             f"could not send to {planned.repo}",
@@ -163,3 +230,19 @@ def send(planned: Shipment, *, public: bool = False, branch: str = "main", token
             remedy="log in with `hf auth login` or HF_TOKEN, and check the right to write there; then push again",
         ) from error
     return str(commit.commit_url)
+
+
+@contextlib.contextmanager
+def staged(planned: Shipment) -> Iterator[Path]:
+    """Give a folder that looks as the repository will: links to the run's files, and the card."""
+    with tempfile.TemporaryDirectory(prefix="tracemill-push-") as place:
+        folder = Path(place)
+        for name in planned.files:
+            target = folder / name
+            target.parent.mkdir(exist_ok=True)
+            if name == _CARD:
+                target.write_text(hub_card(planned.run), encoding="utf-8")
+            else:
+                beside = name.partition("/")[0] in _BESIDE
+                target.symlink_to((planned.run / ("" if beside else _FOLDER) / name).resolve())
+        yield folder

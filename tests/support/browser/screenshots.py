@@ -1,4 +1,6 @@
-"""``make screenshots``: Prefect's UI and a run's report as pictures, into ``.tracemill/screenshots``; git keeps none.
+"""``make screenshots``: Prefect's UI, a run's report and its rows as pictures, into ``.tracemill/screenshots``.
+
+Some of them, by ``PICTURES``, are also written to ``docs/pictures``, which git keeps: small, as the pages show them.
 
 The demo recipe is started from its form, with a small server that answers sums as its teacher; ``TEACHER_URL`` and
 ``TEACHER_MODEL`` name another one, as for ``make demo``.
@@ -8,16 +10,27 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.browser.prefect_pages import Pages, browser
-from tests.support.browser.ui_server import ui_server
+from tests.support.browser.ui_server import free_port, running, ui_server
 from tests.support.servers.chat_server import ChatServer
+from tracemill.browse import address
 
 FOLDER = Path(".tracemill/screenshots")
+KEPT = Path("docs/pictures")
+# Picture of the documentation -> screenshot.
+PICTURES = {
+    "form": "form-run-filled",
+    "report": "report-head",
+    "rows": "rows",
+    "row": "row",
+    "rows-dark": "rows-dark-narrow",
+}
 RUN_S = 900.0
 TABS = ("Details", "Logs", "Task Runs", "Subflow Runs", "Artifacts")
 ARTIFACTS = ("funnel", "phase-distill", "progress-distill")
@@ -69,7 +82,7 @@ class Demo:
         """Fills a form in, sends it, and follows the run to its end, if asked with a picture on the way."""
         self.pages.custom_run(deployment)
         self.pages.fill("Run Name", name)
-        self.pages.fill("out", str(self.folder / "out"))
+        self.pages.fill("out", str(self.folder / "demo"))
         settings = (
             f"distill.teacher.base_urls=[{url or self.url}]",
             f"distill.teacher.model={self.model}",
@@ -146,6 +159,43 @@ def report(pages: Pages, path: Path) -> None:
         pages.picture(name)
 
 
+def head(pages: Pages, path: Path) -> None:
+    """The first screen of a report."""
+    pages.driver.set_window_size(1000, 900)
+    pages.driver.get(path.resolve().as_uri())
+    pages.picture("report-head")
+
+
+def rows(pages: Pages, run: Path, ledger: Path, folder: Path) -> None:
+    """The row browser: a filter, a published row, a narrow screen in the dark."""
+    port = free_port()
+    command = ["-m", "tracemill", "browse", str(run), "--port", str(port), "--ledger", str(ledger)]
+    with running(command, dict(os.environ), folder / "browse.log"):
+        pages.until("the row browser", lambda: "rows at" in (folder / "browse.log").read_text())
+        for name, width, scheme, path in (
+            ("rows", 1000, "light", "/?stage=verify"),
+            ("row", 1000, "light", "/?stage=published"),
+            ("rows-dark-narrow", 500, "dark", "/"),
+        ):
+            features = [{"name": "prefers-color-scheme", "value": scheme}]
+            pages.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+            pages.driver.set_window_size(width, 900)
+            pages.driver.get(address(port, path))
+            if name == "row":
+                pages.until("a row", lambda: pages.shown("//table//a")[0].click() or True)
+                pages.until("its page", lambda: pages.shown("//details"))
+                pages.driver.execute_script("document.querySelector('article details').open = true")
+            pages.picture(name)
+
+
+def keep() -> None:
+    """Copy what the documentation shows, as far as it was made."""
+    KEPT.mkdir(parents=True, exist_ok=True)
+    for name, screenshot in PICTURES.items():
+        if (FOLDER / f"{screenshot}.png").exists():
+            shutil.copyfile(FOLDER / f"{screenshot}.png", KEPT / f"{name}.png")
+
+
 def main() -> None:
     """Makes all pictures."""
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -156,7 +206,10 @@ def main() -> None:
         pages = Pages(stack.enter_context(browser(scratch)), server.url, FOLDER.resolve())
         forms(pages)
         runs(Demo(pages, url, model, scratch))
-        report(pages, scratch / "out" / "report.html")
+        report(pages, scratch / "demo" / "report.html")
+        head(pages, scratch / "demo" / "report.html")
+        rows(pages, scratch / "demo", scratch / "store" / "ledger", scratch)
+    keep()
     for path in sorted(FOLDER.glob("*.png")):
         print(path)
 

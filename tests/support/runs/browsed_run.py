@@ -64,7 +64,7 @@ def browsed_run(folder: Path) -> Path:
     tables: dict[str, pa.Table] = {
         "traces": pa.Table.from_pylist(_traces(rows), schema=TRACES),
         "grey": pa.Table.from_pylist([_near(maths.id, EVIL), _near(maths.id, "The sum of n numbers?")], schema=GREY),
-        "rejected": table_of(Rejected, [_rejected(program)]),
+        "rejected": table_of(Rejected, [rejected(program)]),
     }
     publication = Publication(
         key=folder.name,
@@ -119,7 +119,7 @@ def _near(problem_id: str, text: str) -> dict[str, Any]:
     return told | {"overlap": text}
 
 
-def _rejected(row: Sample) -> Rejected:
+def rejected(row: Sample) -> Rejected:
     return Rejected(
         id=row.id,
         response_id="wrong",

@@ -6,6 +6,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from tests.support.runs.samples import problem, response, verdict
 from tracemill.core import Dropped, Outcome, Verdict, table_of
 from tracemill.publish import Publication, publish
@@ -30,9 +32,13 @@ def sample(prompt: str, reference: str = "1", said: str = "r", **changes: Any) -
 
 
 def run(
-    folder: Path, rows: list[Sample], dropped: list[Dropped] | None = None, texts: dict[str, str] | None = None
+    folder: Path,
+    rows: list[Sample],
+    dropped: list[Dropped] | None = None,
+    texts: dict[str, str] | None = None,
+    beside: dict[str, pa.Table] | None = None,
 ) -> Path:
-    """A published run of these rows."""
+    """A published run of these rows; with tables beside them, by folder."""
     store = Store(str(folder.parent / "store"))
     publication = Publication(
         key=folder.name,
@@ -42,6 +48,7 @@ def run(
         shuffle_seed=1,
         rows_per_file=3,
         texts={"report.html": "page"} | (texts or {}),
+        beside={name: [store.write_table(table)] for name, table in (beside or {}).items()},
         facts={"funnel": FUNNEL, "recipe": "small"},
     )
     publish(store, Store(str(folder)), publication)
