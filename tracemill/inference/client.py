@@ -12,6 +12,7 @@ servers, ``teacher_replies`` reads what they say.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import atexit
 import os
 import sys
@@ -157,7 +158,8 @@ class ChatTeacher:
             results = batch.wait()
         finally:
             orphans = self._desk.withdraw(batch)
-            self._loop.call_soon_threadsafe(self._engine.cancel, orphans)
+            with contextlib.suppress(RuntimeError):  # the loop is closed meanwhile: nothing is left to cancel
+                self._loop.call_soon_threadsafe(self._engine.cancel, orphans)
         self._ledger.sync()
         return results
 
