@@ -12,8 +12,8 @@ servers, ``teacher_replies`` reads what they say.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import atexit
+import contextlib
 import os
 import sys
 import threading
