@@ -27,7 +27,7 @@ from tracemill.evaluate.baseline import FACT, Baseline, read_evaluation
 from tracemill.evaluate.publication import EVALUATION, EvaluationPublication, hub_results
 from tracemill.evaluate.report import examples_of, markdown, render, report
 from tracemill.evaluate.summary import Asked, summary
-from tracemill.recipe.sections.evaluate import Evaluation
+from tracemill.recipe.evaluation import Evaluation
 from tracemill.store import Store
 
 PUBLICATION_VERSION = 1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from pydantic import ValidationError
 
 from tracemill.core import RecipeError, Section
+from tracemill.recipe.evaluation import Evaluation
 from tracemill.recipe.faults import explain
 from tracemill.recipe.idle_keys import idle_keys
 from tracemill.recipe.overrides import overridden
@@ -20,15 +21,14 @@ from tracemill.recipe.prompt_files import prompts_read, with_prompts_read
 from tracemill.recipe.recipe import Recipe
 from tracemill.recipe.renamed import with_new_names
 from tracemill.recipe.sections.audit import Audit
-from tracemill.recipe.sections.evaluate import Evaluation
 from tracemill.recipe.values import Understanding
 from tracemill.recipe.yaml import read_yaml
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracemill.recipe.evaluation import Evaluated
     from tracemill.recipe.sections.decontaminate import Benchmark
-    from tracemill.recipe.sections.evaluate import Evaluated
     from tracemill.sources import Source
 
 COMMIT: Final = re.compile(r"[0-9a-f]{40}")
