@@ -77,11 +77,20 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None, *, pinned:
     Raises:
         RecipeError: the file cannot be read, any key or value in it is wrong, or a Hub dataset has no commit.
     """
-    parsed = parse_recipe(read_yaml(path), overrides or [], origin=str(path))
+    raw = read_yaml(path)
+    if isinstance(raw, dict) and "student" in raw and "sources" not in raw:
+        raise _other_kind(path, "an evaluation", "section student", "python -m flows.evaluate_student")
+    parsed = parse_recipe(raw, overrides or [], origin=str(path))
     recipe = with_prompts_read(with_paths_beside(parsed, path, overrides or []), path)
     if pinned:
         refuse_unpinned(recipe, str(path))
     return recipe
+
+
+def _other_kind(path: str | Path, kind: str, got: str, command: str) -> RecipeError:
+    return RecipeError(
+        f"{path} is the recipe of {kind}; nothing has run", got=got, remedy=f"{command} {path}, or name another recipe"
+    )
 
 
 def load_evaluation(path: str | Path, overrides: list[str] | None = None, *, pinned: bool = True) -> Evaluation:
@@ -90,7 +99,10 @@ def load_evaluation(path: str | Path, overrides: list[str] | None = None, *, pin
     Raises:
         RecipeError: the file cannot be read, any key or value in it is wrong, or a Hub dataset has no commit.
     """
-    parsed = parse_section(Evaluation, read_yaml(path), overrides or [], origin=str(path))
+    raw = read_yaml(path)
+    if isinstance(raw, dict) and "sources" in raw and "student" not in raw:
+        raise _other_kind(path, "a dataset", "section sources", "python -m flows.build_dataset")
+    parsed = parse_section(Evaluation, raw, overrides or [], origin=str(path))
     evaluation = evaluation_beside(parsed, path, overrides or [])
     if pinned:
         _refuse_loose([*evaluation.benchmarks, *([evaluation.trained_on] if evaluation.trained_on else [])], str(path))
