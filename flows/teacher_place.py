@@ -16,7 +16,7 @@ from tracemill.core import RecipeError
 from tracemill.core.secrets import refuse_unset, secrets_in
 from tracemill.evaluate.baseline import read_evaluation
 from tracemill.recipe import Recipe, load_evaluation, load_recipe, parse_section
-from tracemill.recipe.sections.evaluate import Evaluation
+from tracemill.recipe.evaluation import Evaluation
 from tracemill.recipe.sections.server import Teacher
 
 Server = TypeVar("Server", bound=Teacher)

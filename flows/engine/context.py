@@ -35,9 +35,9 @@ from tracemill.ledger.place import Place, is_remote
 from tracemill.publish import Output, Published, published, refuse_empty, refuse_foreign
 from tracemill.publish.directory.sources_inside import refuse_sources_inside
 from tracemill.recipe import Recipe
+from tracemill.recipe.evaluation import Evaluation
 from tracemill.recipe.recipe import Run
 from tracemill.recipe.sections.audit import Audit
-from tracemill.recipe.sections.evaluate import Evaluation
 from tracemill.recipe.sections.students import Comparison
 from tracemill.store import Manifest, Shard, Store, sweep_claims
 

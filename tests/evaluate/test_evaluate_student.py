@@ -261,6 +261,9 @@ def test_a_baseline_is_compared_item_by_item(tmp_path: Path) -> None:
     assert difference["b"] == 1.0
     assert difference["sign_flip_exact"]
     assert found.scores["baseline"]["asked_otherwise"] == {"temperature": [0.6, 0.8]}
+    small.sections["baseline"] = str(tmp_path / "b" / "out")
+    with pytest.raises(RecipeError, match="own directory"):
+        small.run()
     small.sections["baseline"] = str(tmp_path)
     with pytest.raises(StoreError, match="no finished evaluation"):
         small.run()

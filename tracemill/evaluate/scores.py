@@ -1,9 +1,9 @@
 """Scores of benchmarks: of judged samples to items, of items to a score with its interval and what it leaves open.
 
-What counts: correct is 1. Incorrect, without an answer, cut off and over its limits is 0, and so is what cannot be
-verified by the response's fault or for a limit of ours; how much of that there is, and what the score would be if all
-of it were right, stands beside every score. What the infrastructure failed at (``sandbox_error``, a refused request) is
-*missing*: it makes a score incomplete, and never lower.
+What counts: correct is 1. Incorrect, without an answer, cut off before it and over its limits is 0, and so is what
+cannot be verified by the response's fault or for a limit of ours; how much of that there is, and what the score would
+be if all of it were right, stands beside every score. What the infrastructure failed at (``sandbox_error``, a refused
+request) is *missing*: it makes a score incomplete, and never lower.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from tracemill.core import RecipeError, SourceError
+from tracemill.recipe.evaluation import Evaluation
 from tracemill.recipe.loading import is_commit, load_evaluation, load_recipe
-from tracemill.recipe.sections.evaluate import Evaluation
 from tracemill.recipe.yaml import read_yaml
 from tracemill.sources.hub import hub_token
 
