@@ -18,6 +18,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.crashed_runs import DEFAULT_API_URL, WORK_POOL, set_up_automation, usual_silence
+from flows.engine.notifications import set_up_notifications
 from flows.parameters import refuse_secrets
 from tracemill.core import ServerError, TracemillError
 
@@ -25,18 +26,25 @@ ROOT = Path(__file__).parent.parent
 DEPLOYMENTS = "deployments/prefect.yaml"
 
 
-def deploy(api_url: str) -> None:
+def deploy(api_url: str, notify: str | None = None) -> None:
     """Make or updates the work pool, the automation that finds crashed runs, and all deployments.
+
+    Args:
+        api_url: of the server.
+        notify: TYPE/NAME of the block by which people are called; "": nobody is any more; None: as it stands.
 
     Raises:
         ServerError: no server answers, or it refuses them.
-        RecipeError: a deployment's parameters hold a secret.
+        RecipeError: a deployment's parameters hold a secret, or there is no such block.
     """
     refuse_kept_secrets()
     with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
         require_server(client, api_url)
         make_work_pool(client)
         set_up_automation(client, usual_silence())
+        if notify is not None:
+            occasions = set_up_notifications(client, notify)
+            print(f"{notify or 'nobody'} is told when {', or '.join(occasions) or 'anything happens'}")
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", DEPLOYMENTS]
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PREFECT_API_URL": api_url}, check=False)  # noqa: S603
     if done.returncode != 0:
@@ -86,7 +94,7 @@ def main() -> int:
     """Run the command; returns the exit status."""
     api_url = PREFECT_API_URL.value() or DEFAULT_API_URL
     try:
-        deploy(api_url)
+        deploy(api_url, os.environ.get("NOTIFY"))
     except TracemillError as error:
         print(f"deploy failed: {error}", file=sys.stderr)
         return 1

@@ -19,6 +19,7 @@ from prefect import flow, get_run_logger
 from flows.command_line import add_overrides, how_to_look, run_command, shown_place, work_done
 from flows.engine.artifacts import audit_artifact
 from flows.engine.context import RunContext
+from flows.engine.events import tell_evaluated
 from flows.engine.runners import local_runner
 from flows.forms import NOWHERE, AuditOverrides, Columns, HubPlace, Limit, OnTheHub, Text
 from flows.parameters import refuse_secrets, without_secrets
@@ -100,7 +101,10 @@ def verify(context: RunContext[Audit], dataset: str, limit: int | None = None, o
     }
     key = digest("audit", PUBLICATION_VERSION, found.digests(), texts)
     facts = {"audit": recipe.name, "verify": recipe.verify.content(), "rows": summary["rows"]}
+    n_before = context.n_executed
     context.export(AuditPublication(key, found.audited, found.dropped, texts, facts), found.audited, out)
+    if context.n_executed > n_before:
+        tell_evaluated(recipe.name, out, key, summary["rows"], summary[VERDICTS.share[0]])
     audit_artifact(context.artifacts, render(summary, VERDICTS), context.tables, out)
     return AuditRun(out, summary, context.n_cached, context.n_executed)
 

@@ -17,6 +17,7 @@ from prefect.blocks.system import Secret
 
 from flows.engine.artifacts import funnel_artifact
 from flows.engine.context import RunContext
+from flows.engine.events import tell_published
 from flows.engine.poison import poison_facts
 from flows.phases.shards import ShardHistory
 from tasks.publish import push_dataset
@@ -169,7 +170,10 @@ def publish(
     )
     tables = [shard for group in groups for shard in group]
     may_empty = tally.n_rows > 0 or recipe.export.allow_empty
+    n_before = context.n_executed
     manifest = context.export(publication, tables, out, may_empty=may_empty)
+    if context.n_executed > n_before:
+        tell_published(recipe.name, out, manifest, tally.n_rows)
     funnel_artifact(context.artifacts, table, context.tables, out)
     return manifest
 

@@ -283,10 +283,12 @@ def test_a_build_in_batches_is_the_build_online(server: BatchServer, tmp_path: P
 
 @pytest.mark.needs_vllm
 @pytest.mark.slow
-def test_vllms_run_batch_answers_a_file(tmp_path: Path) -> None:
+def test_vllms_run_batch_answers_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real program on the CPU build, with the demo teacher's weights: its answers are completions of the ledger."""
-    from demo.teacher.serve import MODEL_DIR, MODEL_NAME
+    from demo.teacher.serve import MODEL_DIR, MODEL_NAME, server_environment
 
+    for name, value in server_environment().items():
+        monkeypatch.setenv(name, value)
     words = f"-i {{input}} -o {{output}} --model {MODEL_DIR} --served-model-name {MODEL_NAME} --max-model-len 512"
     command = f"{VLLM_PYTHON} -m vllm.entrypoints.openai.run_batch {words} --enforce-eager"
     how = settings(

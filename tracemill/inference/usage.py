@@ -96,6 +96,12 @@ class Line(NamedTuple):
     amount: float | None
     did: Mapping[str, int]
 
+    def cost(self, currency: str) -> str:
+        """Return the amount for people, with as many digits as say something."""
+        if self.amount is None:
+            return "not known"
+        return f"{self.amount:,.2f} {currency}" if self.amount >= 1 else f"{self.amount:.2g} {currency}"
+
     @property
     def pass_rate(self) -> float | None:
         """Share of the judged responses that are correct."""
