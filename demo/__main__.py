@@ -2,6 +2,9 @@
 
 ``TEACHER_URL`` and ``TEACHER_MODEL`` name an OpenAI-compatible server to use instead of the demo teacher. Further
 arguments go to the build, as in ``python -m demo --set distill.max_rounds=1 --out DIR``.
+
+``make evaluate``, or ``python -m demo evaluate``: the demo teacher's scores, likewise, with ``STUDENT_URL`` and
+``STUDENT_MODEL``.
 """
 
 from __future__ import annotations
@@ -12,10 +15,29 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from demo.on_demand import OnDemandTeacher
 
-RECIPE = "recipes/demo.yaml"
+
+class Demonstrated(NamedTuple):
+    """What is shown.
+
+    Attributes:
+        module: of the flow.
+        recipe: of the demo.
+        section: of the recipe, with the server that is asked.
+        variable: of the environment, as in TEACHER_URL and TEACHER_MODEL.
+    """
+
+    module: str
+    recipe: str
+    section: str
+    variable: str
+
+
+BUILD = Demonstrated("flows.build_dataset", "recipes/demo.yaml", "distill.teacher", "TEACHER")
+EVALUATION = Demonstrated("flows.evaluate_student", "recipes/evaluate-demo.yaml", "student", "STUDENT")
 RUN = "runs/demo"
 VLLM_ENV = Path(".venv-vllm")
 LOG = Path(".tracemill/demo-teacher.log")
@@ -28,15 +50,15 @@ def vllm_python() -> Path:
     return VLLM_ENV / "bin" / "python"
 
 
-async def build(base_url: str, model: str, arguments: list[str]) -> int:
+async def run(flow: Demonstrated, base_url: str, model: str, arguments: list[str]) -> int:
     """Run the flow as its users do, in a process of its own; its exit status."""
-    teacher = [
+    asked = [
         "--set",
-        f"distill.teacher.base_urls={json.dumps([base_url])}",
+        f"{flow.section}.base_urls={json.dumps([base_url])}",
         "--set",
-        f"distill.teacher.model={model}",
+        f"{flow.section}.model={model}",
     ]
-    command = [sys.executable, "-m", "flows.build_dataset", RECIPE, *teacher, *arguments]
+    command = [sys.executable, "-m", flow.module, flow.recipe, *asked, *arguments]
     process = await asyncio.create_subprocess_exec(*command)
     try:
         return await process.wait()
@@ -46,15 +68,17 @@ async def build(base_url: str, model: str, arguments: list[str]) -> int:
         raise
 
 
-async def main(arguments: list[str]) -> int:
-    """Return the demo; its exit status."""
-    url = os.environ.get("TEACHER_URL")
+async def main(flow: Demonstrated, arguments: list[str]) -> int:
+    """Return the demo's exit status."""
+    url = os.environ.get(f"{flow.variable}_URL")
     if url:
-        model = os.environ.get("TEACHER_MODEL")
+        model = os.environ.get(f"{flow.variable}_MODEL")
         if not model:
-            print("TEACHER_URL is set, TEACHER_MODEL is not: name the model that the server serves", file=sys.stderr)
+            which = f"{flow.variable}_URL is set, {flow.variable}_MODEL is not"
+            print(f"{which}: name the model that the server serves", file=sys.stderr)
             return 2
-        return _and_look(await build(url.rstrip("/"), model, arguments), arguments)
+        status = await run(flow, url.rstrip("/"), model, arguments)
+        return _and_look(status, arguments) if flow is BUILD else status
     LOG.parent.mkdir(parents=True, exist_ok=True)
     try:
         python = await asyncio.to_thread(vllm_python)  # before the run, which would stand still meanwhile
@@ -67,10 +91,10 @@ async def main(arguments: list[str]) -> int:
         return 1
     teacher = OnDemandTeacher(lambda: python, LOG)
     async with teacher.listening() as base_url:
-        status = await build(base_url, "demo-teacher", arguments)
+        status = await run(flow, base_url, "demo-teacher", arguments)
     if teacher.error is not None:
         print(f"demo: the teacher could not be started: {teacher.error}", file=sys.stderr)
-    return _and_look(status, arguments)
+    return _and_look(status, arguments) if flow is BUILD else status
 
 
 def _and_look(status: int, arguments: list[str]) -> int:
@@ -99,4 +123,5 @@ def _wrong(run: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(sys.argv[1:])))
+    evaluates = sys.argv[1:2] == ["evaluate"]
+    sys.exit(asyncio.run(main(EVALUATION if evaluates else BUILD, sys.argv[2 if evaluates else 1 :])))

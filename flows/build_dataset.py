@@ -20,6 +20,7 @@ from prefect import flow, get_run_logger
 
 from flows.command_line import dataset_command, how_to_look, shown_place, work_done
 from flows.engine.context import RunContext
+from flows.engine.paused import or_paused
 from flows.engine.runners import local_runner
 from flows.forms import Overrides, RecipePath, Text
 from flows.parameters import without_secrets
@@ -59,6 +60,7 @@ class Built:
         n_cached: tasks that were found finished.
         n_executed: tasks that were run.
         note: what a refresh says of it.
+        spent: what all runs of the recipe have cost so far, where prices are known.
     """
 
     out: str
@@ -66,6 +68,7 @@ class Built:
     n_cached: int
     n_executed: int
     note: str = ""
+    spent: str = ""
 
 
 @without_secrets
@@ -79,7 +82,8 @@ def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "")
         out: Directory of the finished run; below runs/, by the name of the recipe, if empty.
     """
     loaded = load_recipe_here(recipe, list(overrides or ()), are_kept=True)
-    return build(RunContext(loaded, Store(loaded.run.store), get_run_logger()), out)
+    context = RunContext(loaded, Store(loaded.run.store), get_run_logger())
+    return or_paused(lambda: build(context, out), context.logger)  # type: ignore[no-any-return]  # or Prefect's state
 
 
 def build(context: RunContext, out: str | None = None, limit: int | None = None) -> Built:
@@ -122,7 +126,7 @@ def build(context: RunContext, out: str | None = None, limit: int | None = None)
     manifest = publish(context, list(distilled.values()), cuts, contamination, conflicts, tally, out, unjudged)
     save_collection(context.store, recipe.name, collection)
     push(context, out)
-    return Built(out, manifest, context.n_cached, context.n_executed)
+    return Built(out, manifest, context.n_cached, context.n_executed, spent=context.spent())
 
 
 def prepare(
@@ -186,11 +190,12 @@ def choose_thresholds(
             continue
         plan = Calibration(
             scored=scored,
-            teacher=recipe.distill.teacher,
+            teacher=next(iter(recipe.distill.asked), None),
             reused=recipe.reused,
             limit=recipe.distill.limit,
             verify=recipe.verify,
             ledger=context.ledger,
+            purse=recipe.distill.purse(recipe.name),
         )
         found = context.single(calibrate, plan, inputs, scored.place, again=True).facts
         cuts[scored.place] = Threshold(found["cut"], f"quantile {scored.quantile:g} of {found['n_scores']} scores")
@@ -222,6 +227,7 @@ def summary(built: Built, seconds: float) -> str:
             render(table),
             "",
             work_done(built.n_executed, built.n_cached, seconds),
+            *([built.spent.replace("spent ", "spent     ", 1)] if built.spent else []),
             *(
                 f"refused   {n:,} requests of {server}: the next run asks for them again"
                 for server, n in built.manifest.get(REFUSED, {}).items()

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from prefect.client.orchestration import get_client
 from prefect.events.worker import EventsWorker
+from prefect.exceptions import CancelledRun, PausedRun
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_HOME,
@@ -20,6 +21,7 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from flows.engine.paused import EXIT_STATUS, told
 from flows.engine.terminal import bars_in_terminal
 from flows.teacher_place import load_recipe_here
 from tracemill.core import TracemillError
@@ -126,6 +128,9 @@ def run_command(
                 made = work()
             seconds = time.monotonic() - began
             _let_task_runs_be_recorded()
+    except (PausedRun, CancelledRun) as ended:
+        print(f"\n{name}: {told(ended)}", file=sys.stderr)
+        return EXIT_STATUS
     except TracemillError as error:
         print(f"\n{name} failed: {error}", file=sys.stderr)
         return 1

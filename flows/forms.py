@@ -32,6 +32,7 @@ RECIPES = Path(__file__).parent.parent / "recipes"
 
 
 EVALUATIONS = "evaluate-"  # what the names of shipped recipes of evaluations begin with
+COMPARISONS = "compare-"  # likewise, of students; they have no form
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class ShippedOrOther:
         and not that it is "not valid under any of the given schemas".
         """
         text = handler(schema)
-        names = [path.name for path in sorted(RECIPES.glob("*.yaml"))]
+        names = [path.name for path in sorted(RECIPES.glob("*.yaml")) if not path.name.startswith(COMPARISONS)]
         shipped = [f"{RECIPES.name}/{name}" for name in names if name.startswith(EVALUATIONS) == self.evaluations]
         alternatives = [{**text, "title": "shipped", "enum": shipped}, {**text, "title": "another file"}]
         return {"pattern": r"^.+\.ya?ml$", "anyOf": alternatives}

@@ -236,6 +236,7 @@ def reported(
     every_s: float,
     tokens: Callable[[], int] = lambda: 0,
     bar: Bar | None = None,
+    spent: Callable[[], str] = lambda: "",
 ) -> Iterator[None]:
     """Logs the progress every ``every_s`` seconds, and once at the end; and moves its bar in the UI.
 
@@ -245,6 +246,7 @@ def reported(
         every_s: seconds between lines, and between requests for the bar.
         tokens: completion tokens received so far.
         bar: where else it is shown; an artifact of the flow run that is under way unless given.
+        spent: what has been spent so far, for people; "" where nothing is known of prices.
     """
     stop = threading.Event()
     first, began = tokens(), time.monotonic()
@@ -252,7 +254,8 @@ def reported(
 
     def line() -> str:
         received = tokens() - first
-        return progress.line(received / max(time.monotonic() - began, 1e-9) if received else None)
+        text = progress.line(received / max(time.monotonic() - began, 1e-9) if received else None)
+        return f"{text} · {told}" if (told := spent()) else text
 
     def picture(*, last: bool = False) -> None:
         told = line()

@@ -27,6 +27,7 @@ from tracemill.recipe.recipe import Run
 from tracemill.recipe.sections.audit import Audit
 from tracemill.recipe.sections.evaluate import Evaluation
 from tracemill.recipe.sections.run import Runner
+from tracemill.recipe.sections.students import Comparison
 from tracemill.store import Manifest, Store
 
 Tasks = TaskRunner[PrefectFuture[Any]]
@@ -200,7 +201,7 @@ def _away(kind: str, address: str, error: Exception) -> RunnerError:
     )
 
 
-Plan = TypeVar("Plan", bound=Recipe | Audit | Evaluation)
+Plan = TypeVar("Plan", bound=Recipe | Audit | Evaluation | Comparison)
 
 _FEWEST = 4  # shards at once, on a machine of one core too: a teacher is waited for
 # The first process takes three processor seconds to import everything, and a row three milliseconds to go through.

@@ -25,6 +25,7 @@ from tracemill.core import RecipeError, digest, pretty_json
 from tracemill.decontaminate.report import BenchmarkReport, as_json
 from tracemill.dedup.conflict_report import ConflictReport
 from tracemill.inference.refusals import REFUSED
+from tracemill.inference.usage import did_of, usage_of
 from tracemill.label.counts import LabelSummary, label_summary
 from tracemill.publish import Funnel, Output, Publication, dataset_output
 from tracemill.publish.card import card, licences_text
@@ -129,9 +130,11 @@ def publish(
     recipe = context.recipe
     table = _funnel_of(shards)
     labels = label_summary((manifest for history in shards for manifest in history.manifests), tally.labels)
+    manifests = [manifest for history in shards for manifest in history.manifests]
+    usage, did = usage_of(manifests), did_of(manifests)
     dropped = [shard for history in shards for shard in history.outputs("dropped")]
     examples = examples_of(context.store, dropped)
-    summary = BuildSummary(recipe, table, labels, tally, cuts, contamination, conflicts, examples)
+    summary = BuildSummary(recipe, table, labels, tally, cuts, contamination, conflicts, usage, did, examples)
     licences = licences_text(tally)
     texts = {
         CARD: card(summary),

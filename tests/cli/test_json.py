@@ -123,12 +123,12 @@ def leaves(line: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
 
 
 def test_every_command_takes_it() -> None:
-    """All but the export, which is lines of JSON, and what is no result; and the page has a line of each."""
+    """All but the export, which is lines of JSON, and what runs until it is stopped; the page has a line of each."""
     names = {
         leaf.prog.removeprefix("python -m tracemill ") for leaf in leaves(parser()) if "--json" in leaf.format_help()
     }
     everything = {leaf.prog.removeprefix("python -m tracemill ") for leaf in leaves(parser())}
-    assert everything - names == {"ledger export", "browse", "completion"}
+    assert everything - names == {"ledger export", "browse", "completion", "serve"}
     assert [name for name in names if f"| `{name}`" not in PAGE] == []
     assert [name for name in everything if f"tracemill {name.split()[0]} " not in PAGE] == []
 

@@ -15,10 +15,13 @@ from tracemill.cli.doctor import examined, is_ready
 from tracemill.cli.doctor import render as render_checks
 from tracemill.cli.ledger import DEFAULT as LEDGER
 from tracemill.cli.ledger import add_commands as add_ledger_commands
+from tracemill.cli.serve import add_arguments as add_serve_arguments
 from tracemill.cli.sft import add_arguments as add_sft_arguments
 from tracemill.cli.sources import facts as source_facts
 from tracemill.cli.sources import listing
 from tracemill.core import LedgerError, TracemillError, pretty_json
+from tracemill.evaluate.diff import diff_evaluations, is_evaluation
+from tracemill.evaluate.diff import render as render_scores
 from tracemill.html.links import PORT
 from tracemill.publish.directory.versions import listed
 from tracemill.recipe.pinning import pin, render
@@ -42,14 +45,15 @@ def parser() -> argparse.ArgumentParser:
     _add_init(commands.add_parser("init", help="a recipe for files of one's own, by a look at their rows"))
     _add_why(commands.add_parser("why", help="everything that happened to one row"))
     _add_browse(commands.add_parser("browse", help="a page over the rows of a run: filters, and all about each"))
-    _add_report(commands.add_parser("report", help="the funnel and the yields of a finished run"))
-    _add_diff(commands.add_parser("diff", help="what changed between two runs: rows added, removed, changed, and why"))
+    _add_report(commands.add_parser("report", help="funnel and yields of a finished run, or scores of an evaluation"))
+    _add_diff(commands.add_parser("diff", help="rows added, removed, changed between two runs, and why; or scores"))
     _add_versions(commands.add_parser("versions", help="the publications that stand in a run's directory"))
     _add_push(commands.add_parser("push", help="the dataset of a finished run, to the Hub; shows it unless --really"))
     _add_pin(commands.add_parser("pin", help="fix the Hub datasets of a recipe to their present commits"))
     _add_doctor(commands.add_parser("doctor", help="whether this machine, and a recipe, are ready for a run"))
     _add_sources(commands.add_parser("sources", help="the data sets that a recipe can name by one word"))
     add_sft_arguments(commands.add_parser("sft", help="traces of a finished run in a trainer's shape"))
+    add_serve_arguments(commands.add_parser("serve", help="the models of a recipe on this machine, kept up by vLLM"))
     add_ledger_commands(commands.add_parser("ledger", help="what has been paid for: stats, export, compact"))
     completed = commands.add_parser("completion", help="a script by which bash completes all of these")
     completed.add_argument("shell", metavar="SHELL", choices=SHELLS, help=" or ".join(SHELLS))
@@ -184,7 +188,12 @@ def _add_diff(parser: argparse.ArgumentParser) -> None:
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    found = diff(run_folder(arguments.a), run_folder(arguments.b), arguments.examples)
+    a, b = run_folder(arguments.a), run_folder(arguments.b)
+    if is_evaluation(a) and is_evaluation(b):
+        scores = diff_evaluations(a, b)
+        print(_as_json(scores) if arguments.json else render_scores(scores))
+        return 0
+    found = diff(a, b, arguments.examples)
     print(json.dumps(found.as_json(), indent=1, ensure_ascii=False) if arguments.json else render_diff(found))
     return 0
 

@@ -197,10 +197,15 @@ def _difference_row(name: str, one: Mapping[str, Any]) -> list[str]:
         percent(one["b"]),
         _points(one),
         f"{one['better']:,} / {one['worse']:,}",
-        f"{one['sign_flip_p']:.4f}{'' if one['sign_flip_exact'] else ' (sampled)'}",
+        _chance(one),
         "–" if detectable is None else f"{100 * detectable:.1f}",
         told_apart(one),
     ]
+
+
+def _chance(one: Mapping[str, Any]) -> str:
+    told = "< 0.0001" if one["sign_flip_p"] < 0.0001 else f"{one['sign_flip_p']:.4f}"
+    return told if one["sign_flip_exact"] else f"{told} (sampled)"
 
 
 def _group_rows(scores: Mapping[str, Any]) -> list[list[str]]:

@@ -67,17 +67,24 @@ class Wire:
         """Get a small reply, within ``total_s`` or connect_s."""
         return await self._exchange("GET", url, None, total_s or self._connect_s)
 
+    async def send(self, method: str, url: str, body: bytes | None, total_s: float, kind: str = "") -> Reply | Broken:
+        """Exchange anything within ``total_s``; ``kind`` is the body's content type, if not JSON."""
+        return await self._exchange(method, url, body, total_s, {"Content-Type": kind} if kind else {})
+
     async def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
             await self._session.close()
             self._session = None
 
-    async def _exchange(self, method: str, url: str, body: bytes | None, total_s: float) -> Reply | Broken:
+    async def _exchange(
+        self, method: str, url: str, body: bytes | None, total_s: float, more: Mapping[str, str] | None = None
+    ) -> Reply | Broken:
         import aiohttp
 
         timeout = aiohttp.ClientTimeout(total=total_s, sock_connect=self._connect_s)
-        place, headers = self._authorized(url)
+        place, authorized = self._authorized(url)
+        headers = authorized | dict(more or {})
         session, follow = self._open(), not self._settings.headers
         try:
             async with session.request(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from tracemill.core import LedgerError, digest
-from tracemill.ledger.record import decode, sound_key
+from tracemill.ledger.record import decode, served_by, sound_key
 from tracemill.ledger.segment import ENTRY, corrupt, halves, listing, read_line, unreadable
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def _record(path: Path, line: bytes, *, texts: bool) -> dict[str, Any] | None:
         "prompt_tokens": found.prompt_tokens,
         "completion_tokens": found.completion_tokens,
         "finish_reason": found.finish_reason,
+        **served_by(found),
         "not_before": _when(int(path.name.partition("-")[0]) / 1e9),
         "not_after": _when(path.stat().st_mtime),
         "segment": path.name,

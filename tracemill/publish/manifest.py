@@ -15,7 +15,13 @@ MANIFEST: Final = "manifest.json"
 # Of everything else in the manifest: who edits one by hand has a file of their own, as with any other file.
 SELF: Final = "manifest_sha256"
 # In this order.
-_KINDS: Final = {"evaluation": "evaluation", "funnel": "dataset", "audit": "audit", "verify": "checked references"}
+_KINDS: Final = {
+    "comparison": "comparison",
+    "evaluation": "evaluation",
+    "funnel": "dataset",
+    "audit": "audit",
+    "verify": "checked references",
+}
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 
 # What may stand under a name: (bytes, SHA-256). Several where a publication was broken off while it replaced another.

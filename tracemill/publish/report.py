@@ -143,7 +143,7 @@ def report(summary: BuildSummary) -> str:
         "of them published": f"{tally.n_problems / n_in:.1%}" if n_in else "–",
         "responses judged for them": f"{sum(tally.lengths_published) + sum(tally.lengths_other):,}",
     }
-    if summary.recipe.distill.teacher is None:
+    if not summary.recipe.distill.asked:
         figures["teacher"] = "none was asked"
     plots = [
         funnel_plot(summary.funnel),
@@ -165,6 +165,9 @@ def report(summary: BuildSummary) -> str:
         contamination=as_html(summary.contamination),
         conflicts=conflict_report.as_html(summary.conflicts),
         licences=summary.licences,
+        costs=summary.costs,
+        currency=summary.recipe.distill.money,
+        several=bool(summary.recipe.distill.teachers),
         labels=_label_rows(summary.labels),
         examples=[
             (f"{stage}: {reason.replace('_', ' ')}", rows_link(stage=stage, reason=reason), rows)

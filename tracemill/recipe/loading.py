@@ -21,6 +21,7 @@ from tracemill.recipe.recipe import Recipe
 from tracemill.recipe.renamed import with_new_names
 from tracemill.recipe.sections.audit import Audit
 from tracemill.recipe.sections.evaluate import Evaluation
+from tracemill.recipe.sections.students import Comparison
 from tracemill.recipe.values import Understanding
 from tracemill.recipe.yaml import read_yaml
 
@@ -84,7 +85,7 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None, *, pinned:
     return recipe
 
 
-def load_evaluation(path: str | Path, overrides: list[str] | None = None) -> Evaluation:
+def load_evaluation(path: str | Path, overrides: list[str] | None = None, *, pinned: bool = True) -> Evaluation:
     """Read the recipe of an evaluation; see :func:`load_recipe`.
 
     Raises:
@@ -92,11 +93,21 @@ def load_evaluation(path: str | Path, overrides: list[str] | None = None) -> Eva
     """
     parsed = parse_section(Evaluation, read_yaml(path), overrides or [], origin=str(path))
     evaluation = evaluation_beside(parsed, path, overrides or [])
-    _refuse_loose([*evaluation.benchmarks, *([evaluation.trained_on] if evaluation.trained_on else [])], str(path))
+    if pinned:
+        _refuse_loose([*evaluation.benchmarks, *([evaluation.trained_on] if evaluation.trained_on else [])], str(path))
     student = prompts_read(evaluation.student, path, evaluation.data_dir)
     # An item on which a stage crashes is not set aside: the score of the others would be that of another benchmark.
     run = evaluation.run.model_copy(update={"poison_share": 0.0})
     return evaluation.model_copy(update={"student": student, "run": run})
+
+
+def load_comparison(path: str | Path, overrides: list[str] | None = None) -> Comparison:
+    """Read the recipe of a comparison of students; paths in it are relative to where the command runs.
+
+    Raises:
+        RecipeError: the file cannot be read, or any key or value in it is wrong.
+    """
+    return parse_section(Comparison, read_yaml(path), overrides or [], origin=str(path))
 
 
 def parse_recipe(raw: object, overrides: list[str] | None = None, *, origin: str = "recipe") -> Recipe:

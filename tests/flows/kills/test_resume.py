@@ -7,13 +7,16 @@ import dataclasses
 import json
 import re
 import shutil
+import subprocess
+import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.needs import VLLM_PYTHON
+from tests.support.needs import ROOT, VLLM_PYTHON
 from tests.support.runs.killed_run import (
     finish,
     has_paid_for,
@@ -56,12 +59,25 @@ def published_bytes(run: SmallRun) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def vllm() -> Iterator[tuple[str, str]]:
-    """(base URL, model) of the demo teacher on a real vLLM server."""
-    from demo.teacher.serve import serving
+def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """(base URL, model) of the demo teacher on a real vLLM server that `tracemill serve` keeps up."""
+    from demo.teacher.serve import MODEL_DIR, MODEL_NAME, free_port, server_environment
 
-    with serving(VLLM_PYTHON) as server:
-        yield server.base_url, server.model
+    folder = tmp_path_factory.mktemp("servers")
+    url = f"http://127.0.0.1:{free_port()}/v1"
+    line = [
+        *(sys.executable, "-m", "tracemill", "serve", str(ROOT / "recipes" / "demo.yaml"), "--gpus", "none"),
+        *("--set", f"distill.teacher.base_urls=[{url}]", "--weights", f"{MODEL_NAME}={MODEL_DIR}"),
+        *("--vllm-python", str(VLLM_PYTHON), "--vllm", "max-model-len=2048", "--vllm", "enforce-eager"),
+        *("--urls", str(folder / "urls.json"), "--logs", str(folder)),
+    ]
+    with subprocess.Popen(line, cwd=ROOT, env=server_environment()) as process:
+        while not (folder / "urls.json").exists():
+            assert process.poll() is None
+            time.sleep(0.2)
+        yield url, MODEL_NAME
+        process.terminate()
+        assert process.wait(60) == 0
 
 
 def n_completed(base_url: str) -> int:

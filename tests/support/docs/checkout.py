@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.support.needs import ROOT
 from tests.support.runs.audited_set import PLANTED, write
+from tests.support.runs.small_evaluation import SmallEvaluation
 from tests.support.runs.small_run import SmallRun, question, table
 from tests.support.servers.prefect_home import prefect_home
 
@@ -135,7 +136,12 @@ def make_checkout(place: Path, teacher_url: str) -> Checkout:
             {"id": "x1", "category": "math", "prompt": "1 + 1?", "response": "\\boxed{2}", "reference_answer": "2"}
         )
     )
+    evaluation = SmallEvaluation(place / "evaluated", teacher_url)
+    evaluation.sections = {"run": {"store": ".tracemill/store"}}
+    evaluation.write()
+    _write_responses(place)
     values = {
+        "evaluation": str(evaluation.recipe_path.relative_to(place)),
         "recipe": str(small.recipe_path.relative_to(place)),
         "audited": str(write(place / "small", PLANTED[:8]).relative_to(place)),
         "teacher": teacher_url,
@@ -145,6 +151,23 @@ def make_checkout(place: Path, teacher_url: str) -> Checkout:
     with socket.socket(socket.AF_UNIX) as engine:  # `make env` wants to see one
         engine.bind(str(place / "engine.sock"))
     return Checkout(place, values)
+
+
+def _write_responses(place: Path) -> None:
+    """Of somebody, to the demo's evaluation: two of four samples of each item are right."""
+    items = [json.loads(line) for line in (ROOT / "demo/benchmarks/evaluation.jsonl").read_text().splitlines()]
+    bare = {"addition", "subtraction", "multiplication"}
+    rows = [
+        {
+            "benchmark": "sums" if item["family"] in bare else "stories",
+            "item": item["id"],
+            "sample": sample,
+            "content": f"\\boxed{{{int(item['answer']) + sample // 2}}}",
+        }
+        for item in items
+        for sample in range(4)
+    ]
+    (place / "responses.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _link_environment(place: Path) -> None:

@@ -78,6 +78,7 @@ SMALL = (
         slow=True,
     ),
     Small("teacher.client_saturation", r"[\d.]+ x one at a time", "--shards 2 --shard-rows 5 --rounds 1"),
+    Small("teacher.rate_limits", r"told bucket: [\d.]+ of 200/s", "--rate 200 --seconds 0.5"),
     Small("teacher.asking_order", r"longest first [\d.]+", "--requests 20 --in-flight 4 --rounds 1"),
     Small(
         "verification.sandbox_throughput",

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from tracemill.recipe import Recipe
     from tracemill.recipe.sections.audit import Audit
     from tracemill.recipe.sections.evaluate import Evaluation
+    from tracemill.recipe.sections.students import Comparison
 
 
-def refuse_sources_inside(out: str, recipe: Recipe | Audit | Evaluation, output: Output) -> None:
+def refuse_sources_inside(out: str, recipe: Recipe | Audit | Evaluation | Comparison, output: Output) -> None:
     """Before anything is run.
 
     Args:
@@ -45,7 +46,7 @@ def refuse_sources_inside(out: str, recipe: Recipe | Audit | Evaluation, output:
             )
 
 
-def _files(recipe: Recipe | Audit | Evaluation) -> Iterator[tuple[str, Path]]:
+def _files(recipe: Recipe | Audit | Evaluation | Comparison) -> Iterator[tuple[str, Path]]:
     """Yield what is read, by the name of the source or benchmark; a pattern is what it finds."""
     benchmarks = recipe.decontaminate.benchmarks if hasattr(recipe, "decontaminate") else ()
     for each in (*recipe.sources, *benchmarks):

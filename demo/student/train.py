@@ -1,0 +1,203 @@
+"""Trains a student on rows, and has it answer held-out problems: the trainer's command line, on one CPU core.
+
+``PYTHON -m demo.student.train --base DIR --rows ROWS.jsonl --held-out ITEMS.jsonl --settings JSON --seed N --out DIR``.
+In the environment that serves the teacher (torch, transformers). ``deployments/trl_student.py`` takes the same line.
+
+Rows have ``prompt`` and ``completion`` as turns; items have ``id`` and ``prompt`` as text. Written are
+``responses.jsonl`` (``id``, ``sample_index``, ``response``, ``finish_reason``, ``completion_tokens``) and
+``training.json`` (``updates``, ``tokens``, ``curve``: step, loss). Exit status 3: the loss is no number.
+
+What cuts the noise of a seed: a base that knows the notation, a peak rate below the one it was made with, and weights
+averaged over the last half of the steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import logging
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen2ForCausalLM
+
+from demo.teacher.lessons import Lesson
+from demo.teacher.train import collate, optimizers_for, train_step
+
+log = logging.getLogger("demo.student.train")
+AVERAGED_FROM = 0.5  # of the steps
+WARM_UP = 0.05  # DD section 4.1
+LOGGED_EVERY = 10
+DIVERGED = 3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train, and how to answer.
+
+    Attributes:
+        epochs: times that every row is seen.
+        batch_tokens: tokens of an update, with padding.
+        rate_share: of the peak rates that the teacher was trained with.
+        max_tokens: of an answer.
+        samples: answers to each item.
+        temperature: 0 is greedy.
+    """
+
+    epochs: int = 2
+    batch_tokens: int = 2048
+    rate_share: float = 0.25
+    max_tokens: int = 240
+    samples: int = 1
+    temperature: float = 0.0
+    top_p: float = 1.0
+
+
+def lessons_of(tokenizer: PreTrainedTokenizerFast, rows: list[dict[str, Any]]) -> list[Lesson]:
+    """Return rows as token ids; the loss is on the completion."""
+    lessons = []
+    for row in rows:
+        prompt = tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True)
+        prompt_ids = tokenizer(prompt)["input_ids"]
+        reply_ids = tokenizer(row["completion"][0]["content"])["input_ids"]
+        lessons.append(Lesson(ids=[*prompt_ids, *reply_ids, tokenizer.eos_token_id], reply_start=len(prompt_ids)))
+    return lessons
+
+
+def batches_of(lessons: list[Lesson], rng: Random, batch_tokens: int) -> list[list[Lesson]]:
+    """Return one epoch: batches of like length, at most ``batch_tokens`` each with padding, in random order."""
+    ordered = sorted(lessons, key=lambda lesson: (len(lesson.ids), rng.random()))
+    batches: list[list[Lesson]] = [[]]
+    for lesson in ordered:
+        if batches[-1] and (len(batches[-1]) + 1) * len(lesson.ids) > batch_tokens:
+            batches.append([])
+        batches[-1].append(lesson)
+    rng.shuffle(batches)
+    return batches
+
+
+def train(
+    model: Qwen2ForCausalLM, padding: int, lessons: list[Lesson], seed: int, settings: Settings
+) -> tuple[Qwen2ForCausalLM, dict[str, Any]]:
+    """Return the averaged model, and what is told of its training."""
+    rng = Random(seed)
+    batches = [batch for _ in range(settings.epochs) for batch in batches_of(lessons, rng, settings.batch_tokens)]
+    optimizers = optimizers_for(model)
+    peaks = [optimizer.param_groups[0]["lr"] * settings.rate_share for optimizer in optimizers]
+    averaged, n_averaged, losses, curve = copy.deepcopy(model), 0, list[float](), []
+    for step, batch in enumerate(batches, 1):
+        done = step / len(batches)
+        for optimizer, peak in zip(optimizers, peaks, strict=True):
+            optimizer.param_groups[0]["lr"] = peak * rate_at(done)
+        losses.append(train_step(model, optimizers, collate(batch, padding)))
+        if not math.isfinite(losses[-1]):
+            sys.stderr.write(f"the loss is {losses[-1]} at step {step} of {len(batches)}\n")
+            sys.exit(DIVERGED)
+        if done > AVERAGED_FROM:
+            n_averaged += 1
+            with torch.no_grad():
+                for mean, weight in zip(averaged.parameters(), model.parameters(), strict=True):
+                    mean.lerp_(weight, 1 / n_averaged)
+        if step % LOGGED_EVERY == 0 or step == len(batches):
+            recent = losses[-LOGGED_EVERY:]
+            curve.append({"step": step, "loss": round(sum(recent) / len(recent), 5)})
+    tokens = sum(len(lesson.ids) for lesson in lessons) * settings.epochs
+    return averaged, {"updates": len(batches), "tokens": tokens, "curve": curve}
+
+
+def rate_at(done: float) -> float:
+    """Return the share of the peak rate: a linear rise, then a cosine to nothing (DD section 4.1)."""
+    if done < WARM_UP:
+        return done / WARM_UP
+    return 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
+
+
+def answers(
+    model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, items: list[dict[str, Any]], settings: Settings
+) -> list[dict[str, Any]]:
+    """Return the answers to all items, generated in left-padded batches of like length."""
+    texts = [_asked(tokenizer, item) for item in items for _ in range(settings.samples)]
+    keys = [(item["id"], sample) for item in items for sample in range(settings.samples)]
+    order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
+    sampling = {"do_sample": True, "temperature": settings.temperature, "top_p": settings.top_p, "top_k": 0}
+    found: dict[int, dict[str, Any]] = {}
+    for start in range(0, len(order), 128):
+        places = order[start : start + 128]
+        inputs = tokenizer(
+            [texts[place] for place in places],
+            return_tensors="pt",
+            padding=True,
+            padding_side="left",
+            return_token_type_ids=False,
+        )
+        with torch.inference_mode():
+            output = model.generate(
+                **inputs,
+                max_new_tokens=settings.max_tokens,
+                pad_token_id=tokenizer.pad_token_id,
+                **(sampling if settings.temperature else {"do_sample": False}),
+            )
+        replies = output[:, inputs["input_ids"].shape[1] :].tolist()
+        for place, ids in zip(places, replies, strict=True):
+            ended = tokenizer.eos_token_id in ids
+            said = ids[: ids.index(tokenizer.eos_token_id)] if ended else ids
+            found[place] = {
+                "id": keys[place][0],
+                "sample_index": keys[place][1],
+                "response": tokenizer.decode(said, skip_special_tokens=True),
+                "finish_reason": "stop" if ended else "length",
+                "completion_tokens": len(said) + ended,
+            }
+    return [found[place] for place in range(len(texts))]
+
+
+def _asked(tokenizer: PreTrainedTokenizerFast, item: dict[str, Any]) -> str:
+    chat = [{"role": "user", "content": item["prompt"]}]
+    text: str = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+    return text
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a JSONL file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def options() -> argparse.Namespace:
+    """Return the trainer's command line, which every trainer takes."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--base", type=Path, required=True, help="the student before training")
+    parser.add_argument("--rows", type=Path, required=True, help="what it is trained on")
+    parser.add_argument("--held-out", type=Path, required=True, help="what it answers then")
+    parser.add_argument("--settings", type=json.loads, default={}, help="the recipe's trainer.settings")
+    parser.add_argument("--seed", type=int, default=0, help="of the order of the rows")
+    parser.add_argument("--out", type=Path, required=True, help="an empty folder")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Train, answer, write."""
+    given = options()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    settings = Settings(**given.settings)
+    torch.set_num_threads(1)
+    torch.manual_seed(given.seed)
+    tokenizer = AutoTokenizer.from_pretrained(given.base)
+    model = Qwen2ForCausalLM.from_pretrained(given.base, dtype=torch.float32)
+    told: dict[str, Any] = {"updates": 0, "tokens": 0, "curve": []}
+    if rows := read_lines(given.rows):
+        model, told = train(model, tokenizer.pad_token_id, lessons_of(tokenizer, rows), given.seed, settings)
+    model.eval()
+    replies = answers(model, tokenizer, read_lines(given.held_out), settings)
+    lines = "".join(json.dumps(reply) + "\n" for reply in replies)
+    (given.out / "responses.jsonl").write_text(lines, encoding="utf-8")
+    (given.out / "training.json").write_text(json.dumps(told) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

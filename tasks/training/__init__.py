@@ -1,0 +1,1 @@
+"""Students: drawn arms, trained and examined."""

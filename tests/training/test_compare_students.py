@@ -1,0 +1,106 @@
+"""Comparisons of students without Prefect, by a trainer that is fake: what is trained, found again, told, refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.support.training.small_comparison import ARMS, SmallComparison
+from tracemill.core import RecipeError, StageCrashedError, TracemillError, TrainerError
+
+
+def test_a_planted_effect_is_found_and_a_killed_comparison_goes_on(tmp_path: Path) -> None:
+    """Right traces are ahead of wrong ones; all is on file; again, nothing is trained; a seed more trains that."""
+    small = SmallComparison(tmp_path, {"effect": 0.4})
+    small.sections = {"contrast": {"ahead": "verified", "behind": "wrong"}, "seeds": {"least": 2, "most": 3}}
+    made = small.run()
+    assert made.found["contrast"]["difference_shown"]
+    assert made.found["sentence"].startswith("Students trained on verified score higher than those on wrong")
+    shares = [arm["wrong_share"] for arm in made.found["arms"]]
+    means = [arm["mean"] for arm in made.found["arms"]]
+    assert shares[0] == 0 < shares[1] < shares[2] == 1
+    assert means[0] > means[1] > means[2]
+    for of_seed in zip(*(arm["tokens"] for arm in made.found["arms"]), strict=True):
+        assert max(of_seed) <= 1.005 * min(of_seed)
+    out = tmp_path / "out"
+    assert json.loads((out / "comparison.json").read_text()) == made.found
+    page = (out / "report.html").read_text()
+    assert made.found["sentence"] in page
+    assert page.count("<circle") >= 6
+    answers = pq.read_table(out / "answers").to_pydict()
+    assert len(answers["arm"]) == 60 * (1 + 3 * made.found["noise"]["seeds_trained"])
+    again = small.run()
+    assert (again.n_executed, again.found) == (0, made.found)
+    small.sections["seeds"] = {"least": 3, "most": 3}
+    assert small.run().n_executed <= 8, "one more seed of three arms at most, drawn and judged, and the publication"
+
+
+def test_a_student_whose_loss_is_no_number_has_failed(tmp_path: Path) -> None:
+    """It is never scored: it is named with its reason, and the other arms are compared."""
+    made = SmallComparison(tmp_path, {"fail": "nan"}).run()
+    assert made.found["failed"] == [f"wrong seed {seed}: the loss is nan at step 7 of 20" for seed in (0, 1)]
+    assert [arm["mean"] is None for arm in made.found["arms"]] == [False, False, True]
+    assert "the loss is nan" in (tmp_path / "out/report.html").read_text()
+
+
+@pytest.mark.parametrize(("fail", "told"), [("crash", "out of memory: buy more"), ("partial", "did not answer every")])
+def test_a_trainer_that_fails_says_so(tmp_path: Path, fail: str, told: str) -> None:
+    """Its last lines are shown; students that are finished are found again once it is mended."""
+    small = SmallComparison(tmp_path, {"fail": fail})
+    with pytest.raises((TrainerError, StageCrashedError, TracemillError), match=told):
+        small.run()
+    assert not (tmp_path / "out/comparison.json").exists()
+
+
+def test_one_seed_has_no_interval(tmp_path: Path) -> None:
+    """The comparison is made, and says that nothing is shown."""
+    small = SmallComparison(tmp_path, {"effect": 0.4}, {"seeds": {"least": 1, "most": 1}})
+    found = small.run().found
+    assert found["contrast"]["interval"] is None
+    assert found["sentence"].startswith("Nothing is shown")
+    assert found["noise"]["between_seeds"] is None
+
+
+def held_out(folder: Path, rows: list[Any]) -> dict[str, Any]:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "other.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return {"held_out": {"path": str(path)}}
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (
+            [{"question": "What  is 3 + 1?", "answer": "4"}, {"question": "b?", "answer": "4"}],
+            "1 held-out problems are in",
+        ),
+        ([{"question": "b?", "answer": "4"}], "too few problems"),
+        ([{"problem": "b?"}], "cannot be read"),
+    ],
+)
+def test_what_is_held_out_must_be(tmp_path: Path, rows: list[Any], told: str) -> None:
+    """A problem that an arm could hold, too few of them, and a file without the columns; nothing is trained."""
+    with pytest.raises(RecipeError, match=told):
+        SmallComparison(tmp_path, sections=held_out(tmp_path, rows)).run()
+
+
+@pytest.mark.parametrize(
+    ("sections", "told"),
+    [
+        ({"contrast": {"ahead": "verified", "behind": "none"}}, "which is no arm"),
+        ({"contrast": {"ahead": "wrong", "behind": "wrong"}}, "with itself"),
+        ({"arms": [ARMS[0], ARMS[0]]}, "must be unique"),
+        ({"arms": [{"name": "a", "traces": "wrong", "wrong_share": 0.5}, ARMS[0]]}, "traces must be all"),
+        ({"seeds": {"least": 3, "most": 2}}, "least must not be above most"),
+        ({"tokens": 10**9}, "cannot have so many tokens"),
+    ],
+)
+def test_a_wrong_recipe_is_refused(tmp_path: Path, sections: dict[str, Any], told: str) -> None:
+    """Unknown arms, shares of what has none, sizes that there are not."""
+    with pytest.raises(TracemillError, match=told):
+        SmallComparison(tmp_path, sections=sections).run()
