@@ -109,7 +109,7 @@ def looks(run: Path) -> str:
     told = {
         "every row, and why it is there or not": f"{PYTHON} -m tracemill browse {run}",
         "where the rows went, as a page": f"{run}/report.html",
-        "a row with a wrong reference": f"{PYTHON} -m tracemill why {_wrong(run)} --run {run}",
+        "a row that was judged wrong, its way": f"{PYTHON} -m tracemill why {_wrong(run)} --run {run}",
     }
     return "\n".join(["", "Three things to look at:", *(f"  {what:<38} {where}" for what, where in told.items())])
 

@@ -128,7 +128,7 @@ def test_every_command_takes_it() -> None:
         leaf.prog.removeprefix("python -m tracemill ") for leaf in leaves(parser()) if "--json" in leaf.format_help()
     }
     everything = {leaf.prog.removeprefix("python -m tracemill ") for leaf in leaves(parser())}
-    assert everything - names == {"ledger export", "browse", "serve"}
+    assert everything - names == {"ledger export", "browse", "completion", "serve"}
     assert [name for name in names if f"| `{name}`" not in PAGE] == []
     assert [name for name in everything if f"tracemill {name.split()[0]} " not in PAGE] == []
 

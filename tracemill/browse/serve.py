@@ -48,5 +48,13 @@ def serve(app: ASGIApp, port: int, ready: Callable[[int], None]) -> None:
     with listening:
         listening.listen()
         ready(listening.getsockname()[1])
-        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, limit_concurrency=32)
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=32,
+        )
         uvicorn.Server(config).run(sockets=[listening])

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tracemill.cli import init
+from tracemill.cli.completion import SHELLS, script
 from tracemill.cli.doctor import examined, is_ready
 from tracemill.cli.doctor import render as render_checks
 from tracemill.cli.ledger import DEFAULT as LEDGER
@@ -54,7 +55,15 @@ def parser() -> argparse.ArgumentParser:
     add_sft_arguments(commands.add_parser("sft", help="traces of a finished run in a trainer's shape"))
     add_serve_arguments(commands.add_parser("serve", help="the models of a recipe on this machine, kept up by vLLM"))
     add_ledger_commands(commands.add_parser("ledger", help="what has been paid for: stats, export, compact"))
+    completed = commands.add_parser("completion", help="a script by which bash completes all of these")
+    completed.add_argument("shell", metavar="SHELL", choices=SHELLS, help=" or ".join(SHELLS))
+    completed.set_defaults(run_command=_completion)
     return line
+
+
+def _completion(_: argparse.Namespace) -> int:
+    print(script(parser(), sys.executable), end="")
+    return 0
 
 
 def main() -> int:

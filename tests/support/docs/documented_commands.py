@@ -333,6 +333,7 @@ ELSEWHERE = {
         "test_scale_out.py::test_the_benchmark_compares_clusters_with_threads"
     ),
     **dict.fromkeys(QUICK_START, "test_quick_start.py::test_three_questions_become_a_dataset"),
+    "python -m tracemill completion bash": "test_completion.py::test_bash_completes",
     **dict.fromkeys(
         (
             "python -m flows.build_dataset RECIPE --preview N",
@@ -344,6 +345,7 @@ ELSEWHERE = {
     "python -m tracemill browse .tracemill/preview/NAME/run": "test_row_browser.py::test_in_a_browser",
     **dict.fromkeys(
         (
+            "python -m tracemill browse",
             "python -m tracemill browse [DIR]",
             "python -m tracemill browse [DIR] [--port N] [--ledger DIR]",
         ),
