@@ -17,6 +17,7 @@ from prefect import flow, get_run_logger
 from flows.command_line import how_to_look, recipe_options, run_command, shown_place, work_done
 from flows.engine.artifacts import scores_artifact
 from flows.engine.context import RunContext
+from flows.engine.events import tell_evaluated
 from flows.engine.runners import local_runner
 from flows.forms import EvaluationOverrides, EvaluationPath, Text
 from flows.parameters import without_secrets
@@ -79,9 +80,20 @@ def evaluate(context: RunContext[Evaluation], out: str | None = None) -> Scored:
     found = evaluate_all(context)
     scores = summary(recipe, found.scores, Asked(found.served_as, found.n_prompts), baseline)
     publication = _publication(context, found, scores, baseline)
+    n_before = context.n_executed
     context.export(publication, [found.items, *found.responses, *found.samples], out)
+    if context.n_executed > n_before:
+        n_samples = sum(shard.rows for shard in found.samples)
+        tell_evaluated(recipe.name, out, publication.key, n_samples, _overall(scores))
     scores_artifact(context.artifacts, markdown(scores), context.tables, out)
     return Scored(out, scores, context.n_cached, context.n_executed)
+
+
+def _overall(scores: dict[str, Any]) -> float | None:
+    """Return the mean over benchmarks, or the score of the only one."""
+    benchmarks: dict[str, dict[str, Any]] = scores["benchmarks"]
+    told = scores["overall"] or (next(iter(benchmarks.values())) if len(benchmarks) == 1 else None)
+    return None if told is None else told["avg"]
 
 
 def _refuse_own_baseline(baseline: str | None, out: str) -> None:
