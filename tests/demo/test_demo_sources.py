@@ -75,7 +75,8 @@ def answers_by_prompt() -> dict[str, int]:
 
 def test_sources_are_reproduced() -> None:
     """make_sources writes the committed files again: text byte for byte, compressed files row for row."""
-    for path, content in make_sources.files(make_sources.make_plan()).items():
+    made = make_sources.files(make_sources.make_plan()) | make_sources.evaluation()
+    for path, content in made.items():
         committed = (DEMO / path).read_bytes()
         if path.endswith((".zst", ".parquet")):  # their bytes also depend on the version of the codec
             assert read_rows(path, content) == read_rows(path, committed), path
