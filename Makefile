@@ -12,7 +12,7 @@ UI_PORT ?= 4200
 TEST_JOBS ?= 4
 TEST_MARKS ?= not slow
 
-.PHONY: help setup teacher embeddings scale-out sandbox-image env demo ui deploy worker test test-all screenshots check docs lock clean
+.PHONY: help setup teacher embeddings scale-out sandbox-image env demo student ui deploy worker test test-all screenshots check docs lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -45,6 +45,9 @@ env:             ## .env, the settings and secrets of docker-compose.yml
 
 demo: setup      ## run the whole pipeline on the demo recipe, with a small real teacher (or TEACHER_URL, TEACHER_MODEL)
 	@$(VENV)/bin/python -m demo
+
+student: setup teacher  ## train small students on right, partly wrong and wrong answers, and say by how much they differ
+	@$(VENV)/bin/python -m demo.student
 
 # By default Prefect records task runs one by one, falls behind a run of thousands of tasks, and then loses some.
 ui: export PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE ?= 200
