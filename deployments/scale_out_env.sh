@@ -11,6 +11,6 @@ marker=$env_dir/.ready-scale-out
 [ "$marker" -nt "$here/requirements-scale-out.lock" ] && [ "$marker" -nt "$here/requirements.lock" ] && exit 0
 echo "Adding Dask and Ray to $env_dir (once, a minute) …"
 # Constrained: an integration takes the newest Prefect that it finds otherwise, or an older one.
-"$env_dir/bin/python" -m pip --disable-pip-version-check --quiet install \
+"$env_dir/bin/python" "$here/deployments/install.py" "$env_dir/bin/python" "$env_dir/install.log" -- \
   --constraint "$here/requirements.lock" --requirement "$here/requirements-scale-out.lock"
 touch "$marker"

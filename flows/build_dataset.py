@@ -7,6 +7,7 @@ publish. Finished work is found and kept, however often the run was killed.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from prefect import flow, get_run_logger
 
 from flows.command_line import dataset_command, how_to_look, shown_place, work_done
 from flows.engine.context import RunContext
+from flows.engine.paused import or_paused
 from flows.engine.runners import local_runner
 from flows.forms import Overrides, RecipePath, Text
 from flows.parameters import without_secrets
@@ -31,6 +33,8 @@ from flows.phases.publish import output_of, publish, push, refuse_unsendable, wa
 from flows.phases.select import distill_and_select
 from flows.phases.semantic_duplicates import embed_survivors, merge_duplicates
 from flows.phases.shards import ShardHistory, Stages, distill_one, labellings, prepare_one, set_aside
+from flows.preview import preview
+from flows.preview import summary as preview_summary
 from flows.teacher_place import load_recipe_here, told_nobody_asked
 from tasks.distill import limit_problems
 from tasks.engine.work import NoSettings
@@ -41,6 +45,7 @@ from tracemill.dedup.conflict_report import ConflictReport, conflict_report
 from tracemill.inference.refusals import REFUSED
 from tracemill.publish.funnel import FUNNEL, render
 from tracemill.publish.tally import PublishedTally
+from tracemill.recipe import Recipe
 from tracemill.select.calibration import Threshold
 from tracemill.store import Collection, Manifest, Shard, Store, save_collection
 
@@ -55,6 +60,7 @@ class Built:
         n_cached: tasks that were found finished.
         n_executed: tasks that were run.
         note: what a refresh says of it.
+        spent: what all runs of the recipe have cost so far, where prices are known.
     """
 
     out: str
@@ -62,6 +68,7 @@ class Built:
     n_cached: int
     n_executed: int
     note: str = ""
+    spent: str = ""
 
 
 @without_secrets
@@ -75,11 +82,17 @@ def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "")
         out: Directory of the finished run; below runs/, by the name of the recipe, if empty.
     """
     loaded = load_recipe_here(recipe, list(overrides or ()), are_kept=True)
-    return build(RunContext(loaded, Store(loaded.run.store), get_run_logger()), out)
+    context = RunContext(loaded, Store(loaded.run.store), get_run_logger())
+    return or_paused(lambda: build(context, out), context.logger)  # type: ignore[no-any-return]  # or Prefect's state
 
 
-def build(context: RunContext, out: str | None = None) -> Built:
+def build(context: RunContext, out: str | None = None, limit: int | None = None) -> Built:
     """Run the method: in the flow run that is under way, or without Prefect (``flows/engine/plain_run.py``).
+
+    Args:
+        context: of the run.
+        out: the run's directory; below runs/ unless given.
+        limit: at most so many rows of each source, from its beginning.
 
     Raises:
         TracemillError: what was finished before is kept.
@@ -93,7 +106,7 @@ def build(context: RunContext, out: str | None = None) -> Built:
     benchmarks = benchmarks_of(context)
     counting = measure_plan(recipe.label, recipe.data_dir)
     labelling = labellings(recipe, counting, context.ledger)
-    collection = read_sources(context)
+    collection = read_sources(context, limit)
     prepared, conflicts = prepare(context, collection, benchmarks, labelling)
     over = choose_problems(context, prepared)
     pass_cost_gate(context, prepared, over, counting)
@@ -113,7 +126,7 @@ def build(context: RunContext, out: str | None = None) -> Built:
     manifest = publish(context, list(distilled.values()), cuts, contamination, conflicts, tally, out, unjudged)
     save_collection(context.store, recipe.name, collection)
     push(context, out)
-    return Built(out, manifest, context.n_cached, context.n_executed)
+    return Built(out, manifest, context.n_cached, context.n_executed, spent=context.spent())
 
 
 def prepare(
@@ -177,11 +190,12 @@ def choose_thresholds(
             continue
         plan = Calibration(
             scored=scored,
-            teacher=recipe.distill.teacher,
+            teacher=next(iter(recipe.distill.asked), None),
             reused=recipe.reused,
             limit=recipe.distill.limit,
             verify=recipe.verify,
             ledger=context.ledger,
+            purse=recipe.distill.purse(recipe.name),
         )
         found = context.single(calibrate, plan, inputs, scored.place, again=True).facts
         cuts[scored.place] = Threshold(found["cut"], f"quantile {scored.quantile:g} of {found['n_scores']} scores")
@@ -213,6 +227,7 @@ def summary(built: Built, seconds: float) -> str:
             render(table),
             "",
             work_done(built.n_executed, built.n_cached, seconds),
+            *([built.spent.replace("spent ", "spent     ", 1)] if built.spent else []),
             *(
                 f"refused   {n:,} requests of {server}: the next run asks for them again"
                 for server, n in built.manifest.get(REFUSED, {}).items()
@@ -225,10 +240,16 @@ def summary(built: Built, seconds: float) -> str:
             f"report    {where}/report.html",
             f"versions  {where}/versions         (this and earlier publications: python -m tracemill versions {where})",
             f"one row   python -m tracemill why ID --run {where}",
+            f"look      python -m tracemill browse {where}   (a page over all rows)",
             f"the run   {how_to_look()}",
         ]
     )
 
 
+def previewed(recipe: Recipe, n_rows: int) -> str:
+    """Return what a few rows of each source came to; nothing is published."""
+    return preview_summary(preview(recipe, n_rows, build, logging.getLogger("tracemill")))
+
+
 if __name__ == "__main__":
-    sys.exit(dataset_command(build_dataset, summary, Path(__file__).stem, __doc__ or ""))
+    sys.exit(dataset_command(build_dataset, summary, Path(__file__).stem, __doc__ or "", previewed))

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from prefect.client.orchestration import get_client
 from prefect.events.worker import EventsWorker
+from prefect.exceptions import CancelledRun, PausedRun
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_HOME,
@@ -20,8 +21,11 @@ from prefect.settings import (
     temporary_settings,
 )
 
+from flows.engine.paused import EXIT_STATUS, told
+from flows.engine.terminal import bars_in_terminal
 from flows.teacher_place import load_recipe_here
 from tracemill.core import TracemillError
+from tracemill.recipe import Recipe
 
 Made = TypeVar("Made")
 
@@ -40,15 +44,49 @@ SERVER_START_S = 180
 RECORDING_S = 20  # at most; a few seconds are usual
 
 
-def dataset_command(flow: Callable[..., Any], tell: Callable[[Made, float], str], name: str, about: str) -> int:
-    """Run a flow that builds a dataset from a recipe; return the exit status."""
-    options = recipe_options(name, about).parse_args()
+MOST_PREVIEWED = 1_000  # rows of a source: more is a run, with its progress and its UI
+
+
+def dataset_command(
+    flow: Callable[..., Any],
+    tell: Callable[[Made, float], str],
+    name: str,
+    about: str,
+    preview: Callable[[Recipe, int], str] | None = None,
+) -> int:
+    """Run a flow that builds a dataset from a recipe, or a preview of it; return the exit status."""
+    parser = recipe_options(name, about)
+    if preview is not None:
+        few = "take so many rows of each source through all stages, show them, and publish nothing"
+        parser.add_argument("--preview", metavar="N", type=_few, help=few)
+    options = parser.parse_args()
+    if preview is not None and options.preview:
+        if options.out:
+            parser.error("a preview has a place of its own: leave out --out, or --preview")
+        return _previewed(name, options, preview)
     return run_command(
         name,
         lambda: flow(recipe=options.recipe, overrides=options.overrides, out=options.out),
         tell,
         lambda: load_recipe_here(options.recipe, options.overrides),
     )
+
+
+def _few(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= number <= MOST_PREVIEWED:
+        raise argparse.ArgumentTypeError(f"{text} is no number of rows from 1 to {MOST_PREVIEWED:,}")
+    return number
+
+
+def _previewed(name: str, options: argparse.Namespace, preview: Callable[[Recipe, int], str]) -> int:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        print(preview(load_recipe_here(options.recipe, options.overrides), options.preview))
+    except TracemillError as error:
+        print(f"\n{name} failed: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def recipe_options(name: str, about: str) -> argparse.ArgumentParser:
@@ -86,9 +124,13 @@ def run_command(
     try:
         check()
         with temporary_settings({PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: SERVER_START_S}):
-            made = work()
+            with bars_in_terminal():
+                made = work()
             seconds = time.monotonic() - began
             _let_task_runs_be_recorded()
+    except (PausedRun, CancelledRun) as ended:
+        print(f"\n{name}: {told(ended)}", file=sys.stderr)
+        return EXIT_STATUS
     except TracemillError as error:
         print(f"\n{name} failed: {error}", file=sys.stderr)
         return 1

@@ -41,6 +41,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 from prefect.states import Completed, Crashed
 
+from flows.engine.paused import PAUSED
 from tracemill.core.process_identity import is_gone, process_name
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ HEARTBEAT = "prefect.flow-run.heartbeat"
 # process lives and beats; if they counted, a run that dies soon after would be waited for in vain.
 ENDINGS = frozenset(
     f"prefect.flow-run.{name}"
-    for name in ("Completed", "Failed", "Crashed", "Cancelled", "Suspended", "AwaitingRetry", "Scheduled")
+    for name in ("Completed", "Failed", "Crashed", "Cancelled", "Suspended", "AwaitingRetry", "Scheduled", PAUSED)
 )
 MISSED_BEATS = 3
 USUAL_BEAT_S = 180  # Prefect's own default

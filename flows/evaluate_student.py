@@ -22,12 +22,12 @@ from flows.forms import EvaluationOverrides, EvaluationPath, Text
 from flows.parameters import without_secrets
 from flows.phases.evaluate import EvaluatedShards, all_samples, evaluate_all
 from flows.teacher_place import load_evaluation_here
-from tracemill.core import digest, pretty_json
+from tracemill.core import RecipeError, digest, pretty_json
 from tracemill.evaluate.baseline import FACT, Baseline, read_evaluation
 from tracemill.evaluate.publication import EVALUATION, EvaluationPublication, hub_results
 from tracemill.evaluate.report import examples_of, markdown, render, report
 from tracemill.evaluate.summary import Asked, summary
-from tracemill.recipe.sections.evaluate import Evaluation
+from tracemill.recipe.evaluation import Evaluation
 from tracemill.store import Store
 
 PUBLICATION_VERSION = 1
@@ -74,6 +74,7 @@ def evaluate(context: RunContext[Evaluation], out: str | None = None) -> Scored:
     recipe = context.recipe
     out = out or f"runs/eval-{recipe.name}"
     baseline = read_evaluation(recipe.baseline) if recipe.baseline else None
+    _refuse_own_baseline(recipe.baseline, out)
     context.prepare(out, EVALUATION)
     found = evaluate_all(context)
     scores = summary(recipe, found.scores, Asked(found.served_as, found.n_prompts), baseline)
@@ -81,6 +82,17 @@ def evaluate(context: RunContext[Evaluation], out: str | None = None) -> Scored:
     context.export(publication, [found.items, *found.responses, *found.samples], out)
     scores_artifact(context.artifacts, markdown(scores), context.tables, out)
     return Scored(out, scores, context.n_cached, context.n_executed)
+
+
+def _refuse_own_baseline(baseline: str | None, out: str) -> None:
+    """Refuse a baseline that this very run would replace: every run would then compare with the one before it."""
+    if baseline is not None and "://" not in out and Path(baseline).resolve() == Path(out).resolve():
+        raise RecipeError(
+            "the baseline is this run's own directory; nothing has run",
+            got=baseline,
+            expected="another finished evaluation",
+            remedy="name another place with --out, or another baseline",
+        )
 
 
 def _publication(

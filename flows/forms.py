@@ -17,8 +17,8 @@ from pydantic_core import CoreSchema
 
 from tracemill.core import Section
 from tracemill.recipe import Recipe
+from tracemill.recipe.evaluation import Evaluation
 from tracemill.recipe.sections.audit import Audit
-from tracemill.recipe.sections.evaluate import Evaluation
 from tracemill.sources.adapter import PlainField
 
 # Of a text: no key of a secret has one beside it, and no URL a password; env:NAME says where it is.

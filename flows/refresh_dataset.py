@@ -19,6 +19,7 @@ from prefect.states import Completed
 from flows.build_dataset import Built, build, summary
 from flows.command_line import dataset_command
 from flows.engine.context import RunContext
+from flows.engine.paused import or_paused
 from flows.engine.poison import is_mended
 from flows.engine.runners import local_runner
 from flows.forms import Overrides, RecipePath, Text
@@ -44,8 +45,12 @@ def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "
         out: Directory of the finished run; below runs/, by the name of the recipe, if empty.
     """
     loaded = load_recipe_here(recipe, list(overrides or ()), are_kept=True)
-    built = refresh(RunContext(loaded, Store(loaded.run.store), get_run_logger()), out)
+    context = RunContext(loaded, Store(loaded.run.store), get_run_logger())
     # Prefect shows the message beside the state; the caller gets the data.
+    return or_paused(lambda: _completed(refresh(context, out)), context.logger)  # type: ignore[no-any-return]
+
+
+def _completed(built: Built) -> State[Built]:
     return Completed(message=built.note, data=built)
 
 

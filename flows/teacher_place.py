@@ -16,7 +16,7 @@ from tracemill.core import RecipeError
 from tracemill.core.secrets import refuse_unset, secrets_in
 from tracemill.evaluate.baseline import read_evaluation
 from tracemill.recipe import Recipe, load_evaluation, load_recipe, parse_section
-from tracemill.recipe.sections.evaluate import Evaluation
+from tracemill.recipe.evaluation import Evaluation
 from tracemill.recipe.sections.server import Teacher
 
 Server = TypeVar("Server", bound=Teacher)
@@ -56,7 +56,8 @@ def _refuse_literal(recipe: Recipe | Evaluation) -> None:
 def placed(recipe: Recipe, environment: Mapping[str, str]) -> Recipe:
     """The recipe with TEACHER_URL (several: commas between) and TEACHER_API_KEY where it names none; empty is unset.
 
-    The key stays where it is: what the recipe gets is its place. A recipe without a teacher stays as it is.
+    The key stays where it is: what the recipe gets is its place. A recipe without a teacher, or with several, stays as
+    it is.
 
     Raises:
         RecipeError: TEACHER_URL is no URL of a server.
@@ -102,7 +103,7 @@ def _placed(server: Server, environment: Mapping[str, str], name: str) -> Server
 
 def told_nobody_asked(recipe: Recipe, environment: Mapping[str, str]) -> str:
     """Return what a run without a teacher says of that before it begins; "" where there is one."""
-    if recipe.distill.teacher is not None:
+    if recipe.distill.asked:
         return ""
     ignored = [name for name in ("TEACHER_URL", "TEACHER_API_KEY") if environment.get(name, "").strip()]
     told = (

@@ -12,6 +12,7 @@ import heapq
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Any, TypeVar
 
 from prefect import task
@@ -37,7 +38,7 @@ from tracemill.core import (
 )
 from tracemill.core.schema import CUT_OFF
 from tracemill.generate import Estimate, build_request
-from tracemill.generate.cost import Measured, ModelMeasured, Outstanding
+from tracemill.generate.cost import Measured, ModelMeasured, Other, Outstanding
 from tracemill.inference import Dialect, Refusal, Request, shared_teacher
 from tracemill.ledger import Completion, shared_ledger
 from tracemill.quality.perplexity import LogprobDialect, perplexity_fault, perplexity_request
@@ -49,8 +50,9 @@ from tracemill.quality.safety import (
     pieces,
     rule_fault,
 )
-from tracemill.recipe.sections.distill import Asked, Cost, Distill
+from tracemill.recipe.sections.distill import Asked, Cost, Distill, Turn
 from tracemill.recipe.sections.judges import Judge, ModelJudged, Reward, Rubric
+from tracemill.recipe.sections.money import Purse
 from tracemill.recipe.sections.quality import Classifier, Guard, Perplexity, Safety
 from tracemill.recipe.sections.server import ModelServer, Teacher
 from tracemill.recipe.sections.verify import Verify
@@ -191,17 +193,23 @@ class CostPlan(Section):
     asked: ModelsPlan
     labellers: tuple[str, ...] = ()
     ledger: str = Field(json_schema_extra={"operational": True})
+    purse: Purse | None = Field(default=None, json_schema_extra={"operational": True})
 
     @property
-    def teacher(self) -> Teacher:
-        """Who is asked; a recipe without a teacher has no ``distill.cost``, and so no estimate.
+    def turn(self) -> Turn:
+        """Who is asked first; a recipe without a teacher has no ``distill.cost``, and so no estimate.
 
         Raises:
             RecipeError: there is none.
         """
-        if self.distill.teacher is None:
+        if not self.distill.turns:
             raise RecipeError("nobody is asked, so that nothing can be estimated", expected="distill.teacher")
-        return self.distill.teacher
+        return self.distill.turns[0]
+
+    @property
+    def teacher(self) -> Teacher:
+        """Who is asked first, and about the sample."""
+        return self.turn.teacher
 
 
 # Never cached: it depends on the ledger, which grows.
@@ -223,6 +231,7 @@ def estimate_cost(
     """
     store = Store(store_url)
     counts, n_problems = [0, 0, 0, 0, 0], 0
+    n_others = [0] * (len(plan.distill.turns) - 1)
     drawn: list[tuple[str, Request, Problem]] = []
     for label, shard in problems.items():
         rows = list(rows_of(Problem, store.read_table(shard)))
@@ -232,6 +241,7 @@ def estimate_cost(
         found = [row for row in asked if row.id not in hopeless]
         n_problems += len(rows)
         counts = [total + more for total, more in zip(counts, _counts(found, plan), strict=True)]
+        n_others = [n + _n_left(found, turn, plan) for n, turn in zip(n_others, plan.distill.turns[1:], strict=True)]
         firsts = [(build_request(row, plan.teacher, 0), row) for row in found if not _has_trace(row, plan)]
         drawn = heapq.nsmallest(
             cost.sample, [*drawn, *((first.key, first, row) for first, row in firsts)], key=lambda one: one[0]
@@ -241,7 +251,17 @@ def estimate_cost(
         measured, answered = _measured(sample, plan)
         models = ModelCosts(plan.asked, plan.ledger, answered).measure() if plan.asked.any else ()
     labels = tuple((f"label.labellers ({name})", n_problems) for name in plan.labellers)
-    return Estimate(Outstanding(*counts), measured, cost, models, labels)
+    others = tuple(
+        Other(turn.teacher.named, n_left, turn.teacher.price)
+        for turn, n_left in zip(plan.distill.turns[1:], n_others, strict=True)
+    )
+    return Estimate(
+        Outstanding(*counts), measured, cost, models, labels, plan.teacher.price, plan.distill.money, others
+    )
+
+
+def _costs(given: Sequence[Completion]) -> Iterator[float]:
+    return (answer.cost or 0.0 for answer in given)
 
 
 def _has_trace(problem: Problem, plan: CostPlan) -> bool:
@@ -256,7 +276,7 @@ def _counts(problems: Iterable[Problem], plan: CostPlan) -> Iterator[int]:
     """Return the fields of :class:`Outstanding` for one shard."""
     ledger = shared_ledger(plan.ledger)
     n_first = n_traced = n_later = n_paid = n_traces = 0
-    rounds, samples = plan.distill.max_rounds, plan.distill.samples_per_round
+    rounds, samples = plan.distill.max_rounds, plan.turn.samples
     for problem in problems:
         keys = [build_request(problem, plan.teacher, index).key for index in range(rounds * samples)]
         paid = ledger.get_many(keys)  # not only recorded: what cannot be read any more is asked again
@@ -271,6 +291,13 @@ def _counts(problems: Iterable[Problem], plan: CostPlan) -> Iterator[int]:
     return iter((n_first, n_traced, n_later, n_paid, n_traces))
 
 
+def _n_left(problems: Sequence[Problem], turn: Turn, plan: CostPlan) -> int:
+    """Return how many requests of a teacher are not in the ledger yet, if nothing is ever solved."""
+    n_samples = plan.distill.max_rounds * turn.samples
+    keys = [build_request(problem, turn.teacher, index).key for problem in problems for index in range(n_samples)]
+    return len(keys) - len(shared_ledger(plan.ledger).get_many(keys))
+
+
 def _measured(sample: list[tuple[Request, Problem]], plan: CostPlan) -> tuple[Measured, list[Pair]]:
     """Return the answers' tokens, with speed where some had to be asked; and the responses that stay as they are."""
     if not sample:
@@ -279,7 +306,7 @@ def _measured(sample: list[tuple[Request, Problem]], plan: CostPlan) -> tuple[Me
     ledger.refresh()
     new = {request.key for request, _ in sample} - ledger.get_many(request.key for request, _ in sample).keys()
     began = time.perf_counter()
-    answers = shared_teacher(plan.teacher, plan.ledger).complete([request for request, _ in sample])
+    answers = shared_teacher(plan.teacher, plan.ledger, purse=plan.purse).complete([request for request, _ in sample])
     seconds = time.perf_counter() - began
     given = [answer for answer in answers if isinstance(answer, Completion)]
     if not given:
@@ -297,6 +324,7 @@ def _measured(sample: list[tuple[Request, Problem]], plan: CostPlan) -> tuple[Me
         prompt_tokens=sum(answer.prompt_tokens or 0 for answer in given) / len(given),
         completion_tokens=sum(answer.completion_tokens or 0 for answer in given) / len(given),
         tokens_per_s=fresh / seconds if fresh else None,
+        reported_cost=None if any(answer.cost is None for answer in given) else fmean(_costs(given)),
     )
     # What was cut off may be continued or asked anew: nobody will be asked about it as it is.
     as_they_are = [

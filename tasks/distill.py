@@ -22,13 +22,16 @@ from tracemill.generate.order import expected
 from tracemill.inference import Refusal, Request
 from tracemill.inference.refusals import REFUSED_BY_TEACHER
 from tracemill.ledger import Completion, shared_ledger
+from tracemill.ledger.record import served_by
 from tracemill.recipe.sections.distill import Truncation
 from tracemill.recipe.sections.judges import ModelJudged
+from tracemill.recipe.sections.money import Purse
 from tracemill.recipe.sections.server import Teacher
 from tracemill.recipe.sections.verify import Verify
 from tracemill.select import source_traces, unsolved
 from tracemill.text.think import fault_evidence, split_think
 
+TEACHER_NAME: Final = "teacher"  # the fact of a manifest: which of several was asked
 NO_TEACHER: Final = "no_teacher"  # the reason of a drop
 # Problems that the teacher was not asked about, or refused: why.
 UNASKED = pa.schema([("problem_id", pa.string()), ("reason", pa.string()), ("message", pa.large_string())])
@@ -84,6 +87,8 @@ class DistillRound(Section):
         models: what models can judge where rules cannot.
         verify: settings of the check that an answer to the problem could be judged at all.
         ledger: folder of the ledger.
+        purse: who pays a teacher whose price is known.
+        name: of one of several teachers.
     """
 
     teacher: Teacher
@@ -93,6 +98,8 @@ class DistillRound(Section):
     models: ModelJudged = ModelJudged()
     verify: Verify = Field(json_schema_extra={"operational": True})
     ledger: str = Field(json_schema_extra={"operational": True})
+    purse: Purse | None = Field(default=None, json_schema_extra={"operational": True})
+    name: str | None = Field(default=None, json_schema_extra={"silent": True})
 
 
 @task(name="distill", task_run_name="distill {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
@@ -116,13 +123,13 @@ def distill_shard(work: Work) -> Produced:
         for k in range(plan.samples)
     ]
     requests = [build_request(problem, plan.teacher, sample_index=index) for problem, index in asked]
-    asking = Asking(work, plan.ledger)
+    asking = Asking(work, plan.ledger, plan.purse)
     whole = Completer(plan.teacher, plan.truncation, partial(asking.ask, server=plan.teacher))
     order = _order(asked, requests, plan)
     sent = whole.complete([requests[place] for place in order], [asked[place][1] for place in order])
     answers = [answer for _, answer in sorted(zip(order, sent, strict=True), key=itemgetter(0))]
     responses = [
-        response_of(problem, index, answer)
+        response_of(problem, index, answer, plan.name)
         for (problem, index), answer in zip(asked, answers, strict=True)
         if isinstance(answer, Completion)
     ]
@@ -142,7 +149,9 @@ def distill_shard(work: Work) -> Produced:
         rows_in=len(requests),
         rows_kept=len(responses),
         dropped={f"distill/{REFUSED_BY_TEACHER}": len(refused)} if refused else {},
-        facts=_facts(responses) | {"n_follow_ups": whole.n_follow_ups},
+        facts=_facts(responses)
+        | {"n_follow_ups": whole.n_follow_ups}
+        | ({TEACHER_NAME: plan.name} if plan.name else {}),
     )
     return asking.told(produced)
 
@@ -193,8 +202,16 @@ def first_responses(
     return known + answered
 
 
-def response_of(problem: Problem, sample_index: int, completion: Completion) -> Response:
-    """Return the teacher's answer, taken apart."""
+def response_of(problem: Problem, sample_index: int, completion: Completion, teacher: str | None = None) -> Response:
+    """Return the teacher's answer, taken apart.
+
+    Args:
+        problem: that was asked.
+        sample_index: of the problem's samples by this teacher.
+        completion: the answer.
+        teacher: name of one of several.
+    """
+    served = served_by(completion) | ({"teacher": teacher} if teacher else {})
     split = split_think(completion.content, completion.reasoning)
     return Response(
         id=digest("response", problem.id, completion.key),
@@ -210,6 +227,7 @@ def response_of(problem: Problem, sample_index: int, completion: Completion) -> 
         completion_tokens=completion.completion_tokens,
         refusal=completion.refusal,
         fault_evidence=fault_evidence(completion.content, completion.reasoning, split.fault),
+        served=served or None,
     )
 
 

@@ -23,6 +23,7 @@ from tracemill.core.traces import TraceText, with_texts
 from tracemill.inference import Refusal
 from tracemill.ledger import Completion
 from tracemill.recipe.sections.judges import DEFAULT_CALIBRATION, Judge, Reward, Rubric
+from tracemill.recipe.sections.money import Purse
 from tracemill.recipe.sections.server import Teacher
 from tracemill.recipe.sections.verify import Verify
 from tracemill.select import settled
@@ -132,6 +133,7 @@ class Calibration(Section):
     limit: int | None
     verify: Verify
     ledger: str = Field(json_schema_extra={"operational": True})
+    purse: Purse | None = Field(default=None, json_schema_extra={"operational": True})
 
 
 @task(name="calibrate", task_run_name="calibrate {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
@@ -144,7 +146,7 @@ def calibrate(work: Work) -> Produced:
     """
     plan: Calibration = work.section
     problems = _calibration_problems(work, plan)
-    asking = Asking(work, plan.ledger)
+    asking = Asking(work, plan.ledger, plan.purse)
     responses = first_responses(problems, plan.teacher, asking, plan.reused)
     rules = {verdict.response_id: verdict for verdict in verdicts_on(problems, responses, plan.verify)}
     scorer = scorer_of(plan.scored)

@@ -11,11 +11,12 @@ from prefect import task
 from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.engine.work import Produced, Work, split
 from tracemill.core import Problem, Response, Verdict, table_of
+from tracemill.inference.usage import TEACHERS
 from tracemill.quality.filters import Fault
 from tracemill.recipe.sections.select import Select
 from tracemill.select import pairs, rejected_traces, sample_kind, select, traces
 from tracemill.select.records import Judged, Pair, Rejected
-from tracemill.select.selection import Unasked
+from tracemill.select.selection import Unasked, by_teacher
 from tracemill.select.verdicts import settled_by_response
 
 
@@ -32,9 +33,11 @@ def select_shard(work: Work) -> Produced:
     judged = Judged(responses, verdicts, faults, frozenset(sample.response_id for sample in samples))
     measures = {row["response_id"]: row for row in work.table("measures").to_pylist()}
     produced = split(len(problems), samples, sample_kind(work.section), dropped)
+    teachers = by_teacher(responses, verdicts, judged.published)
+    facts = produced.facts | ({TEACHERS: teachers} if teachers else {})
     beside = {"traces": traces(judged, measures, perplexities), **_optional(problems, judged, work.section)}
     n_kept = len({sample.id for sample in samples})  # problems: a row may be one of several
-    return dataclasses.replace(produced, outputs={**produced.outputs, **beside}, rows_kept=n_kept)
+    return dataclasses.replace(produced, outputs={**produced.outputs, **beside}, facts=facts, rows_kept=n_kept)
 
 
 def _faults(work: Work) -> dict[str, Fault]:

@@ -89,13 +89,17 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def prefect_server() -> Iterator[None]:
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A real Prefect server of this test session's own, set up as the command line sets up its temporary one."""
     from prefect.testing.utilities import prefect_test_harness
 
     from flows.command_line import TEMPORARY_SERVER
+    from tests.support.servers.prefect_home import prefect_home
 
+    home = prefect_home(tmp_path_factory.mktemp("prefect"), "prefect-test.db")
     with pytest.MonkeyPatch.context() as environment:
+        # The harness makes its database in a new folder, without a way to name one.
+        environment.setattr("prefect.testing.utilities.mkdtemp", lambda: str(home))
         for variable, value in TEMPORARY_SERVER.items():
             environment.setenv(variable, value)
         with prefect_test_harness(server_startup_timeout=120):

@@ -15,6 +15,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.engine.failures import Failure, failures_markdown
 from flows.engine.progress import Progress, artifact_key
+from tracemill.html.links import rows_link
 from tracemill.publish.funnel import totals
 
 Tables = dict[str, UUID]  # artifacts with the tables of phases
@@ -99,15 +100,26 @@ def funnel_markdown(funnel: pa.Table, tables: Tables, out: str) -> str:
             left = n_rows
         elif stage != "published":
             left -= n_rows
-        lines.append(f"| {stage} | {reason} | {n_rows:,} | {left:,} |")
+        lines.append(f"| {stage} | {reason} | {_rows(stage, reason, n_rows)} | {left:,} |")
     paths = _paths(out, ("dataset/README.md", "dataset", "dropped", "verdicts", "report.html"))
-    return "\n".join([*lines, "", *_links(tables), *paths])
+    return "\n".join([*lines, "", *_browser(out), *_links(tables), *paths])
+
+
+def _rows(stage: str, reason: str, n_rows: int) -> str:
+    """Return a number that leads to its rows; source rows are all of them, and not in one place."""
+    asked = {"stage": stage, "reason": "" if stage == "published" else reason}
+    return f"{n_rows:,}" if stage == "source" else f"[{n_rows:,}]({rows_link(**asked)})"
+
+
+def _browser(out: str) -> list[str]:
+    command = f"`python -m tracemill browse {_root(out)}`"
+    return [f"The numbers and [this link]({rows_link()}) lead to the rows, while {command} runs on your machine.", ""]
 
 
 def audit_artifact(artifacts: Artifacts, text: str, tables: Tables, out: str) -> None:
     """Leave the figures of an audit as the terminal shows them, links to its tables, and where its files are."""
     paths = _paths(out, ("summary.json", "dropped", "report.html"))
-    lines = ["```", text, "```", "", *_links(tables), *paths]
+    lines = ["```", text, "```", "", *_browser(out), *_links(tables), *paths]
     artifacts.page("\n".join(lines), "summary", "What was found")
 
 
@@ -125,5 +137,8 @@ def _links(tables: Tables) -> list[str]:
 
 def _paths(out: str, names: Sequence[str]) -> list[str]:
     """Return files of a run's directory; not as links, which browsers do not follow from a server's page to a disk."""
-    root = out if "://" in out else Path(out).resolve().as_posix()
-    return [f"- `{root}/{name}`" for name in names]
+    return [f"- `{_root(out)}/{name}`" for name in names]
+
+
+def _root(out: str) -> str:
+    return out if "://" in out else Path(out).resolve().as_posix()

@@ -23,7 +23,7 @@ from flows.engine.failures import Failure, failed, not_started
 from flows.engine.lineage import BlockEnd, Lineage, Node
 from flows.engine.runners import Tasks
 from flows.engine.steps import ShardSteps
-from tracemill.core import RecipeError, SourceError, TeacherMisconfiguredError
+from tracemill.core import BudgetReachedError, RecipeError, SourceError, TeacherMisconfiguredError
 from tracemill.store import Shard
 
 Result = TypeVar("Result")
@@ -32,7 +32,7 @@ MOST_TAGS = 20  # sources that a flow run is tagged by; a recipe may have hundre
 # Blocks with shards under way at once: the tail of one may outlast the whole next one.
 MOST_OPEN = 3
 # What is wrong with one shard for these reasons is wrong with all of them: no further shard is begun.
-FATAL = (RecipeError, SourceError, TeacherMisconfiguredError)
+FATAL = (RecipeError, SourceError, TeacherMisconfiguredError, BudgetReachedError)
 
 
 class Ending(Exception):  # noqa: N818 - no error: the shard is left where it is

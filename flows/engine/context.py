@@ -17,7 +17,7 @@ from typing_extensions import TypeVar
 from flows.crashed_runs import take_over
 from flows.engine.artifacts import Artifacts, ServerArtifacts, Tables, failures_artifact, phase_artifact
 from flows.engine.blocks import Block, Phase
-from flows.engine.failures import failed
+from flows.engine.failures import failed, raise_paused
 from flows.engine.lineage import Lineage, Node, finished
 from flows.engine.poison import tell_of_poison
 from flows.engine.progress import Progress, Publishing, Watched, reported
@@ -30,12 +30,13 @@ from tracemill.core import Section
 from tracemill.core.secrets import secrets_in
 from tracemill.inference import tokens_received
 from tracemill.inference.refusals import Tally
+from tracemill.inference.spending import shared_spending
 from tracemill.ledger.place import Place, is_remote
 from tracemill.publish import Output, Published, published, refuse_empty, refuse_foreign
 from tracemill.publish.directory.sources_inside import refuse_sources_inside
 from tracemill.recipe import Recipe
+from tracemill.recipe.evaluation import Evaluation
 from tracemill.recipe.sections.audit import Audit
-from tracemill.recipe.sections.evaluate import Evaluation
 from tracemill.recipe.sections.students import Comparison
 from tracemill.store import Manifest, Shard, Store, sweep_claims
 
@@ -87,6 +88,11 @@ class RunContext(Generic[Plan]):
         if not is_remote(place) or "#" in place:
             return place
         return str(Place(place, run.ledger_cache, run.ledger_upload_every_s))
+
+    def spent(self) -> str:
+        """Return what the recipe's teachers have cost in all its runs, for people; "" where no price is known."""
+        purse = self.recipe.distill.purse(self.recipe.name) if isinstance(self.recipe, Recipe) else None
+        return "" if purse is None else shared_spending(purse, self.ledger).line()
 
     def prepare(self, out: str, output: Output) -> None:
         """Fail early where the store or the run's directory cannot be written; sweeps what killed runs left behind.
@@ -210,6 +216,7 @@ class RunContext(Generic[Plan]):
         Raises:
             ShardsFailedError: after everything that could be finished is finished.
             TeacherMisconfiguredError: likewise, where a server has refused more than the recipe allows.
+            BudgetReachedError: likewise, where nothing else has failed.
         """
         run = self.recipe.run
         progress = Progress(name, len(work), last_stage)
@@ -221,12 +228,13 @@ class RunContext(Generic[Plan]):
         phase = Phase(name, work, steps, shards_at_once(run))
         # Other processes' teachers tell of their tokens only when a shard is done.
         tokens = (lambda: progress.n_tokens) if run.runner.is_cluster else tokens_received
-        with reported(progress, self.logger, run.progress_every_s, tokens):
+        with reported(progress, self.logger, run.progress_every_s, tokens, spent=self.spent):
             phase.run(blocks, shard_tasks(run), self.lineage, self.lineage.nodes(after))
         self._count(cached=progress.n_cached, executed=progress.n_executed)
         self.tables |= phase_artifact(self.artifacts, progress)
         tell_of_poison(self.artifacts, name, progress.poisoned, self.store.url, self.logger)
         if phase.failures:
+            raise_paused(phase.failures)
             failures_artifact(self.artifacts, name, phase.failures)
             raise failed(name, phase.failures, len(work))
         self._judge_refusals(progress.refusals)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tracemill.core import TracemillError
+from tracemill.core import BudgetReachedError, TracemillError
 
 SHOWN_FAILURES = 100  # of a phase; the page says how many more there are
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~&$])")  # to Markdown
@@ -35,6 +35,18 @@ def failed(phase: str, failures: Sequence[Failure], n_shards: int) -> ShardsFail
         f"{phase}: {len(failures)} of {n_shards} shards failed{found}",
         remedy="fix the cause and run again: finished shards and paid generations are kept",
     )
+
+
+def raise_paused(failures: Sequence[Failure]) -> None:
+    """Raise the error that the budget is spent, where nothing else has kept shards from being finished.
+
+    Raises:
+        BudgetReachedError: as it came, without the task that met it first.
+    """
+    errors = [failure.error for failure in failures]
+    first = errors[0]
+    if isinstance(first, BudgetReachedError) and all(isinstance(error, BudgetReachedError) for error in errors):
+        raise BudgetReachedError(first.what, got=first.got, expected=first.expected, remedy=first.remedy) from first
 
 
 def not_started(phase: str, n_unstarted: int, n_shards: int) -> ShardsFailedError:

@@ -17,12 +17,12 @@ from typing_extensions import TypeVar
 
 from flows.engine.artifacts import Artifacts, NoArtifacts
 from flows.engine.context import Plan, RunContext
-from flows.engine.failures import Failure, failed
+from flows.engine.failures import Failure, failed, raise_paused
 from flows.engine.progress import Watched
 from flows.engine.steps import Step
 from tasks.engine.quarantine import find_finished
 from tasks.engine.stage import StageTask, key_of, perform
-from tracemill.core import Section
+from tracemill.core import BudgetReachedError, Section
 from tracemill.inference.refusals import Tally
 from tracemill.store import Manifest, Shard, Store, sweep_claims
 
@@ -91,7 +91,10 @@ class PlainRun(RunContext[Plan]):
                 results[label] = work[label](step)
             except Exception as error:  # noqa: BLE001 - a stage may raise anything; the other shards go on
                 failures.append(Failure(label, name, error))
+                if isinstance(error, BudgetReachedError):
+                    break
         if failures:
+            raise_paused(failures)
             raise failed(name, failures, len(work))
         self._judge_refusals(tally)
         return {label: results[label] for label in work}

@@ -22,6 +22,7 @@ from uuid import UUID
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+from flows.engine import terminal
 from tasks.engine.poison import POISON
 from tracemill.inference.refusals import Tally
 from tracemill.publish import Written
@@ -235,6 +236,7 @@ def reported(
     every_s: float,
     tokens: Callable[[], int] = lambda: 0,
     bar: Bar | None = None,
+    spent: Callable[[], str] = lambda: "",
 ) -> Iterator[None]:
     """Logs the progress every ``every_s`` seconds, and once at the end; and moves its bar in the UI.
 
@@ -244,21 +246,33 @@ def reported(
         every_s: seconds between lines, and between requests for the bar.
         tokens: completion tokens received so far.
         bar: where else it is shown; an artifact of the flow run that is under way unless given.
+        spent: what has been spent so far, for people; "" where nothing is known of prices.
     """
     stop = threading.Event()
     first, began = tokens(), time.monotonic()
     shown = bar or ArtifactBar(artifact_key(f"progress-{progress.phase}"), logger.warning)
 
-    def picture(*, last: bool = False) -> None:
+    def line() -> str:
         received = tokens() - first
-        line = progress.line(received / max(time.monotonic() - began, 1e-9) if received else None)
-        logger.info(line)
-        shown.show(progress.percent(), line, last=last)
+        text = progress.line(received / max(time.monotonic() - began, 1e-9) if received else None)
+        return f"{text} · {told}" if (told := spent()) else text
+
+    def picture(*, last: bool = False) -> None:
+        told = line()
+        logger.info(told)
+        shown.show(progress.percent(), told, last=last)
+        if last:
+            terminal.show(progress.phase, progress.percent(), told)
 
     def report() -> None:
         shown.show(progress.percent(), progress.line())
-        while not stop.wait(every_s):
-            picture()
+        due = time.monotonic() + every_s
+        has_terminal = terminal.show(progress.phase, progress.percent(), line())
+        while not stop.wait(min(every_s, terminal.TICK_S) if has_terminal else every_s):
+            terminal.show(progress.phase, progress.percent(), line())
+            if not has_terminal or time.monotonic() >= due:
+                picture()
+                due = time.monotonic() + every_s
 
     # The artifact belongs to the flow run, which is found in the context.
     reporter = threading.Thread(target=contextvars.copy_context().run, args=(report,), name="progress", daemon=True)

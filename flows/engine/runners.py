@@ -23,9 +23,9 @@ from tasks.engine.worker_check import WorkerInfo, inspect_worker
 from tracemill.core import RunnerError, TracemillError
 from tracemill.core.machine import cores
 from tracemill.recipe import Recipe
+from tracemill.recipe.evaluation import Evaluation
 from tracemill.recipe.recipe import Run
 from tracemill.recipe.sections.audit import Audit
-from tracemill.recipe.sections.evaluate import Evaluation
 from tracemill.recipe.sections.run import Runner
 from tracemill.recipe.sections.students import Comparison
 from tracemill.store import Manifest, Store

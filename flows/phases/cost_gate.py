@@ -80,6 +80,7 @@ def cost_plan(recipe: Recipe, counting: Measure, ledger: str) -> CostPlan:
         asked=asked,
         labellers=tuple(labeller.model for labeller in recipe.label.labellers),
         ledger=ledger,
+        purse=recipe.distill.purse(recipe.name),
     )
 
 

@@ -34,7 +34,7 @@ from tracemill.recipe.sections.audit import Audit
 if TYPE_CHECKING:
     from flows.engine.context import RunContext
     from flows.engine.steps import Step
-    from tracemill.recipe.sections.evaluate import Evaluated, Evaluation
+    from tracemill.recipe.evaluation import Evaluated, Evaluation
     from tracemill.recipe.sections.verify import Verify
     from tracemill.sources import Source
     from tracemill.store import RawShard, Shard

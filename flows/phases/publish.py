@@ -25,6 +25,7 @@ from tracemill.core import RecipeError, digest, pretty_json
 from tracemill.decontaminate.report import BenchmarkReport, as_json
 from tracemill.dedup.conflict_report import ConflictReport
 from tracemill.inference.refusals import REFUSED
+from tracemill.inference.usage import did_of, usage_of
 from tracemill.label.counts import LabelSummary, label_summary
 from tracemill.publish import Funnel, Output, Publication, dataset_output
 from tracemill.publish.card import card
@@ -128,7 +129,9 @@ def publish(
     recipe = context.recipe
     table = _funnel_of(shards)
     labels = label_summary((manifest for history in shards for manifest in history.manifests), tally.labels)
-    summary = BuildSummary(recipe, table, labels, tally, cuts, contamination, conflicts)
+    manifests = [manifest for history in shards for manifest in history.manifests]
+    usage, did = usage_of(manifests), did_of(manifests)
+    summary = BuildSummary(recipe, table, labels, tally, cuts, contamination, conflicts, usage, did)
     texts = {
         CARD: card(summary),
         "report.html": report(summary),

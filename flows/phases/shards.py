@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from flows.engine.steps import Step
 from tasks.clean import clean_shard
-from tasks.distill import DistillRound, Reuse, ReuseOnly, apply_limit_shard, distill_shard, reuse_traces_shard
+from tasks.distill import (
+    TEACHER_NAME,
+    DistillRound,
+    Reuse,
+    ReuseOnly,
+    apply_limit_shard,
+    distill_shard,
+    reuse_traces_shard,
+)
 from tasks.duplicates import drop_duplicates_shard, set_aside_shard, sign_shard
 from tasks.engine.quarantine import SET_ASIDE
 from tasks.engine.stage import StageTask
@@ -33,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tracemill.recipe import Recipe
+    from tracemill.recipe.sections.distill import Turn
     from tracemill.select.calibration import Threshold
     from tracemill.sources import Source
     from tracemill.store import Manifest, RawShard, Shard
@@ -122,37 +131,46 @@ def distill_one(
     if over is not None:
         inputs = {"problems": history.current, "over": over}
         history = history.then(step(apply_limit_shard, recipe.distill, inputs))
-    problems, teacher = history.current, recipe.distill.teacher
+    problems, turns = history.current, recipe.distill.turns
     rounds = Rounds(problems, verifications(recipe, cuts, ledger))
     if recipe.reused:
         inputs = {"problems": problems} | numbered(history.manifests, "texts")
-        reuse = ReuseOnly if teacher is None else Reuse
+        reuse = Reuse if turns else ReuseOnly
         rounds = rounds.judge(step, step(reuse_traces_shard, reuse(models=recipe.reused), inputs))
-    if teacher is None:
-        return Distilled(history, rounds)
-    for number in range(recipe.distill.max_rounds):
-        plan = DistillRound(
-            teacher=teacher,
-            first_sample=number * recipe.distill.samples_per_round,
-            samples=recipe.distill.samples_per_round,
-            truncation=recipe.distill.truncation,
-            models=judged_by_models(recipe),
-            verify=recipe.verify,
-            ledger=ledger,
-        )
-        inputs = {"problems": problems} | rounds.inputs("verdicts", SET_ASIDE) | rounds.refused()
-        asked = step(distill_shard, plan, inputs)
-        rounds = rounds.judge(step, asked)
-        if asked.rows_in == 0:
+    for number in range(recipe.distill.max_rounds if turns else 0):
+        before, n_asked = rounds, 0
+        for turn in turns:
+            # Where all are asked, none sees what another has solved in the same round.
+            known = before if recipe.distill.ask == "all" else rounds
+            inputs = {"problems": problems} | known.inputs("verdicts", SET_ASIDE) | known.refused(turn.name)
+            asked = step(distill_shard, _round(turn, number, ledger, recipe), inputs)
+            rounds = rounds.judge(step, asked)
+            n_asked += asked.rows_in
+        if n_asked == 0:
             break
     return Distilled(history, rounds)
+
+
+def _round(turn: Turn, number: int, ledger: str, recipe: Recipe) -> DistillRound:
+    """Return what one teacher is asked in a round."""
+    return DistillRound(
+        teacher=turn.teacher,
+        first_sample=number * turn.samples,
+        samples=turn.samples,
+        truncation=recipe.distill.truncation,
+        models=judged_by_models(recipe),
+        verify=recipe.verify,
+        ledger=ledger,
+        purse=recipe.distill.purse(recipe.name),
+        name=turn.name,
+    )
 
 
 def start_order(recipe: Recipe, prepared: Mapping[str, ShardHistory]) -> list[str]:
     """Labels of the shards in the order in which they are distilled: the largest first, so that none is last."""
     sizes = {label: history.current.rows for label, history in prepared.items()}
-    teacher = recipe.distill.teacher
-    order = "longest_first" if teacher is None else teacher.order
+    asked = recipe.distill.asked
+    order = asked[0].order if asked else "longest_first"
     if order == "shuffled":
         return sorted(sizes, key=lambda label: digest("start", label))
     return sorted(sizes, key=lambda label: -sizes[label]) if order == "longest_first" else list(sizes)
@@ -198,9 +216,10 @@ class Rounds:
             rounds = replace(rounds, manifests=(*rounds.manifests, verified))
         return rounds
 
-    def refused(self) -> dict[str, Shard]:
-        """Return what the teacher has refused in these rounds, as inputs of the next one; nothing where it has not."""
-        return numbered([found for found in self.manifests if REFUSED in found.facts], "unasked")
+    def refused(self, teacher: str | None) -> dict[str, Shard]:
+        """Return what a teacher has refused in these rounds, as inputs of the next one; nothing where it has not."""
+        told = [found for found in self.manifests if REFUSED in found.facts]
+        return numbered([found for found in told if found.facts.get(TEACHER_NAME) == teacher], "unasked")
 
     def inputs(self, *names: str) -> dict[str, Shard]:
         """Return the rounds' tables of these names, as numbered inputs."""

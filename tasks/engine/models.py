@@ -19,8 +19,10 @@ from tracemill.inference.refusals import (
     refusals_table,
     refused_facts,
 )
+from tracemill.inference.usage import USAGE, Usage
 from tracemill.ledger import Completion, shared_ledger
-from tracemill.recipe.sections.server import ModelServer
+from tracemill.recipe.sections.money import Purse
+from tracemill.recipe.sections.server import ModelServer, Teacher
 
 
 class Asking:
@@ -29,15 +31,17 @@ class Asking:
     Args:
         work: of the task; it knows what was refused when the task was last done.
         ledger: where answers are.
+        purse: who pays a teacher whose price is known.
     """
 
-    def __init__(self, work: Work, ledger: str = "") -> None:
+    def __init__(self, work: Work, ledger: str = "", purse: Purse | None = None) -> None:
         table = work.before.get(REFUSALS)
         self._before = refusals_in(work.store.read_table(table)) if table is not None else {}
-        self._ledger = ledger
+        self._ledger, self._purse = ledger, purse
         self._asked: Counter[str] = Counter()
         self._refused: dict[str, list[Refusal]] = {}
         self._facts: dict[str, dict[str, object]] = {}
+        self._usage: dict[str, Usage] = {}
 
     def ask(
         self, requests: Sequence[Request], server: ModelServer, dialect: Dialect | None = None
@@ -49,7 +53,7 @@ class Asking:
                 the shard is tried again. What was answered is kept.
         """
         try:
-            found = ask(requests, server, self._ledger, dialect)
+            found = ask(requests, server, self._ledger, dialect, self._purse)
         except TeacherUnavailableError:
             # Nobody is needed for what was refused the last time: it stays so, until somebody is there to be asked.
             given = shared_ledger(self._ledger).get_many(request.key for request in requests)
@@ -59,6 +63,7 @@ class Asking:
             found = [known[request.key] for request in requests]
         refused = [answer for answer in found if isinstance(answer, Refusal)]
         self.note(server, len(requests), refused)
+        self._count(server, found)
         return [as_before(answer, self._before) if isinstance(answer, Refusal) else answer for answer in found]
 
     def note(self, server: ModelServer, n_requests: int, refused: Sequence[Refusal]) -> None:
@@ -70,9 +75,18 @@ class Asking:
             told += [as_before(answer, self._before) for answer in refused]
             self._facts[name] = refused_facts(server, told)
 
+    def _count(self, server: ModelServer, found: Sequence[Completion | Refusal]) -> None:
+        """Take down the tokens of what was answered, for the report; whoever paid for it."""
+        if isinstance(server, Teacher):
+            usage = self._usage.setdefault(server.named, Usage())
+            for answer in found:
+                if isinstance(answer, Completion):
+                    usage.add(answer)
+
     def told(self, produced: Produced) -> Produced:
         """Return a task's outcome with what was refused: then it is provisional, and the next run does it again."""
-        facts = produced.facts | {ASKED: dict(self._asked)}
+        used = {name: usage.facts() for name, usage in self._usage.items()}
+        facts = produced.facts | {ASKED: dict(self._asked)} | ({USAGE: used} if used else {})
         if not self._refused:
             return dataclasses.replace(produced, facts=facts)
         return dataclasses.replace(
@@ -84,11 +98,15 @@ class Asking:
 
 
 def ask(
-    requests: Sequence[Request], server: ModelServer, ledger: str, dialect: Dialect | None = None
+    requests: Sequence[Request],
+    server: ModelServer,
+    ledger: str,
+    dialect: Dialect | None = None,
+    purse: Purse | None = None,
 ) -> list[Completion | Refusal]:
     """Return what came of each request, for work of which nothing is recorded.
 
     Raises:
         TeacherUnavailableError: no server answers. What was answered is kept.
     """
-    return shared_teacher(server, ledger, dialect).complete(requests) if requests else []
+    return shared_teacher(server, ledger, dialect, purse).complete(requests) if requests else []

@@ -23,7 +23,7 @@ from tracemill.generate.order import expected
 from tracemill.inference import Refusal
 from tracemill.inference.refusals import REFUSED_BY_TEACHER
 from tracemill.ledger import Completion
-from tracemill.recipe.sections.evaluate import Student
+from tracemill.recipe.evaluation import Student
 
 # Samples that no server has answered: which, and in whose words.
 UNANSWERED: Final = pa.schema([("problem_id", pa.string()), ("sample", pa.int32()), ("message", pa.large_string())])

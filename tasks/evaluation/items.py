@@ -10,7 +10,7 @@ from tasks.engine.work import Produced, Work
 from tasks.verify import unjudgeable
 from tracemill.core import Dropped, Problem, Section, table_of
 from tracemill.evaluate.items import OUT_OF_WINDOW, STAGE, name_of, picked
-from tracemill.recipe.sections.evaluate import Dates
+from tracemill.recipe.evaluation import Dates
 from tracemill.recipe.sections.judges import ModelJudged
 from tracemill.recipe.sections.verify import Verify
 

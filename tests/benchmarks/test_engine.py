@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("small", of("engine"))
-def test_it_goes_through(small: Small, tmp_path: Path) -> None:
-    """It ends well, and prints its figures."""
-    goes_through(small, tmp_path)
+def test_it_goes_through(small: Small, tmp_path: Path, prefect_server: None) -> None:  # noqa: ARG001 - it has to be up
+    """It ends well, and prints its figures; those that start a server where there is none find one."""
+    from prefect.settings import PREFECT_API_URL
+
+    goes_through(small, tmp_path, {"PREFECT_API_URL": str(PREFECT_API_URL.value())})

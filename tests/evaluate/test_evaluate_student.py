@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from tests.support.needs import ROOT
 from tests.support.runs.small_evaluation import SmallEvaluation
 from tests.support.runs.small_run import digests_of, question, table
 from tests.support.servers.chat_server import ChatServer
+from tracemill.cli.main import main
 from tracemill.core import RecipeError, SourceError, StoreError, TeacherMisconfiguredError, TracemillError
 from tracemill.evaluate.publication import HUB_FOLDER
 
@@ -256,6 +261,9 @@ def test_a_baseline_is_compared_item_by_item(tmp_path: Path) -> None:
     assert difference["b"] == 1.0
     assert difference["sign_flip_exact"]
     assert found.scores["baseline"]["asked_otherwise"] == {"temperature": [0.6, 0.8]}
+    small.sections["baseline"] = str(tmp_path / "b" / "out")
+    with pytest.raises(RecipeError, match="own directory"):
+        small.run()
     small.sections["baseline"] = str(tmp_path)
     with pytest.raises(StoreError, match="no finished evaluation"):
         small.run()
@@ -310,3 +318,57 @@ def test_items_have_a_schema_that_scores_can_be_made_of(tmp_path: Path) -> None:
     small.run()
     [path] = (tmp_path / "out" / "items").glob("*.parquet")
     assert {"benchmark", "item", "avg", "maj", "n", "n_correct", "n_missing"} <= set(pq.read_schema(path).names)
+
+
+def test_two_evaluations_are_compared_by_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`report` shows the scores, `diff` the paired differences; both for people and for scripts."""
+    for name, rows in (("a", given(range(12))), ("b", given(range(12), right=None))):
+        small = SmallEvaluation(tmp_path / name, student={"responses": "given.jsonl"})
+        small.folder.mkdir(exist_ok=True)
+        answers = [row | {"content": content(int(row["item"]))} if name == "b" else row for row in rows]
+        small.write_rows("given.jsonl", answers)
+        small.run()
+
+    def typed(*words: str) -> str:
+        monkeypatch.setattr("sys.argv", ["tracemill", *words])
+        assert main() == 0
+        return capsys.readouterr().out
+
+    runs = [str(tmp_path / name / "out") for name in ("a", "b")]
+    assert "75.0 %" in typed("report", runs[0])
+    assert json.loads(typed("report", runs[0], "--json"))["scores"]["benchmarks"]["sums"]["avg"] == 0.75
+    assert "+25.0" in typed("diff", *runs)
+    found = json.loads(typed("diff", *runs, "--json"))["benchmarks"]["sums"]
+    assert (found["better"], found["worse"], found["difference_shown"]) == (6, 0, True)
+    assert found["sign_flip_p"] == pytest.approx(2 / 2**6, abs=1e-6)
+
+
+def test_a_killed_evaluation_goes_on_and_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    """SIGKILL while it asks: what was answered is not asked again, but for what was in flight."""
+    with ChatServer(wrong_percent=40, latency_s=0.25) as server:
+        small = SmallEvaluation(tmp_path / "killed", server.url, student={"max_in_flight": 2})
+        small.write()
+        command = [sys.executable, "-m", "tests.support.runs.plain_evaluation"]
+        killed = subprocess.Popen([*command, str(small.recipe_path), str(small.folder / "out")], cwd=ROOT)
+        deadline = time.monotonic() + 120
+        while server.completed < 7 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        killed.kill()
+        killed.wait()
+        assert 7 <= server.completed < 24
+        small.run()
+        assert server.completed <= 24 + 2
+        SmallEvaluation(tmp_path / "undisturbed", server.url).run()
+    assert digests_of(tmp_path / "killed" / "out") == digests_of(tmp_path / "undisturbed" / "out")
+
+
+def test_where_nothing_could_be_judged_there_is_no_score(tmp_path: Path) -> None:
+    """Not zero: it is not scored, incomplete, and the page says so; nothing is written for the Hub."""
+    rows = [question(n) | {"question": f"POISON {'x' * 2000} {n}"} for n in range(3)]
+    with ChatServer(max_model_len=1000) as server:
+        scores = SmallEvaluation(tmp_path, server.url, rows, student={"refused_share": 1}).run().scores
+    score = scores["benchmarks"]["sums"]
+    assert (score["avg"], score["complete"], score["bounds"]) == (None, False, [0, 1])
+    assert "not scored" in (tmp_path / "out" / "report.html").read_text()

@@ -26,7 +26,7 @@ from tracemill.core import ServerError
 from tracemill.publish import published
 from tracemill.store import Store
 
-NAMES = ("build-dataset", "check-references", "refresh-dataset", "verify-dataset")
+NAMES = ("build-dataset", "check-references", "evaluate-student", "refresh-dataset", "verify-dataset")
 WORKER_S = 240
 
 
@@ -69,9 +69,12 @@ def test_what_may_be_left_out_is_a_plain_field(deployed: dict[str, DeploymentRes
 
 def test_recipes_are_choices(deployed: dict[str, DeploymentResponse]) -> None:
     """The shipped recipes can be chosen by name, and any other YAML file can be named."""
+    names = sorted(f"recipes/{path.name}" for path in (ROOT / "recipes").glob("*.yaml"))
+    evaluations = [name for name in names if name.startswith("recipes/evaluate-")]
     shipped, other = properties(deployed["build-dataset"])["recipe"]["anyOf"]
-    assert shipped["enum"] == sorted(f"recipes/{path.name}" for path in (ROOT / "recipes").glob("*.yaml"))
+    assert shipped["enum"] == [name for name in names if name not in evaluations]
     assert other["type"] == "string"
+    assert properties(deployed["evaluate-student"])["recipe"]["anyOf"][0]["enum"] == evaluations
 
 
 def test_runs_wait_for_each_other(deployed: dict[str, DeploymentResponse]) -> None:
@@ -96,6 +99,8 @@ def test_runs_wait_for_each_other(deployed: dict[str, DeploymentResponse]) -> No
         ("build-dataset", {"recipe": "name: r\njudge: {model: m, api_key: sk-x}"}, "recipe"),
         ("verify-dataset", {"dataset": "a.jsonl", "overrides": ["distill.limit=1"]}, r"overrides.*collect"),
         ("refresh-dataset", {"recipe": 3}, "recipe"),
+        ("evaluate-student", {"recipe": "a.yaml", "overrides": ["student.api_key=sk-x"]}, "overrides"),
+        ("evaluate-student", {"recipe": "a.yaml", "overrides": ["distill.limit=1"]}, r"overrides.*student"),
         ("check-references", {"recipe": "recipes/demo.yaml", "out": 5}, "out"),
         ("verify-dataset", {"dataset": "a.jsonl", "limit": -1}, "limit"),
         ("verify-dataset", {"dataset": "org/name", "hub": {"branch": "main"}}, "hub"),

@@ -109,8 +109,10 @@ def test_a_server_the_deployments_and_a_worker(checkout: Checkout) -> None:
     [
         ("flows.build_dataset recipes/none.yaml", "name an existing YAML file"),
         ("flows.build_dataset recipes/demo.yaml --set distil.limit=3", "did you mean distill?"),
+        ("flows.build_dataset recipes/evaluate-demo.yaml", "python -m flows.evaluate_student"),
         ("flows.check_references recipes/none.yaml", "name an existing YAML file"),
         ("flows.verify_dataset none.jsonl", "there is no file none.jsonl"),
+        ("flows.evaluate_student recipes/demo.yaml", "python -m flows.build_dataset recipes/demo.yaml"),
     ],
 )
 def test_a_mistyped_command_says_what_is_wrong_and_no_more(command: str, told: str) -> None:
@@ -138,6 +140,20 @@ def test_the_demo(checkout: Checkout) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "source rows                                        427" in done.stdout
     assert (checkout.place / "runs" / "demo" / "report.html").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.needs_vllm
+def test_the_evaluation_of_the_demo(checkout: Checkout) -> None:
+    """`make evaluate` scores the demo teacher; a second one asks nothing; another server is named by its address."""
+    done = checkout.run("make evaluate")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"stories +172 +4 +\d\d\.\d % ±", done.stdout)
+    again = checkout.run("make evaluate && true")
+    assert "none run" in again.stdout
+    assert "starting the teacher" not in again.stdout
+    other = checkout.run("STUDENT_URL={teacher} STUDENT_MODEL=demo make evaluate")
+    assert re.search(r"sums +129 +4 +\d", other.stdout), other.stdout + other.stderr
 
 
 @pytest.mark.parametrize("test", sorted(set(ELSEWHERE.values())))

@@ -10,10 +10,11 @@ from prefect.utilities.callables import parameter_schema
 
 from flows.build_dataset import build_dataset
 from flows.check_references import check_references
+from flows.evaluate_student import evaluate_student
 from flows.refresh_dataset import refresh_dataset
 from flows.verify_dataset import verify_dataset
 
-FLOWS = (build_dataset, check_references, refresh_dataset, verify_dataset)
+FLOWS = (build_dataset, check_references, evaluate_student, refresh_dataset, verify_dataset)
 
 
 def texts(schema: Any) -> list[str]:

@@ -29,9 +29,20 @@ from tracemill.dedup.clusters import cluster
 from tracemill.recipe import parse_recipe
 from tracemill.recipe.values import bounds
 
-# Times and shares of them that nothing can be done in, and what needs another setting beside it: see ALONE.
+# Times and shares of them that nothing can be done in, what needs another setting beside it, and what stands in place
+# of another (a price by hours of one by tokens): see ALONE.
 TOO_MUCH = ("samples_per_round", "max_rounds")  # a thousand of either is a large run, and no other one
-NOT_AT_ONCE = ("_s", "quantile", "calibration", "model_gpus", "max_tokens", "pass_rate.above")
+NOT_AT_ONCE = (
+    "_s",
+    "quantile",
+    "calibration",
+    "model_gpus",
+    "max_tokens",
+    "pass_rate.above",
+    "gpu_hour",
+    "price.gpus",
+    "budget",
+)
 
 
 class Bounded(NamedTuple):
@@ -59,8 +70,10 @@ def all_bounds(annotation: Any, metadata: Any) -> dict[str, float]:
 
 
 def bounded() -> Iterator[Bounded]:
-    """Every key of a recipe that has bounds."""
+    """Every key of a recipe that has bounds, but those of a list of teachers: they are the one teacher's."""
     for place in places():
+        if place.path.startswith("distill.teachers"):
+            continue
         for name, field in place.section.model_fields.items():
             limits = all_bounds(field.annotation, field.metadata)
             if limits:
@@ -183,6 +196,8 @@ ALONE = [
     ["reward.threshold=null", "reward.quantile=0.000001"],
     ["reward.threshold=null", "reward.quantile=0.999999", "reward.calibration=1"],
     ["distill.teacher.max_tokens=1"],
+    ["distill.teacher.price={gpu_hour: 0, gpus: 1}", "distill.budget=0.000001"],
+    ["distill.teacher.price={input: 1e9, output: 1e9}", "distill.budget=1e9"],
     ["select.pass_rate.above=[1, 0.6, 0.3, 0]"],
     ["deduplicate.threshold=1"],
     ["deduplicate.threshold=0.999999999"],

@@ -21,10 +21,12 @@ from tests.support.runs.publications import publication
 from tests.support.runs.published_runs import sample
 from tracemill.core import Dropped, Verdict
 from tracemill.publish import dataset_output, publish
-from tracemill.publish.card import CONFIGS, WrittenRows, with_rows
+from tracemill.publish.card import WrittenRows, configurations, with_rows
 from tracemill.publish.export import BESIDE, CARD
 from tracemill.select import Sample
 from tracemill.store import Store
+
+CONFIGS = configurations(Sample)
 
 # Loads folders, as [arguments, keywords] of load_dataset; tells features, rows and bytes of each.
 LOADS = """

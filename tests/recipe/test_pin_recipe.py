@@ -17,8 +17,8 @@ from urllib.parse import unquote
 import pytest
 
 from tracemill.core import RecipeError
-from tracemill.recipe import load_recipe
-from tracemill.recipe.pinning import with_revisions
+from tracemill.recipe import load_evaluation, load_recipe
+from tracemill.recipe.pinning import places, with_revisions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -197,3 +197,16 @@ def test_benchmarks_are_pinned_too() -> None:
     key: Any = ("decontaminate", "benchmarks", 1)
     text = "decontaminate:\n  benchmarks:\n    - {path: x}\n    - {hub: x/y}\n"
     assert with_revisions(text, {key: A}).endswith(f"- {{hub: x/y, revision: {A}}}\n")
+
+
+def test_an_evaluation_is_pinned_like_a_dataset(tmp_path: Path) -> None:
+    """Its benchmarks are told by where they stand; a known one names its dataset, and one of a file has none."""
+    path = tmp_path / "evaluation.yaml"
+    benchmarks = "- {known: math-500}\n- {known: gsm8k-test, path: x}\n"
+    path.write_text(f"name: e\nstudent: {{model: m}}\nbenchmarks:\n{benchmarks}")
+    with pytest.raises(RecipeError, match="python -m tracemill pin"):
+        load_evaluation(path)
+    [found] = places(load_evaluation(path, pinned=False))
+    assert (found.key, found.name, found.hub) == (("benchmarks", 0), "math-500", "HuggingFaceH4/MATH-500")
+    path.write_text(with_revisions(path.read_text(), {found.key: A}))
+    assert load_evaluation(path).benchmarks[0].revision == A

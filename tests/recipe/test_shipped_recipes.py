@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 
 from tracemill.core import RecipeError
-from tracemill.recipe import load_recipe, parse_recipe
+from tracemill.recipe import load_evaluation, load_recipe, parse_recipe
 from tracemill.recipe.known_benchmarks import KNOWN
 from tracemill.recipe.loading import is_commit
 from tracemill.recipe.pinning import places, with_revisions
 from tracemill.sources.catalogue.catalogue import catalogue
 
-FOLDER = Path(__file__).parents[2] / "recipes"
-OTHERS = ("evaluate-", "compare-")  # recipes of other commands begin so
-RECIPES = sorted(path for path in FOLDER.glob("*.yaml") if not path.name.startswith(OTHERS))
+SHIPPED = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+EVALUATIONS = [path for path in SHIPPED if path.stem.startswith("evaluate-")]
+COMPARISONS = [path for path in SHIPPED if path.stem.startswith("compare-")]
+RECIPES = [path for path in SHIPPED if path not in EVALUATIONS + COMPARISONS]
 PAPER = [path for path in RECIPES if path.stem in {"am-1.4m", "deepdistill"}]
 # A number says where it is from: a section of a paper, or that it is not published and why it is so.
 ORIGIN = re.compile(r"\b(?:P1|DD|NA|AT|LR)\b|\bours\b|the same")
@@ -31,6 +32,20 @@ def by_name(paths: list[Path]) -> list[Any]:
 def test_every_recipe_is_a_recipe(path: Path) -> None:
     """Recipes parse, every key and value of them, and are named as their file is."""
     assert load_recipe(path, pinned=False).name == path.stem
+
+
+@pytest.mark.parametrize("path", by_name(EVALUATIONS))
+def test_every_evaluation_is_one(path: Path) -> None:
+    """Recipes of evaluations parse, pinned, and are named as their file is."""
+    assert f"evaluate-{load_evaluation(path).name}" == path.stem
+
+
+def test_the_papers_evaluation_says_where_its_numbers_are_from() -> None:
+    """Each names the section, or that it is ours or the benchmark's."""
+    [path] = [path for path in EVALUATIONS if path.stem == "evaluate-am-32b"]
+    lines = settings(path)
+    assert len(lines) > 8
+    assert [line for line, comment in lines if not re.search(r"P1|LCB|ours", comment) and "revision:" not in line] == []
 
 
 @pytest.mark.parametrize("path", by_name(PAPER))

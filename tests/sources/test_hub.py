@@ -17,7 +17,7 @@ from tests.support.servers.hub_server import COMMIT, ID, Hub, point_at, serving
 from tracemill.core import SourceError
 from tracemill.sources import Source, raw_tables
 from tracemill.sources import hub as hub_module
-from tracemill.sources.hub import RANGE
+from tracemill.sources.hub import RANGE, hub_files
 from tracemill.sources.readers import read_hub
 
 if TYPE_CHECKING:
@@ -192,3 +192,17 @@ def test_an_unreachable_hub_is_named(serve: Any) -> None:
     serve(gone, start=False)
     with pytest.raises(SourceError, match=rf"(?s){ID}.*{COMMIT}"):
         read(source(files="*"))
+
+
+def test_a_gated_dataset_names_the_gate_and_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As GPQA is: whoever has no token is told where to agree, and what to set."""
+
+    def refused(_: Source) -> tuple[str, list[str]]:
+        raise PermissionError("Dataset Idavidrein/gpqa is a gated dataset on the Hub; be authenticated.")
+
+    monkeypatch.setattr("tracemill.sources.hub._of_split", refused)
+    source = Source(name="gpqa", hub="Idavidrein/gpqa", revision="a" * 40)
+    with pytest.raises(
+        SourceError, match=r"(?s)is gated.*https://huggingface\.co/datasets/Idavidrein/gpqa; then set HF"
+    ):
+        hub_files(source)

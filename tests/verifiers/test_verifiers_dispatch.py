@@ -24,7 +24,7 @@ def test_every_category_has_an_entry() -> None:
         "choice": "choice@4",
         "code": "code@4",
         "instruction": "instructions@4",
-        "math": "math@5",
+        "math": "math@6",
         "other": "none@1",
     }
     assert list(verifier_versions()) == sorted(verifier_versions())

@@ -42,6 +42,13 @@ class OfModel:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     finish_reasons: dict[str, int] = field(default_factory=dict)
+    served: dict[str, float] = field(default_factory=dict)
+
+    def told(self) -> dict[str, object]:
+        """Return the figures; what servers say of caches, reasoning and cost only where one has said it."""
+        figures: dict[str, object] = asdict(self)
+        del figures["served"]
+        return figures | self.served
 
 
 def add_commands(parser: argparse.ArgumentParser) -> None:
@@ -80,6 +87,9 @@ def figures(found: Sequence[Surveyed]) -> dict[str, object]:
         of_model.completion_tokens += one.completion_tokens or 0
         reason = one.finish_reason or "unknown"
         of_model.finish_reasons[reason] = of_model.finish_reasons.get(reason, 0) + 1
+        for name in ("cached_tokens", "reasoning_tokens", "cost"):
+            if (said := getattr(one, name)) is not None:
+                of_model.served[name] = of_model.served.get(name, 0) + said
     n_completions = sum(each.n_completions for each in by_model.values())
     n_unread = sum(map(len, unread.values()))
     torn = [each for each in found if each.torn_bytes and not is_live(each.path)]
@@ -92,7 +102,7 @@ def figures(found: Sequence[Surveyed]) -> dict[str, object]:
         "torn_segments": {each.path.name: f"{each.torn_bytes} bytes" for each in torn},
         "damaged_segments": {each.path.name: list(each.damaged) for each in found if each.damaged},
         **({"unreadable": n_unread, "unreadable_segments": unread} if n_unread else {}),
-        "models": {name: asdict(each) for name, each in sorted(by_model.items())},
+        "models": {name: each.told() for name, each in sorted(by_model.items())},
     }
 
 

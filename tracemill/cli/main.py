@@ -1,4 +1,4 @@
-"""Commands on recipes, runs, the ledger: ``init``, ``why``, ``report``, ``diff``, ``push``, ``sft``, ``pin``."""
+"""Commands on recipes, runs, the ledger: ``init``, ``why``, ``browse``, ``report``, ``diff``, ``push``, ``sft``, …."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from tracemill.cli.doctor import examined, is_ready
 from tracemill.cli.doctor import render as render_checks
 from tracemill.cli.ledger import DEFAULT as LEDGER
 from tracemill.cli.ledger import add_commands as add_ledger_commands
+from tracemill.cli.serve import add_arguments as add_serve_arguments
 from tracemill.cli.sft import add_arguments as add_sft_arguments
 from tracemill.cli.sources import facts as source_facts
 from tracemill.cli.sources import listing
-from tracemill.core import TracemillError, pretty_json
+from tracemill.core import LedgerError, TracemillError, pretty_json
+from tracemill.evaluate.diff import diff_evaluations, is_evaluation
+from tracemill.evaluate.diff import render as render_scores
+from tracemill.html.links import PORT
 from tracemill.publish.directory.versions import listed
 from tracemill.recipe.pinning import pin, render
 from tracemill.runs import diff, send, shipment, story
@@ -29,6 +33,9 @@ from tracemill.runs.report import page, told
 from tracemill.runs.versions import facts as version_facts
 from tracemill.runs.why import render as render_life
 
+_MOST_PORT = 65_535
+_STOPPED = 130  # as after Ctrl-C
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
@@ -36,14 +43,16 @@ def parser() -> argparse.ArgumentParser:
     commands = line.add_subparsers(dest="command", required=True)
     _add_init(commands.add_parser("init", help="a recipe for files of one's own, by a look at their rows"))
     _add_why(commands.add_parser("why", help="everything that happened to one row"))
-    _add_report(commands.add_parser("report", help="the funnel and the yields of a finished run"))
-    _add_diff(commands.add_parser("diff", help="what changed between two runs: rows added, removed, changed, and why"))
+    _add_browse(commands.add_parser("browse", help="a page over the rows of a run: filters, and all about each"))
+    _add_report(commands.add_parser("report", help="funnel and yields of a finished run, or scores of an evaluation"))
+    _add_diff(commands.add_parser("diff", help="rows added, removed, changed between two runs, and why; or scores"))
     _add_versions(commands.add_parser("versions", help="the publications that stand in a run's directory"))
     _add_push(commands.add_parser("push", help="the dataset of a finished run, to the Hub; shows it unless --really"))
     _add_pin(commands.add_parser("pin", help="fix the Hub datasets of a recipe to their present commits"))
     _add_doctor(commands.add_parser("doctor", help="whether this machine, and a recipe, are ready for a run"))
     _add_sources(commands.add_parser("sources", help="the data sets that a recipe can name by one word"))
     add_sft_arguments(commands.add_parser("sft", help="traces of a finished run in a trainer's shape"))
+    add_serve_arguments(commands.add_parser("serve", help="the models of a recipe on this machine, kept up by vLLM"))
     add_ledger_commands(commands.add_parser("ledger", help="what has been paid for: stats, export, compact"))
     return line
 
@@ -96,11 +105,53 @@ def _add_why(parser: argparse.ArgumentParser) -> None:
 
 
 def _why(arguments: argparse.Namespace) -> int:
-    default = Path(LEDGER)
-    ledger = arguments.ledger or (default if default.is_dir() else None)
+    ledger = arguments.ledger or _default_ledger()
     records = story(_run_of(arguments.run), arguments.id, ledger)
     print(json.dumps(records, indent=2, ensure_ascii=False) if arguments.json else render_life(records))
     return 0
+
+
+def _add_browse(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "run",
+        metavar="DIR",
+        nargs="?",
+        help="directory of a finished run, or the store of one that is under way (default: the newest below runs/)",
+    )
+    parser.add_argument("--port", metavar="N", type=_port, default=PORT, help="default: %(default)s; 0: any free one")
+    parser.add_argument("--ledger", metavar="DIR", type=Path, help=f"what has been paid for (default: {LEDGER})")
+    parser.set_defaults(run_command=_browse)
+
+
+def _port(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else -1
+    if not 0 <= number <= _MOST_PORT:
+        raise argparse.ArgumentTypeError(f"not a port: {text}; expected a number from 0 to {_MOST_PORT}")
+    return number
+
+
+def _browse(arguments: argparse.Namespace) -> int:
+    from tracemill.browse import address, browser, opened, serve  # a server and its parts, which no other command needs
+
+    place = _run_of(arguments.run)
+    own = place / "ledger"
+    if arguments.ledger is not None and not arguments.ledger.is_dir():
+        raise LedgerError(f"no ledger in {arguments.ledger}", expected="a folder", remedy="leave --ledger out")
+    ledger = arguments.ledger or (own if own.is_dir() else _default_ledger())
+    index = opened(place)
+
+    def ready(port: int) -> None:
+        print(f"{place}: {index.n_rows:,} rows at {address(port)}   (Ctrl-C ends it)", flush=True)
+
+    try:
+        serve(browser(index, ledger), arguments.port, ready)
+    except KeyboardInterrupt:
+        return _STOPPED
+    return 0
+
+
+def _default_ledger() -> Path | None:
+    return Path(LEDGER) if Path(LEDGER).is_dir() else None
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
@@ -128,7 +179,12 @@ def _add_diff(parser: argparse.ArgumentParser) -> None:
 
 
 def _diff(arguments: argparse.Namespace) -> int:
-    found = diff(run_folder(arguments.a), run_folder(arguments.b), arguments.examples)
+    a, b = run_folder(arguments.a), run_folder(arguments.b)
+    if is_evaluation(a) and is_evaluation(b):
+        scores = diff_evaluations(a, b)
+        print(_as_json(scores) if arguments.json else render_scores(scores))
+        return 0
+    found = diff(a, b, arguments.examples)
     print(json.dumps(found.as_json(), indent=1, ensure_ascii=False) if arguments.json else render_diff(found))
     return 0
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from tracemill.core.errors import (
+    BudgetReachedError,
     ConservationError,
     CorruptShardError,
     CostNotApprovedError,
     FailedTaskRun,
     LedgerError,
+    ModelServerError,
     RecipeError,
     RunnerError,
     ServerError,
@@ -50,6 +52,7 @@ from tracemill.core.schema import (
 from tracemill.core.settings import Section
 
 __all__ = [
+    "BudgetReachedError",
     "Category",
     "Cause",
     "ConservationError",
@@ -60,6 +63,7 @@ __all__ = [
     "Int32",
     "LedgerError",
     "Messages",
+    "ModelServerError",
     "Origin",
     "Outcome",
     "Problem",

@@ -12,9 +12,11 @@
     ├── LedgerError              what has been paid for cannot be read or recorded
     ├── TeacherError             of the teacher, or of a model that judges
     │   ├── TeacherUnavailableError    nothing answers, or not in time: try again later
-    │   └── TeacherMisconfiguredError  it answers, but not as the recipe needs it
-    │       └── TeacherUnpaidError     the account has no credit left: no waiting fixes that
+    │   ├── TeacherMisconfiguredError  it answers, but not as the recipe needs it
+    │   │   └── TeacherUnpaidError     the account has no credit left: no waiting fixes that
+    │   └── BudgetReachedError         the recipe's budget is spent: a larger one goes on
     ├── StageCrashedError       a stage raised what nobody had foreseen: a bug
+    ├── ModelServerError         a model's server that we start does not come up, or does not stay up
     ├── ServerError              Prefect's server does not answer, or takes no deployment
     ├── RunnerError              the cluster that should run the tasks is away or unfit, or lost one
     ├── TrainerError             a student could not be trained
@@ -140,8 +142,16 @@ class TeacherUnpaidError(TeacherMisconfiguredError):
     """A provider answers nothing more until it is paid, or until a limit of the account is raised."""
 
 
+class BudgetReachedError(TeacherError):
+    """The recipe's budget does not pay for another request; what was answered is in the ledger."""
+
+
 class StageCrashedError(TracemillError):
     """A stage raised an error that is none of these: a bug in tracemill, which a row has brought out."""
+
+
+class ModelServerError(TracemillError):
+    """A server of a model, which ``tracemill serve`` starts, does not come up or ends again and again."""
 
 
 class ServerError(TracemillError):

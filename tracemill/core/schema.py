@@ -252,6 +252,7 @@ class Response(Row):
         refusal: the model's words where the server says that it refused, else None.
         fault_evidence: what shows the fault, see ``template_faults.fault_evidence``; None of responses without one, and
             of those from before it was noted.
+        served: what the server said of how it answered, see ``ledger.record.served_by``; None where nothing.
     """
 
     id: str
@@ -267,8 +268,9 @@ class Response(Row):
     completion_tokens: int | None
     refusal: Text | None = None
     fault_evidence: dict[str, Any] | None = None
+    served: dict[str, Any] | None = None
 
-    json_fields: ClassVar[frozenset[str]] = frozenset({"fault_evidence"})
+    json_fields: ClassVar[frozenset[str]] = frozenset({"fault_evidence", "served"})
 
 
 @dataclass(frozen=True, slots=True)

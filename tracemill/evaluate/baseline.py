@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 FACT: Final = "evaluation"  # in the manifest of one, and of nothing else
+SCORES: Final = "scores.json"
 
 
 @dataclass(frozen=True)
@@ -60,5 +61,5 @@ def read_evaluation(run: str | Path) -> Baseline:
     root = Path(run)
     tables = [pq.read_table(path) for path in sorted((root / "items").glob("*.parquet"))]
     items = [item for table in tables for item in rows_of(ItemScore, table)]
-    scores = json.loads((root / "scores.json").read_bytes())
+    scores = json.loads((root / SCORES).read_bytes())
     return Baseline(str(manifest[FACT]), str(manifest["key"]), scores, by_benchmark(items))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from tracemill.core import Problem
-    from tracemill.recipe.sections.evaluate import Dates, Evaluated
+    from tracemill.recipe.evaluation import Dates, Evaluated
 
 STAGE: Final = "items"
 OUT_OF_WINDOW: Final = "out_of_window"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracemill.publish.directory.run_directory import RunDirectory
-    from tracemill.recipe.sections.evaluate import Evaluation
+    from tracemill.recipe.evaluation import Evaluation
     from tracemill.store import Shard, Store
 
 HUB_FOLDER: Final = ".eval_results"
@@ -79,7 +79,7 @@ def hub_results(evaluation: Evaluation, scores: Mapping[str, Any]) -> dict[str, 
 
 
 def _hub_of(known: str) -> str | None:
-    from tracemill.recipe.sections.evaluate import known_benchmark
+    from tracemill.recipe.evaluation import known_benchmark
 
     return known_benchmark(known).hub
 

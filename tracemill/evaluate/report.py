@@ -107,20 +107,29 @@ def notes(scores: Mapping[str, Any]) -> list[str]:
                 f"{name} is incomplete: {score['missing']:,} samples were refused by the server or not judged for a "
                 "failure of the sandbox. They do not count; run again, and only they are asked or judged again."
             )
-        if score["detectable_difference"]:
-            told.append(
-                f"{name}: with {score['items']:,} items you cannot tell models apart that differ by less than "
-                f"{100 * score['detectable_difference']:.1f} points (80 % power, two models alike by 0.8)."
-            )
+        told += _detectable(name, score)
         if score["cut_off"] and score["cut_off"] >= 0.05:
-            told.append(
-                f"{name}: {score['cut_off']:.1%} of the responses were cut off at max_tokens and count as wrong."
-            )
+            share = f"{100 * score['cut_off']:.1f} %"
+            told.append(f"{name}: {share} of the responses were cut off; without an answer they are wrong.")
     if others := scores["student"].get("answered_as"):
         told.append(f"The server answered as {', '.join(others)}, not as {scores['student']['model']}.")
     for setting, (before, now) in (scores.get("baseline") or {}).get("asked_otherwise", {}).items():
         told.append(f"The baseline was asked with another {setting.replace('_', ' ')}: {before}, here {now}.")
     return told
+
+
+def _detectable(name: str, score: Mapping[str, Any]) -> list[str]:
+    """Return a sentence on what these items cannot show: measured against a baseline, or for models that are alike."""
+    measured = score.get("difference", {}).get("detectable_difference")
+    least, how = (
+        (measured, "80 % power, as measured against the baseline")
+        if measured
+        else (score["detectable_difference"], "80 % power, two models alike by 0.8")
+    )
+    if not least:
+        return []
+    items = f"{name}: with {score['items']:,} items you cannot tell models apart that differ by less than"
+    return [f"{items} {100 * least:.1f} points ({how})."]
 
 
 def _scores_plot(scores: Mapping[str, Any]) -> Markup:
@@ -197,10 +206,15 @@ def _difference_row(name: str, one: Mapping[str, Any]) -> list[str]:
         percent(one["b"]),
         _points(one),
         f"{one['better']:,} / {one['worse']:,}",
-        f"{one['sign_flip_p']:.4f}{'' if one['sign_flip_exact'] else ' (sampled)'}",
+        _chance(one),
         "–" if detectable is None else f"{100 * detectable:.1f}",
         told_apart(one),
     ]
+
+
+def _chance(one: Mapping[str, Any]) -> str:
+    told = "< 0.0001" if one["sign_flip_p"] < 0.0001 else f"{one['sign_flip_p']:.4f}"
+    return told if one["sign_flip_exact"] else f"{told} (sampled)"
 
 
 def _group_rows(scores: Mapping[str, Any]) -> list[list[str]]:

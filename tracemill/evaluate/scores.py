@@ -1,9 +1,9 @@
 """Scores of benchmarks: of judged samples to items, of items to a score with its interval and what it leaves open.
 
-What counts: correct is 1. Incorrect, without an answer, cut off and over its limits is 0, and so is what cannot be
-verified by the response's fault or for a limit of ours; how much of that there is, and what the score would be if all
-of it were right, stands beside every score. What the infrastructure failed at (``sandbox_error``, a refused request) is
-*missing*: it makes a score incomplete, and never lower.
+What counts: correct is 1. Incorrect, without an answer, cut off before it and over its limits is 0, and so is what
+cannot be verified by the response's fault or for a limit of ours; how much of that there is, and what the score would
+be if all of it were right, stands beside every score. What the infrastructure failed at (``sandbox_error``, a refused
+request) is *missing*: it makes a score incomplete, and never lower.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ class Score:
         maj_interval: 95 %.
         detectable: the smallest difference from another model that these items can show.
         lowest, highest: the score if all that is open or missing were wrong, or right.
-        shares: of judged samples: cut_off, no_answer, unverifiable.
+        shares: of judged samples: cut_off, no_answer, unverifiable; None of none.
         n_missing: samples that are not known.
         mean_tokens: of a response.
     """
@@ -227,7 +227,7 @@ class Score:
     detectable: float | None
     lowest: float
     highest: float
-    shares: Mapping[str, float]
+    shares: Mapping[str, float | None]
     n_missing: int
     mean_tokens: float | None
 
@@ -286,9 +286,10 @@ def score_of(items: Sequence[ItemScore]) -> Score:
         detectable=_detectable(found),
         lowest=estimate([_bound(item, right=False) for item in items]).mean,
         highest=estimate([_bound(item, right=True) for item in items]).mean,
-        shares={name: sum(getattr(item, f"n_{name}") for item in items) / n_judged for name in Score.names}
-        if n_judged
-        else {},
+        shares={
+            name: sum(getattr(item, f"n_{name}") for item in items) / n_judged if n_judged else None
+            for name in Score.names
+        },
         n_missing=sum(item.n_missing for item in items),
         mean_tokens=math.fsum(tokens) / len(tokens) if tokens else None,
     )

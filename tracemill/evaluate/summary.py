@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tracemill.evaluate.baseline import Baseline
     from tracemill.evaluate.scores import ItemScore
-    from tracemill.recipe.sections.evaluate import Evaluated, Evaluation, Student
+    from tracemill.recipe.evaluation import Evaluated, Evaluation, Student
 
 FAR: Final = "far"
 NEAR: Final = "near"

@@ -9,10 +9,14 @@ first round, at most about every response of the run, also those that had been p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from tracemill.recipe.sections.distill import Asked, Cost
+    from tracemill.recipe.sections.money import Price
+
+
+TEACHER: Final = "teacher"
 
 
 class Outstanding(NamedTuple):
@@ -57,6 +61,7 @@ class Measured(NamedTuple):
         prompt_tokens: mean per request, as the server counts.
         completion_tokens: mean per response.
         tokens_per_s: completion tokens a second while the sample was answered; None if nothing had to be asked.
+        reported_cost: mean of what the answers say that they have cost; None where one does not say.
     """
 
     n_responses: int
@@ -64,6 +69,7 @@ class Measured(NamedTuple):
     prompt_tokens: float
     completion_tokens: float
     tokens_per_s: float | None
+    reported_cost: float | None = None
 
 
 class ModelMeasured(NamedTuple):
@@ -96,6 +102,14 @@ class Spent(NamedTuple):
     gpu_hours: tuple[float, float] | None
 
 
+class Other(NamedTuple):
+    """One of several teachers that is asked for what the first one leaves: requests not had yet, and their price."""
+
+    name: str
+    n_left: int
+    price: Price | None
+
+
 @dataclass(frozen=True)
 class Estimate:
     """The figures that a person decides by.
@@ -103,6 +117,10 @@ class Estimate:
     Attributes:
         models: those that are asked about responses.
         n_labels: requests about problems that were answered before this estimate, by model.
+        price: of the teacher, where the recipe names it.
+        currency: of that price; the settings' unless given.
+        others: of several teachers, those that are asked after the first one. The sample is not shown to them, since it
+            may be solved by then; their answers are reckoned as long as the first one's.
     """
 
     outstanding: Outstanding
@@ -110,6 +128,9 @@ class Estimate:
     settings: Cost
     models: tuple[ModelMeasured, ...] = ()
     n_labels: tuple[tuple[str, int], ...] = ()
+    price: Price | None = None
+    currency: str | None = None
+    others: tuple[Other, ...] = ()
 
     def tokens(self, n_requests: int) -> int:
         """Completion tokens of so many requests to the teacher."""
@@ -123,11 +144,12 @@ class Estimate:
 
     def spent(self) -> list[Spent]:
         """Return the teacher, then the models."""
-        left, gpus = self.outstanding, self.settings.gpus
+        left = self.outstanding
+        gpus = self.settings.gpus or (self.price.gpus if self.price else None)
         least, most = self.hours(left.least), self.hours(left.most)
         hours = None if least is None or most is None else (least, most)
         tokens = self.tokens(left.least), self.tokens(left.most)
-        teacher = Spent("teacher", (left.least, left.most), tokens, hours, _times(hours, gpus))
+        teacher = Spent(TEACHER, (left.least, left.most), tokens, hours, _times(hours, gpus))
         return [teacher, *(self._model(model) for model in self.models)]
 
     def _model(self, seen: ModelMeasured) -> Spent:
@@ -156,10 +178,20 @@ class Estimate:
         else:
             lines += [("tokens/s", f"{seen.tokens_per_s:,.0f}"), ("time", _duration(teacher.hours))]
             lines += self._money(teacher, "GPU-hours", "price")
+        lines += [("price of tokens", price)] if (price := self._price_of_tokens()) else []
+        lines += [(f"then {other.name}", self._told(other)) for other in self.others]
         for model in models:
             lines += self._model_lines(model)
         lines += [(f"{who}, before this", f"{n:,} requests, paid for") for who, n in self.n_labels]
         return lines
+
+    def _told(self, other: Other) -> str:
+        seen = self.measured
+        parts = [f"0 to {other.n_left:,} requests"]
+        if other.price is not None and other.price.by_tokens:
+            most = other.n_left * other.price.of(seen.prompt_tokens, seen.completion_tokens)
+            parts.append(f"at most {_figure(most)}{self._unit}, were its answers as long as these")
+        return "; ".join(parts)
 
     def _model_lines(self, model: Spent) -> list[tuple[str, str]]:
         time = "not known" if model.hours is None else _duration(model.hours)
@@ -172,8 +204,25 @@ class Estimate:
         if spent.gpu_hours is None:
             return []
         rate, (least, most) = self.settings.price_per_gpu_hour, spent.gpu_hours
-        priced = [(price, _span(least * rate, most * rate, f" {self.settings.currency}"))] if rate is not None else []
+        if rate is None and spent.who == TEACHER and self.price is not None:
+            rate = self.price.gpu_hour
+        priced = [(price, _span(least * rate, most * rate, self._unit))] if rate is not None else []
         return [(hours, _span(least, most)), *priced]
+
+    @property
+    def _unit(self) -> str:
+        return f" {self.currency or self.settings.currency}"
+
+    def _price_of_tokens(self) -> str:
+        """Return what the teacher's tokens cost, by the sample's means; "" where tokens are not what is paid for."""
+        price, seen, left = self.price, self.measured, self.outstanding
+        if price is None or not (price.by_tokens or price.reported):
+            return ""
+        if price.reported:
+            each = seen.reported_cost
+            return "" if each is None else _span(left.least * each, left.most * each, self._unit)
+        each = price.of(seen.prompt_tokens, seen.completion_tokens)
+        return _span(left.least * each, left.most * each, self._unit)
 
     def markdown(self) -> str:
         """The figures for Prefect's UI: one table of what each model takes, one of what that was reckoned from."""

@@ -12,7 +12,7 @@ continue, so they are in the ledger, and paid for once.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracemill.core.schema import CUT_OFF
 from tracemill.inference import Request
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from tracemill.inference import Refusal
     from tracemill.recipe.sections.distill import Truncation
     from tracemill.recipe.sections.server import Teacher
+
+
+Count = TypeVar("Count", int, float)
 
 
 @dataclass
@@ -100,13 +103,16 @@ def joined(pieces: Sequence[Completion], rules: Truncation) -> Completion:
         content="".join(piece.content for piece in pieces),
         reasoning=None,
         prompt_tokens=pieces[0].prompt_tokens,
-        completion_tokens=_total(pieces),
+        completion_tokens=_total([piece.completion_tokens for piece in pieces]),
+        cached_tokens=pieces[0].cached_tokens,
+        reasoning_tokens=_total([piece.reasoning_tokens for piece in pieces]),
+        cost=_total([piece.cost for piece in pieces]),
     )
 
 
-def _total(pieces: Sequence[Completion]) -> int | None:
-    counts = [piece.completion_tokens for piece in pieces if piece.completion_tokens is not None]
-    return sum(counts) if len(counts) == len(pieces) else None
+def _total(counts: Sequence[Count | None]) -> Count | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _goes_on_thinking(pieces: Sequence[Completion]) -> bool:

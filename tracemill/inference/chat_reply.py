@@ -14,7 +14,7 @@ from tracemill.core import json_text
 from tracemill.core.finish_reasons import Finish, finish_of
 from tracemill.core.schema import CUT_OFF
 from tracemill.ledger import Completion
-from tracemill.ledger.record import count_of
+from tracemill.ledger.record import amount_of, count_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,10 +30,13 @@ class NoCompletionError(ValueError):
 
 
 class Usage(NamedTuple):
-    """Tokens as the server counts them, None where it does not."""
+    """Tokens as the server counts them, and the cost that it names; None where it does not."""
 
     prompt_tokens: int | None
     completion_tokens: int | None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost: float | None = None
 
 
 def completion_from(payload: object, key: str, model: str) -> Completion:
@@ -67,14 +70,39 @@ def completion_from(payload: object, key: str, model: str) -> Completion:
         model=model_in(reply, model),
         refusal=_said(text(message.get("refusal"), "refusal")) or _said(refused),
         tool_calls=_tool_calls(message),
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        system_fingerprint=_name(reply.get("system_fingerprint")),
+        provider=_name(reply.get("provider")),
+        cost=usage.cost,
     )
 
 
 def usage_in(reply: Mapping[str, Any]) -> Usage:
-    """Return the tokens that a reply names; what is no number of tokens is none, and loses no answer."""
-    usage = reply.get("usage")
-    counts = usage if isinstance(usage, dict) else {}
-    return Usage(count_of(counts.get("prompt_tokens")), count_of(counts.get("completion_tokens")))
+    """Return the tokens that a reply names; what is no number of tokens is none, and loses no answer.
+
+    Tokens of the cache stand in ``prompt_tokens_details`` (OpenAI, OpenRouter, vLLM) or as
+    ``prompt_cache_hit_tokens`` (DeepSeek), those of reasoning in ``completion_tokens_details``, OpenRouter's price of
+    the answer in ``cost``.
+    """
+    usage = _object(reply.get("usage"))
+    cached = _object(usage.get("prompt_tokens_details")).get("cached_tokens")
+    return Usage(
+        count_of(usage.get("prompt_tokens")),
+        count_of(usage.get("completion_tokens")),
+        count_of(usage.get("prompt_cache_hit_tokens") if cached is None else cached),
+        count_of(_object(usage.get("completion_tokens_details")).get("reasoning_tokens")),
+        amount_of(usage.get("cost")),
+    )
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _name(value: object) -> str | None:
+    """Return a name, where it is one; what else stands there loses no answer."""
+    return value if isinstance(value, str) and value else None
 
 
 def model_in(reply: Mapping[str, Any], asked: str) -> str:

@@ -24,13 +24,17 @@ from tracemill.inference.dialects import ChatDialect, Dialect
 from tracemill.inference.engine import Engine
 from tracemill.inference.protocol import Progress, Record, Refusal, Request, Teacher
 from tracemill.inference.servers import Patience
+from tracemill.inference.spending import shared_spending
 from tracemill.ledger import Completion, shared_ledger
+from tracemill.recipe.sections.server import Teacher as TeacherSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
+    from tracemill.inference.spending import Account
+    from tracemill.recipe.sections.money import Purse
     from tracemill.recipe.sections.server import ModelServer
 
 __all__ = [
@@ -61,6 +65,7 @@ class ChatTeacher:
         patience: how attempts are spaced.
         extra_body: further fields of every request's body; for benchmarks only, since it is in no key.
         dialect: how its servers are spoken to, instead of ``settings`` by the chat protocol.
+        account: where what it costs is counted, and whose budget bounds it.
     """
 
     def __init__(
@@ -71,11 +76,12 @@ class ChatTeacher:
         patience: Patience | None = None,
         extra_body: Mapping[str, Any] | None = None,
         dialect: Dialect | None = None,
+        account: Account | None = None,
     ) -> None:
         self._ledger, self._pid = ledger, os.getpid()
         self._desk = Desk(ledger)
         dialect = dialect or ChatDialect(settings, extra_body or {})
-        self._engine = Engine(dialect, ledger, self._desk, patience or Patience())
+        self._engine = Engine(dialect, ledger, self._desk, patience or Patience(), account)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tracemill-teacher", daemon=True)
         self._start, self._checking = threading.Lock(), threading.Lock()
@@ -98,6 +104,7 @@ class ChatTeacher:
             TeacherUnavailableError: no server answers, or none has for give_up_after_s.
             TeacherMisconfiguredError: a server does not serve the model, or refuses every request.
             LedgerError: the ledger cannot be read or written.
+            BudgetReachedError: the budget pays for no further request; those in flight were waited for, and are kept.
 
         Whatever is raised, also KeyboardInterrupt: responses that came in are in the ledger, and what only this call
         waited for is cancelled.
@@ -154,23 +161,34 @@ class ChatTeacher:
                 self._thread.start()
 
 
-_shared: dict[tuple[int, Dialect, Path], ChatTeacher] = {}
+_shared: dict[tuple[int, Dialect, Path, str | None], ChatTeacher] = {}
 _shared_lock = threading.Lock()
 
 
-def shared_teacher(settings: ModelServer, ledger_dir: str | Path, dialect: Dialect | None = None) -> ChatTeacher:
+def shared_teacher(
+    settings: ModelServer, ledger_dir: str | Path, dialect: Dialect | None = None, purse: Purse | None = None
+) -> ChatTeacher:
     """Return the one teacher of this process for these settings and this ledger: its threads share max_in_flight.
+
+    Args:
+        settings: the servers.
+        ledger_dir: where answers are kept.
+        dialect: how the servers are spoken to, if not by the chat protocol.
+        purse: who pays, where the settings say what answers cost.
 
     Raises:
         LedgerError: the ledger cannot be opened.
     """
     ledger = shared_ledger(ledger_dir)
     dialect = dialect or ChatDialect(settings)
+    account = None
+    if purse is not None and isinstance(settings, TeacherSettings) and settings.price is not None:
+        account = shared_spending(purse, ledger_dir).account(settings)
     # The process is part of the name: threads do not survive a fork, so a child needs a teacher of its own.
-    name = (os.getpid(), dialect, ledger.directory)
+    name = (os.getpid(), dialect, ledger.directory, purse.name if purse else None)
     with _shared_lock:
         if name not in _shared:
-            _shared[name] = ChatTeacher(settings, ledger, dialect=dialect)
+            _shared[name] = ChatTeacher(settings, ledger, dialect=dialect, account=account)
             atexit.register(_shared[name].close)
         return _shared[name]
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import logging
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from tracemill.core import TeacherMisconfiguredError, TeacherUnavailableError, TeacherUnpaidError
+from tracemill.core import (
+    BudgetReachedError,
+    TeacherMisconfiguredError,
+    TeacherUnavailableError,
+    TeacherUnpaidError,
+)
 from tracemill.inference.credit import out_of_credit, unpaid
 from tracemill.inference.dialects import Trouble, read_reply
+from tracemill.inference.pace import Pace
 from tracemill.inference.protocol import Refusal
 from tracemill.inference.servers import Watch
 from tracemill.inference.transport import Broken, Failure, Wire
@@ -20,14 +28,20 @@ if TYPE_CHECKING:
 
     from tracemill.inference.batching import Desk, Job
     from tracemill.inference.dialects import Dialect
+    from tracemill.inference.pace import Slot
     from tracemill.inference.protocol import Record, Request
     from tracemill.inference.servers import Patience, Server
+    from tracemill.inference.spending import Account
     from tracemill.inference.transport import Reply
+
+log = logging.getLogger("tracemill.teacher")
 
 # So many refusals and not one answer: it is not the rows that are wrong, and none should be dropped for it.
 _ALL_REFUSED = 100
 # A request that timed out has cost request_timeout_s of a server: it is given up after two such.
 _TIMEOUT_WEIGHT = 4
+# How long a request waits before it looks again whether the budget pays for it.
+_TILL_S = 0.02
 
 
 class Engine:
@@ -43,12 +57,15 @@ class Engine:
         ledger: Record,
         desk: Desk,
         patience: Patience,
+        account: Account | None = None,
     ) -> None:
         settings = dialect.server
+        self._account, self._till = account, asyncio.Lock()
         self._settings, self._ledger, self._desk, self._patience = settings, ledger, desk, patience
         self._dialect = dialect
         self._wire = Wire(settings, patience.connect_s)
-        self.watch = Watch(settings, self._wire, desk, patience, self.fail)
+        self.watch = Watch(settings, self._wire, desk, patience, self.fail, self._pay_look)
+        self._pace = Pace(settings.max_in_flight, settings.first_in_flight)
         self._queue: deque[Job] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._n_attempts = 0
@@ -134,7 +151,7 @@ class Engine:
             job.task = asyncio.current_task()
             try:
                 result = await self._answer(job)
-            except TeacherUnpaidError as error:
+            except (TeacherUnpaidError, BudgetReachedError) as error:
                 self._end(error)
                 return
             except Exception as error:  # noqa: BLE001 - whatever it is, the threads that wait must hear of it
@@ -148,13 +165,15 @@ class Engine:
         """Ask until there is an answer, which is in the ledger before anybody hears of it."""
         body = self._dialect.body(job.request)
         while True:
-            server = await self.watch.server()
-            if self._ending is not None:
-                await asyncio.shield(self._ending)
-            is_well = await self._is_well(server, job)
-            outcome = await self._attempt(server, job, body)
-            if isinstance(outcome, Completion):
-                self._record(outcome)
+            slot = await self._pace.turn()
+            try:
+                server = await self.watch.server()
+                if self._ending is not None:
+                    await asyncio.shield(self._ending)
+                is_well = await self._is_well(server, job)
+                outcome = await self._paid_attempt(slot, server, job, body)
+            finally:
+                self._pace.done()
             if not isinstance(outcome, Trouble):
                 return outcome
             self._desk.count(n_retried=1)
@@ -163,12 +182,58 @@ class Engine:
             if not (outcome.at_once or server.rests):
                 await self._pause(server, job, outcome)
 
-    async def _attempt(self, server: Server, job: Job, body: bytes) -> Completion | Refusal | Trouble:
+    async def _paid_attempt(self, slot: Slot, server: Server, job: Job, body: bytes) -> Completion | Refusal | Trouble:
+        """Ask one server once, if the budget pays for it, and take down what came."""
+        await self._afford()
+        outcome: Completion | Refusal | Trouble | None = None
+        try:
+            outcome = await self._attempt(slot, server, job, body)
+            if isinstance(outcome, Completion):
+                self._record(outcome)
+        finally:
+            self._pay(outcome if isinstance(outcome, Completion) else None)
+        return outcome
+
+    async def _afford(self) -> None:
+        """Wait until the budget pays for one more request, and reserve it; one worker at a time is at the till.
+
+        Raises:
+            BudgetReachedError: it does not, whatever those in flight will have cost.
+        """
+        account = self._account
+        if account is None:
+            return
+        async with self._till:
+            while (may := account.spending.may_ask(account)) == "wait":
+                await asyncio.sleep(_TILL_S)
+                if self._ending is not None:
+                    await asyncio.shield(self._ending)
+            if may == "stop":
+                raise account.spending.spent_error()
+            account.begin()
+
+    def _pay(self, completion: Completion | None) -> None:
+        """Take down what a request that has ended has cost, if it was answered."""
+        if self._account is None:
+            return
+        try:
+            self._account.end(completion)
+        except TeacherMisconfiguredError as error:  # what is in flight is paid for all the same
+            self._end(error)
+
+    def _pay_look(self, completion: Completion) -> None:
+        """Take down what a request that only tries a server out has cost."""
+        if self._account is not None:
+            self._account.begin()
+            self._pay(completion)
+
+    async def _attempt(self, slot: Slot, server: Server, job: Job, body: bytes) -> Completion | Refusal | Trouble:
         """Ask one server once, and notes how it did."""
         started = time.monotonic()
         self._n_attempts += 1
         number = self._n_attempts
         server.starts[number] = started
+        slot = dataclasses.replace(slot, sent_at=started)
         self._desk.count(n_in_flight=1)
         try:
             reply = await self._wire.post(self._dialect.url(server.url), body)
@@ -178,8 +243,21 @@ class Engine:
             if not self._is_busy():
                 self._quiet.set()
         if isinstance(reply, Broken):
+            if reply.failure is Failure.TIMEOUT:
+                self._pace.timed_out(slot, time.monotonic())
             return self._broken(server, job, reply, started)
+        self._hear(slot, reply)
         return await self._replied(server, job, reply)
+
+    def _hear(self, slot: Slot, reply: Reply) -> None:
+        """Let what the server says of its limits bound the next requests; the first refusal is told."""
+        is_first = self._pace.n_refused == 0
+        self._pace.heard(slot, reply.status, reply.headers, time.monotonic())
+        if is_first and self._pace.n_refused:
+            log.warning(
+                "the %s limits how much it is asked (HTTP %d); going on as fast as it grants, %d at once for now",
+                self._settings.role, reply.status, int(self._pace.window),
+            )  # fmt: skip
 
     async def _replied(self, server: Server, job: Job, reply: Reply) -> Completion | Refusal | Trouble:
         outcome = await self._read(server, job, reply)
@@ -285,6 +363,7 @@ class Engine:
 
     def _record(self, completion: Completion) -> None:
         self._ledger.put(completion)
+        self._pace.took((completion.prompt_tokens or 0) + (completion.completion_tokens or 0))
         self._desk.count(
             prompt_tokens=completion.prompt_tokens or 0,
             completion_tokens=completion.completion_tokens or 0,

@@ -162,6 +162,7 @@ class Watch:
 
     Args:
         on_lost: told when no server has answered for give_up_after_s.
+        on_look: told of an answer to a small request of our own: it was paid for, and is kept nowhere.
     """
 
     def __init__(
@@ -171,9 +172,10 @@ class Watch:
         desk: Desk,
         patience: Patience,
         on_lost: Callable[[Exception], None],
+        on_look: Callable[[Completion], None],
     ) -> None:
         self._settings, self._wire, self._desk, self._patience = settings, wire, desk, patience
-        self._on_lost = on_lost
+        self._on_lost, self._on_look = on_lost, on_look
         self.pool = ServerPool(settings.base_urls)
         self._awake = asyncio.Event()
         self._nurses: set[asyncio.Task[Any]] = set()
@@ -266,6 +268,8 @@ class Watch:
             return
         self.require_credit(server, reply)
         outcome = read_reply(asked, dialect, reply.status, reply.headers, reply.raw)
+        if isinstance(outcome, Completion):
+            self._on_look(outcome)
         if isinstance(outcome, Refusal):
             place = self._settings.place
             raise TeacherMisconfiguredError(
@@ -286,6 +290,7 @@ class Watch:
         self.require_credit(server, reply)
         outcome = read_reply(request, dialect, reply.status, reply.headers, reply.raw)
         if isinstance(outcome, Completion):
+            self._on_look(outcome)
             self.completed(server)
         return isinstance(outcome, Completion)
 

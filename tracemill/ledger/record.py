@@ -38,6 +38,11 @@ class Completion:
         model: the name under which the server answered.
         refusal: the words in which the model refused, where the server keeps them apart from the content.
         tool_calls: what the model called instead of answering, as JSON, or None.
+        cached_tokens: of the prompt, those that the server had from its cache; None where it does not say.
+        reasoning_tokens: of the completion, those of the reasoning; None where it does not say.
+        system_fingerprint: of the server's software and weights, as it says.
+        provider: who answered behind a gateway, as it says.
+        cost: what the server says that the answer has cost, in its own currency.
     """
 
     key: str
@@ -49,15 +54,24 @@ class Completion:
     model: str
     refusal: str | None = None
     tool_calls: str | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    system_fingerprint: str | None = None
+    provider: str | None = None
+    cost: float | None = None
 
 
 _COUNTS: Final = ("prompt_tokens", "completion_tokens")
+_RARE_COUNTS: Final = ("cached_tokens", "reasoning_tokens")
 _TEXTS: Final = ("content", "model")
-_NULLABLE_TEXTS: Final = ("reasoning", "finish_reason", "refusal", "tool_calls")
+_RARE_TEXTS: Final = ("refusal", "tool_calls", "system_fingerprint", "provider")
+_NULLABLE_TEXTS: Final = ("reasoning", "finish_reason", *_RARE_TEXTS)
 # Written only where the server said it: lines of other answers are those that earlier versions wrote and read.
-_RARE: Final = frozenset({"refusal", "tool_calls"})
+_RARE: Final = frozenset({*_RARE_TEXTS, *_RARE_COUNTS, "cost"})
+_SERVED: Final = ("provider", "system_fingerprint", "cached_tokens", "reasoning_tokens", "cost")
 _FIELDS: Final = frozenset(field.name for field in fields(Completion)) - {"key"}
 _MOST_TOKENS: Final = 10**12  # a number beyond it counts nothing, and sums must fit 64 bits
+_MOST_MONEY: Final = 1e12  # of one answer, in any currency
 
 
 def request_key(
@@ -101,10 +115,23 @@ def count_of(value: object) -> int | None:
     return int(value) if value == int(value) else None
 
 
+def amount_of(value: object) -> float | None:
+    """Return an amount of money, where ``value`` can only mean one: a number from 0 on; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MOST_MONEY:
+        return None
+    return float(value)
+
+
 def record_of(completion: Completion) -> dict[str, Any]:
     """Return the fields of a completion that are written down, but the key."""
     said = {name: getattr(completion, name) for name in _FIELDS}
     return {name: value for name, value in said.items() if value is not None or name not in _RARE}
+
+
+def served_by(completion: Completion) -> dict[str, Any]:
+    """Return what the server said of how it answered, by field; empty where it said nothing."""
+    said = {name: getattr(completion, name) for name in _SERVED}
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def encode(completion: Completion) -> bytes:
@@ -164,4 +191,6 @@ def _typed(key: str, found: object) -> Completion | None:
     is_text = all(isinstance(found[name], str) for name in _TEXTS)
     if not is_text or not all(isinstance(found.get(name), str | None) for name in _NULLABLE_TEXTS):
         return None
-    return Completion(key=key, **(found | {name: count_of(found[name]) for name in _COUNTS}))
+    counts = {name: count_of(found[name]) for name in (*_COUNTS, *_RARE_COUNTS) if name in found}
+    cost = {"cost": amount_of(found["cost"])} if "cost" in found else {}
+    return Completion(key=key, **(found | counts | cost))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from tracemill.core import LedgerError, digest
-from tracemill.ledger.record import decode, sound_key
+from tracemill.ledger.record import decode, served_by, sound_key
 from tracemill.ledger.segment import ENTRY, corrupt, halves, listing, read_line, unreadable
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _KEY_CHARS = 64
 
 
-def recorded(directory: Path, wanted: Iterable[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+def recorded(directory: Path, wanted: Iterable[tuple[str, str]], *, texts: bool = False) -> Iterator[dict[str, Any]]:
     """Yield the record of each response that the ledger holds, the first where it holds several.
 
     A response's id is the digest of its problem's and its request's key, so that every line is tried: reads the whole
@@ -40,6 +40,7 @@ def recorded(directory: Path, wanted: Iterable[tuple[str, str]]) -> Iterator[dic
     Args:
         directory: of the ledger.
         wanted: (problem id, response id).
+        texts: also what the server said, in ``content`` and ``reasoning``.
 
     Raises:
         LedgerError: the directory cannot be read.
@@ -53,12 +54,12 @@ def recorded(directory: Path, wanted: Iterable[tuple[str, str]]) -> Iterator[dic
                 key = line[:_KEY_CHARS].decode("ascii", "replace")
                 for problem_id in problems:
                     pair = (problem_id, digest("response", problem_id, key))
-                    if pair in left and (record := _record(path, line)) is not None:
+                    if pair in left and (record := _record(path, line, texts=texts)) is not None:
                         left.discard(pair)
                         yield {"response_id": pair[1], "problem_id": problem_id, **record}
 
 
-def _record(path: Path, line: bytes) -> dict[str, Any] | None:
+def _record(path: Path, line: bytes, *, texts: bool) -> dict[str, Any] | None:
     found = decode(line)
     if found is None:
         return None
@@ -68,9 +69,11 @@ def _record(path: Path, line: bytes) -> dict[str, Any] | None:
         "prompt_tokens": found.prompt_tokens,
         "completion_tokens": found.completion_tokens,
         "finish_reason": found.finish_reason,
+        **served_by(found),
         "not_before": _when(int(path.name.partition("-")[0]) / 1e9),
         "not_after": _when(path.stat().st_mtime),
         "segment": path.name,
+        **({"content": found.content, "reasoning": found.reasoning} if texts else {}),
     }
 
 

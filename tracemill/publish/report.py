@@ -12,6 +12,7 @@ from tracemill.decontaminate.report import as_html
 from tracemill.dedup import conflict_report
 from tracemill.html.charts import Bar, bar_chart, histogram, legend
 from tracemill.html.figures import figure, length_figure, pass_rate_figure, share
+from tracemill.html.links import rows_link
 from tracemill.html.templates import render_html
 from tracemill.label.counts import LENGTH_STEPS, label_rows
 from tracemill.publish.funnel import totals
@@ -126,6 +127,7 @@ class _Share(NamedTuple):
     told: str
     share: float
     kind: str
+    link: str = ""
 
 
 def report(summary: BuildSummary) -> str:
@@ -139,7 +141,7 @@ def report(summary: BuildSummary) -> str:
         "of them published": f"{tally.n_problems / n_in:.1%}" if n_in else "–",
         "responses judged for them": f"{sum(tally.lengths_published) + sum(tally.lengths_other):,}",
     }
-    if summary.recipe.distill.teacher is None:
+    if not summary.recipe.distill.asked:
         figures["teacher"] = "none was asked"
     plots = [
         funnel_plot(summary.funnel),
@@ -161,6 +163,9 @@ def report(summary: BuildSummary) -> str:
         contamination=as_html(summary.contamination),
         conflicts=conflict_report.as_html(summary.conflicts),
         licences=summary.licences,
+        costs=summary.costs,
+        currency=summary.recipe.distill.money,
+        several=bool(summary.recipe.distill.teachers),
         labels=_label_rows(summary.labels),
     )
     return str(page)
@@ -173,9 +178,10 @@ def _funnel_rows(funnel: pa.Table, n_in: int) -> Iterator[_Share]:
         if stage == "source":
             yield _Share("source rows", "", f"{n_rows:,}", part, "left")
         elif stage == "published":
-            yield _Share("published", "", f"{n_rows:,}", part, "kept")
+            yield _Share("published", "", f"{n_rows:,}", part, "kept", rows_link(stage="published"))
         else:
-            yield _Share(stage, reason.replace("_", " "), f"−{n_rows:,}", part, "lost")
+            link = rows_link(stage=stage, reason=reason)
+            yield _Share(stage, reason.replace("_", " "), f"−{n_rows:,}", part, "lost", link)
 
 
 def _label_rows(labels: LabelSummary) -> list[_Share]:

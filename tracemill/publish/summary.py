@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from tracemill.decontaminate.report import BenchmarkReport
 from tracemill.dedup.conflict_report import ConflictReport
+from tracemill.inference.usage import Line, Usage, lines
 from tracemill.label.counts import LabelSummary
 from tracemill.publish.funnel import source_yields, totals
 from tracemill.publish.tally import LicensedRows, PublishedTally
@@ -31,6 +32,8 @@ class BuildSummary:
         cuts: above which an answer passes, by what scores it.
         contamination: what was found of each benchmark.
         conflicts: what was found of references that contradict each other.
+        usage: what the teachers' answers took, by teacher.
+        did: how each of several teachers did.
     """
 
     recipe: Recipe
@@ -40,6 +43,13 @@ class BuildSummary:
     cuts: Mapping[str, Threshold] = field(default_factory=dict)
     contamination: Sequence[BenchmarkReport] = ()
     conflicts: ConflictReport = field(default_factory=ConflictReport)
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    did: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def costs(self) -> list[Line]:
+        """What is told of teachers with a known price, or of several; else empty."""
+        return lines(self.usage, self.did, self.recipe.distill.asked)
 
     @property
     def n_source_rows(self) -> int:

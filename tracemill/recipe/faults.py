@@ -117,7 +117,8 @@ def _nearest_choice(item: Any) -> str:
 
 def _hint(kind: type[Section], location: Location) -> str:
     """Return the nearest key of the section; or where else in the recipe such a key stands; or all that there are."""
-    valid = list(_section_at(kind, location[:-1]).model_fields)
+    fields = _section_at(kind, location[:-1]).model_fields
+    valid = [declared.alias or name for name, declared in fields.items()]
     name = str(location[-1])
     near = difflib.get_close_matches(name.replace("-", "_").lower(), valid, n=1, cutoff=0.5)
     if near:

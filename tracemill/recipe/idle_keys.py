@@ -13,7 +13,7 @@ from tracemill.sources.catalogue.catalogue import catalogue
 
 _OF_THE_HUB: Final = ("config", "split", "files", "revision", "token")
 _OF_A_SERVER: Final = ("base_urls", "api_key", "headers", "max_in_flight", "request_timeout_s", "give_up_after_s")
-_OF_A_TEACHER: Final = ("samples_per_round", "max_rounds", "truncation", "cost")
+_OF_A_TEACHER: Final = ("samples_per_round", "max_rounds", "truncation", "cost", "budget", "currency")
 _EMBEDDING: Final = (("deduplicate", "semantic"), ("decontaminate", "embeddings"))
 
 
@@ -86,14 +86,18 @@ def _of_grey(section: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _of_distill(raw: Mapping[str, Any]) -> Iterator[Fault]:
     distill = raw.get("distill")
-    if isinstance(distill, Mapping) and distill.get("teacher") is None:
+    if isinstance(distill, Mapping) and distill.get("teacher") is None and not distill.get("teachers"):
         why = "means nothing without distill.teacher: name whom to ask, or leave it out"
         yield from _given(distill, _OF_A_TEACHER, ("distill",), why)
         yield from _given(_section(raw, "select"), ("pass_rate", "spread"), ("select",), why)
         return
-    if _section(raw, "distill", "teacher").get("prompt_template"):
-        why = "means nothing beside prompt_template, which stands in its place"
-        yield from _given(_section(raw, "distill", "teacher"), ("template",), ("distill", "teacher"), why)
+    teachers: list[tuple[Location, Mapping[str, Any]]] = [(("distill", "teacher"), _section(raw, "distill", "teacher"))]
+    several = _items(_section(raw, "distill"), "teachers")
+    teachers += [(("distill", "teachers", index), one) for index, one in enumerate(several)]
+    for path, teacher in teachers:
+        if teacher.get("prompt_template"):
+            why = "means nothing beside prompt_template, which stands in its place"
+            yield from _given(teacher, ("template",), path, why)
     truncation = _section(raw, "distill", "truncation")
     if truncation.get("policy", "drop") == "drop":
         why = "is of policy: continue and policy: resample; say which, or leave it out"

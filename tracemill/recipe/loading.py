@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from pydantic import ValidationError
 
 from tracemill.core import RecipeError, Section
+from tracemill.recipe.evaluation import Evaluation
 from tracemill.recipe.faults import explain
 from tracemill.recipe.idle_keys import idle_keys
 from tracemill.recipe.overrides import overridden
@@ -20,7 +21,6 @@ from tracemill.recipe.prompt_files import prompts_read, with_prompts_read
 from tracemill.recipe.recipe import Recipe
 from tracemill.recipe.renamed import with_new_names
 from tracemill.recipe.sections.audit import Audit
-from tracemill.recipe.sections.evaluate import Evaluation
 from tracemill.recipe.sections.students import Comparison
 from tracemill.recipe.values import Understanding
 from tracemill.recipe.yaml import read_yaml
@@ -28,8 +28,8 @@ from tracemill.recipe.yaml import read_yaml
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracemill.recipe.evaluation import Evaluated
     from tracemill.recipe.sections.decontaminate import Benchmark
-    from tracemill.recipe.sections.evaluate import Evaluated
     from tracemill.sources import Source
 
 COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -78,22 +78,35 @@ def load_recipe(path: str | Path, overrides: list[str] | None = None, *, pinned:
     Raises:
         RecipeError: the file cannot be read, any key or value in it is wrong, or a Hub dataset has no commit.
     """
-    parsed = parse_recipe(read_yaml(path), overrides or [], origin=str(path))
+    raw = read_yaml(path)
+    if isinstance(raw, dict) and "student" in raw and "sources" not in raw:
+        raise _other_kind(path, "an evaluation", "section student", "python -m flows.evaluate_student")
+    parsed = parse_recipe(raw, overrides or [], origin=str(path))
     recipe = with_prompts_read(with_paths_beside(parsed, path, overrides or []), path)
     if pinned:
         refuse_unpinned(recipe, str(path))
     return recipe
 
 
-def load_evaluation(path: str | Path, overrides: list[str] | None = None) -> Evaluation:
+def _other_kind(path: str | Path, kind: str, got: str, command: str) -> RecipeError:
+    return RecipeError(
+        f"{path} is the recipe of {kind}; nothing has run", got=got, remedy=f"{command} {path}, or name another recipe"
+    )
+
+
+def load_evaluation(path: str | Path, overrides: list[str] | None = None, *, pinned: bool = True) -> Evaluation:
     """Read the recipe of an evaluation; see :func:`load_recipe`.
 
     Raises:
         RecipeError: the file cannot be read, any key or value in it is wrong, or a Hub dataset has no commit.
     """
-    parsed = parse_section(Evaluation, read_yaml(path), overrides or [], origin=str(path))
+    raw = read_yaml(path)
+    if isinstance(raw, dict) and "sources" in raw and "student" not in raw:
+        raise _other_kind(path, "a dataset", "section sources", "python -m flows.build_dataset")
+    parsed = parse_section(Evaluation, raw, overrides or [], origin=str(path))
     evaluation = evaluation_beside(parsed, path, overrides or [])
-    _refuse_loose([*evaluation.benchmarks, *([evaluation.trained_on] if evaluation.trained_on else [])], str(path))
+    if pinned:
+        _refuse_loose([*evaluation.benchmarks, *([evaluation.trained_on] if evaluation.trained_on else [])], str(path))
     student = prompts_read(evaluation.student, path, evaluation.data_dir)
     # An item on which a stage crashes is not set aside: the score of the others would be that of another benchmark.
     run = evaluation.run.model_copy(update={"poison_share": 0.0})

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tracemill.recipe.evaluation import Evaluation
     from tracemill.recipe.recipe import Recipe
-    from tracemill.recipe.sections.evaluate import Evaluation
 
 
 def with_paths_beside(recipe: Recipe, recipe_path: str | Path, overrides: list[str]) -> Recipe:

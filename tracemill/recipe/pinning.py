@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from tracemill.core import RecipeError, SourceError
-from tracemill.recipe.loading import is_commit, load_recipe
+from tracemill.recipe.evaluation import Evaluation
+from tracemill.recipe.loading import is_commit, load_evaluation, load_recipe
+from tracemill.recipe.yaml import read_yaml
 from tracemill.sources.hub import hub_token
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def pin(path: str | Path, *, update: bool = False, dry_run: bool = False) -> lis
     Raises:
         RecipeError: the recipe is wrong, or is written in a way that cannot be edited (nothing is changed then).
     """
-    recipe = load_recipe(path, pinned=False)
+    recipe = _unpinned(path)
     pins = [_kept(place) if is_commit(place.revision) and not update else _resolved(place) for place in places(recipe)]
     found = {each.key: each.commit for each in pins if each.commit is not None and each.commit != each.revision}
     if found and not dry_run:
@@ -68,8 +70,21 @@ def pin(path: str | Path, *, update: bool = False, dry_run: bool = False) -> lis
     return pins
 
 
-def places(recipe: Recipe) -> Iterator[Pin]:
+def _unpinned(path: str | Path) -> Recipe | Evaluation:
+    """Return a recipe, of a dataset or of an evaluation, whose commits may be missing."""
+    raw = read_yaml(path)
+    is_evaluation = isinstance(raw, dict) and "student" in raw
+    return load_evaluation(path, pinned=False) if is_evaluation else load_recipe(path, pinned=False)
+
+
+def places(recipe: Recipe | Evaluation) -> Iterator[Pin]:
     """Yield the Hub datasets that a recipe reads, in its order."""
+    if isinstance(recipe, Evaluation):
+        for index, evaluated in enumerate(recipe.benchmarks):
+            if evaluated.hub is not None:
+                key: Key = ("benchmarks", index)
+                yield Pin(key, evaluated.name, evaluated.hub, evaluated.revision, token=evaluated.token)
+        return
     for index, source in enumerate(recipe.sources):
         if source.hub is not None:
             yield Pin(("sources", index), source.name, source.hub, source.revision, token=source.token)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from tracemill.core import RecipeError
 from tracemill.recipe.prompt_template import is_file, require_sound
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tracemill.recipe.recipe import Recipe
     from tracemill.recipe.sections.server import Teacher
 
+AnyTeacher = TypeVar("AnyTeacher", bound="Teacher")
 _FIELDS: Final = ("system_prompt", "prompt_template")
 _MOST_BYTES: Final = 1 << 20
 
@@ -26,16 +27,15 @@ def with_prompts_read(recipe: Recipe, recipe_path: str | Path) -> Recipe:
     Raises:
         RecipeError: a file is not there, is no text, or cannot be filled.
     """
-    teacher = recipe.distill.teacher
-    if teacher is None:
+    distill = recipe.distill
+    one = None if distill.teacher is None else prompts_read(distill.teacher, recipe_path, recipe.data_dir)
+    several = tuple(prompts_read(teacher, recipe_path, recipe.data_dir) for teacher in distill.teachers)
+    if one == distill.teacher and several == distill.teachers:
         return recipe
-    found = prompts_read(teacher, recipe_path, recipe.data_dir)
-    if found is teacher:
-        return recipe
-    return recipe.model_copy(update={"distill": recipe.distill.model_copy(update={"teacher": found})})
+    return recipe.model_copy(update={"distill": distill.model_copy(update={"teacher": one, "teachers": several})})
 
 
-def prompts_read(teacher: Teacher, recipe_path: str | Path, data_dir: str) -> Teacher:
+def prompts_read(teacher: AnyTeacher, recipe_path: str | Path, data_dir: str) -> AnyTeacher:
     """Return a teacher with the text of the files that its prompts name; see :func:`with_prompts_read`."""
     places = tuple(dict.fromkeys((Path(recipe_path).absolute().parent, Path(data_dir).absolute(), Path.cwd())))
     files = {name: file for name in _FIELDS if (file := getattr(teacher, name)) is not None and is_file(file)}

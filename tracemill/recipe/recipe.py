@@ -150,6 +150,25 @@ class Recipe(Section):
             raise ValueError("select.prefer: lowest_perplexity needs section perplexity, which names a model")
         return self
 
+    @model_validator(mode="after")
+    def _known_teachers(self) -> Recipe:
+        names = [one.named for one in self.distill.teachers]
+        if unknown := [name for name in self.select.teachers if name not in names]:
+            raise ValueError(
+                f"select.teachers names {', '.join(unknown)}; expected of distill.teachers: "
+                f"{', '.join(names) or 'none'}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _counted_budget(self) -> Recipe:
+        if self.distill.budget is not None and self.run.runner.is_cluster:
+            raise ValueError(
+                "distill.budget is counted by one process, and those of a cluster ask each for itself; expected "
+                f"run.runner.kind: threads or processes instead of {self.run.runner.kind}, or no budget"
+            )
+        return self
+
     @field_validator("sources")
     @classmethod
     def _unique_names(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:

@@ -128,7 +128,8 @@ def diff(a: Path, b: Path, n_examples: int = 5) -> Diff:
     for run in (a, b):
         if "funnel" not in finished_run(run):
             raise StoreError(
-                f"{run} is no dataset that was built", expected="a run of build_dataset or refresh_dataset"
+                f"{run} is no dataset that was built",
+                expected="a run of build_dataset or refresh_dataset; or two evaluations",
             )
     rows_a, rows_b = read_rows(a / "dataset"), read_rows(b / "dataset")
     _, in_a, in_b = np.intersect1d(rows_a.ids, rows_b.ids, assume_unique=True, return_indices=True)

@@ -1,4 +1,4 @@
-"""What a finished run says of itself, for a terminal: the funnel and the yields of a build, the figures of an audit."""
+"""What a finished run says of itself, for a terminal: funnel and yields of a build, figures of an audit, scores."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from tracemill.audit import report
 from tracemill.audit.references import CHECKED
 from tracemill.audit.tally import VERDICTS
 from tracemill.core import StoreError
+from tracemill.evaluate.baseline import FACT, SCORES
+from tracemill.evaluate.report import render as evaluation_told
 from tracemill.publish import published
 from tracemill.publish.funnel import FUNNEL, render, source_yields
 from tracemill.publish.manifest import MANIFEST, n_published
@@ -50,17 +52,21 @@ def told(run: Path) -> str:
     manifest = finished_run(run)
     if "funnel" in manifest:
         return _build_told(manifest)
+    if FACT in manifest:
+        return evaluation_told(json.loads((run / SCORES).read_bytes()))
     summary = json.loads((run / "summary.json").read_bytes())
     return report.render(summary, CHECKED if CHECKED.share[0] in summary else VERDICTS)
 
 
 def facts(run: Path) -> dict[str, Any]:
-    """Return the same for scripts: of a build its funnel and the yield of every source, of an audit its summary.
+    """Return the same for scripts: of a build its funnel and yields, of an audit its summary, of an evaluation scores.
 
     Raises:
         StoreError: it is not a finished run's directory.
     """
     manifest = finished_run(run)
+    if FACT in manifest:
+        return {"run": str(run), "kind": FACT, "scores": json.loads((run / SCORES).read_bytes())}
     if "funnel" not in manifest:
         return {"run": str(run), "kind": "audit", "summary": json.loads((run / "summary.json").read_bytes())}
     yields = source_yields(pa.Table.from_pylist(manifest["funnel"], schema=FUNNEL))

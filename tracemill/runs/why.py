@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from tracemill.core import StoreError
 from tracemill.ledger.survey import recorded
 from tracemill.publish.funnel import DROP_STAGES
-from tracemill.runs.rows import batches, chosen_rows, parquet_in
+from tracemill.runs.rows import batches, parquet_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,6 +33,16 @@ def render(records: Sequence[Record]) -> str:
         name = record.get("id") if record["where"] in {"dataset", "dropped"} else record.get("problem_id")
         ids.setdefault(name or record.get("of") or record["id"])
     return "\n\n".join("\n".join(_life(name, [r for r in records if _is_of(r, name)])) for name in ids)
+
+
+def way(records: Sequence[Record], name: str) -> list[tuple[str, str]]:
+    """Return what every stage did to a problem, as (stage, what), of the records that tell of it."""
+    by_place: dict[str, list[Record]] = {}
+    for record in records:
+        if _is_of(record, name):
+            by_place.setdefault(record["where"], []).append(record)
+    rows = by_place.get("dataset", []) + by_place.get("dropped", [])
+    return list(_way(rows, by_place)) if rows else []
 
 
 def _is_of(record: Record, name: str) -> bool:
@@ -210,7 +220,27 @@ _SHOWN: Final = ("id", "source", "row", "prompt")
 _COMPARED: Final = ("source", "row", "prompt", "stage", "reason", "info")
 
 
-def story(run: Path, asked: str, ledger: Path | None = None) -> list[dict[str, Any]]:
+class Records(Protocol):
+    """Where the rows of a finished run are looked up; every record says in ``where`` what folder it is from."""
+
+    def named(self, asked: str) -> list[Record]:
+        """Return the rows of ``dataset`` and ``dropped`` whose id, or former id, begins with this."""
+        ...
+
+    def of(self, folder: str, ids: Sequence[str], asked: str = "") -> list[Record]:
+        """Return the rows of a folder that belong to one of the problems, or to one whose id begins with ``asked``."""
+        ...
+
+    def dropped_for(self, problem_id: str) -> list[Record]:
+        """Return the rows of ``dropped`` that gave way to a problem."""
+        ...
+
+    def unknown(self, asked: str) -> StoreError:
+        """Return the error for an id that no row has."""
+        ...
+
+
+def story(run: Path, asked: str, ledger: Path | None = None) -> list[Record]:
     """Return the records of a problem, each saying where it is from.
 
     In order: ``dataset`` and ``dropped`` (the row, or where it was lost), ``compared`` (rows that were taken for the
@@ -227,61 +257,98 @@ def story(run: Path, asked: str, ledger: Path | None = None) -> list[dict[str, A
     """
     if not (run / "manifest.json").exists():
         raise StoreError(f"no finished run in {run}", expected="manifest.json", remedy="name a run with --run DIR")
-    found = [
-        record
-        for folder, column in _FORMER.items()
-        for record in _records(run / folder, ("id",), _starts("id", asked) | _was(column, asked))
-    ]
+    return story_by(_Scanned(run), asked, ledger)
+
+
+def story_by(records: Records, asked: str, ledger: Path | None = None, *, texts: bool = False) -> list[Record]:
+    """Return the same of rows that are looked up in another way; if asked, the ledger's records with their texts.
+
+    Raises:
+        StoreError: no row has that id, or far too many begin with it.
+    """
+    found = records.named(asked)
     ids = sorted({record["id"] for record in found if record["id"]})
     if len(ids) > MOST_ROWS:
         raise StoreError(f"{len(ids)} rows begin with {asked}", got=", ".join(ids[:5]), remedy="give more of the id")
-    found += _compared(run, found, ids)
-    found += _records(run / "grey", ("id",), _one_of("id", ids))
-    # An audit's verdicts are its rows, and are called by the problem's id.
-    of_problem = _one_of("problem_id", ids) | _starts("problem_id", asked)
-    found += _records(run / "verdicts", ("problem_id",), of_problem)
-    found += _records(run / "verdicts", ("upstream_source",), _starts("id", asked))
-    traces = list(_records(run / "traces", ("problem_id",), of_problem))
+    found += _compared(records, found, ids)
+    found += records.of("grey", ids)
+    found += records.of("verdicts", ids, asked)
+    traces = records.of("traces", ids, asked)
     found += traces
     if ledger is not None:
         wanted = {(trace["problem_id"], trace["response_id"]) for trace in traces if trace["origin"] == "teacher"}
-        found += [{"where": "ledger", **record} for record in recorded(ledger, wanted)]
+        found += [{"where": "ledger", **record} for record in recorded(ledger, wanted, texts=texts)]
     if not found:
-        raise _unknown(run, asked)
+        raise records.unknown(asked)
     return found
 
 
-def _compared(run: Path, found: Sequence[dict[str, Any]], ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _compared(records: Records, found: Sequence[Record], ids: Sequence[str]) -> Iterator[Record]:
     """Yield the rows that stay in the place of these, and the rows that were dropped for these."""
     for record in found:
         evidence = record.get("evidence") or {}
         for name, relation in (("kept", "kept instead of it"), ("linked_to", "linked to it")):
             if isinstance(evidence, dict) and evidence.get(name):
                 score = evidence.get("score" if name == "kept" else "link_score")
-                yield {"of": record["id"], **_related(run, evidence[name], relation, evidence.get("method"), score)}
+                yield {
+                    "of": record["id"],
+                    **_related(records, evidence[name], relation, evidence.get("method"), score),
+                }
     for problem_id in ids:
-        naming = pc.match_substring(pc.field("evidence"), f'"kept":"{problem_id}"')
-        for record in _records(run / "dropped", ("id",), naming):
+        for record in records.dropped_for(problem_id):
             evidence = record["evidence"]
-            told: dict[str, Any] = {name: record[name] for name in _SHOWN if name in record}
+            told: Record = {name: record[name] for name in _SHOWN if name in record}
             shown = {"method": evidence.get("method"), "score": evidence.get("score"), "reason": record["reason"]}
             yield {"where": "compared", "relation": "dropped for it", "of": problem_id, **told, **shown}
 
 
-def _related(run: Path, problem_id: str, relation: str, method: object, score: object) -> dict[str, Any]:
-    rows = [
-        row for name in _FORMER if (run / name).is_dir() for row in chosen_rows(run / name, [problem_id], _COMPARED)
-    ]
+def _related(records: Records, problem_id: str, relation: str, method: object, score: object) -> Record:
+    rows = [row for name in _FORMER for row in records.of(name, [problem_id])]
     told = {name: rows[0][name] for name in ("source", "row", "prompt") if rows and rows[0].get(name) is not None}
     return {"where": "compared", "relation": relation, "id": problem_id, **told, "method": method, "score": score}
 
 
-def _unknown(run: Path, asked: str) -> StoreError:
-    """No such row; the ids that come nearest, since ids are copied by hand."""
-    nearest = nearest_ids(_ids(run), asked)
+class _Scanned:
+    """The rows of a run, looked for in whole folders: nothing is read before something is asked."""
+
+    def __init__(self, run: Path) -> None:
+        self._run = run
+
+    def named(self, asked: str) -> list[Record]:
+        """See :class:`Records`."""
+        return [
+            record
+            for folder, column in _FORMER.items()
+            for record in _records(self._run / folder, ("id",), _starts("id", asked) | _was(column, asked))
+        ]
+
+    def of(self, folder: str, ids: Sequence[str], asked: str = "") -> list[Record]:
+        """See :class:`Records`; an audit's verdicts are its rows, and are called by the problem's id."""
+        place = self._run / folder
+        if folder not in {"verdicts", "traces"}:
+            return list(_records(place, ("id",), _one_of("id", ids), _COMPARED if folder in _FORMER else None))
+        of_problem = _one_of("problem_id", ids)
+        if not asked:
+            return list(_records(place, ("problem_id",), of_problem))
+        found = list(_records(place, ("problem_id",), of_problem | _starts("problem_id", asked)))
+        return found + list(_records(place, ("upstream_source",), _starts("id", asked)))
+
+    def dropped_for(self, problem_id: str) -> list[Record]:
+        """See :class:`Records`."""
+        naming = pc.match_substring(pc.field("evidence"), f'"kept":"{problem_id}"')
+        return list(_records(self._run / "dropped", ("id",), naming))
+
+    def unknown(self, asked: str) -> StoreError:
+        """No such row; the ids that come nearest, since ids are copied by hand."""
+        nearest = nearest_ids(_ids(self._run), asked)
+        return unknown_id(self._run, asked, f"the nearest are {', '.join(nearest)}" if nearest else "no rows at all")
+
+
+def unknown_id(run: Path, asked: str, got: str) -> StoreError:
+    """Return the error for an id that no row of a run has."""
     return StoreError(
         f"no row {asked} in {run}",
-        got=f"the nearest are {', '.join(nearest)}" if nearest else "no rows at all",
+        got=got,
         expected="the id of a published or dropped row, or its first characters",
         remedy="ids stand in column id of dataset/ and dropped/; rows that could not be read have none",
     )
@@ -323,19 +390,26 @@ def _was(column: str, prefix: str) -> pc.Expression:
     return pc.match_substring(pc.field(column), f'"former_id":"{prefix}')
 
 
-def _records(folder: Path, needed: Sequence[str], wanted: pc.Expression) -> Iterator[dict[str, Any]]:
+def _records(
+    folder: Path, needed: Sequence[str], wanted: pc.Expression, columns: Sequence[str] | None = None
+) -> Iterator[Record]:
     """Yield the rows of a folder; nothing where it is not there, or is of another kind."""
     if not folder.is_dir():
         return
     dataset = parquet_in(folder)
     if not set(needed) <= set(dataset.schema.names):
         return
-    for record in dataset.to_table(filter=wanted).to_pylist():
-        told = {name: _plain(value) for name, value in record.items() if value is not None}
-        yield {"where": folder.name, **told}
+    names = None if columns is None else [name for name in ("id", *columns) if name in dataset.schema.names]
+    for record in dataset.to_table(columns=names, filter=wanted).to_pylist():
+        yield record_of(folder.name, record)
 
 
-def _plain(value: object) -> object:
+def record_of(where: str, row: Mapping[str, Any]) -> Record:
+    """Return a row as a record of a story: without what is null, JSON texts as what they say."""
+    return {"where": where, **{name: plain(value) for name, value in row.items() if value is not None}}
+
+
+def plain(value: object) -> object:
     """Return JSON text columns as what they say."""
     if isinstance(value, str) and value[:1] in {"{", "["}:
         try:

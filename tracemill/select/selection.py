@@ -22,6 +22,7 @@ from tracemill.core import (
     Verdict,
     digest,
     dropped_problem,
+    json_text,
 )
 from tracemill.core.schema import CUT_OFF
 from tracemill.label import labels_of
@@ -61,6 +62,7 @@ class Sample(Row):
         quality: of the question, 1 to 5, by a model.
         language: ISO 639-1 code, or "und".
         n_prompt_tokens: of the prompt alone; ``info`` says by what it was counted, and why a label is missing.
+        info: what else the source said; ``served``, what the teacher's server said of how it answered.
         n_correct: responses to this problem that were judged correct.
         n_judged: responses that were judged correct or incorrect; the pass rate is the quotient.
     """
@@ -180,12 +182,42 @@ def _preferred(passing: list[Response], rules: Select, perplexities: Mapping[str
     elif rules.prefer != "first":
         sign = 1 if rules.prefer == "shortest" else -1
         ordered = sorted(passing, key=lambda r: (sign * (len(r.think or "") + len(r.answer)), content_digest(r), r.id))
+    ordered = _preferred_teachers_first(ordered, rules)
     if rules.keep == 1:
         return ordered[:1]
     distinct: dict[str, Response] = {}
     for response in ordered:
         distinct.setdefault(content_digest(response), response)
     return list(distinct.values())[: None if rules.keep == "all" else rules.keep]
+
+
+def _preferred_teachers_first(ordered: list[Response], rules: Select) -> list[Response]:
+    """Return the responses in the recipe's order of teachers, those of others behind; as they are where it has none."""
+    rank = {name: place for place, name in enumerate(rules.teachers)}
+    return sorted(ordered, key=lambda response: rank.get(teacher_of(response) or "", len(rank))) if rank else ordered
+
+
+def teacher_of(response: Response) -> str | None:
+    """Return which of several teachers has answered; None where there is one, or of traces that came along."""
+    return (response.served or {}).get("teacher")
+
+
+def by_teacher(
+    responses: Iterable[Response], verdicts: Mapping[str, Verdict], published: Container[str]
+) -> dict[str, dict[str, int]]:
+    """Return how each of several teachers did: responses, those judged, judged correct, and published."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for response in responses:
+        if (name := teacher_of(response)) is not None:
+            outcome = verdicts[response.id].outcome
+            is_correct = outcome == Outcome.CORRECT
+            found[name].update(
+                responses=1,
+                judged=int(is_correct or outcome == Outcome.INCORRECT),
+                correct=int(is_correct),
+                published=int(response.id in published),
+            )
+    return {name: dict(counts) for name, counts in sorted(found.items())}
 
 
 def _lost(
@@ -269,7 +301,7 @@ def _sample(
         completion_tokens=chosen.completion_tokens,
         licence=problem.licence,
         non_commercial=problem.non_commercial,
-        info=record["info"],
+        info=json_text({**problem.info, "served": chosen.served}) if chosen.served else record["info"],
     )
 
 

@@ -72,10 +72,15 @@ _SETTING: Final = re.compile(
 )
 
 
-def boxed(answer: str) -> Stated | None:
-    """Return what the boxes of an answer state; None where there is none."""
+def boxed(answer: str, reference: str = "") -> Stated | None:
+    r"""Return what the boxes of an answer state; None where there is none.
+
+    Args:
+        answer: the answer part of a response.
+        reference: the known answer: where it is a range, ``x > \boxed{8}`` states one.
+    """
     boxes = boxes_of(answer)
-    return _of_boxes(answer, boxes) if boxes else None
+    return _of_boxes(answer, boxes, reference) if boxes else None
 
 
 _SCALE: Final = re.compile(r"(?:hundred|thousand|million|billion|trillion|dozen)s?(?![a-z])", re.IGNORECASE)
@@ -89,7 +94,15 @@ _TUPLE: Final = re.compile(
 )
 
 
-def _of_boxes(answer: str, boxes: list[FoundBox]) -> Stated:
+_BOUND_BEHIND: Final = re.compile(r"[ \t]*\}?[ \t]*(?:[<>](?!=)|≠|\\(?:lt|gt|neq?)(?![a-zA-Z]))[ \t]*[\w\\({]")
+_ORDER: Final = re.compile(r"[<>≤≥]|\\(?:lt|gt|leq?(?:slant)?|geq?(?:slant)?)(?![a-zA-Z])")
+_RANGE: Final = re.compile(rf"{_ORDER.pattern}|\\infty|∞")
+_SIDE: Final = re.compile(  # of an inequality before its box: what is compared, and how
+    rf"(?:^|[\s$,:;(\[])(?P<side>(?:[-\d.]+\s*(?:{_ORDER.pattern})(?:=|\s)*)?\|?[a-zA-Z](?:_\{{?\w+\}}?)?\|?\s*(?:{_ORDER.pattern})(?:=|\s)*)$"
+)
+
+
+def _of_boxes(answer: str, boxes: list[FoundBox], reference: str) -> Stated:
     last = boxes[-1]
     if last.content is None:
         return Stated(None, f"{NO_ANSWER}: its last box is never closed", is_missing=True)
@@ -103,7 +116,10 @@ def _of_boxes(answer: str, boxes: list[FoundBox]) -> Stated:
     text = _list_of(answer, group)
     if _is_denied(before, after):
         return Stated(text, "the box is called wrong, or only compared with")
-    if _BOUNDED.search(before) or _TUPLE.search(f"{before[-80:]}{_PLACE}{after[:80]}"):
+    side = _SIDE.search(before) if _RANGE.search(reference) and not _ORDER.search(text) else None
+    if side and not _ORDER.match(after.lstrip(" }")):
+        return Stated(f"{side['side']}{text}")
+    if _BOUNDED.search(before) or _BOUND_BEHIND.match(after) or _TUPLE.search(f"{before[-80:]}{_PLACE}{after[:80]}"):
         return Stated(text, "the box is compared with, or a part of a tuple")
     whole = _with_surroundings(before, text, after)
     return Stated(whole, others=tuple(box.content or "" for box in group[1:] and group), is_loose=whole != text)

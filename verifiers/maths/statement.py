@@ -25,4 +25,4 @@ def stated(answer: str, reference: str = "") -> Stated:
         answer: what follows the think part.
         reference: the known answer, which says whether a word may be an answer.
     """
-    return boxed(answer.replace("\\Boxed", "\\boxed")) or claimed(answer[-SEARCHED_CHARS:], reference)
+    return boxed(answer.replace("\\Boxed", "\\boxed"), reference) or claimed(answer[-SEARCHED_CHARS:], reference)

@@ -53,7 +53,7 @@ _PLAIN_CHARS: Final = 60  # of a number that is compared in this process
 class MathVerifier:
     """See the module. Reads the reference answer and the answer part, nothing else."""
 
-    version: Final = "math@5"
+    version: Final = "math@6"
 
     def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
         """Decide at once or asks a worker."""

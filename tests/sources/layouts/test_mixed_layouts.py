@@ -250,3 +250,26 @@ def test_open_thoughts_of_other_domains(columns: dict[str, Any], category: str, 
 def test_open_thoughts_without_a_problem() -> None:
     """Starter code alone is no prompt."""
     assert reason(CODE | {"problem": None, "starter_code": "def f():"}, "open_thoughts_metadata") == "missing_prompt"
+
+
+def gpqa_row(number: int, **changes: Any) -> dict[str, Any]:
+    wrong = {f"Incorrect Answer {n}": f"wrong {n}" for n in (1, 2, 3)}
+    return {"Question": "Which?", "Correct Answer": "right", "Record ID": f"rec{number}"} | wrong | changes
+
+
+def test_gpqa_letters_are_part_of_the_item() -> None:
+    """The order is by digest of the item: the same whenever it is read, another for another item, each letter used."""
+    found = [one(gpqa_row(number), "gpqa") for number in range(40)]
+    assert found == [one(gpqa_row(number), "gpqa") for number in range(40)]
+    for item in found:
+        options = dict(line.split(") ", 1) for line in item.prompt.splitlines()[2:])
+        assert list(options) == ["A", "B", "C", "D"]
+        assert options[str(item.reference_answer)] == "right"
+        assert item.category == "choice"
+    assert {item.reference_answer for item in found} == {"A", "B", "C", "D"}
+    assert found[0].info["upstream_id"] == "rec0"
+
+
+def test_gpqa_without_an_option_is_refused() -> None:
+    """It would be another question."""
+    assert reason(gpqa_row(1, **{"Incorrect Answer 2": " "}), "gpqa") == "missing_option"

@@ -21,7 +21,7 @@ FOLDER = Path(".tracemill/screenshots")
 RUN_S = 900.0
 TABS = ("Details", "Logs", "Task Runs", "Subflow Runs", "Artifacts")
 ARTIFACTS = ("funnel", "phase-distill", "progress-distill")
-FORMS = ("build-dataset", "refresh-dataset", "verify-dataset", "check-references")
+FORMS = ("build-dataset", "refresh-dataset", "verify-dataset", "check-references", "evaluate-student")
 
 
 @contextlib.contextmanager

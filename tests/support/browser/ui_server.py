@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from flows.command_line import TEMPORARY_SERVER
+from tests.support.servers.prefect_home import prefect_home
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 180.0
@@ -45,7 +46,7 @@ def ui_server(folder: Path) -> Iterator[UiServer]:
     environment = {
         **os.environ,
         **TEMPORARY_SERVER,
-        "PREFECT_HOME": str(folder),
+        "PREFECT_HOME": str(prefect_home(folder)),
         "PREFECT_API_URL": server.api_url,
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(folder / "results"),
         # Without it the UI asks the API at port 4200, wherever the server is.

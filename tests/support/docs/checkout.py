@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from tests.support.needs import ROOT
 from tests.support.runs.audited_set import PLANTED, write
+from tests.support.runs.small_evaluation import SmallEvaluation
 from tests.support.runs.small_run import SmallRun, question, table
+from tests.support.servers.prefect_home import prefect_home
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,6 +122,7 @@ def wait_for(found: Callable[[], Any], log: Path) -> None:
 def make_checkout(place: Path, teacher_url: str) -> Checkout:
     """The folder with everything but the runs."""
     place.mkdir()
+    prefect_home(place / ".tracemill" / "prefect")
     for entry in ROOT.iterdir():
         if entry.name not in _NOT_LINKED:
             (place / entry.name).symlink_to(entry)
@@ -133,7 +136,12 @@ def make_checkout(place: Path, teacher_url: str) -> Checkout:
             {"id": "x1", "category": "math", "prompt": "1 + 1?", "response": "\\boxed{2}", "reference_answer": "2"}
         )
     )
+    evaluation = SmallEvaluation(place / "evaluated", teacher_url)
+    evaluation.sections = {"run": {"store": ".tracemill/store"}}
+    evaluation.write()
+    _write_responses(place)
     values = {
+        "evaluation": str(evaluation.recipe_path.relative_to(place)),
         "recipe": str(small.recipe_path.relative_to(place)),
         "audited": str(write(place / "small", PLANTED[:8]).relative_to(place)),
         "teacher": teacher_url,
@@ -143,6 +151,23 @@ def make_checkout(place: Path, teacher_url: str) -> Checkout:
     with socket.socket(socket.AF_UNIX) as engine:  # `make env` wants to see one
         engine.bind(str(place / "engine.sock"))
     return Checkout(place, values)
+
+
+def _write_responses(place: Path) -> None:
+    """Of somebody, to the demo's evaluation: two of four samples of each item are right."""
+    items = [json.loads(line) for line in (ROOT / "demo/benchmarks/evaluation.jsonl").read_text().splitlines()]
+    bare = {"addition", "subtraction", "multiplication"}
+    rows = [
+        {
+            "benchmark": "sums" if item["family"] in bare else "stories",
+            "item": item["id"],
+            "sample": sample,
+            "content": f"\\boxed{{{int(item['answer']) + sample // 2}}}",
+        }
+        for item in items
+        for sample in range(4)
+    ]
+    (place / "responses.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _link_environment(place: Path) -> None:

@@ -20,7 +20,7 @@ _INLINE = re.compile(r"(?:[A-Z_]+=\S+ )*(?:python -m \w|make \w|docker compose \
 _FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _SHELLS = ("sh", "bash", "console")
 _OTHER_LANGUAGES = ("python", "yaml", "json", "text")
-_PLACEHOLDER = r"[A-Z]+(?:/[A-Z]+|\.[a-z.]+|@\d)?|<\w+>|…|section\.key=value|FIELD=NAME"
+_PLACEHOLDER = r"[A-Z]+(?:/[A-Z]+|\.[a-z.]+|@\d)?|<\w+>|…|section\.key=value|FIELD=NAME|MODEL=PLACE"
 
 
 class Command(NamedTuple):

@@ -30,6 +30,7 @@ SUBSTITUTED = {
     "http://host:4200/api": "the server's address",
     "http://127.0.0.1:4200/api": "the same",
     "/run/user/1001/docker.sock": "an engine's socket",
+    "student.responses=FILE": "a file",
     "recipe=recipes/demo.yaml": "a recipe",
     "dataset=data/am.jsonl.zst": "a dataset",
 }
@@ -116,6 +117,21 @@ TYPED = (
             "python -m flows.verify_dataset rows.jsonl --layout plain --column response=response",
         ),
         shows=r"all +[12]",
+    ),
+    Typed(
+        "python -m flows.evaluate_student RECIPE [--set section.key=value]… [--out DIR]",
+        ("python -m flows.evaluate_student {evaluation} --set student.temperature=0.5 --out runs/eval-b",),
+        shows=r"sums +12 +2 +\d",
+    ),
+    Typed(
+        "python -m flows.evaluate_student RECIPE [--set …]… [--out DIR]",
+        ("python -m flows.evaluate_student {evaluation} --set student.temperature=0.5 --out runs/eval-b",),
+        shows=r"sums +12 +2 +\d",
+    ),
+    Typed(
+        "python -m flows.evaluate_student recipes/evaluate-demo.yaml --set student.responses=FILE",
+        ("python -m flows.evaluate_student recipes/evaluate-demo.yaml --set student.responses=responses.jsonl",),
+        shows=r"stories +172 +4 +50\.0 % ± 0\.0",
     ),
     Typed(
         "python -m flows.verify_dataset demo/sources/traced.jsonl.zst",
@@ -259,6 +275,38 @@ TYPED = (
         ("python -m tracemill ledger export .tracemill/store/ledger --out exported.jsonl && head -1 exported.jsonl",),
         shows=r"demo",
     ),
+    Typed("python -m tracemill serve RECIPE", ("python -m tracemill serve {recipe}",), r"--port \d", small="--dry-run"),
+    Typed(
+        "python -m tracemill serve RECIPE [--dry-run]",
+        ("python -m tracemill serve {recipe} --dry-run",),
+        shows="--served-model-name demo",
+    ),
+    Typed(
+        "python -m tracemill serve RECIPE [--set section.key=value]… [--gpus LIST] [--tensor-parallel N] "
+        "[--only SECTION]… [--teachers N] [--host ADDRESS] [--weights MODEL=PLACE]… [--vllm-python FILE] "
+        "[--vllm OPTION]… [--logs DIR] [--urls FILE] [--start-s S] [--dry-run]",
+        (
+            (
+                "python -m tracemill serve {recipe} --set distill.teacher.base_urls=[http://127.0.0.1:8000/v1] "
+                "--gpus 0,1,2,3 --tensor-parallel 2 --only distill.teacher --teachers 1 --host 0.0.0.0 "
+                "--weights demo=weights --vllm-python python --vllm enforce-eager --logs logs "
+                "--urls urls.json --start-s 60 --dry-run"
+            ),
+        ),
+        shows=r"CUDA_VISIBLE_DEVICES=0,1 python .*--model weights .*--tensor-parallel-size 2 --enforce-eager",
+    ),
+    Typed(
+        "python -m tracemill serve recipes/demo.yaml --teachers 2 --weights demo-teacher=demo/teacher/model "
+        "--vllm max-model-len=2048 --vllm enforce-eager",
+        (
+            (
+                "python -m tracemill serve recipes/demo.yaml --teachers 2 --weights demo-teacher=demo/teacher/model "
+                "--vllm max-model-len=2048 --vllm enforce-eager"
+            ),
+        ),
+        shows="--port 8001",
+        small="--dry-run",
+    ),
     Typed("python -m tracemill doctor", ("python -m tracemill doctor",), shows="sandbox"),
     Typed("python -m tracemill doctor RECIPE", ("python -m tracemill doctor {recipe}",), shows="decontamination"),
     Typed(
@@ -288,10 +336,31 @@ ELSEWHERE = {
         "test_scale_out.py::test_the_benchmark_compares_clusters_with_threads"
     ),
     **dict.fromkeys(QUICK_START, "test_quick_start.py::test_three_questions_become_a_dataset"),
-    "python -m demo.teacher.serve --port 8000": (
-        "test_quick_start.py::test_the_demo_teacher_answers_the_three_questions"
+    **dict.fromkeys(
+        (
+            "python -m flows.build_dataset RECIPE --preview N",
+            "python -m flows.build_dataset RECIPE --preview N [--set section.key=value]…",
+            "python -m flows.build_dataset RECIPE --preview 10",
+        ),
+        "test_preview.py::test_a_preview_and_then_the_run",
+    ),
+    "python -m tracemill browse .tracemill/preview/NAME/run": "test_row_browser.py::test_in_a_browser",
+    **dict.fromkeys(
+        (
+            "python -m tracemill browse [DIR]",
+            "python -m tracemill browse [DIR] [--port N] [--ledger DIR]",
+        ),
+        "test_row_browser.py::test_in_a_browser",
+    ),
+    "python -m demo.teacher.serve --port 8000": ("test_quick_start.py::test_three_questions_become_a_dataset"),
+    'python -m flows.build_dataset RECIPE --set "$(cat .tracemill/servers/JOB/base_urls)"': (
+        "test_slurm.py::test_the_urls_of_all_nodes_are_one_line_for_the_run"
     ),
     "make demo": "test_documented_commands.py::test_the_demo",
+    "make evaluate": "test_documented_commands.py::test_the_evaluation_of_the_demo",
+    "STUDENT_URL=http://host:8000/v1 STUDENT_MODEL=name make evaluate": (
+        "test_documented_commands.py::test_the_evaluation_of_the_demo"
+    ),
     "make ui": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
     "make deploy": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
     "make worker": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.support.needs import ROOT
+from tests.support.servers.prefect_home import prefect_home
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -76,6 +78,7 @@ SMALL = (
         slow=True,
     ),
     Small("teacher.client_saturation", r"[\d.]+ x one at a time", "--shards 2 --shard-rows 5 --rounds 1"),
+    Small("teacher.rate_limits", r"told bucket: [\d.]+ of 200/s", "--rate 200 --seconds 0.5"),
     Small("teacher.asking_order", r"longest first [\d.]+", "--requests 20 --in-flight 4 --rounds 1"),
     Small(
         "verification.sandbox_throughput",
@@ -90,6 +93,7 @@ SMALL = (
     Small("storage.ledger", r"look-up of 1000 keys [\d.]+ x", "--entries 2000"),
     Small("storage.ledger_objects", r"look-up of 1000 keys [\d.]+ x", "--entries 1000"),
     Small("storage.publishing", r"publishing: [\d.]+ x reading", "--rows 8 --shards 2"),
+    Small("storage.browse_rows", r"the slowest filter [\d.]+ s, [\d.]+ x a plain scan", "--rows 200 --rounds 1"),
     Small("storage.diff_runs", r"'added': 2, 'removed': 2, 'changed': 1", "--rows 200"),
     Small(
         "crash.crash_matrix",
@@ -124,8 +128,8 @@ def of(package: str) -> list[object]:
     ]
 
 
-def goes_through(small: Small, folder: Path) -> None:
-    """Types it; it ends well, and prints its figures."""
+def goes_through(small: Small, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    """Types it, with such further environment variables; it ends well, and prints its figures."""
     fault = {"kind": "K1", "row": {"id": "a", "category": "math", "response": "\\boxed{5}", "reference_answer": "5"}}
     for name, row in (("faults", fault | {"right": "correct"}), ("prompts", {"prompt": "What is 1 + 1?"})):
         (folder / name).mkdir()
@@ -135,7 +139,7 @@ def goes_through(small: Small, folder: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", small.module, *words],
         cwd=ROOT,
-        env=os.environ | {"PREFECT_HOME": str(folder / "prefect")},
+        env=os.environ | {"PREFECT_HOME": str(prefect_home(folder / "prefect"))} | dict(settings or {}),
         capture_output=True,
         text=True,
         timeout=540,

@@ -38,11 +38,18 @@ class SmallEvaluation:
         from flows.evaluate_student import evaluate
         from flows.teacher_place import load_evaluation_here
 
+        self.write()
+        return evaluate(plain_run(load_evaluation_here(str(self.recipe_path), [])), str(self.folder / out))
+
+    @property
+    def recipe_path(self) -> Path:
+        return self.folder / "evaluation.yaml"
+
+    def write(self) -> None:
+        """Puts benchmark and recipe on disk."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self.write_rows("rows.jsonl", self.rows)
-        recipe = self.folder / "evaluation.yaml"
-        recipe.write_text(yaml.safe_dump(self._recipe()), encoding="utf-8")
-        return evaluate(plain_run(load_evaluation_here(str(recipe), [])), str(self.folder / out))
+        self.recipe_path.write_text(yaml.safe_dump(self._recipe()), encoding="utf-8")
 
     def write_rows(self, name: str, rows: list[Any]) -> Path:
         """Puts rows on disk; a file that is as it should be is not touched."""

@@ -279,6 +279,15 @@ STATED: dict[str, Table] = {
         ("21", r"$\log \boxed{21}$", "IU"), ("21", r"$|\boxed{21}|$", "CU"), ("21", r"$\boxed{21} + 4$", "IU"),
         ("21", r"$4-\boxed{21}$", "IU"), ("0.4", r"\boxed{40}\%", "CU"),
     ],
+    "a range around the box": [
+        (r"x \geq 21", r"So $x \geq \boxed{21}$.", "C"), (r"x \geq 21", r"So $x \leq \boxed{21}$.", "IU"),
+        ("x > 21", r"so $x > \boxed{21}$", "C"), ("x > 21", r"so $x > \boxed{22}$", "IU"),
+        (r"[21, \infty)", r"so $x \ge \boxed{21}$", "C"), (r"(21, \infty)", r"so $x \ge \boxed{21}$", "IU"),
+        (r"2 < x \leq 21", r"Hence $2 < x \leq \boxed{21}$.", "C"), ("21", r"so $x > \boxed{21}$", "IU"),
+        ("21", r"$\boxed{21} < x$", "IU"), ("21", r"$\boxed{21} \ne x$", "IU"),
+        ("21", r"By AM-GM, $a + b \geq \boxed{21}$.", "CU"),
+        ("21", r"so $x \ge 21$, and the least is $\boxed{21}$", "C"),
+    ],
 }  # fmt: skip
 
 CHOICES: Table = [

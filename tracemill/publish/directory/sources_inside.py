@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from tracemill.publish.directory.run_directory import Output
     from tracemill.recipe import Recipe
+    from tracemill.recipe.evaluation import Evaluation
     from tracemill.recipe.sections.audit import Audit
-    from tracemill.recipe.sections.evaluate import Evaluation
     from tracemill.recipe.sections.students import Comparison
 
 

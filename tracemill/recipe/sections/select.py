@@ -22,6 +22,11 @@ class Select(Section):
     prefer: Literal["first", "shortest", "longest", "lowest_perplexity"] = Field(
         default="first", description="first: in the order of sampling, traces that came along before; ties by content."
     )
+    teachers: tuple[str, ...] = Field(
+        default=(),
+        description="Of several teachers, whose passing response is preferred: names in order, before prefer decides.",
+        json_schema_extra={"silent": True},
+    )
     pass_rate: PassRate = Field(default=PassRate(), description="Difficulty by the teacher's own samples.")
     spread: dict[Category, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         default={},

@@ -10,12 +10,14 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_v
 
 from tracemill.core import Section, digest
 from tracemill.core.secrets import Header, Secret, holds_password, is_secret_key, url_secret
-from tracemill.core.settings import Fraction, Positive, Seconds
+from tracemill.core.settings import Fraction, Name, Positive, Seconds
 from tracemill.recipe.prompt_template import is_file, require_sound
+from tracemill.recipe.sections.money import Price
 from tracemill.recipe.server_url import BaseUrl
 
 SYSTEM_PROMPT_NAMES: Final = ("none", "am")
 Template = Literal["boxed@1", "none@1", "am-eval@1", "lcb@1", "mcq@1"]
+_FEW: Final = 8  # requests at once, at a server whose limits are not known yet
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # a token of RFC 9110, section 5.6.2
 _OWN_HEADERS: Final = frozenset(
     {"content-type", "content-length", "content-encoding", "transfer-encoding", "host", "connection", "accept-encoding"}
@@ -103,6 +105,12 @@ class ModelServer(Section):
     max_in_flight: Positive = Field(
         default=256, description="Requests at once, over all servers.", json_schema_extra={"operational": True}
     )
+    start_in_flight: Positive | None = Field(
+        default=None,
+        description="Of those, to begin with; more while the server answers and refuses none. Unless given: all for "
+        "servers of yours, 8 for one that wants a key, own headers or https.",
+        json_schema_extra={"operational": True},
+    )
     request_timeout_s: Seconds = Field(
         default=1800, description="How long one answer may take.", json_schema_extra={"operational": True}
     )
@@ -152,6 +160,14 @@ class ModelServer(Section):
     def authorizes_itself(self) -> bool:
         """Whether one of the recipe's own headers is the authorization."""
         return "authorization" in map(str.lower, self.headers)
+
+    @property
+    def first_in_flight(self) -> int:
+        """How many requests at once to begin with: few where a server is likely to limit them."""
+        is_hosted = (
+            self.api_key is not None or bool(self.headers) or any(url.startswith("https:") for url in self.base_urls)
+        )
+        return min(self.max_in_flight, self.start_in_flight or (_FEW if is_hosted else self.max_in_flight))
 
     @property
     def adds_fields(self) -> bool:
@@ -223,6 +239,16 @@ class Teacher(ChatServer):
         default=False,
         description="Begin the answer with <think> (DeepSeek's advice for R1, where its template does not; vLLM only).",
     )
+    name: Name | None = Field(
+        default=None,
+        description="What logs, report and rows call it; model@revision unless given.",
+        json_schema_extra={"operational": True},
+    )
+    price: Price | None = Field(
+        default=None,
+        description="What its answers cost, so that the run says what it spends and distill.budget can end it.",
+        json_schema_extra={"operational": True},
+    )
     order: Literal["longest_first", "shuffled", "as_given"] = Field(
         default="longest_first",
         description="In which order shards start and their requests are sent: so that no long answer comes last and "
@@ -238,6 +264,11 @@ class Teacher(ChatServer):
     def adds_fields(self) -> bool:
         """Whether the recipe adds or leaves out fields."""
         return bool(self.extra_body) or self.temperature is None or self.top_p is None or super().adds_fields
+
+    @property
+    def named(self) -> str:
+        """Its name; model and revision where the recipe gives it none."""
+        return self.name or super().named
 
     @property
     def template_version(self) -> str:
@@ -275,3 +306,23 @@ class Teacher(ChatServer):
         if text is not None and not is_file(text):
             require_sound(text, uses_prompt=True)
         return text
+
+
+class TeacherInTurn(Teacher):
+    """One of several teachers, as it is asked."""
+
+    place: ClassVar[str] = "distill.teachers"
+
+
+class OneOfSeveral(TeacherInTurn):
+    """One of several teachers, in a recipe."""
+
+    samples: Annotated[int, Field(gt=0, le=1000)] = Field(
+        default=1, description="Samples of each unsolved problem in a round."
+    )
+
+    @property
+    def in_turn(self) -> TeacherInTurn:
+        """The teacher alone: a request's key and a task's know nothing of how many there are."""
+        fields = {name: getattr(self, name) for name in Teacher.model_fields}
+        return TeacherInTurn.model_construct(_fields_set=self.model_fields_set - {"samples"}, **fields)

@@ -144,15 +144,15 @@ def gpqa(row: dict[str, Any], _source: RowSource) -> Draft:
 
     Letters that are drawn anew pair answers that were had before with another key: accuracy falls to chance.
     """
-    question, options = text_in(row, "Question"), [text_in(row, name) for name in _GPQA_OPTIONS]
+    question, *options = [(text_in(row, name) or "").strip() for name in ("Question", *_GPQA_OPTIONS)]
     if not question or not all(options):
-        empty = [name for name in ("Question", *_GPQA_OPTIONS) if not text_in(row, name)]
+        empty = [name for name in ("Question", *_GPQA_OPTIONS) if not (text_in(row, name) or "").strip()]
         raise MalformedRowError("missing_option", f"nothing in column {', '.join(empty)}")
     name = str(row.get("Record ID") or digest(question))
     order = sorted(range(len(options)), key=lambda place: digest("gpqa@1", name, place))
-    listed = [f"{letter}) {(options[place] or '').strip()}" for letter, place in zip("ABCD", order, strict=True)]
+    listed = [f"{letter}) {options[place]}" for letter, place in zip("ABCD", order, strict=True)]
     return Draft(
-        prompt=question.strip() + "\n\n" + "\n".join(listed),
+        prompt=question + "\n\n" + "\n".join(listed),
         reference_answer="ABCD"[order.index(0)],
         category=Category.CHOICE,
         info=said(row, domain="High-level domain", subdomain="Subdomain", upstream_id="Record ID"),

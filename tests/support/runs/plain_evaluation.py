@@ -1,0 +1,15 @@
+"""An evaluation without Prefect as a program, for tests that kill it.
+
+``python -m tests.support.runs.plain_evaluation RECIPE OUT``
+"""
+
+from __future__ import annotations
+
+import sys
+
+from flows.engine.plain_run import plain_run
+from flows.evaluate_student import evaluate
+from flows.teacher_place import load_evaluation_here
+
+if __name__ == "__main__":
+    evaluate(plain_run(load_evaluation_here(sys.argv[1], [])), sys.argv[2])
