@@ -12,7 +12,7 @@ UI_PORT ?= 4200
 TEST_JOBS ?= 4
 TEST_MARKS ?= not slow
 
-.PHONY: help setup teacher embeddings scale-out sandbox-image env demo evaluate ui deploy worker test test-all screenshots check docs lock clean
+.PHONY: help setup teacher embeddings scale-out sandbox-image env demo evaluate student ui deploy worker test test-all screenshots check docs lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -48,6 +48,9 @@ demo: setup      ## run the whole pipeline on the demo recipe, with a small real
 
 evaluate: setup  ## score the demo teacher as a student, with error bars (or STUDENT_URL, STUDENT_MODEL)
 	@$(VENV)/bin/python -m demo evaluate
+
+student: setup teacher  ## train small students on right, partly wrong and wrong answers, and say by how much they differ
+	@$(VENV)/bin/python -m demo.student
 
 # By default Prefect records task runs one by one, falls behind a run of thousands of tasks, and then loses some.
 ui: export PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE ?= 200

@@ -37,7 +37,7 @@ def trained(
         output_dir=str(given.out / "trainer"),
         learning_rate=settings.get("learning_rate", 8e-5),
         lr_scheduler_type="cosine",
-        warmup_ratio=0.05,
+        warmup_steps=0.05,  # below 1 a share of the steps
         num_train_epochs=settings.get("epochs", 1),
         per_device_train_batch_size=device_batch,
         gradient_accumulation_steps=max(1, settings.get("batch_size", 64) // device_batch),

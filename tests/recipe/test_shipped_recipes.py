@@ -18,7 +18,7 @@ from tracemill.sources.catalogue.catalogue import catalogue
 SHIPPED = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
 EVALUATIONS = [path for path in SHIPPED if path.stem.startswith("evaluate-")]
 COMPARISONS = [path for path in SHIPPED if path.stem.startswith("compare-")]
-RECIPES = [path for path in SHIPPED if path not in [*EVALUATIONS, *COMPARISONS]]
+RECIPES = [path for path in SHIPPED if path not in EVALUATIONS + COMPARISONS]
 PAPER = [path for path in RECIPES if path.stem in {"am-1.4m", "deepdistill"}]
 # A number says where it is from: a section of a paper, or that it is not published and why it is so.
 ORIGIN = re.compile(r"\b(?:P1|DD|NA|AT|LR)\b|\bours\b|the same")

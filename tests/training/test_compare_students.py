@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from tests.support.needs import ROOT
 from tests.support.training.small_comparison import ARMS, SmallComparison
 from tracemill.core import RecipeError, StageCrashedError, TracemillError, TrainerError
 
@@ -104,3 +108,20 @@ def test_a_wrong_recipe_is_refused(tmp_path: Path, sections: dict[str, Any], tol
     """Unknown arms, shares of what has none, sizes that there are not."""
     with pytest.raises(TracemillError, match=told):
         SmallComparison(tmp_path, sections=sections).run()
+
+
+@pytest.mark.slow
+def test_the_command(tmp_path: Path) -> None:
+    """Under Prefect, too: figures and the sentence on the terminal, and where the files are."""
+    small = SmallComparison(tmp_path, {"effect": 0.4})
+    recipe = tmp_path / "comparison.yaml"
+    recipe.write_text(json.dumps(small.recipe()), encoding="utf-8")
+    command = [sys.executable, "-m", "flows.compare_students", str(recipe), "--set", "seeds.least=1", "--out"]
+    environment = os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")}
+    ended = subprocess.run(
+        [*command, str(tmp_path / "out")], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "verified − mixed is +" in ended.stdout
+    assert f"report    {os.path.relpath(tmp_path / 'out', ROOT)}/report.html" in ended.stdout
+    assert (tmp_path / "out/answers").is_dir()

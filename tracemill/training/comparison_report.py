@@ -143,7 +143,7 @@ def _lines(title: str, series: Sequence[tuple[str, Sequence[tuple[float, float]]
     xs, ys = ([pair[axis] for _, pairs in series for pair in pairs] for axis in (0, 1))
     low_x, low_y = min(xs), min(ys)
     span_x, span_y = (max(xs) - low_x) or 1, (max(ys) - low_y) or 1
-    left, wide = 40, WIDTH - 40 - _RIGHT
+    left, wide = 48, WIDTH - 48 - _RIGHT
     drawn = []
     for share in (0.0, 0.5, 1.0):
         y, x = _TOP + _PLOT * (1 - share), left + wide * share

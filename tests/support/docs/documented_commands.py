@@ -329,6 +329,9 @@ QUICK_START = (
 
 # Documented command -> the test that types it.
 ELSEWHERE = {
+    "python -m flows.compare_students RECIPE [--set section.key=value]… [--out DIR]": (
+        "test_compare_students.py::test_the_command"
+    ),
     "python -m benchmarks.engine.task_runners --dask ADDRESS --ray ADDRESS": (
         "test_scale_out.py::test_the_benchmark_compares_clusters_with_threads"
     ),
@@ -401,6 +404,7 @@ ELSEWHERE = {
 
 # What no test types, and why.
 UNTESTED = {
+    "make student": "trains twenty students; test_student.py has its traces, test_compare_students.py the comparison",
     "pip install -e deployments/rewards": "into a trainer's environment, which is not here",
     "RAY_USAGE_STATS_ENABLED=0 .venv/bin/ray start --address=10.0.0.1:6379": "it joins a second machine to a cluster",
     "DOCKER_HOST=unix:///run/user/1001/docker.sock make sandbox-image": "as make sandbox-image, on a second engine",
