@@ -3,7 +3,8 @@
 A server on loopback (``tests/support/servers/hosted_server.py``) grants a rate or a number of requests at once, and
 says so in four manners: OpenAI's (a bucket, told in every reply), OpenRouter's (windows, told with a refusal alone),
 DeepSeek's (requests at once, nothing told), and a bucket of which nothing is told. The client knows none of it, and may
-have 256 requests under way. Of each: answers : what was granted in that time, and the share of requests refused.
+have 256 requests under way. Of each: answers (of requests at once: places that were taken) : what was granted in that
+time, and the share of requests refused.
 """
 
 from __future__ import annotations
@@ -76,7 +77,10 @@ def measure(manner: Manner, rate: float, seconds: float) -> Measured:
     finally:
         server.kill()
         server.wait()
-    return Measured(n / (rate * took), counts["refused"] / counts["received"], took)
+    # Of requests at once places are granted; how long an answer takes is the machine's.
+    places = counts["busy_s"] / (round(rate * LATENCY_S) * took)
+    granted = places if manner.name == "at once" else n / (rate * took)
+    return Measured(granted, counts["refused"] / counts["received"], took)
 
 
 def _ask(port: int, n: int) -> float:

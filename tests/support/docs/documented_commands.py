@@ -365,6 +365,9 @@ ELSEWHERE = {
     ),
     "make ui": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
     "make deploy": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
+    "make deploy NOTIFY=slack-webhook/team": (
+        "test_notifications.py::test_people_are_called_by_the_block_that_deploy_is_given"
+    ),
     "make worker": "test_documented_commands.py::test_a_server_the_deployments_and_a_worker",
     "PREFECT_API_URL=http://host:4200/api make deploy": (
         "test_documented_commands.py::test_a_server_the_deployments_and_a_worker"

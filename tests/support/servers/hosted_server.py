@@ -70,6 +70,7 @@ class HostedServer(ChatServer):
         cached: of each prompt's tokens.
         spent: what its answers have cost.
         n_refused: for limits.
+        busy_s: seconds of answering, over all requests.
         tells: whether OpenAI's headers are sent.
     """
 
@@ -87,7 +88,7 @@ class HostedServer(ChatServer):
         super().__init__(**{"reasoning_field": "reasoning_content" if kind == "deepseek" else "reasoning", **settings})
         self.kind, self.limits, self.balance, self.price = kind, limits or Limits(), balance, price
         self.cached, self.tells = cached, tells
-        self.spent, self.n_refused = 0.0, 0
+        self.spent, self.n_refused, self.busy_s = 0.0, 0, 0.0
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         if self.balance is not None and self.spent >= self.balance:
@@ -101,9 +102,11 @@ class HostedServer(ChatServer):
             return self._too_many()
         if limits.per_s is not None:
             limits.level -= 1
+        told = self._told() if self.tells and self.kind == "openai" and limits.per_s is not None else {}
+        began = time.monotonic()
         response = await super()._chat(request)
-        if self.tells and self.kind == "openai" and limits.per_s is not None:
-            response.headers.update(self._told())
+        self.busy_s += time.monotonic() - began
+        response.headers.update(told)  # of the time at which it was let in
         return response
 
     def _told(self) -> dict[str, str]:
@@ -166,7 +169,7 @@ class HostedServer(ChatServer):
         return reply | {"system_fingerprint": "fp_3a5770e1b4"}
 
     async def _count(self, request: web.Request) -> web.Response:
-        more = {"refused": self.n_refused, "spent": self.spent}
+        more = {"refused": self.n_refused, "spent": self.spent, "busy_s": self.busy_s}
         figures = {"completed": self.completed, "received": self.received, "distinct": len(self._digests)}
         del request
         return web.json_response(figures | more)
