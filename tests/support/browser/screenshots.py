@@ -25,7 +25,7 @@ FOLDER = Path(".tracemill/screenshots")
 KEPT = Path("docs/pictures")
 # Picture of the documentation -> screenshot.
 PICTURES = {
-    "form": "form-run-filled",
+    "form": "form-build-dataset",
     "report": "report-head",
     "rows": "rows",
     "row": "row",
