@@ -407,7 +407,7 @@ ELSEWHERE = {
 
 # What no test types, and why.
 UNTESTED = {
-    "make student": "trains twenty students; test_student.py has its traces, test_compare_students.py the comparison",
+    "make student": "trains 17 students; test_student.py has its traces, test_compare_students.py the comparison",
     "pip install -e deployments/rewards": "into a trainer's environment, which is not here",
     "RAY_USAGE_STATS_ENABLED=0 .venv/bin/ray start --address=10.0.0.1:6379": "it joins a second machine to a cluster",
     "DOCKER_HOST=unix:///run/user/1001/docker.sock make sandbox-image": "as make sandbox-image, on a second engine",
