@@ -72,6 +72,7 @@ def main() -> None:
         "%s  (%.0f s)", "  ".join(f"{name} {share:.2f}" for name, share in shares.items()), time.monotonic() - began
     )
     given.out.mkdir(parents=True, exist_ok=True)
+    tokenizer.backend_tokenizer.no_padding()  # the exam has set it, and it would be saved
     save(model, tokenizer, given.out)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from random import Random
 
 import pytest
 
+from tests.support.needs import ROOT
 from tracemill.core import RecipeError
 from tracemill.recipe.sections.students import Arm
+from tracemill.text.tokens import count_tokens
 from tracemill.training.arms import Candidate, draw_arms, wrong_share
 
 VERIFIED, ALL, WRONG = (
@@ -81,3 +85,17 @@ def test_arms_that_cannot_be_are_refused(candidates: list[Candidate], size: int 
     """An empty arm, one of a few rows, and a size above what there is."""
     with pytest.raises(RecipeError, match=told):
         draw_arms(candidates, [VERIFIED, WRONG], 0, size)
+
+
+def test_padding_is_no_token(tmp_path: Path) -> None:
+    """A tokenizer.json that pads batches, or cuts texts, counts a text as long as it is."""
+    plain = ROOT / "demo/teacher/model/tokenizer.json"
+    settings = json.loads(plain.read_text())
+    settings["padding"] = {
+        "strategy": "BatchLongest", "direction": "Left", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0,
+        "pad_token": "<|endoftext|>",
+    }  # fmt: skip
+    settings["truncation"] = {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(settings))
+    texts = ["What is 1 + 1?", "a longer text, with twelve words or so, to be told apart"]
+    assert count_tokens(texts, str(tmp_path / "tokenizer.json")) == count_tokens(texts, str(plain))

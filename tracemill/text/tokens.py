@@ -57,7 +57,7 @@ def _tokenizer(file: str) -> Tokenizer:
     from tokenizers import Tokenizer
 
     try:
-        return Tokenizer.from_str(Path(file).read_text(encoding="utf-8"))
+        tokenizer = Tokenizer.from_str(Path(file).read_text(encoding="utf-8"))
     except Exception as error:  # tokenizers raises bare Exception
         raise RecipeError(
             f"the tokenizer {file} cannot be read",
@@ -65,3 +65,7 @@ def _tokenizer(file: str) -> Tokenizer:
             expected="a tokenizer.json of Hugging Face's tokenizers",
             remedy="set label.tokenizer to the teacher's tokenizer.json, or leave it out for an estimate",
         ) from error
+    # Such a file may say that texts of a batch are padded or cut: of a model's use, and not of a text's length.
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
