@@ -39,7 +39,7 @@ from tracemill.core import (
 from tracemill.core.schema import CUT_OFF
 from tracemill.generate import Estimate, build_request
 from tracemill.generate.cost import Measured, ModelMeasured, Other, Outstanding
-from tracemill.inference import Dialect, Refusal, Request, shared_teacher
+from tracemill.inference import Dialect, Refusal, Request, shared_client
 from tracemill.ledger import Completion, shared_ledger
 from tracemill.quality.perplexity import LogprobDialect, perplexity_fault, perplexity_request
 from tracemill.quality.safety import (
@@ -304,7 +304,7 @@ def _measured(sample: list[tuple[Request, Problem]], plan: CostPlan) -> tuple[Me
     ledger.refresh()
     new = {request.key for request, _ in sample} - ledger.get_many(request.key for request, _ in sample).keys()
     began = time.perf_counter()
-    answers = shared_teacher(plan.teacher, plan.ledger, purse=plan.purse).complete([request for request, _ in sample])
+    answers = shared_client(plan.teacher, plan.ledger, purse=plan.purse).complete([request for request, _ in sample])
     seconds = time.perf_counter() - began
     given = [answer for answer in answers if isinstance(answer, Completion)]
     if not given:

@@ -60,7 +60,7 @@ def use_instant_teacher() -> None:
     """Put the instant teacher in the place of the real one, in this process."""
     import tasks.engine.models
 
-    tasks.engine.models.shared_teacher = lambda *_: InstantTeacher()  # type: ignore[assignment, attr-defined]
+    tasks.engine.models.shared_client = lambda *_: InstantTeacher()  # type: ignore[assignment, attr-defined]
 
 
 @flow(name="warm-up")

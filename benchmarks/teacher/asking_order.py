@@ -26,7 +26,7 @@ from aiohttp import web
 from benchmarks.teacher.chat_endpoint import listen
 from tracemill.generate import asking_order
 from tracemill.generate.order import Expected
-from tracemill.inference import ChatTeacher, Request
+from tracemill.inference import ModelClient, Request
 from tracemill.ledger import Ledger, request_key
 from tracemill.recipe.sections.server import Teacher
 
@@ -68,7 +68,7 @@ def seconds(port: int, lengths: Sequence[float], order: Sequence[int], in_flight
     requests = [Request(request_key(chat, MODEL, "", "", sampling, 0), chat, sampling) for chat in chats]
     settings = Teacher(base_urls=(f"http://127.0.0.1:{port}/v1",), model=MODEL, max_tokens=8, max_in_flight=in_flight)
     with tempfile.TemporaryDirectory() as directory:
-        teacher = ChatTeacher(settings, Ledger(directory))
+        teacher = ModelClient(settings, Ledger(directory))
         teacher.check()
         began = time.perf_counter()
         teacher.complete(requests)

@@ -30,7 +30,7 @@ import psutil
 from aiohttp import web
 
 from benchmarks.teacher.chat_endpoint import listen
-from tracemill.inference import ChatTeacher, Request
+from tracemill.inference import ModelClient, Request
 from tracemill.ledger import Completion, Ledger, request_key
 from tracemill.recipe.sections.server import Teacher as TeacherSettings
 
@@ -97,7 +97,7 @@ class Round:
 class Watcher(threading.Thread):
     """Looks at memory and at how much is in flight, 20 times a second."""
 
-    def __init__(self, teacher: ChatTeacher, in_flight: int) -> None:
+    def __init__(self, teacher: ModelClient, in_flight: int) -> None:
         super().__init__(daemon=True)
         self._teacher, self._in_flight, self._over = teacher, in_flight, threading.Event()
         self.peak_bytes = 0
@@ -125,20 +125,20 @@ def shards_of(sizes: Sizes, round_: int) -> list[list[Request]]:
     return [requests[start : start + sizes.shard_rows] for start in range(0, len(requests), sizes.shard_rows)]
 
 
-def at_once(teacher: ChatTeacher, shards: list[list[Request]]) -> None:
+def at_once(teacher: ModelClient, shards: list[list[Request]]) -> None:
     """As the pipeline does: a thread a shard, one client."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for results in pool.map(teacher.complete, shards):
             _expect(results)
 
 
-def one_by_one(teacher: ChatTeacher, shards: list[list[Request]]) -> None:
+def one_by_one(teacher: ModelClient, shards: list[list[Request]]) -> None:
     """A plain loop: the next shard begins when the last answer of the one before is there."""
     for shard in shards:
         _expect(teacher.complete(shard))
 
 
-def as_one(teacher: ChatTeacher, shards: list[list[Request]]) -> None:
+def as_one(teacher: ModelClient, shards: list[list[Request]]) -> None:
     """All in one call: as much in flight as is allowed, from the start."""
     _expect(teacher.complete([request for shard in shards for request in shard]))
 
@@ -161,13 +161,13 @@ def computing() -> Iterator[None]:
         thread.join()
 
 
-def beside_computing(teacher: ChatTeacher, shards: list[list[Request]]) -> None:
+def beside_computing(teacher: ModelClient, shards: list[list[Request]]) -> None:
     """One shard, while threads compute."""
     with computing():
         _expect(teacher.complete(shards[0]))
 
 
-def beside_computing_by_default(teacher: ChatTeacher, shards: list[list[Request]]) -> None:
+def beside_computing_by_default(teacher: ModelClient, shards: list[list[Request]]) -> None:
     """The same with Python's own switch interval."""
     ours = sys.getswitchinterval()
     sys.setswitchinterval(PYTHONS_INTERVAL_S)
@@ -180,12 +180,12 @@ def _expect(results: Iterable[object]) -> None:
         sys.exit("a request was not answered; nothing is compared")
 
 
-def measured(url: str, sizes: Sizes, ask: Callable[[ChatTeacher, list[list[Request]]], None], round_: int) -> Round:
+def measured(url: str, sizes: Sizes, ask: Callable[[ModelClient, list[list[Request]]], None], round_: int) -> Round:
     """Ask for all shards with a client and a ledger of its own."""
     settings = TeacherSettings(base_urls=(url,), model=MODEL, max_tokens=2048, max_in_flight=sizes.in_flight)
     shards = shards_of(sizes, round_)
     with tempfile.TemporaryDirectory() as directory:
-        teacher = ChatTeacher(settings, Ledger(directory))
+        teacher = ModelClient(settings, Ledger(directory))
         teacher.check()
         watcher = Watcher(teacher, sizes.in_flight)
         watcher.start()

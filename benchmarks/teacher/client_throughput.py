@@ -29,7 +29,7 @@ from pathlib import Path
 from benchmarks.teacher.cores import on_cores, split_cores
 from benchmarks.teacher.server_maximum import BenchServe
 from demo.teacher.serve import MODEL_DIR, serving
-from tracemill.inference import ChatTeacher, Request
+from tracemill.inference import ModelClient, Request
 from tracemill.ledger import Completion, Ledger, request_key
 from tracemill.recipe.sections.server import Teacher as TeacherSettings
 
@@ -39,7 +39,7 @@ def _prompts(n: int) -> list[str]:
 
 
 def client_round(given: argparse.Namespace, prompts: list[str]) -> float:
-    """Output tokens per second of ``ChatTeacher.complete`` over all prompts, with a ledger of its own."""
+    """Output tokens per second of ``ModelClient.complete`` over all prompts, with a ledger of its own."""
     return _asked(given, prompts, len(prompts))
 
 
@@ -57,7 +57,7 @@ def _asked(given: argparse.Namespace, prompts: list[str], shard_rows: int) -> fl
     requests = [Request(request_key(chat, given.model, "", "", sampling, 0), chat, sampling) for chat in chats]
     results: list[object] = []
     with tempfile.TemporaryDirectory() as directory:
-        teacher = ChatTeacher(settings, Ledger(directory), extra_body={"ignore_eos": True})
+        teacher = ModelClient(settings, Ledger(directory), extra_body={"ignore_eos": True})
         teacher.check()
         started = time.perf_counter()
         for start in range(0, len(requests), shard_rows):

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from pydantic import SecretStr
 
-from tracemill.inference import ChatTeacher, Request
+from tracemill.inference import ModelClient, Request
 from tracemill.inference.servers import Patience
 from tracemill.ledger import Ledger, request_key
 from tracemill.recipe.sections.server import Teacher
@@ -91,7 +91,7 @@ def _ask(port: int, n: int) -> float:
         base_urls=(f"http://127.0.0.1:{port}/v1",), model=MODEL, max_tokens=64, api_key=SecretStr("a-key-of-mine")
     )
     with tempfile.TemporaryDirectory() as directory:
-        teacher = ChatTeacher(settings, Ledger(directory), patience=Patience(base_s=0.1))
+        teacher = ModelClient(settings, Ledger(directory), patience=Patience(base_s=0.1))
         teacher.check()
         began = time.perf_counter()
         teacher.complete(requests)

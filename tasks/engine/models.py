@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tasks.engine.work import Produced, Work
 from tracemill.core import TeacherUnavailableError
-from tracemill.inference import Dialect, Refusal, Request, shared_teacher
+from tracemill.inference import Dialect, Refusal, Request, shared_client
 from tracemill.inference.refusals import (
     ASKED,
     REFUSALS,
@@ -109,4 +109,4 @@ def ask(
     Raises:
         TeacherUnavailableError: no server answers. What was answered is kept.
     """
-    return shared_teacher(server, ledger, dialect, purse).complete(requests) if requests else []
+    return shared_client(server, ledger, dialect, purse).complete(requests) if requests else []

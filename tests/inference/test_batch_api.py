@@ -22,7 +22,7 @@ from tests.support.servers.batch_server import BatchServer
 from tests.support.servers.chat_server import ChatServer
 from tracemill.core import BudgetReachedError, RecipeError, TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.generate import build_request
-from tracemill.inference import ChatTeacher, Refusal, Request
+from tracemill.inference import ModelClient, Refusal, Request
 from tracemill.inference.batch_api import Made, lines_of, noted
 from tracemill.inference.servers import Patience
 from tracemill.inference.spending import Spending
@@ -51,7 +51,7 @@ def settings(url: str, **changes: Any) -> Teacher:
 
 def ask(folder: Path, asked: list[Request], how: Teacher, spending: Spending | None = None) -> list[Any]:
     account = spending.account(how) if spending else None
-    teacher = ChatTeacher(how, Ledger(folder), patience=QUICK, account=account)
+    teacher = ModelClient(how, Ledger(folder), patience=QUICK, account=account)
     try:
         return teacher.complete(asked)
     finally:
@@ -80,7 +80,7 @@ def test_a_batch_answers_what_online_would(server: BatchServer, tmp_path: Path) 
 
 def test_threads_share_a_batch(server: BatchServer, tmp_path: Path) -> None:
     """What several shards want at a time is one file."""
-    teacher = ChatTeacher(settings(server.url, batch={"gather_s": 0.3}), Ledger(tmp_path), patience=QUICK)
+    teacher = ModelClient(settings(server.url, batch={"gather_s": 0.3}), Ledger(tmp_path), patience=QUICK)
     threads = [threading.Thread(target=teacher.complete, args=(requests(5, start),)) for start in (0, 5, 3)]
     for thread in threads:
         thread.start()

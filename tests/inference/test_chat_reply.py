@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.support.servers.odd_replies import Odd, OddServer, reply
 from tracemill.core.finish_reasons import Finish, finish_of
 from tracemill.embeddings.server import EmbeddingDialect
-from tracemill.inference import ChatDialect, ChatTeacher, Refusal, Request
+from tracemill.inference import ChatDialect, ModelClient, Refusal, Request
 from tracemill.inference.chat_reply import NoCompletionError, completion_from
 from tracemill.inference.dialects import Trouble, outputs_in, read_reply
 from tracemill.inference.servers import Patience
@@ -410,7 +410,7 @@ def test_a_body_that_cannot_be_read_is_tried_again(tmp_path: Path, odd: Odd) -> 
     with OddServer(lambda _prompt, n: odd if n < 3 else None) as server:
         settings = TeacherSettings(model="demo", base_urls=(server.url,), max_tokens=9, give_up_after_s=20)
         quick = Patience(base_s=0.01, cap_s=0.1, connect_s=2.0)
-        teacher = ChatTeacher(settings, Ledger(tmp_path), patience=quick)
+        teacher = ModelClient(settings, Ledger(tmp_path), patience=quick)
         try:
             [found] = teacher.complete([Request(KEY, [{"role": "user", "content": "What is 1 + 1?"}], {})])
         finally:

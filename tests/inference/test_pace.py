@@ -15,7 +15,7 @@ from tests.support.servers.hosted_server import HostedServer, Kind, Limits
 from tests.support.servers.paced_clock import Manner, reckon
 from tracemill.core import TeacherUnpaidError
 from tracemill.generate import build_request
-from tracemill.inference import ChatTeacher, Request
+from tracemill.inference import ModelClient, Request
 from tracemill.inference.pace import Pace, Slot
 from tracemill.inference.servers import Patience
 from tracemill.ledger import Ledger
@@ -33,7 +33,7 @@ def ask(server: ChatServer, folder: Path, n: int, **settings: Any) -> float:
     """Asks so much, and returns the seconds that it took."""
     bounds = {"max_tokens": 100, "give_up_after_s": 10, "max_in_flight": 64}
     one = Teacher(model="demo", base_urls=(server.url,), **{**bounds, **settings})
-    teacher = ChatTeacher(one, Ledger(folder), patience=QUICK)
+    teacher = ModelClient(one, Ledger(folder), patience=QUICK)
     try:
         teacher.check()
         began = time.monotonic()

@@ -14,7 +14,7 @@ from tests.support.servers.chat_server import ChatServer, Fault
 from tracemill.core import RecipeError, TeacherMisconfiguredError, TeacherUnpaidError
 from tracemill.generate import build_request
 from tracemill.generate.truncation import follow_up
-from tracemill.inference import ChatTeacher, Request, shared_teacher
+from tracemill.inference import ModelClient, Request, shared_client
 from tracemill.inference.servers import Patience
 from tracemill.ledger import Completion, Ledger
 from tracemill.recipe import parse_recipe, parse_section
@@ -47,11 +47,11 @@ def server() -> Iterator[ChatServer]:
 @pytest.fixture
 def ask(server: ChatServer, tmp_path: Path) -> Iterator[Callable[..., list[Any]]]:
     """Asks the server a sum by a teacher of these settings, twice in one process."""
-    made: list[ChatTeacher] = []
+    made: list[ModelClient] = []
 
     def asked(*overrides: str, n: int = 2) -> list[Any]:
         settings = teacher(f"distill.teacher.base_urls={server.url}", *overrides)
-        made.append(ChatTeacher(settings, Ledger(tmp_path / "ledger"), patience=QUICK))
+        made.append(ModelClient(settings, Ledger(tmp_path / "ledger"), patience=QUICK))
         return [answer for index in range(n) for answer in made[-1].complete([request(settings, index)])]
 
     yield asked
@@ -224,8 +224,8 @@ def test_servers_with_fields_and_headers_can_be_shared(server: ChatServer, tmp_p
         )
         for k in (1, 1, 2)
     )
-    assert shared_teacher(first, tmp_path) is shared_teacher(same, tmp_path)
-    assert shared_teacher(first, tmp_path) is not shared_teacher(other, tmp_path)
+    assert shared_client(first, tmp_path) is shared_client(same, tmp_path)
+    assert shared_client(first, tmp_path) is not shared_client(other, tmp_path)
     kept = without_secrets(first)
     assert kept["headers"] == {}
     again = parse_section(Teacher, kept, origin="it")

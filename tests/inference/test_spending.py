@@ -15,7 +15,7 @@ from tests.support.servers.hosted_server import HostedServer, Kind
 from tracemill.core import BudgetReachedError, RecipeError, TeacherMisconfiguredError
 from tracemill.generate import Estimate, build_request
 from tracemill.generate.cost import Measured, Outstanding
-from tracemill.inference import ChatTeacher, Request
+from tracemill.inference import ModelClient, Request
 from tracemill.inference.chat_reply import completion_from
 from tracemill.inference.servers import Patience
 from tracemill.inference.spending import Spending
@@ -51,7 +51,7 @@ def spend(server: HostedServer, folder: Path, asked: list[Request], price: Price
     """Asks as a new process would: with figures of its own beside those that are there."""
     spending = Spending(folder / "spent" / "r", Purse(name="r", budget=budget))
     settings = teacher(server, price)
-    one = ChatTeacher(settings, Ledger(folder), patience=QUICK, account=spending.account(settings))
+    one = ModelClient(settings, Ledger(folder), patience=QUICK, account=spending.account(settings))
     try:
         one.complete(asked)
     finally:

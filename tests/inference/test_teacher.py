@@ -18,7 +18,7 @@ from tests.support.servers import chat_server
 from tests.support.servers.chat_server import ChatServer, Fault
 from tracemill.core import LedgerError, Problem, TeacherError, TeacherMisconfiguredError, TeacherUnavailableError
 from tracemill.generate import build_request
-from tracemill.inference import ChatTeacher, Refusal, Request, shared_teacher
+from tracemill.inference import ModelClient, Refusal, Request, shared_client
 from tracemill.inference.servers import Patience
 from tracemill.ledger import Completion, Ledger
 from tracemill.recipe.sections.server import Teacher as TeacherSettings
@@ -38,12 +38,12 @@ def server() -> Iterator[ChatServer]:
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[..., ChatTeacher]]:
+def make(tmp_path: Path) -> Iterator[Callable[..., ModelClient]]:
     """Makes teachers over one ledger, and closes them."""
-    made: list[ChatTeacher] = []
+    made: list[ModelClient] = []
 
-    def teacher(*servers: ChatServer | str, **settings: Any) -> ChatTeacher:
-        made.append(ChatTeacher(_settings(*servers, **settings), Ledger(tmp_path / "ledger"), patience=QUICK))
+    def teacher(*servers: ChatServer | str, **settings: Any) -> ModelClient:
+        made.append(ModelClient(_settings(*servers, **settings), Ledger(tmp_path / "ledger"), patience=QUICK))
         return made[-1]
 
     yield teacher
@@ -195,9 +195,9 @@ def test_threads_that_compute_give_way(server: ChatServer, make: Any) -> None:
 
 def test_one_teacher_a_process(server: ChatServer, tmp_path: Path) -> None:
     """Equal settings over one ledger share a teacher; other settings, also another secret, do not."""
-    first = shared_teacher(_settings(server), tmp_path)
-    assert shared_teacher(_settings(server), tmp_path) is first
-    assert shared_teacher(_settings(server, api_key="x"), tmp_path) is not shared_teacher(
+    first = shared_client(_settings(server), tmp_path)
+    assert shared_client(_settings(server), tmp_path) is first
+    assert shared_client(_settings(server, api_key="x"), tmp_path) is not shared_client(
         _settings(server, api_key="y"), tmp_path
     )
     assert _sums(first.complete(_requests(1))) == ["1"]
@@ -528,8 +528,8 @@ def test_killed_and_started_again_pays_only_for_what_was_in_flight(server: ChatS
     server.latency_s = 0.02
     code = (
         "import sys\n"
-        "from tests.inference.test_teacher import _requests, _settings, ChatTeacher, Ledger\n"
-        "ChatTeacher(_settings(sys.argv[1]), Ledger(sys.argv[2])).complete(_requests(200))"
+        "from tests.inference.test_teacher import _requests, _settings, ModelClient, Ledger\n"
+        "ModelClient(_settings(sys.argv[1]), Ledger(sys.argv[2])).complete(_requests(200))"
     )
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-c", code, server.url, str(tmp_path)]

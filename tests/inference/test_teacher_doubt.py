@@ -13,7 +13,7 @@ from aiohttp import web
 
 from tests.support.servers.chat_server import ChatServer, Fault, _faulty
 from tracemill.core import TeacherMisconfiguredError, TeacherUnavailableError, TeacherUnpaidError
-from tracemill.inference import ChatTeacher, Refusal, Request
+from tracemill.inference import ModelClient, Refusal, Request
 from tracemill.inference.credit import out_of_credit
 from tracemill.inference.servers import Patience
 from tracemill.ledger import Completion, Ledger
@@ -39,13 +39,13 @@ class OddServer(ChatServer):
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[..., ChatTeacher]]:
-    made: list[ChatTeacher] = []
+def make(tmp_path: Path) -> Iterator[Callable[..., ModelClient]]:
+    made: list[ModelClient] = []
 
-    def teacher(*servers: ChatServer, **settings: Any) -> ChatTeacher:
+    def teacher(*servers: ChatServer, **settings: Any) -> ModelClient:
         defaults = {"model": "demo", "max_tokens": 100, "request_timeout_s": 0.2, "give_up_after_s": 2}
         section = Teacher(base_urls=tuple(one.url for one in servers), **{**defaults, **settings})
-        made.append(ChatTeacher(section, Ledger(tmp_path / "ledger"), patience=QUICK))
+        made.append(ModelClient(section, Ledger(tmp_path / "ledger"), patience=QUICK))
         return made[-1]
 
     yield teacher

@@ -22,7 +22,7 @@ from tests.support.needs import VLLM_PYTHON
 from tests.support.runs.samples import problem
 from tracemill.core import TeacherMisconfiguredError
 from tracemill.generate import Completer, build_request
-from tracemill.inference import ChatDialect, ChatTeacher, Refusal, Request
+from tracemill.inference import ChatDialect, ModelClient, Refusal, Request
 from tracemill.inference.dialects import judge_template
 from tracemill.inference.servers import small
 from tracemill.ledger import Completion, Ledger
@@ -49,7 +49,7 @@ def settings(server: DemoServer, **changes: Any) -> Teacher:
 def complete(asked: Teacher, folder: Path, prompts: list[str]) -> list[Completion]:
     """Whole answers, continued where they were cut off."""
     requests = [build_request(problem(prompt), asked, 0) for prompt in prompts]
-    with contextlib.closing(ChatTeacher(asked, Ledger(folder))) as teacher:
+    with contextlib.closing(ModelClient(asked, Ledger(folder))) as teacher:
         wholes = Completer(asked, Truncation(policy="continue", max_tokens=25, times=9), teacher.complete)
         answers = wholes.complete(requests, [0] * len(requests))
     assert wholes.n_follow_ups > len(requests) or asked.max_tokens > 25
@@ -82,7 +82,7 @@ def test_a_prompt_beyond_the_context_is_refused_and_small_requests_are_answered(
     requests = [build_request(problem(prompt), asked, 0) for prompt in ("What is 1 + 2? " * 5000, "What is 1 + 2?")]
     found = []
     for _ in range(2):
-        with contextlib.closing(ChatTeacher(asked, Ledger(tmp_path))) as teacher:
+        with contextlib.closing(ModelClient(asked, Ledger(tmp_path))) as teacher:
             found.append(teacher.complete(requests))
     refused, answer = found[0]
     assert isinstance(refused, Refusal)
@@ -138,7 +138,7 @@ def test_own_fields_do_what_they_say(server: DemoServer, tmp_path: Path) -> None
     assert [answer.content for answer in stopped] == greedy
     asked = settings(server, temperature=0, max_tokens=5, max_tokens_field="max_completion_tokens")
     asked = asked.model_copy(update={"prompt_template": "{{ prompt }} Think."})
-    with contextlib.closing(ChatTeacher(asked, Ledger(tmp_path))) as teacher:
+    with contextlib.closing(ModelClient(asked, Ledger(tmp_path))) as teacher:
         answer = teacher.complete([build_request(problem(prompts[0]), asked, 0)])[0]
     assert isinstance(answer, Completion)
     assert (answer.finish_reason, answer.completion_tokens) == ("length", 5)
@@ -148,7 +148,7 @@ def test_a_field_that_it_refuses_is_said_before_anything_is_asked(server: DemoSe
     """A value of a wrong type is refused at the small request, in vLLM's words, which name the field."""
     asked = settings(server, extra_body={"top_k": "many"})
     with (
-        contextlib.closing(ChatTeacher(asked, Ledger(tmp_path))) as teacher,
+        contextlib.closing(ModelClient(asked, Ledger(tmp_path))) as teacher,
         pytest.raises(TeacherMisconfiguredError, match=r"(?s)nothing else was asked.*top_k.*extra_body"),
     ):
         teacher.complete([build_request(problem("What is 1 + 2?"), asked, 0)])
@@ -159,7 +159,7 @@ def test_a_killed_server_that_comes_back(server: DemoServer, tmp_path: Path, cap
     caplog.set_level(logging.WARNING, logger="tracemill.teacher")
     asked = settings(server)
     requests = [build_request(problem(f"What is {n} + {n + 7}?"), asked, 0) for n in range(N_REQUESTS)]
-    teacher = ChatTeacher(asked, Ledger(tmp_path / "ledger"))
+    teacher = ModelClient(asked, Ledger(tmp_path / "ledger"))
     answers: list[Any] = []
     worker = threading.Thread(target=lambda: answers.extend(teacher.complete(requests)))
     worker.start()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracemill.core import TeacherMisconfiguredError, json_text
-from tracemill.inference import ChatTeacher, Refusal, Request
+from tracemill.inference import ModelClient, Refusal, Request
 from tracemill.inference.chat_reply import mapping, model_in, usage_in
 from tracemill.inference.dialects import Trouble, encoded, parsed, server_words
 from tracemill.ledger import Completion
@@ -34,7 +34,7 @@ class ServedEmbedder:
     def __init__(self, settings: Embedding, patience: Patience | None = None) -> None:
         self._settings = settings
         self._refused: dict[str, Refusal] = {}
-        self._asked = ChatTeacher(settings, Unrecorded(), patience=patience, dialect=EmbeddingDialect(settings))
+        self._asked = ModelClient(settings, Unrecorded(), patience=patience, dialect=EmbeddingDialect(settings))
         described = {"model": settings.model, "revision": settings.revision, "prefix": settings.prefix}
         self.made = f"server, {json_text(described)}"
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from tracemill.inference.client import ChatTeacher, shared_teacher, tokens_received
+from tracemill.inference.client import ModelClient, shared_client, tokens_received
 from tracemill.inference.dialects import ChatDialect, Dialect, PoolingDialect
 from tracemill.inference.protocol import Progress, Record, Refusal, Request, Teacher
 
 __all__ = [
     "ChatDialect",
-    "ChatTeacher",
     "Dialect",
+    "ModelClient",
     "PoolingDialect",
     "Progress",
     "Record",
     "Refusal",
     "Request",
     "Teacher",
-    "shared_teacher",
+    "shared_client",
     "tokens_received",
 ]

@@ -39,13 +39,13 @@ from tracemill.core.process_identity import is_gone, process_name
 from tracemill.inference.credit import out_of_credit, unpaid
 from tracemill.inference.dialects import Trouble, judge_models, parsed, read_reply, server_words
 from tracemill.inference.protocol import Refusal, Request
-from tracemill.inference.transport import Broken, Reply, Wire
+from tracemill.inference.transport import Broken, HttpTransport, Reply
 from tracemill.ledger import Completion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from tracemill.inference.batching import Desk, Job
+    from tracemill.inference.batching import Job, RequestTable
     from tracemill.inference.dialects import Dialect
     from tracemill.inference.protocol import Record
     from tracemill.inference.servers import Patience
@@ -198,15 +198,15 @@ class BatchEngine:
         dialect: Dialect,
         settings: Teacher,
         ledger: Record,
-        desk: Desk,
+        table: RequestTable,
         patience: Patience,
         folder: Path,
         account: Account | None = None,
     ) -> None:
-        self._dialect, self._settings, self._ledger, self._desk = dialect, settings, ledger, desk
+        self._dialect, self._settings, self._ledger, self._table = dialect, settings, ledger, table
         self._how: Batch = settings.batch
         self._folder, self._account = folder, account
-        self._wire = Wire(settings, patience.connect_s)
+        self._transport = HttpTransport(settings, patience.connect_s)
         self._patience = patience
         self._queue: deque[Job] = deque()
         self._due = asyncio.Event()
@@ -243,11 +243,11 @@ class BatchEngine:
 
     async def close(self) -> None:
         """Stop waiting; batches go on, and the next run finds them."""
-        self._desk.fail(TeacherUnavailableError("the teacher was closed", remedy="run again: batches go on"))
+        self._table.fail(TeacherUnavailableError("the teacher was closed", remedy="run again: batches go on"))
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._wire.close()
+        await self._transport.close()
 
     # -- gathering -----------------------------------------------------------------------------------------------------
 
@@ -277,7 +277,7 @@ class BatchEngine:
         found = self._ledger.get_many(job.request.key for job in jobs)
         for job in jobs:
             if (answer := found.get(job.request.key)) is not None:
-                self._desk.hand_out(job, answer)
+                self._table.hand_out(job, answer)
         return [job for job in jobs if job.request.key not in found]
 
     def _joins(self, job: Job) -> bool:
@@ -314,7 +314,7 @@ class BatchEngine:
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the threads that wait must hear of it
-            self._desk.fail(error)
+            self._table.fail(error)
 
     # -- one batch -----------------------------------------------------------------------------------------------------
 
@@ -325,7 +325,7 @@ class BatchEngine:
         made = Made(name, self._place, self._settings.model, keys, process_name())
         waiting = _Waiting(made, {job.request.key: job for job, _ in part}, set(keys))
         self._waiting |= dict.fromkeys(keys, waiting)
-        self._desk.count(n_in_flight=len(keys))
+        self._table.count(n_in_flight=len(keys))
         with self._let_go(waiting):
             made.write(self._folder)
             data = b"".join(line + b"\n" for _, line in part)
@@ -472,17 +472,19 @@ class BatchEngine:
         answer = outcome if isinstance(outcome, Completion) else None
         if isinstance(outcome, Completion):
             self._ledger.put(outcome)
-            self._desk.count(prompt_tokens=outcome.prompt_tokens or 0, completion_tokens=outcome.completion_tokens or 0)
+            self._table.count(
+                prompt_tokens=outcome.prompt_tokens or 0, completion_tokens=outcome.completion_tokens or 0
+            )
         if self._account is not None:
             self._account.end(answer)
         self._close(waiting, key)
         if (job := waiting.jobs.pop(key, None)) is not None:
-            self._desk.hand_out(job, outcome)
+            self._table.hand_out(job, outcome)
 
     def _close(self, waiting: _Waiting, key: str) -> None:
         waiting.open.discard(key)
         self._waiting.pop(key, None)
-        self._desk.count(n_in_flight=-1)
+        self._table.count(n_in_flight=-1)
 
     def _finish(self, waiting: _Waiting, status: str) -> None:
         """Ask again for what a batch has not answered, and forget the batch."""
@@ -499,10 +501,10 @@ class BatchEngine:
                 continue
             if job.n_failures >= _TRIES:
                 words = f"given up after {job.n_failures} batches that did not answer it"
-                self._desk.hand_out(job, Refusal(key, 0, words))
+                self._table.hand_out(job, Refusal(key, 0, words))
             else:
                 again.append(job)
-        self._desk.count(n_retried=len(again))
+        self._table.count(n_retried=len(again))
         if again:
             self.enqueue(again)
 
@@ -533,7 +535,7 @@ class BatchEngine:
             made.write(self._folder)
             waiting = _Waiting(made, {}, set(made.keys))
             self._waiting |= dict.fromkeys(made.keys, waiting)
-            self._desk.count(n_in_flight=len(made.keys))
+            self._table.count(n_in_flight=len(made.keys))
             if self._account is not None:
                 for _ in made.keys:
                     self._account.begin()
@@ -646,7 +648,7 @@ class BatchEngine:
         """
         began, n_failures = time.monotonic(), 0
         while True:
-            reply = await self._wire.send(method, url, body, self._settings.request_timeout_s, kind)
+            reply = await self._transport.send(method, url, body, self._settings.request_timeout_s, kind)
             if isinstance(reply, Reply):
                 if reply.status != 200 and out_of_credit(reply.status, reply.headers, reply.raw):
                     raise unpaid(self._url, reply.status, reply.raw, self._settings)

@@ -1,6 +1,6 @@
 """Who waits for which generation: threads wait for batches, batches share jobs, a job is one generation in the making.
 
-All of it is guarded by one lock, the desk's: batches belong to the waiting threads, jobs are worked on by the
+All of it is guarded by one lock, the table's: batches belong to the waiting threads, jobs are worked on by the
 event loop's.
 """
 
@@ -61,7 +61,7 @@ class Job:
     failed_at: dict[str, float] = field(default_factory=dict)
 
 
-class Desk:
+class RequestTable:
     """Takes batches in and hands results out; makes sure that no key is worked on twice."""
 
     def __init__(self, ledger: Record) -> None:

@@ -4,9 +4,9 @@ Covered: every response is in the ledger before anybody hears of it; one key is 
 it; servers that are busy, slow, broken or away are waited for, and the others used meanwhile; requests that cannot be
 answered come back as data. Not covered: two *processes* that want the same key at the same time both ask for it.
 
-How it is put together: ``complete`` (any thread) -> ``teacher_batch.Desk`` (who waits for what) ->
-``teacher_engine.Engine`` (workers on one event loop) -> ``teacher_http.Wire``; ``teacher_watch`` looks after the
-servers, ``teacher_replies`` reads what they say.
+How it is put together: ``complete`` (any thread) -> ``batching.RequestTable`` (who waits for what) -> ``engine.Engine``
+(workers on one event loop) -> ``transport.HttpTransport``; ``servers.HealthMonitor`` looks after the servers,
+``chat_reply`` reads what they say.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tracemill.inference.batch_api import FOLDER, BatchEngine, require_none_under_way
-from tracemill.inference.batching import Desk
+from tracemill.inference.batching import RequestTable
 from tracemill.inference.dialects import ChatDialect, Dialect
 from tracemill.inference.engine import Engine
 from tracemill.inference.protocol import Progress, Record, Refusal, Request, Teacher
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     from tracemill.recipe.sections.server import ModelServer
 
 __all__ = [
-    "ChatTeacher",
     "Completion",
+    "ModelClient",
     "Patience",
     "Progress",
     "Refusal",
     "Request",
     "Teacher",
-    "shared_teacher",
+    "shared_client",
 ]
 
 
@@ -58,7 +58,7 @@ __all__ = [
 _SWITCH_INTERVAL_S = 0.0001
 
 
-class ChatTeacher:
+class ModelClient:
     """A teacher behind one or more servers of the OpenAI chat protocol; use it from any number of threads.
 
     Args:
@@ -81,13 +81,13 @@ class ChatTeacher:
         account: Account | None = None,
     ) -> None:
         self._ledger, self._pid = ledger, os.getpid()
-        self._desk = Desk(ledger)
+        self._table = RequestTable(ledger)
         dialect = dialect or ChatDialect(settings, extra_body or {})
-        self._engine: Engine | BatchEngine = Engine(dialect, ledger, self._desk, patience or Patience(), account)
+        self._engine: Engine | BatchEngine = Engine(dialect, ledger, self._table, patience or Patience(), account)
         self._batches = ledger.directory / FOLDER if isinstance(ledger, Ledger) else None
         if isinstance(settings, TeacherSettings) and settings.mode == "batch" and self._batches is not None:
             patience = patience or Patience()
-            self._engine = BatchEngine(dialect, settings, ledger, self._desk, patience, self._batches, account)
+            self._engine = BatchEngine(dialect, settings, ledger, self._table, patience, self._batches, account)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tracemill-teacher", daemon=True)
         self._start, self._checking = threading.Lock(), threading.Lock()
@@ -118,7 +118,7 @@ class ChatTeacher:
         wanted = {request.key: request for request in requests}
         self._ledger.refresh()
         found: dict[str, Completion | Refusal] = dict(self._ledger.get_many(wanted))
-        self._desk.count(n_asked=len(found), n_done=len(found), n_from_ledger=len(found))
+        self._table.count(n_asked=len(found), n_done=len(found), n_from_ledger=len(found))
         missing = [request for key, request in wanted.items() if key not in found]
         if missing:
             self._check(missing[0])
@@ -128,7 +128,7 @@ class ChatTeacher:
     def progress(self) -> Progress:
         """Return how far it is, over all threads; may be called from any of them."""
         away_since = self._engine.away_since()
-        return self._desk.progress(None if away_since is None else time.time() - (time.monotonic() - away_since))
+        return self._table.progress(None if away_since is None else time.time() - (time.monotonic() - away_since))
 
     def close(self) -> None:
         """Stop all work and flushes the ledger; the teacher cannot be used again."""
@@ -151,13 +151,13 @@ class ChatTeacher:
         self._ledger.require_room()
         if self._batches is not None and isinstance(self._engine, Engine):
             require_none_under_way(self._batches, (request.key for request in missing))
-        self._desk.count(n_asked=len(missing))
-        batch, fresh = self._desk.take(missing)
+        self._table.count(n_asked=len(missing))
+        batch, fresh = self._table.take(missing)
         try:
             self._loop.call_soon_threadsafe(self._engine.enqueue, fresh)
             results = batch.wait()
         finally:
-            orphans = self._desk.withdraw(batch)
+            orphans = self._table.withdraw(batch)
             with contextlib.suppress(RuntimeError):  # the loop is closed meanwhile: nothing is left to cancel
                 self._loop.call_soon_threadsafe(self._engine.cancel, orphans)
         self._ledger.sync()
@@ -170,13 +170,13 @@ class ChatTeacher:
                 self._thread.start()
 
 
-_shared: dict[tuple[int, Dialect, Path, str | None], ChatTeacher] = {}
+_shared: dict[tuple[int, Dialect, Path, str | None], ModelClient] = {}
 _shared_lock = threading.Lock()
 
 
-def shared_teacher(
+def shared_client(
     settings: ModelServer, ledger_dir: str | Path, dialect: Dialect | None = None, purse: Purse | None = None
-) -> ChatTeacher:
+) -> ModelClient:
     """Return the one teacher of this process for these settings and this ledger: its threads share max_in_flight.
 
     Args:
@@ -197,7 +197,7 @@ def shared_teacher(
     name = (os.getpid(), dialect, ledger.directory, purse.name if purse else None)
     with _shared_lock:
         if name not in _shared:
-            _shared[name] = ChatTeacher(settings, ledger, dialect=dialect, account=account)
+            _shared[name] = ModelClient(settings, ledger, dialect=dialect, account=account)
             atexit.register(_shared[name].close)
         return _shared[name]
 

@@ -19,14 +19,14 @@ from tracemill.inference.credit import out_of_credit, unpaid
 from tracemill.inference.dialects import Trouble, read_reply
 from tracemill.inference.pace import Pace
 from tracemill.inference.protocol import Refusal
-from tracemill.inference.servers import Watch
-from tracemill.inference.transport import Broken, Failure, Wire
+from tracemill.inference.servers import HealthMonitor
+from tracemill.inference.transport import Broken, Failure, HttpTransport
 from tracemill.ledger import Completion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracemill.inference.batching import Desk, Job
+    from tracemill.inference.batching import Job, RequestTable
     from tracemill.inference.dialects import Dialect
     from tracemill.inference.pace import Slot
     from tracemill.inference.protocol import Record, Request
@@ -55,16 +55,16 @@ class Engine:
         self,
         dialect: Dialect,
         ledger: Record,
-        desk: Desk,
+        table: RequestTable,
         patience: Patience,
         account: Account | None = None,
     ) -> None:
         settings = dialect.server
         self._account, self._till = account, asyncio.Lock()
-        self._settings, self._ledger, self._desk, self._patience = settings, ledger, desk, patience
+        self._settings, self._ledger, self._table, self._patience = settings, ledger, table, patience
         self._dialect = dialect
-        self._wire = Wire(settings, patience.connect_s)
-        self.watch = Watch(settings, self._wire, desk, patience, self.fail, self._pay_look)
+        self._transport = HttpTransport(settings, patience.connect_s)
+        self.monitor = HealthMonitor(settings, self._transport, table, patience, self.fail, self._pay_look)
         self._pace = Pace(settings.max_in_flight, settings.first_in_flight)
         self._queue: deque[Job] = deque()
         self._workers: set[asyncio.Task[None]] = set()
@@ -74,17 +74,17 @@ class Engine:
         self.checked = self._tried = False
 
     async def check(self, request: Request | None = None) -> None:
-        """See :meth:`Watch.check`; a good result is remembered until work fails.
+        """See :meth:`HealthMonitor.check`; a good result is remembered until work fails.
 
         Args:
             request: one of those that are to be asked. Where the recipe adds fields of its own to them, a small one
-                in its form is tried first, once: see :meth:`Watch.try_out`.
+                in its form is tried first, once: see :meth:`HealthMonitor.try_out`.
         """
         if not self.checked:
-            await self.watch.check()
+            await self.monitor.check()
             self.checked = True
         if request is not None and self._settings.adds_fields and not self._tried:
-            await self.watch.try_out(self._dialect, request)
+            await self.monitor.try_out(self._dialect, request)
             self._tried = True
 
     def enqueue(self, jobs: Sequence[Job]) -> None:
@@ -103,21 +103,21 @@ class Engine:
 
     def away_since(self) -> float | None:
         """Since when no server answers; None where one does."""
-        return self.watch.pool.away_since()
+        return self.monitor.pool.away_since()
 
     def fail(self, error: Exception) -> None:
         """End all work with ``error``; what comes next begins with a new check."""
         self._stop()  # first: whoever hears of the error may ask again at once
-        self._desk.fail(error)
+        self._table.fail(error)
 
     async def close(self) -> None:
         """Stop all work, for those who still wait too, and closes the connections."""
         what = f"the {self._settings.role} was closed"
-        self._desk.fail(TeacherUnavailableError(what, remedy="run again: what was had is kept"))
+        self._table.fail(TeacherUnavailableError(what, remedy="run again: what was had is kept"))
         if self._ending is not None:
             self._ending.cancel()
         await asyncio.gather(*self._stop(), return_exceptions=True)
-        await self._wire.close()
+        await self._transport.close()
 
     def _end(self, error: Exception) -> None:
         """Ask nothing more, and fails once all that is under way was answered: it is paid for."""
@@ -133,7 +133,7 @@ class Engine:
         self.fail(error)
 
     def _is_busy(self) -> bool:
-        return any(server.starts for server in self.watch.pool.servers)
+        return any(server.starts for server in self.monitor.pool.servers)
 
     def _stop(self) -> list[asyncio.Task[Any]]:
         self.checked = False
@@ -141,7 +141,7 @@ class Engine:
         workers = [worker for worker in self._workers if worker is not asyncio.current_task()]
         for worker in workers:
             worker.cancel()
-        return workers + self.watch.stop()
+        return workers + self.monitor.stop()
 
     def _leave(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)
@@ -163,7 +163,7 @@ class Engine:
                 return
             finally:
                 job.task = None
-            self._desk.hand_out(job, result)
+            self._table.hand_out(job, result)
 
     async def _answer(self, job: Job) -> Completion | Refusal:
         """Ask until there is an answer, which is in the ledger before anybody hears of it."""
@@ -171,7 +171,7 @@ class Engine:
         while True:
             slot = await self._pace.turn()
             try:
-                server = await self.watch.server()
+                server = await self.monitor.server()
                 if self._ending is not None:
                     await asyncio.shield(self._ending)
                 is_well = await self._is_well(server, job)
@@ -180,7 +180,7 @@ class Engine:
                 self._pace.done()
             if not isinstance(outcome, Trouble):
                 return outcome
-            self._desk.count(n_retried=1)
+            self._table.count(n_retried=1)
             if refusal := self._weigh(job, server, outcome, is_well=is_well):
                 return refusal
             if not (outcome.at_once or server.rests):
@@ -238,12 +238,12 @@ class Engine:
         number = self._n_attempts
         server.starts[number] = started
         slot = dataclasses.replace(slot, sent_at=started)
-        self._desk.count(n_in_flight=1)
+        self._table.count(n_in_flight=1)
         try:
-            reply = await self._wire.post(self._dialect.url(server.url), body)
+            reply = await self._transport.post(self._dialect.url(server.url), body)
         finally:
             del server.starts[number]
-            self._desk.count(n_in_flight=-1)
+            self._table.count(n_in_flight=-1)
             if not self._is_busy():
                 self._quiet.set()
         if isinstance(reply, Broken):
@@ -268,10 +268,10 @@ class Engine:
         if isinstance(outcome, Trouble):
             server.failed(time.monotonic(), outcome.message)
         elif isinstance(outcome, Refusal):
-            self.watch.answered(server)
+            self.monitor.answered(server)
             self._judge_refusal(outcome)
         else:
-            self.watch.completed(server)
+            self.monitor.completed(server)
         return outcome
 
     async def _read(self, server: Server, job: Job, reply: Reply) -> Completion | Refusal | Trouble:
@@ -281,11 +281,11 @@ class Engine:
             TeacherUnpaidError: the account is out of credit, also where a gateway says so with status 200.
             TeacherMisconfiguredError: no request like this is answered.
         """
-        self.watch.require_credit(server, reply)
+        self.monitor.require_credit(server, reply)
         try:
             outcome = read_reply(job.request, self._dialect, reply.status, reply.headers, reply.raw)
         except TeacherMisconfiguredError as error:  # or this prompt only: moderation (403), legal reasons (451), …
-            if reply.status == 200 or not await self.watch.look(server, self._dialect, job.request):
+            if reply.status == 200 or not await self.monitor.look(server, self._dialect, job.request):
                 raise
             return Refusal(job.request.key, reply.status, error.got)
         if isinstance(outcome, Trouble) and reply.status == 200 and out_of_credit(200, reply.headers, reply.raw):
@@ -302,7 +302,7 @@ class Engine:
             if job.n_broken == 1:  # a socket that the server closed while it lay idle looks like this: it says nothing
                 return Trouble(broken.message, weight=0, at_once=True)
         # The requests that a dying server takes down with it all come here; only the first makes it rest.
-        self.watch.rest(server, broken.message)
+        self.monitor.rest(server, broken.message)
         return Trouble(broken.message, weight=int(broken.failure is Failure.BROKE_OFF))
 
     async def _is_well(self, server: Server, job: Job) -> bool:
@@ -319,10 +319,10 @@ class Engine:
 
     async def _look(self, server: Server, job: Job) -> bool:
         """Ask something small; where that fails too, only half of the job's failures still speak against it."""
-        answers = await self.watch.look(server, self._dialect, job.request)
+        answers = await self.monitor.look(server, self._dialect, job.request)
         if not answers:
             job.weight = min(job.weight, self._in_doubt)
-            self.watch.consider_giving_up(0.0)
+            self.monitor.consider_giving_up(0.0)
         return answers
 
     @property
@@ -349,33 +349,33 @@ class Engine:
             message = f"given up after {job.n_failures} failures, while others were answered: {trouble.message}"
             return Refusal(job.request.key, trouble.status, message)
         if not is_well and job.n_broken >= self._patience.n_attempts:
-            what = f"the {self._settings.role} breaks down at every request ({self.watch.pool.urls})"
-            raise self.watch.unavailable(what)
+            what = f"the {self._settings.role} breaks down at every request ({self.monitor.pool.urls})"
+            raise self.monitor.unavailable(what)
         return None
 
     async def _pause(self, server: Server, job: Job, trouble: Trouble) -> None:
         """Full jitter, or as long as the server asked for; nobody is given up for what one request may have done."""
         asked_s = min(trouble.wait_s, self._settings.give_up_after_s)
         wait_s = max(asked_s, self._patience.delay_s(job.n_failures))
-        if self.watch.is_due():
+        if self.monitor.is_due():
             job.failed_at.setdefault(server.url, time.monotonic())
             # Busy, for so long, and with a moment for others: OpenAI says 429 to what is larger than a minute's tokens.
             if await self._look(server, job) and trouble.weight == 0:
                 job.weight += self._in_doubt
-        self.watch.consider_giving_up(wait_s)
+        self.monitor.consider_giving_up(wait_s)
         await asyncio.sleep(wait_s)
 
     def _record(self, completion: Completion) -> None:
         self._ledger.put(completion)
         self._pace.took((completion.prompt_tokens or 0) + (completion.completion_tokens or 0))
-        self._desk.count(
+        self._table.count(
             prompt_tokens=completion.prompt_tokens or 0,
             completion_tokens=completion.completion_tokens or 0,
         )
 
     def _judge_refusal(self, refusal: Refusal) -> None:
-        progress = self._desk.progress()
-        if progress.n_refused + 1 < _ALL_REFUSED or self._desk.n_answered or progress.n_from_ledger:
+        progress = self._table.progress()
+        if progress.n_refused + 1 < _ALL_REFUSED or self._table.n_answered or progress.n_from_ledger:
             return
         if self._settings.refused_share == 1:
             return

@@ -101,7 +101,7 @@ class Record(Protocol):
 
 
 class Teacher(Protocol):
-    """Whoever answers requests: ``teacher.ChatTeacher``, or a fake in tests."""
+    """Whoever answers requests: ``teacher.ModelClient``, or a fake in tests."""
 
     def check(self) -> None:
         """Raise TeacherError unless the teacher can be asked."""

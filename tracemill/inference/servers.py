@@ -23,9 +23,9 @@ from tracemill.recipe.sections.server import ChatServer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracemill.inference.batching import Desk
+    from tracemill.inference.batching import RequestTable
     from tracemill.inference.dialects import Dialect
-    from tracemill.inference.transport import Reply, Wire
+    from tracemill.inference.transport import HttpTransport, Reply
     from tracemill.recipe.sections.server import ModelServer
 
 
@@ -157,7 +157,7 @@ _LOOK_TOKENS = 16
 _REASONED_TOKENS = 1024
 
 
-class Watch:
+class HealthMonitor:
     """The servers' state; every method runs on the event loop.
 
     Args:
@@ -168,13 +168,13 @@ class Watch:
     def __init__(
         self,
         settings: ModelServer,
-        wire: Wire,
-        desk: Desk,
+        transport: HttpTransport,
+        table: RequestTable,
         patience: Patience,
         on_lost: Callable[[Exception], None],
         on_look: Callable[[Completion], None],
     ) -> None:
-        self._settings, self._wire, self._desk, self._patience = settings, wire, desk, patience
+        self._settings, self._transport, self._table, self._patience = settings, transport, table, patience
         self._on_lost, self._on_look = on_lost, on_look
         self.pool = ServerPool(settings.base_urls)
         self._awake = asyncio.Event()
@@ -215,7 +215,7 @@ class Watch:
     async def _probe_template(self, server: Server) -> None:
         """Nothing is generated; only vLLM answers, and it answers nothing else this early about templates."""
         body = encoded({"model": self._settings.model, "messages": [{"role": "user", "content": "Hello"}]})
-        reply = await self._wire.ask(server.url.removesuffix("/v1") + "/tokenize", body)
+        reply = await self._transport.ask(server.url.removesuffix("/v1") + "/tokenize", body)
         if isinstance(reply, Broken):
             return
         error = judge_template(server.url, reply.status, reply.raw, self._settings)
@@ -223,7 +223,7 @@ class Watch:
             raise error
 
     async def _probe_models(self, server: Server, total_s: float | None) -> str:
-        reply = await self._wire.get(server.url + "/models", total_s)
+        reply = await self._transport.get(server.url + "/models", total_s)
         if isinstance(reply, Broken):
             return reply.message
         self.require_credit(server, reply)
@@ -263,7 +263,7 @@ class Watch:
         """
         server = await self.server()
         asked = small(request, _REASONED_TOKENS)
-        reply = await self._wire.post(dialect.url(server.url), dialect.body(asked))
+        reply = await self._transport.post(dialect.url(server.url), dialect.body(asked))
         if isinstance(reply, Broken):
             return
         self.require_credit(server, reply)
@@ -282,7 +282,7 @@ class Watch:
 
     async def _look(self, server: Server, dialect: Dialect, request: Request) -> bool:
         try:
-            reply = await self._wire.post(dialect.url(server.url), dialect.body(request))
+            reply = await self._transport.post(dialect.url(server.url), dialect.body(request))
         finally:
             server.look = None
         if isinstance(reply, Broken):
@@ -305,15 +305,15 @@ class Watch:
         if server.rests:
             return
         server.rests = True
-        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(self._nurse(server))
+        task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(self._probe_until_it_answers(server))
         self._nurses.add(task)
         task.add_done_callback(self._nurses.discard)
 
-    async def _nurse(self, server: Server) -> None:
+    async def _probe_until_it_answers(self, server: Server) -> None:
         """Probes with cheap requests, so that no generation is spent on finding out."""
         n_probes = 0
         trouble = server.trouble
-        while trouble and not self._desk.is_idle():
+        while trouble and not self._table.is_idle():
             longest_s = min(self._patience.probe_s, self._settings.give_up_after_s)
             wait_s = min(self._patience.delay_s(n_probes), longest_s)
             try:
@@ -389,7 +389,7 @@ class Watch:
         return small(request, _REASONED_TOKENS if reasons else _LOOK_TOKENS)
 
     def _kept(self) -> str:
-        progress = self._desk.progress()
+        progress = self._table.progress()
         return f"{progress.n_done} of {progress.n_asked} done are kept"
 
 

@@ -1,4 +1,4 @@
-"""The wire: posts a body, gets bytes back, and says in three words how a connection can fail. Knows aiohttp."""
+"""The transport: posts a body, gets bytes back, and says in three words how a connection can fail. Knows aiohttp."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Broken:
     message: str
 
 
-class Wire:
+class HttpTransport:
     """One HTTP session with as many connections as there may be requests; use it from one event loop.
 
     Args:

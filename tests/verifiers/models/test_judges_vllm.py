@@ -16,7 +16,7 @@ from tests.support.needs import ROOT, VLLM_PYTHON
 from tests.support.runs.samples import problem, response
 from tracemill.core import TeacherMisconfiguredError
 from tracemill.decontaminate.judge import same_question_request, word_of
-from tracemill.inference import ChatTeacher, Dialect, Refusal, Request
+from tracemill.inference import Dialect, ModelClient, Refusal, Request
 from tracemill.label import labels_request
 from tracemill.label.labels import reading
 from tracemill.ledger import Completion, Ledger
@@ -87,7 +87,7 @@ def answers(
     requests: list[Request], settings: ModelServer, folder: Path, dialect: Dialect | None = None
 ) -> list[Completion | Refusal]:
     """What came of requests, by way of a ledger in ``folder``."""
-    teacher = ChatTeacher(settings, Ledger(folder), dialect=dialect)
+    teacher = ModelClient(settings, Ledger(folder), dialect=dialect)
     try:
         return teacher.complete(requests)
     finally:
