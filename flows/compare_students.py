@@ -17,7 +17,7 @@ from prefect import flow, get_run_logger
 from flows.command_line import how_to_look, recipe_options, run_command, shown_place, work_done
 from flows.engine.context import RunContext
 from flows.engine.runners import local_runner
-from flows.forms import Text
+from flows.forms import ComparisonOverrides, ComparisonPath, Text
 from flows.parameters import without_secrets
 from flows.phases.students import Trained, responses_of, train_all
 from tracemill.core import digest, pretty_json
@@ -50,15 +50,15 @@ class Compared:
 
 @without_secrets
 @flow(name="compare-students", flow_run_name="compare {recipe}", task_runner=local_runner())
-def compare_students(recipe: str, overrides: list[str] | None = None, out: Text = "") -> Compared:
+def compare_students(recipe: ComparisonPath, overrides: ComparisonOverrides = (), out: Text = "") -> Compared:
     """Trains students on arms of a run's responses, and says by how much they differ.
 
     Args:
-        recipe: The recipe of a comparison.
+        recipe: The recipe of a comparison: one that is shipped, or the path of another YAML file.
         overrides: Settings on top of it as section.key=value, one an item, such as seeds.most=10.
         out: Directory of the finished run; below runs/, by the name of the recipe, if empty.
     """
-    loaded = load_comparison(recipe, overrides or [])
+    loaded = load_comparison(recipe, list(overrides or ()))
     return compare(RunContext(loaded, Store(loaded.run.store), get_run_logger()), out)
 
 

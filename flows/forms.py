@@ -19,6 +19,7 @@ from tracemill.core import Section
 from tracemill.recipe import Recipe
 from tracemill.recipe.evaluation import Evaluation
 from tracemill.recipe.sections.audit import Audit
+from tracemill.recipe.sections.students import Comparison
 from tracemill.sources.adapter import PlainField
 
 # Of a text: no key of a secret has one beside it, and no URL a password; env:NAME says where it is.
@@ -31,8 +32,9 @@ _HINT = "Secrets as env:NAME, an environment variable of the worker: what is typ
 RECIPES = Path(__file__).parent.parent / "recipes"
 
 
+DATASETS = ""
 EVALUATIONS = "evaluate-"  # what the names of shipped recipes of evaluations begin with
-COMPARISONS = "compare-"  # likewise, of students; they have no form
+COMPARISONS = "compare-"  # likewise, of comparisons of students
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,10 @@ class ShippedOrOther:
     """Of a path: the recipes of this repository as choices, or any other YAML file. They are listed when deployed.
 
     Attributes:
-        evaluations: those of evaluations, or else those of datasets.
+        of: what the names of the shipped ones begin with; those of datasets begin with none of these words.
     """
 
-    evaluations: bool = False
+    of: str = DATASETS
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Return JSON schema with two alternatives, which the UI shows as tabs.
@@ -52,10 +54,14 @@ class ShippedOrOther:
         and not that it is "not valid under any of the given schemas".
         """
         text = handler(schema)
-        names = [path.name for path in sorted(RECIPES.glob("*.yaml")) if not path.name.startswith(COMPARISONS)]
-        shipped = [f"{RECIPES.name}/{name}" for name in names if name.startswith(EVALUATIONS) == self.evaluations]
+        names = [path.name for path in sorted(RECIPES.glob("*.yaml"))]
+        shipped = [f"{RECIPES.name}/{name}" for name in names if _is_of(name) == self.of]
         alternatives = [{**text, "title": "shipped", "enum": shipped}, {**text, "title": "another file"}]
         return {"pattern": r"^.+\.ya?ml$", "anyOf": alternatives}
+
+
+def _is_of(name: str) -> str:
+    return next((word for word in (EVALUATIONS, COMPARISONS) if name.startswith(word)), DATASETS)
 
 
 def _settings_of(kind: type[Section]) -> dict[str, Any]:
@@ -76,9 +82,11 @@ def _fields_of_plain_rows() -> dict[str, Any]:
 
 
 RecipePath = Annotated[str, ShippedOrOther()]
-EvaluationPath = Annotated[str, ShippedOrOther(evaluations=True)]
+EvaluationPath = Annotated[str, ShippedOrOther(EVALUATIONS)]
+ComparisonPath = Annotated[str, ShippedOrOther(COMPARISONS)]
 Overrides = Annotated[Sequence[str] | None, WithJsonSchema(_settings_of(Recipe))]
 EvaluationOverrides = Annotated[Sequence[str] | None, WithJsonSchema(_settings_of(Evaluation))]
+ComparisonOverrides = Annotated[Sequence[str] | None, WithJsonSchema(_settings_of(Comparison))]
 AuditOverrides = Annotated[Sequence[str] | None, WithJsonSchema(_settings_of(Audit))]
 Columns = Annotated[Sequence[str] | None, WithJsonSchema(_fields_of_plain_rows())]
 Limit = Annotated[int | None, Field(ge=0), WithJsonSchema({"type": "integer", "minimum": 0})]

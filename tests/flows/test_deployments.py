@@ -26,7 +26,14 @@ from tracemill.core import ServerError
 from tracemill.publish import published
 from tracemill.store import Store
 
-NAMES = ("build-dataset", "check-references", "evaluate-student", "refresh-dataset", "verify-dataset")
+NAMES = (
+    "build-dataset",
+    "check-references",
+    "compare-students",
+    "evaluate-student",
+    "refresh-dataset",
+    "verify-dataset",
+)
 WORKER_S = 240
 
 
@@ -71,8 +78,10 @@ def test_recipes_are_choices(deployed: dict[str, DeploymentResponse]) -> None:
     """The shipped recipes can be chosen by name, and any other YAML file can be named."""
     names = sorted(f"recipes/{path.name}" for path in (ROOT / "recipes").glob("*.yaml"))
     evaluations = [name for name in names if name.startswith("recipes/evaluate-")]
+    comparisons = [name for name in names if name.startswith("recipes/compare-")]
     shipped, other = properties(deployed["build-dataset"])["recipe"]["anyOf"]
-    assert shipped["enum"] == [name for name in names if name not in evaluations]
+    assert shipped["enum"] == [name for name in names if name not in evaluations + comparisons]
+    assert properties(deployed["compare-students"])["recipe"]["anyOf"][0]["enum"] == comparisons
     assert other["type"] == "string"
     assert properties(deployed["evaluate-student"])["recipe"]["anyOf"][0]["enum"] == evaluations
 

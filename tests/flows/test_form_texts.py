@@ -10,11 +10,12 @@ from prefect.utilities.callables import parameter_schema
 
 from flows.build_dataset import build_dataset
 from flows.check_references import check_references
+from flows.compare_students import compare_students
 from flows.evaluate_student import evaluate_student
 from flows.refresh_dataset import refresh_dataset
 from flows.verify_dataset import verify_dataset
 
-FLOWS = (build_dataset, check_references, evaluate_student, refresh_dataset, verify_dataset)
+FLOWS = (build_dataset, check_references, compare_students, evaluate_student, refresh_dataset, verify_dataset)
 
 
 def texts(schema: Any) -> list[str]:
