@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import os
 import subprocess
 import sys
@@ -159,7 +160,8 @@ def check_artifacts(left: dict[str, Any], run: SmallRun, standing: dict[str, Any
     assert stages["decontaminate"]["dropped"] == 1
     assert stages["decontaminate"]["by reason"] == "decontaminate/bench 1"
     n_published = sum(row["rows"] for row in standing["funnel"] if row["stage"] == "published")
-    assert f"| published | rows | {n_published} | {n_published} |" in left["funnel"]
+    rows = rf"\[{n_published}\]\(http://127\.0\.0\.1:\d+/[^)]*\)"  # a link into the row browser
+    assert re.search(rf"\| published \| rows \| {rows} \| {n_published} \|", left["funnel"])
     assert f"`{run.out}/report.html`" in left["funnel"]
     assert all(f"[{phase}](../artifact/" in left["funnel"] for phase in phases)
 
