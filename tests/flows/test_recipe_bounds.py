@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args, get_origin
 
 import numpy as np
 import pytest
@@ -78,8 +78,9 @@ def bounded() -> Iterator[Bounded]:
             continue
         for name, field in place.section.model_fields.items():
             limits = all_bounds(field.annotation, field.metadata)
+            one = ".math" if get_origin(field.annotation) is dict else ""  # its values are bounded, by category
             if limits:
-                yield _bounded(f"{place.path}.{name}".replace("[]", ".0"), field, limits)
+                yield _bounded(f"{place.path}.{name}{one}".replace("[]", ".0"), field, limits)
 
 
 def _bounded(key: str, field: FieldInfo, limits: dict[str, float]) -> Bounded:

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from tracemill.core import Category, Section
 from tracemill.recipe.sections.label import PassRate
 
 
+def _how_many(given: object) -> object:
+    """Return a number of responses as it is.
+
+    Raises:
+        ValueError: it is none, said once and not for each way in which it could be meant.
+    """
+    if given == "all" or (isinstance(given, int) and not isinstance(given, bool) and given > 0):
+        return given
+    raise ValueError("should be a whole number above 0, or all")
+
+
 class Select(Section):
     """Which of a problem's passing responses are published."""
 
-    keep: Annotated[int, Field(gt=0)] | Literal["all"] = Field(
+    keep: Annotated[Annotated[int, Field(gt=0)] | Literal["all"], BeforeValidator(_how_many)] = Field(
         default=1,
         description="Passing responses per problem that are published, each a row: 1, a number, or all. Of equal texts "
         "one is.",
