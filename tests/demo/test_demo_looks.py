@@ -38,6 +38,6 @@ def test_a_teacher_that_cannot_be_installed(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TEACHER_URL", raising=False)
     monkeypatch.setattr(demo, "vllm_python", fails)
-    monkeypatch.setattr(demo, "build", never)
-    assert asyncio.run(demo.main([])) == 1
+    monkeypatch.setattr(demo, "run", never)
+    assert asyncio.run(demo.main(demo.BUILD, [])) == 1
     assert "TEACHER_URL=http://host:8000/v1 TEACHER_MODEL=name make demo" in capsys.readouterr().err
