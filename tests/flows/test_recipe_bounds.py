@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, get_args, get_origin
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ from tests.support.servers.chat_server import ChatServer
 from tests.support.servers.fake_embedder import FakeEmbedder
 from tests.support.servers.judge_server import JudgeServer
 from tracemill.cli.recipe_reference import places
-from tracemill.core import RecipeError
+from tracemill.core import Category, RecipeError
 from tracemill.dedup.clusters import cluster
 from tracemill.recipe import parse_recipe
 from tracemill.recipe.values import bounds
@@ -78,7 +78,7 @@ def bounded() -> Iterator[Bounded]:
             continue
         for name, field in place.section.model_fields.items():
             limits = all_bounds(field.annotation, field.metadata)
-            one = ".math" if get_origin(field.annotation) is dict else ""  # its values are bounded, by category
+            one = ".math" if Category in get_args(field.annotation) else ""  # its values are bounded, by category
             if limits:
                 yield _bounded(f"{place.path}.{name}{one}".replace("[]", ".0"), field, limits)
 
