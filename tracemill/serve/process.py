@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
 import subprocess
-import sys
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Final
 
+from tracemill.core.child_process import die_with_parent
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_PR_SET_PDEATHSIG: Final = 1
 _ANSWER_S: Final = 2.0
 _TAIL_BYTES: Final = 3_000
 
@@ -42,7 +41,7 @@ class ServerProcess:
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with_parent(),  # noqa: PLW1509 - the child calls prctl and getppid, nothing that locks
+                preexec_fn=die_with_parent(),  # noqa: PLW1509 - the child calls prctl and getppid, nothing that locks
             )
 
     @property
@@ -97,24 +96,3 @@ def is_taken(host: str, port: int) -> bool:
 
 def _reached(host: str) -> str:
     return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - compared, not bound
-
-
-def _die_with_parent() -> Callable[[], None] | None:
-    """Return what makes the kernel end the child when this process dies, even by SIGKILL; Linux only, best effort.
-
-    The library is loaded here, before the fork: a forked child should do as little as it can.
-    """
-    if sys.platform != "linux":
-        return None
-    parent = os.getpid()
-    try:
-        prctl = ctypes.CDLL(None).prctl
-    except (OSError, AttributeError):
-        return None
-
-    def in_child() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # the parent died between the fork and the call
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    return in_child
