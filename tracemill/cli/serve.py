@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event
 from typing import Final
 
+from tracemill.cli.arguments import positive
 from tracemill.core import RecipeError
 from tracemill.recipe import load_recipe
 from tracemill.serve import Placement, PlannedServer, Supervisor, plan_servers, urls_by_place
@@ -29,11 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--set", dest="overrides", action="append", default=[], metavar="section.key=value", help="override a setting"
     )
     parser.add_argument("--gpus", metavar="LIST", type=_numbers, help="such as 0,1,2,3; none (default: all there are)")
-    parser.add_argument(
-        "--tensor-parallel", metavar="N", type=_positive, default=1, help="GPUs a server of the teacher"
-    )
+    parser.add_argument("--tensor-parallel", metavar="N", type=positive, default=1, help="GPUs a server of the teacher")
     parser.add_argument("--only", metavar="SECTION", action="append", default=[], help="such as distill.teacher")
-    parser.add_argument("--teachers", metavar="N", type=_positive, help="servers of the teacher (default: by GPUs)")
+    parser.add_argument("--teachers", metavar="N", type=positive, help="servers of the teacher (default: by GPUs)")
     parser.add_argument("--host", metavar="ADDRESS", default="127.0.0.1", help="to listen on (default: %(default)s)")
     parser.add_argument(
         "--weights", metavar="MODEL=PLACE", action="append", default=[], help="folder or Hub id of a model's weights"
@@ -41,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--vllm-python", metavar="FILE", type=Path, help=f"default: {_VLLM_PYTHON}, or this one")
     parser.add_argument("--logs", metavar="DIR", type=Path, default=_LOGS, help="default: %(default)s")
     parser.add_argument("--urls", metavar="FILE", type=Path, help="where to write base_urls, once all answer")
-    parser.add_argument("--start-s", metavar="S", type=_positive, default=1_800, help="patience with a start")
+    parser.add_argument("--start-s", metavar="S", type=positive, default=1_800, help="patience with a start")
     parser.add_argument("--dry-run", action="store_true", help="show the commands, start nothing")
     parser.add_argument(
         "--vllm", metavar="OPTION", action="append", default=[], help="of each server, such as max-model-len=32768"
@@ -54,16 +53,6 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 
 _numbers.__name__ = "list of GPU indices"
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above zero")
-    return value
-
-
-_positive.__name__ = "positive number"
 
 
 def _serve(arguments: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from tracemill.cli.arguments import positive
 from tracemill.core import pretty_json
 from tracemill.generate.prompts import SYSTEM_PROMPTS
 from tracemill.runs.fetch import run_folder
@@ -22,21 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--system", choices=SYSTEM_PROMPTS, default="none", help="am: the paper's, in training (default: %(default)s)"
     )
     parser.add_argument("--traces", choices=QUERIES, default=PUBLISHED, help="which responses (default: %(default)s)")
-    parser.add_argument("--max-tokens", metavar="N", type=_positive, help="rows of more are left out, none is cut")
+    parser.add_argument("--max-tokens", metavar="N", type=positive, help="rows of more are left out, none is cut")
     parser.add_argument("--tokenizer", metavar="FILE", type=Path, help="a tokenizer.json to count by (else estimated)")
     parser.add_argument("--out", metavar="FOLDER", type=Path, help="default: DIR-sft-SHAPE")
     parser.add_argument("--json", action="store_true", help="one JSON document, for scripts (docs/commands.md)")
     parser.set_defaults(run_command=_sft)
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above zero")
-    return value
-
-
-_positive.__name__ = "positive number"
 
 
 def _sft(arguments: argparse.Namespace) -> int:

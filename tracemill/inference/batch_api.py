@@ -15,27 +15,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
-import os
 import secrets
 import shlex
 import time
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from tracemill.core import (
-    LedgerError,
     TeacherMisconfiguredError,
     TeacherUnavailableError,
     digest,
     json_text,
 )
 from tracemill.core.process_identity import is_gone, process_name
+from tracemill.inference.batch_notes import Line, Made, json_bytes, lines_of, noted
 from tracemill.inference.credit import out_of_credit, unpaid
 from tracemill.inference.dialects import Trouble, judge_models, parsed, read_reply, server_words
 from tracemill.inference.protocol import Refusal, Request
@@ -62,123 +60,6 @@ _TRIES: Final = 4  # of a line that fails while others are answered
 _ENDED: Final = frozenset({"completed", "failed", "expired", "cancelled"})
 _ENDS: Final = 100  # batches of a page of the provider's list
 _PAGES: Final = 20
-
-
-@dataclass
-class Made:
-    """A batch as it is noted on disk.
-
-    Attributes:
-        name: ours, in its metadata and in the names of its files.
-        place: of the server, or of the folder for files.
-        model: that is asked.
-        keys: of its requests.
-        process: that looks after it.
-        batch_id: the provider's, once it is known.
-    """
-
-    name: str
-    place: str
-    model: str
-    keys: list[str]
-    process: str
-    batch_id: str = ""
-
-    def write(self, folder: Path) -> None:
-        """Keep it: whoever reads finds it whole, or as it was before.
-
-        Raises:
-            LedgerError: the folder cannot be written.
-        """
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            temporary = folder / f"{self.name}.tmp-{os.getpid()}"
-            with temporary.open("w", encoding="utf-8") as file:
-                file.write(json_text(asdict(self)))
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(folder / f"{self.name}.json")
-        except OSError as error:
-            raise LedgerError(
-                f"a batch cannot be noted in {folder}",
-                got=str(error),
-                remedy="make room or fix permissions, and run again: nothing was asked without a note",
-            ) from error
-
-    def forget(self, folder: Path) -> None:
-        """All its answers are in the ledger."""
-        (folder / f"{self.name}.json").unlink(missing_ok=True)
-
-
-def noted(folder: Path) -> list[Made]:
-    """Return the batches that are noted.
-
-    Raises:
-        LedgerError: a note cannot be read.
-    """
-    found = []
-    for path in sorted(folder.glob("*.json")):
-        try:
-            found.append(Made(**json.loads(path.read_bytes())))
-        except (OSError, ValueError, TypeError) as error:
-            raise LedgerError(
-                f"the note of a batch cannot be read: {path}",
-                got=str(error),
-                remedy="restore the file; or delete it: what its batch has answered is then asked, and paid, again",
-            ) from error
-    return found
-
-
-@dataclass
-class Line:
-    """One line of a batch's answers: a status and a body, or neither and an error."""
-
-    key: str
-    status: int
-    body: bytes
-    error: str = ""
-
-
-def lines_of(raw: bytes) -> Iterator[Line]:
-    """Yield the answers in a file of a batch; a line that is none is passed over, and its request asked again."""
-    for text in raw.splitlines():
-        try:
-            found = parsed(text)
-            key, response, error = found["custom_id"], found.get("response"), found.get("error")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            continue
-        if isinstance(response, dict) and isinstance(response.get("status_code"), int) and response.get("body"):
-            yield Line(str(key), response["status_code"], orjson_bytes(response["body"]))
-        else:
-            code = error.get("code") if isinstance(error, dict) else error
-            yield Line(str(key), 0, b"", str(code or "no response"))
-
-
-def require_none_under_way(folder: Path, keys: Iterable[str]) -> None:
-    """Refuse to ask for requests online that are in a batch already: they would be paid for twice.
-
-    Raises:
-        TeacherMisconfiguredError: some are.
-    """
-    under_way = {key: made for made in noted(folder) for key in made.keys} if folder.exists() else {}
-    asked = [key for key in keys if key in under_way]
-    if asked:
-        made = under_way[asked[0]]
-        raise TeacherMisconfiguredError(
-            f"{len(asked)} of the requests are in batches that are under way",
-            got=f"batch {made.batch_id or made.name} at {made.place}",
-            expected="mode: batch, until their answers have come",
-            remedy=f"run with mode: batch first, and online after that; or delete {folder}/{made.name}.json to have "
-            "them asked, and paid for, again",
-        )
-
-
-def orjson_bytes(value: object) -> bytes:
-    """Return JSON, also of lone surrogates."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        return json.dumps(value).encode()
 
 
 @dataclass
@@ -293,7 +174,7 @@ class BatchEngine:
         n_bytes = 0
         for job in jobs:
             body = orjson.loads(self._dialect.body(job.request))
-            line = orjson_bytes({"custom_id": job.request.key, "method": "POST", "url": ENDPOINT, "body": body})
+            line = json_bytes({"custom_id": job.request.key, "method": "POST", "url": ENDPOINT, "body": body})
             if part and (len(part) >= self._how.most or n_bytes + len(line) > _MOST_BYTES):
                 yield part
                 part, n_bytes = [], 0
@@ -397,7 +278,7 @@ class BatchEngine:
             "completion_window": self._how.window,
             "metadata": {_MARK: made.name},
         }
-        reply = await self._reached("POST", f"{self._url}/batches", orjson_bytes(body))
+        reply = await self._reached("POST", f"{self._url}/batches", json_bytes(body))
         made.batch_id = self._field(reply, "id", "no batch was made")
         made.write(self._folder)
         log.warning("batch %s of %d requests is under way at %s", made.batch_id, len(made.keys), self._url)

@@ -20,7 +20,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tracemill.inference.batch_api import FOLDER, BatchEngine, require_none_under_way
+from tracemill.inference.batch_api import FOLDER, BatchEngine
+from tracemill.inference.batch_notes import require_none_under_way
 from tracemill.inference.batching import RequestTable
 from tracemill.inference.dialects import ChatDialect, Dialect
 from tracemill.inference.engine import Engine
