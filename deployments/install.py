@@ -75,7 +75,7 @@ def installed(python: Path) -> int:
     return sum(1 for _ in python.parent.parent.glob("lib/python*/site-packages/*.dist-info"))
 
 
-def told(log: str, n_wanted: int, n_new: int) -> str:
+def progress_line(log: str, n_wanted: int, n_new: int) -> str:
     """Return how far it is, in one line.
 
     Args:
@@ -99,7 +99,7 @@ def shown(line: list[str], environment: dict[str, str], python: Path, log: Path,
     before, last = "", time.monotonic()
     while process.poll() is None:
         time.sleep(TICK_S)
-        now = told(log.read_text(encoding="utf-8", errors="replace"), n_wanted, installed(python) - n_before)
+        now = progress_line(log.read_text(encoding="utf-8", errors="replace"), n_wanted, installed(python) - n_before)
         if is_terminal:
             print(f"\r  {now:<60}", end="", flush=True)
         elif now != before and time.monotonic() - last > PLAIN_EVERY_S:

@@ -34,8 +34,8 @@ from flows.phases.select import distill_and_select
 from flows.phases.semantic_duplicates import embed_survivors, merge_duplicates
 from flows.phases.shards import ShardHistory, Stages, distill_one, labellings, prepare_one, set_aside
 from flows.preview import preview
-from flows.preview import summary as preview_summary
-from flows.teacher_place import load_recipe_here, told_nobody_asked
+from flows.preview import render_summary as render_preview_summary
+from flows.teacher_from_env import load_recipe_with_env, note_without_teacher
 from tasks.distill import limit_problems
 from tasks.engine.work import NoSettings
 from tasks.judges import Calibration, calibrate
@@ -81,7 +81,7 @@ def build_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "")
         overrides: Settings on top of it as section.key=value, one an item, such as distill.limit=100.
         out: Directory of the finished run; below runs/, by the name of the recipe, if empty.
     """
-    loaded = load_recipe_here(recipe, list(overrides or ()), are_kept=True)
+    loaded = load_recipe_with_env(recipe, list(overrides or ()), are_kept=True)
     context = RunContext(loaded, Store(loaded.run.store), get_run_logger())
     return or_paused(lambda: build(context, out), context.logger)  # type: ignore[no-any-return]  # or Prefect's state
 
@@ -101,7 +101,7 @@ def build(context: RunContext, out: str | None = None, limit: int | None = None)
     out = out or f"runs/{recipe.name}"
     refuse_unsendable(recipe.push, out)
     context.prepare(out, output_of(recipe))
-    if told := told_nobody_asked(recipe, os.environ):
+    if told := note_without_teacher(recipe, os.environ):
         context.logger.info("%s", told)
     benchmarks = benchmarks_of(context)
     counting = measure_plan(recipe.label, recipe.data_dir)
@@ -216,7 +216,7 @@ def tally_of(
     return PublishedTally.model_validate(context.single(tally_published, NoSettings(), inputs, "").facts)
 
 
-def summary(built: Built, seconds: float) -> str:
+def render_summary(built: Built, seconds: float) -> str:
     """Return what was made and where it is."""
     table = pa.Table.from_pylist(built.manifest["funnel"], schema=FUNNEL)
     where = shown_place(built.out)
@@ -248,8 +248,8 @@ def summary(built: Built, seconds: float) -> str:
 
 def previewed(recipe: Recipe, n_rows: int) -> str:
     """Return what a few rows of each source came to; nothing is published."""
-    return preview_summary(preview(recipe, n_rows, build, logging.getLogger("tracemill")))
+    return render_preview_summary(preview(recipe, n_rows, build, logging.getLogger("tracemill")))
 
 
 if __name__ == "__main__":
-    sys.exit(dataset_command(build_dataset, summary, Path(__file__).stem, __doc__ or "", previewed))
+    sys.exit(dataset_command(build_dataset, render_summary, Path(__file__).stem, __doc__ or "", previewed))

@@ -87,7 +87,7 @@ def checked_recipe(path: str, overrides: list[str], *, are_kept: bool = False) -
     return recipe
 
 
-def told(run: AuditRun, seconds: float) -> str:
+def render_summary(run: AuditRun, seconds: float) -> str:
     """Return what was found and where it is."""
     where = shown_place(run.out)
     return "\n".join(
@@ -121,7 +121,7 @@ def main() -> int:
     return run_command(
         "check_references",
         lambda: check_references(options.recipe, options.overrides, options.out),
-        told,
+        render_summary,
         lambda: checked_recipe(options.recipe, options.overrides),
     )
 

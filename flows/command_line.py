@@ -21,9 +21,9 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from flows.engine.paused import EXIT_STATUS, told
+from flows.engine.paused import EXIT_STATUS, render_ended
 from flows.engine.terminal import bars_in_terminal
-from flows.teacher_place import load_recipe_here
+from flows.teacher_from_env import load_recipe_with_env
 from tracemill.core import TracemillError
 from tracemill.recipe import Recipe
 
@@ -68,7 +68,7 @@ def dataset_command(
         name,
         lambda: flow(recipe=options.recipe, overrides=options.overrides, out=options.out),
         tell,
-        lambda: load_recipe_here(options.recipe, options.overrides),
+        lambda: load_recipe_with_env(options.recipe, options.overrides),
     )
 
 
@@ -82,7 +82,7 @@ def _few(text: str) -> int:
 def _previewed(name: str, options: argparse.Namespace, preview: Callable[[Recipe, int], str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        print(preview(load_recipe_here(options.recipe, options.overrides), options.preview))
+        print(preview(load_recipe_with_env(options.recipe, options.overrides), options.preview))
     except TracemillError as error:
         print(f"\n{name} failed: {error}", file=sys.stderr)
         return 1
@@ -129,7 +129,7 @@ def run_command(
             seconds = time.monotonic() - began
             _let_task_runs_be_recorded()
     except (PausedRun, CancelledRun) as ended:
-        print(f"\n{name}: {told(ended)}", file=sys.stderr)
+        print(f"\n{name}: {render_ended(ended)}", file=sys.stderr)
         return EXIT_STATUS
     except TracemillError as error:
         print(f"\n{name} failed: {error}", file=sys.stderr)

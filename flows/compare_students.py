@@ -98,7 +98,7 @@ def _found(recipe: Comparison, trained: Trained) -> dict[str, Any]:
     return compared(recipe, students, trained.arms, len(trained.items), (trained.noise, trained.needed))
 
 
-def told(made: Compared, seconds: float) -> str:
+def render_summary(made: Compared, seconds: float) -> str:
     """Return what was found and where it is."""
     where = shown_place(made.out)
     return "\n".join(
@@ -123,7 +123,7 @@ def main() -> int:
     return run_command(
         Path(__file__).stem,
         lambda: compare_students(options.recipe, options.overrides, options.out),
-        told,
+        render_summary,
         lambda: load_comparison(options.recipe, options.overrides),
     )
 

@@ -22,7 +22,7 @@ from flows.engine.runners import local_runner
 from flows.forms import EvaluationOverrides, EvaluationPath, Text
 from flows.parameters import without_secrets
 from flows.phases.evaluate import EvaluatedShards, all_samples, evaluate_all
-from flows.teacher_place import load_evaluation_here
+from flows.teacher_from_env import load_evaluation_with_env
 from tracemill.core import RecipeError, digest, pretty_json
 from tracemill.evaluate.baseline import FACT, Baseline, read_evaluation
 from tracemill.evaluate.publication import EVALUATION, EvaluationPublication, hub_results
@@ -62,7 +62,7 @@ def evaluate_student(recipe: EvaluationPath, overrides: EvaluationOverrides = ()
         overrides: Settings on top of it as section.key=value, one an item, such as student.temperature=0.8.
         out: Directory of the finished run; below runs/, as eval-NAME by the name of the recipe, if empty.
     """
-    loaded = load_evaluation_here(recipe, list(overrides or ()), are_kept=True)
+    loaded = load_evaluation_with_env(recipe, list(overrides or ()), are_kept=True)
     return evaluate(RunContext(loaded, Store(loaded.run.store), get_run_logger()), out)
 
 
@@ -134,7 +134,7 @@ def _publication(
     return EvaluationPublication(key, [found.items], found.responses, found.samples, texts, facts)
 
 
-def told(scored: Scored, seconds: float) -> str:
+def render_summary(scored: Scored, seconds: float) -> str:
     """Return what was found and where it is."""
     where = shown_place(scored.out)
     return "\n".join(
@@ -162,7 +162,7 @@ def main() -> int:
         return found[0]
 
     status = run_command(
-        Path(__file__).stem, work, told, lambda: load_evaluation_here(options.recipe, options.overrides)
+        Path(__file__).stem, work, render_summary, lambda: load_evaluation_with_env(options.recipe, options.overrides)
     )
     return INCOMPLETE if found and status == 0 and not found[0].scores["complete"] else status
 

@@ -22,7 +22,7 @@ from tracemill.core import SourceError
 from tracemill.ledger.place import is_remote
 from tracemill.recipe import Recipe
 from tracemill.recipe.sections.run import Runner
-from tracemill.runs.preview import Whole, told
+from tracemill.runs.preview import Whole, render_preview
 from tracemill.sources.size import size_of
 from tracemill.store import Store
 
@@ -92,7 +92,7 @@ def preview(
     build(_SideBySide(apart(recipe, folder), Store(str(folder / "store")), logger), str(run), n_rows)
     ledger = Path(ledger_of(recipe))
     wholes = {source.name: _whole(source, recipe.data_dir) for source in recipe.sources}
-    text = told(run, ledger if ledger.is_dir() else None, wholes, recipe.distill.limit)
+    text = render_preview(run, ledger if ledger.is_dir() else None, wholes, recipe.distill.limit)
     return Previewed(run, text)
 
 
@@ -124,7 +124,7 @@ def _whole(source: Any, data_dir: str) -> Whole:
     return Whole(None, is_exact=False)
 
 
-def summary(made: Previewed) -> str:
+def render_summary(made: Previewed) -> str:
     """Return what the terminal shows."""
     return "\n".join(
         [

@@ -16,7 +16,7 @@ from typing import Any
 from prefect import State, flow, get_run_logger
 from prefect.states import Completed
 
-from flows.build_dataset import Built, build, summary
+from flows.build_dataset import Built, build, render_summary
 from flows.command_line import dataset_command
 from flows.engine.context import RunContext
 from flows.engine.paused import or_paused
@@ -26,7 +26,7 @@ from flows.forms import Overrides, RecipePath, Text
 from flows.parameters import without_secrets
 from flows.phases.collect import read_sources
 from flows.phases.publish import output_of
-from flows.teacher_place import load_recipe_here
+from flows.teacher_from_env import load_recipe_with_env
 from tracemill.inference.refusals import REFUSED, REFUSED_BY_TEACHER
 from tracemill.publish import published, refuse_foreign
 from tracemill.publish.directory.versions import held
@@ -44,7 +44,7 @@ def refresh_dataset(recipe: RecipePath, overrides: Overrides = (), out: Text = "
         overrides: Settings on top of it as section.key=value, one an item, such as distill.limit=100.
         out: Directory of the finished run; below runs/, by the name of the recipe, if empty.
     """
-    loaded = load_recipe_here(recipe, list(overrides or ()), are_kept=True)
+    loaded = load_recipe_with_env(recipe, list(overrides or ()), are_kept=True)
     context = RunContext(loaded, Store(loaded.run.store), get_run_logger())
     # Prefect shows the message beside the state; the caller gets the data.
     return or_paused(lambda: _completed(refresh(context, out)), context.logger)  # type: ignore[no-any-return]
@@ -118,4 +118,4 @@ def _one_at_a_time(out: str, logger: logging.Logger | logging.LoggerAdapter[logg
 
 
 if __name__ == "__main__":
-    sys.exit(dataset_command(refresh_dataset, summary, Path(__file__).stem, __doc__ or ""))
+    sys.exit(dataset_command(refresh_dataset, render_summary, Path(__file__).stem, __doc__ or ""))

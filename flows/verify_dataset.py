@@ -182,7 +182,7 @@ def _slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:80]
 
 
-def told(run: AuditRun, seconds: float) -> str:
+def render_summary(run: AuditRun, seconds: float) -> str:
     """Return what was found and where it is."""
     where = shown_place(run.out)
     return "\n".join(
@@ -250,7 +250,7 @@ def main() -> int:
         recipe = audit_recipe(options.dataset, hub.model_dump(exclude_none=True), overrides)
         laid_out(recipe, options.layout, options.columns, options.limit)
 
-    status = run_command("verify_dataset", work, told, check)
+    status = run_command("verify_dataset", work, render_summary, check)
     return NOTHING_JUDGED if found and status == 0 and nothing_judged(found[0].summary) else status
 
 

@@ -31,8 +31,8 @@ from tracemill.core import (
     RecipeError,
     Response,
     Section,
+    ServerUnavailableError,
     TeacherMisconfiguredError,
-    TeacherUnavailableError,
     digest,
     rows_of,
 )
@@ -156,7 +156,7 @@ class ModelCosts:
         try:
             answers = ask(requests, server, self.ledger, dialect)
             rate = n_new / (time.perf_counter() - began) if n_new else None
-        except TeacherUnavailableError:
+        except ServerUnavailableError:
             pass
         tokens = [_tokens(request, answer) for request, answer in zip(requests, answers, strict=True)]
         mean = sum(tokens) / len(tokens) if tokens else 0.0

@@ -162,4 +162,4 @@ def judge_contamination_shard(work: Work) -> Produced:
     }
     kept, dropped = without(problems, [overlaps.get(name) for name in ids])
     found = produced(problems.num_rows, Decontaminated(kept, dropped, GREY.empty_table()))
-    return asking.told(replace(found, facts=found.facts | {JUDGED: words_by_benchmark(pairs.values(), words)}))
+    return asking.with_refusals(replace(found, facts=found.facts | {JUDGED: words_by_benchmark(pairs.values(), words)}))

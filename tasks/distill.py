@@ -153,7 +153,7 @@ def distill_shard(work: Work) -> Produced:
         | {"n_follow_ups": whole.n_follow_ups}
         | ({TEACHER_NAME: plan.name} if plan.name else {}),
     )
-    return asking.told(produced)
+    return asking.with_refusals(produced)
 
 
 def _refused_before(work: Work, plan: DistillRound) -> set[str]:

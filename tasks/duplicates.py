@@ -17,7 +17,7 @@ from prefect import task
 from tasks.engine.models import Asking
 from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.engine.work import Produced, Work, split
-from tasks.verify import bench_of
+from tasks.verify import verifier_set_of
 from tracemill.core import Category, Dropped, Problem, Section, digest, dropped_problem, table_of
 from tracemill.dedup.conflict_report import batch_facts, shard_facts
 from tracemill.dedup.conflicting_references import Reference
@@ -37,7 +37,7 @@ VERSION = digest([verifier_versions()[category] for category in (Category.MATH, 
 
 def agreement(pairs: Sequence[tuple[Reference, Reference]]) -> list[bool | None]:
     """See :func:`verifiers.same_answer.same_answers`. Most batches have no such pairs, and start no verifiers."""
-    return same_answers(pairs, bench_of(Verify())) if pairs else []
+    return same_answers(pairs, verifier_set_of(Verify())) if pairs else []
 
 
 @task(name="embed", task_run_name="embed {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED)
@@ -62,7 +62,7 @@ def embedded(work: Work, problems: pa.Table, embedder: Embedder) -> Produced:
     asking = Asking(work)
     texts = problems.filter(pa.array(without))["prompt"].to_pylist()
     asking.note(work.section, problems.num_rows, embedder.refusals(texts))
-    return asking.told(produced)
+    return asking.with_refusals(produced)
 
 
 class MergeBatch(Section):

@@ -63,7 +63,7 @@ def judge_shard(work: Work) -> Produced:
     ]
     outcomes = Counter(verdict.outcome for verdict in found)
     facts = {"outcomes": dict(outcomes)}
-    return asking.told(Produced({"verdicts": table_of(Verdict, found)}, len(asked), len(found), facts=facts))
+    return asking.with_refusals(Produced({"verdicts": table_of(Verdict, found)}, len(asked), len(found), facts=facts))
 
 
 SCORES = pa.schema([("response_id", pa.string()), ("problem_id", pa.string()), ("score", pa.float64())])
@@ -116,7 +116,7 @@ def _scored(work: Work) -> Produced:
     ]
     outcomes = Counter(verdict.outcome for verdict in found)
     facts = {"outcomes": dict(outcomes), "cut": plan.cut}
-    return asking.told(Produced({"verdicts": table_of(Verdict, found)}, len(asked), len(found), facts=facts))
+    return asking.with_refusals(Produced({"verdicts": table_of(Verdict, found)}, len(asked), len(found), facts=facts))
 
 
 class Calibration(Section):
@@ -162,7 +162,7 @@ def calibrate(work: Work) -> Produced:
         dropped={"calibrate/no_score": n_left_out} if n_left_out else {},
         facts={"cut": cut, "n_scores": len(scores)},
     )
-    return asking.told(produced)
+    return asking.with_refusals(produced)
 
 
 def _calibration_problems(work: Work, plan: Calibration) -> list[Problem]:

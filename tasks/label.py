@@ -124,7 +124,7 @@ def label_by_model_shard(work: Work) -> Produced:
     asking = Asking(work, plan.ledger)
     answers = asking.ask([labels_request(problem, plan.labeller) for problem in problems], plan.labeller)
     labelled = [answered(problem, answer, plan.labeller) for problem, answer in zip(problems, answers, strict=True)]
-    return asking.told(_all(labelled, plan.labeller.labels))
+    return asking.with_refusals(_all(labelled, plan.labeller.labels))
 
 
 def _all(problems: Sequence[Problem], labels: Iterable[str]) -> Produced:

@@ -223,7 +223,7 @@ def perplexity_shard(work: Work) -> Produced:
         if (fault := perplexity_fault(answer, plan.perplexity)) is not None
     ]
     perplexities = pa.Table.from_pylist(rows, schema=PERPLEXITIES)
-    return asking.told(filtered(len(responses), faulty, perplexities=perplexities))
+    return asking.with_refusals(filtered(len(responses), faulty, perplexities=perplexities))
 
 
 Piece = tuple[Response, str]
@@ -250,7 +250,9 @@ def safety_shard(work: Work) -> Produced:
     for model_says in _models(plan, problems, asking):
         left = [(given, piece) for given in responses if given.id not in found for piece in _pieces(given, plan.safety)]
         found |= model_says(left)
-    return asking.told(filtered(len(responses), [(given, found[given.id]) for given in responses if given.id in found]))
+    return asking.with_refusals(
+        filtered(len(responses), [(given, found[given.id]) for given in responses if given.id in found])
+    )
 
 
 def _pieces(response: Response, settings: Safety) -> list[str]:

@@ -15,7 +15,7 @@ from tracemill.core import Cause, Outcome, Problem, Response, Verdict, digest, r
 from tracemill.recipe.sections.judges import ModelJudged
 from tracemill.recipe.sections.verify import Verify
 from tracemill.text import missing_answer
-from verifiers import Attempt, Bench, attempt_of, verifier_versions, verify
+from verifiers import Attempt, VerifierSet, attempt_of, verifier_versions, verify
 from verifiers.maths.words import why_missing
 
 # Fact of a shard: responses that the sandbox failed to judge, by reason.
@@ -26,11 +26,11 @@ VERSION = digest("verify", _LAYOUT, sorted(verifier_versions().items()), missing
 
 
 @functools.lru_cache(maxsize=2)
-def bench_of(settings: Verify) -> Bench:
-    """Return one bench per process, shared by all shard tasks; what it started ends with the process."""
-    bench = Bench(settings)
-    atexit.register(bench.close)
-    return bench
+def verifier_set_of(settings: Verify) -> VerifierSet:
+    """Return one verifier_set per process, shared by all shard tasks; what it started ends with the process."""
+    verifier_set = VerifierSet(settings)
+    atexit.register(verifier_set.close)
+    return verifier_set
 
 
 @task(name="verify", task_run_name="verify {label}", version=VERSION, retries=RETRIES, cache_policy=BY_KEY, **STORED)
@@ -65,7 +65,7 @@ def verdicts_on(problems: Iterable[Problem], responses: Iterable[Response], sett
     """Return the rules' verdict on every response, in order."""
     by_id = {problem.id: problem for problem in problems}
     attempts = [attempt_of(by_id[response.problem_id], response) for response in responses]
-    return list(verify(attempts, bench_of(settings)))
+    return list(verify(attempts, verifier_set_of(settings)))
 
 
 def unjudgeable(problems: Iterable[Problem], settings: Verify, models: ModelJudged) -> dict[str, str]:
@@ -75,7 +75,7 @@ def unjudgeable(problems: Iterable[Problem], settings: Verify, models: ModelJudg
     fails at it says nothing of the others.
     """
     listed = [problem for problem in problems if not is_for_models(problem, models)]
-    verdicts = verify((_empty_answer(problem) for problem in listed), bench_of(settings))
+    verdicts = verify((_empty_answer(problem) for problem in listed), verifier_set_of(settings))
     return {
         problem.id: verdict.detail
         for problem, verdict in zip(listed, verdicts, strict=True)

@@ -13,20 +13,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from verifiers.dispatch import Bench, verifier_versions, verify
+    from verifiers.dispatch import VerifierSet, verifier_versions, verify
     from verifiers.protocol import Attempt, attempt_of
     from verifiers.workers.pool import WorkerPool
 
 _HOME = {
     "Attempt": "protocol",
-    "Bench": "dispatch",
+    "VerifierSet": "dispatch",
     "WorkerPool": "workers.pool",
     "attempt_of": "protocol",
     "verifier_versions": "dispatch",
     "verify": "dispatch",
 }
 
-__all__ = ["Attempt", "Bench", "WorkerPool", "attempt_of", "verifier_versions", "verify"]
+__all__ = ["Attempt", "VerifierSet", "WorkerPool", "attempt_of", "verifier_versions", "verify"]
 
 
 def __getattr__(name: str) -> object:

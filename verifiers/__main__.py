@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from tracemill.core import json_text
 from tracemill.core.machine import cores
 from tracemill.recipe.sections.verify import Sandbox, Verify
-from verifiers.dispatch import Bench, PendingVerdict
+from verifiers.dispatch import PendingVerdict, VerifierSet
 from verifiers.rows import BadRow, read_row, refusal, verdict_line
 from verifiers.sandbox.protocol import NoSandbox
 
@@ -41,8 +41,8 @@ def main(argv: list[str] | None = None) -> int:
         memory_mb=options.memory_mb,
         sandbox=Sandbox(containers=options.workers, image=options.sandbox_image),
     )
-    with Bench(settings, sandbox=None if options.sandbox else NoSandbox(_NO_SANDBOX)) as bench:
-        threading.Thread(target=_read, args=(queue, bench), daemon=True).start()
+    with VerifierSet(settings, sandbox=None if options.sandbox else NoSandbox(_NO_SANDBOX)) as verifier_set:
+        threading.Thread(target=_read, args=(queue, verifier_set), daemon=True).start()
         try:
             _write(queue)
         except BrokenPipeError:
@@ -74,11 +74,11 @@ def _positive(kind: type[int | float]) -> Any:
     return parsed
 
 
-def _read(queue: Queue[Any], bench: Bench) -> None:
+def _read(queue: Queue[Any], verifier_set: VerifierSet) -> None:
     try:
         for line in _lines(sys.stdin.fileno()):
             row_id, row = read_row(line)
-            queue.put((row_id, row if isinstance(row, BadRow) else bench.begin(row)))
+            queue.put((row_id, row if isinstance(row, BadRow) else verifier_set.begin(row)))
     except BaseException as error:  # noqa: BLE001 - the writer raises it
         queue.put((None, error))
     queue.put(None)

@@ -18,7 +18,7 @@ from verifiers.maths.words import why_missing
 from verifiers.protocol import Judgement, correct, incorrect, unreadable, unusable
 
 if TYPE_CHECKING:
-    from verifiers.protocol import Attempt, Means
+    from verifiers.protocol import Attempt, VerifierResources
 
 NO_ANSWER: Final = "no answer found in the response"
 _MAX_CHARS: Final = 20_000  # of an answer part that is searched for statements; the end counts
@@ -53,7 +53,7 @@ class ChoiceVerifier:
 
     version: Final = "choice@4"
 
-    def begin(self, attempt: Attempt, means: Means) -> Judgement:  # noqa: ARG002 - the Verifier contract
+    def begin(self, attempt: Attempt, resources: VerifierResources) -> Judgement:  # noqa: ARG002 - the Verifier contract
         """Decide at once."""
         reference = attempt.reference_answer
         missing = why_missing(reference)

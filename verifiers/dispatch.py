@@ -14,7 +14,7 @@ from verifiers.choice_answer import ChoiceVerifier
 from verifiers.instructions.verifier import InstructionVerifier
 from verifiers.maths.verifier import MathVerifier
 from verifiers.programs.verifier import CodeVerifier
-from verifiers.protocol import Judgement, Means, Pending, unjudged, unusable
+from verifiers.protocol import Judgement, Pending, VerifierResources, unjudged, unusable
 from verifiers.sandbox.docker_sandbox import DockerSandbox
 from verifiers.workers.main import describe
 from verifiers.workers.pool import WorkerPool
@@ -37,7 +37,7 @@ class NoVerifier:
     def __init__(self, category: Category) -> None:
         self._category = category
 
-    def begin(self, attempt: Attempt, means: Means) -> Judgement:  # noqa: ARG002 - the Verifier contract
+    def begin(self, attempt: Attempt, resources: VerifierResources) -> Judgement:  # noqa: ARG002 - the Verifier contract
         """Unverifiable, whatever it is; no other answer would be judged either."""
         return unusable(f"no verifier for {self._category}")
 
@@ -58,13 +58,13 @@ def verifier_versions() -> dict[str, str]:
     return {str(category): verifier.version for category, verifier in sorted(verifiers_for(Verify()).items())}
 
 
-class Bench:
+class VerifierSet:
     """The verifiers of one recipe section and what they work with; shared by any number of threads.
 
     Args:
         settings: section ``verify`` of the recipe.
-        pool: worker processes to share; else the bench has its own.
-        sandbox: containers to share, or a NoSandbox; else the bench has its own, made when a program comes.
+        pool: worker processes to share; else the verifier_set has its own.
+        sandbox: containers to share, or a NoSandbox; else the verifier_set has its own, made when a program comes.
     """
 
     def __init__(self, settings: Verify, *, pool: WorkerPool | None = None, sandbox: Sandbox | None = None) -> None:
@@ -76,7 +76,7 @@ class Bench:
         if sandbox is None:
             sandbox = DockerSandbox(settings.sandbox)
             self._owned.callback(sandbox.close)
-        self._means = Means(pool, sandbox)
+        self._resources = VerifierResources(pool, sandbox)
 
     def begin(self, attempt: Attempt) -> PendingVerdict:
         """Start judging.
@@ -95,13 +95,13 @@ class Bench:
             outcome, detail = attempt.missing
             return PendingVerdict(attempt, missing_answer.VERSION, Judgement(outcome, None, None, detail))
         try:
-            begun = verifier.begin(attempt, self._means)
+            begun = verifier.begin(attempt, self._resources)
         except Exception as error:  # noqa: BLE001 - one row must not end a run; see _broken
             begun = _broken(error)
         return PendingVerdict(attempt, verifier.version, begun)
 
     def close(self) -> None:
-        """End what the bench has started."""
+        """End what the verifier_set has started."""
         self._owned.close()
 
     def __enter__(self) -> Self:
@@ -160,12 +160,12 @@ def _broken(error: Exception) -> Judgement:
     return unjudged(None, f"the verifier broke, which is a fault of its own: {describe(error)}")
 
 
-def verify(attempts: Iterable[Attempt], bench: Bench) -> Iterator[Verdict]:
+def verify(attempts: Iterable[Attempt], verifier_set: VerifierSet) -> Iterator[Verdict]:
     """Yield the verdict on each attempt, in order, as they come.
 
     Args:
         attempts: read at most 64 per worker ahead of the verdicts.
-        bench: what judges them.
+        verifier_set: what judges them.
 
     Raises:
         UnknownKindError: an attempt is of a category that no verifier knows.
@@ -174,8 +174,8 @@ def verify(attempts: Iterable[Attempt], bench: Bench) -> Iterator[Verdict]:
     window: deque[PendingVerdict] = deque()
     try:
         for attempt in attempts:
-            window.append(bench.begin(attempt))
-            while window and (len(window) >= _READ_AHEAD * bench.workers or window[0].done()):
+            window.append(verifier_set.begin(attempt))
+            while window and (len(window) >= _READ_AHEAD * verifier_set.workers or window[0].done()):
                 yield window.popleft().verdict()
         while window:
             yield window.popleft().verdict()

@@ -118,7 +118,7 @@ class Pending(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class VerifierResources:
     """What verifiers work with, shared by any number of threads.
 
     Attributes:
@@ -141,8 +141,8 @@ class Verifier(Protocol):
         """Name and version."""
         ...
 
-    def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
-        """Judge at once what is cheap, and hands the rest to the means.
+    def begin(self, attempt: Attempt, resources: VerifierResources) -> Judgement | Pending:
+        """Judge at once what is cheap, and hand the rest to the resources.
 
         Must not block, raise on any attempt, or depend on other attempts.
         """

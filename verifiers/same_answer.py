@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tracemill.dedup.conflicting_references import Reference
-    from verifiers.dispatch import Bench
+    from verifiers.dispatch import VerifierSet
 
 _ANSWERED: Final = r"\boxed{{{}}}"
 
 
-def same_answers(pairs: Sequence[tuple[Reference, Reference]], bench: Bench) -> list[bool | None]:
+def same_answers(pairs: Sequence[tuple[Reference, Reference]], verifier_set: VerifierSet) -> list[bool | None]:
     """Of each pair whether both say the same, contradict each other, or None where nobody can tell."""
     found = [_by_options(one, other) for one, other in pairs]
     left = [place for place, verdict in enumerate(found) if verdict is None and _are_answers(pairs[place])]
-    verdicts = verify((attempt for place in left for attempt in _attempts(*pairs[place])), bench)
+    verdicts = verify((attempt for place in left for attempt in _attempts(*pairs[place])), verifier_set)
     outcomes = [verdict.outcome for verdict in verdicts]
     for number, place in enumerate(left):
         found[place] = _agreed(outcomes[2 * number : 2 * number + 2])

@@ -103,7 +103,7 @@ def microseconds(guess: Callable[[str], object], texts: Sequence[str]) -> float:
     return 1e6 * (time.thread_time() - start) / len(texts)
 
 
-def told(prompts: list[str], tokenizer: str) -> str:
+def summary(prompts: list[str], tokenizer: str) -> str:
     """Relative error of the estimate against one tokenizer."""
     counted = count_tokens(prompts, tokenizer)
     estimated = [estimated_tokens(prompt) for prompt in prompts]
@@ -131,7 +131,7 @@ def main() -> None:
     print(f"{TEXTS.name}: {judged(language)}; langdetect alone: {judged(sure_langdetect)}")
     print(f"a guess of the model {theirs / ours:.0f} x as fast as langdetect's ({ours:.0f} us : {theirs:.0f} us)")
     for tokenizer in options.tokenizer:
-        print(told(prompts, tokenizer))
+        print(summary(prompts, tokenizer))
 
 
 if __name__ == "__main__":

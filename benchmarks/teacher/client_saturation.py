@@ -203,7 +203,7 @@ def allow_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def told(sizes: Sizes, many: list[Round], one: list[Round]) -> str:
+def summary(sizes: Sizes, many: list[Round], one: list[Round]) -> str:
     """Return the line that is printed."""
     n = sizes.shards * sizes.shard_rows
     many_s, one_s = (statistics.median(each.wall_s for each in rounds) for rounds in (many, one))
@@ -248,7 +248,7 @@ def main() -> None:
         finally:
             server.kill()
     memory = f"{peak_mb:.0f} MB resident with {sizes.in_flight} in flight, {before_mb:.0f} MB before"
-    print(f"{told(sizes, *rounds[:2])}; {memory}")
+    print(f"{summary(sizes, *rounds[:2])}; {memory}")
     print(told_of_computing(sizes, *rounds[2:]))
 
 

@@ -190,7 +190,7 @@ class RunContext(Generic[Plan]):
             refuse_empty(Store(out))  # in the task it would be tried again
         watched = Publishing()
         with contextlib.nullcontext() if stands else self._shown(watched):
-            arguments = (self.store.url, out, publication, self.recipe.name, may_empty, watched.told)
+            arguments = (self.store.url, out, publication, self.recipe.name, may_empty, watched.update)
             manifest = self.run_task(export_dataset, *arguments, after=tables)
             watched.is_done = True
         return manifest
@@ -255,7 +255,7 @@ class RunContext(Generic[Plan]):
         """Say what was refused, and ends the run where it was too much."""
         if not again:
             self.refused += tally.refused
-        for sentence in tally.told():
+        for sentence in tally.sentences():
             self.logger.warning("%s; the next run asks for them again, and for nothing else", sentence)
         tally.require_few()
 

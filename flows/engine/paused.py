@@ -36,7 +36,7 @@ def or_paused(work: Callable[[], Any], logger: logging.Logger | logging.LoggerAd
         return State(type=StateType.PAUSED, name=PAUSED, message=str(error), state_details=details)
 
 
-def told(ended: PausedRun | CancelledRun) -> str:
+def render_ended(ended: PausedRun | CancelledRun) -> str:
     """Return what a command says of a run that is paused."""
     state = ended.state if isinstance(ended, PausedRun) else None
     return f"{PAUSED}: {ended if state is None else state.message}"

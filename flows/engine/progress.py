@@ -198,14 +198,14 @@ class Progress:
 
 @dataclass
 class Publishing:
-    """How far a publication is; :meth:`told` may be called by any thread."""
+    """How far a publication is; :meth:`update` may be called by any thread."""
 
     phase: str = "export"
     started_at: float = field(default_factory=time.monotonic)
     is_done: bool = False
     _written: Written = field(default_factory=lambda: Written(0, 0, 0.0))
 
-    def told(self, written: Written) -> None:
+    def update(self, written: Written) -> None:
         """So much of it is written."""
         self._written = written
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tasks.engine.work import Produced, Work
-from tracemill.core import TeacherUnavailableError
+from tracemill.core import ServerUnavailableError
 from tracemill.inference import Dialect, Refusal, Request, shared_client
 from tracemill.inference.refusals import (
     ASKED,
@@ -49,12 +49,12 @@ class Asking:
         """Return what came of each request.
 
         Raises:
-            TeacherUnavailableError: no server answers: a failure of the infrastructure says nothing about an answer, so
+            ServerUnavailableError: no server answers: a failure of the infrastructure says nothing about an answer, so
                 the shard is tried again. What was answered is kept.
         """
         try:
             found = ask(requests, server, self._ledger, dialect, self._purse)
-        except TeacherUnavailableError:
+        except ServerUnavailableError:
             # Nobody is needed for what was refused the last time: it stays so, until somebody is there to be asked.
             given = shared_ledger(self._ledger).get_many(request.key for request in requests)
             known: dict[str, Completion | Refusal] = {**self._before, **given}
@@ -83,7 +83,7 @@ class Asking:
                 if isinstance(answer, Completion):
                     usage.add(answer)
 
-    def told(self, produced: Produced) -> Produced:
+    def with_refusals(self, produced: Produced) -> Produced:
         """Return a task's outcome with what was refused: then it is provisional, and the next run does it again."""
         used = {name: usage.facts() for name, usage in self._usage.items()}
         facts = produced.facts | {ASKED: dict(self._asked)} | ({USAGE: used} if used else {})
@@ -107,6 +107,6 @@ def ask(
     """Return what came of each request, for work of which nothing is recorded.
 
     Raises:
-        TeacherUnavailableError: no server answers. What was answered is kept.
+        ServerUnavailableError: no server answers. What was answered is kept.
     """
     return shared_client(server, ledger, dialect, purse).complete(requests) if requests else []

@@ -89,7 +89,7 @@ def guilty(
     return dict(sorted(found.items()))
 
 
-def told(error: Exception) -> dict[str, str]:
+def describe_error(error: Exception) -> dict[str, str]:
     """Return what happened and where in our code; without addresses in memory, which differ from run to run."""
     message = _ADDRESS.sub("0x…", str(error))[:_MESSAGE_CHARS]
     return {"error": f"{type(error).__name__}: {message}", "where": place(error)}

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasks.engine.failed_task import excerpt
-from tasks.engine.poison import POISON, TOLD, allowed, belongs_to_a_row, code_digest, guilty, stands, told
+from tasks.engine.poison import POISON, TOLD, allowed, belongs_to_a_row, code_digest, describe_error, guilty, stands
 from tasks.engine.work import PerRow, Produced, View, Work
 from tracemill.core import Dropped, StageCrashedError, table_of
 from tracemill.inference.refusals import was_cached
@@ -145,7 +145,7 @@ def _bad_rows(
 
 
 def _too_many(stage: str, rows: _Rows, bad: dict[int, Exception], most: int) -> StageCrashedError:
-    error, where = told(next(iter(bad.values()))).values()
+    error, where = describe_error(next(iter(bad.values()))).values()
     found = StageCrashedError(
         f"stage {stage} crashed on {len(bad)} or more of {len(rows.positions)} rows",
         got=f"{error}, in {where}",
@@ -153,7 +153,7 @@ def _too_many(stage: str, rows: _Rows, bad: dict[int, Exception], most: int) -> 
         remedy="this is a bug, or unexpected rows: run the task alone, and fix the stage",
     )
     for position, why in list(bad.items())[:NAMED_IN_ERROR]:
-        found.add_note(f"row: {_called(rows.record(position))}; {told(why)['error']}")
+        found.add_note(f"row: {_called(rows.record(position))}; {describe_error(why)['error']}")
     return found
 
 
@@ -164,7 +164,7 @@ def _called(record: dict[str, Any]) -> str:
 
 
 def _dropped(stage: str, work: Work, record: dict[str, Any], error: Exception) -> Dropped:
-    evidence: dict[str, Any] = {"task": stage, **told(error)}
+    evidence: dict[str, Any] = {"task": stage, **describe_error(error)}
     where = _STAGES.get(stage, stage)
     if "raw" in record:
         text = record["raw"].decode("utf-8", errors="backslashreplace")

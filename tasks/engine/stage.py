@@ -28,7 +28,7 @@ from tasks.engine.poison import POISON
 from tasks.engine.processes import COMPUTING, Job
 from tasks.engine.quarantine import find_finished, produce
 from tasks.engine.work import PerRow, Produced, Work
-from tracemill.core import LedgerError, Section, StoreError, TeacherUnavailableError, TracemillError
+from tracemill.core import LedgerError, Section, ServerUnavailableError, StoreError, TracemillError
 from tracemill.store import Manifest, Shard, Store, claimed, stage_key
 
 # The Prefect task of a stage; its ``fn`` was made by :func:`stage`.
@@ -37,7 +37,7 @@ StageTask = Task[..., Manifest]
 RETRIES: Final = 2
 RETRY_DELAYS_S: Final = [2.0, 10.0]
 # Worth another try: something external failed. Anything else fails the same way again.
-_PASSING = (TeacherUnavailableError, StoreError, LedgerError)
+_PASSING = (ServerUnavailableError, StoreError, LedgerError)
 
 
 class ManifestCache(CachePolicy):

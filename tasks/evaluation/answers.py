@@ -78,7 +78,7 @@ def ask_student_shard(work: Work) -> Produced:
         dropped={f"ask/{REFUSED_BY_TEACHER}": len(refused)} if refused else {},
         facts=_facts(responses),
     )
-    return asking.told(produced)
+    return asking.with_refusals(produced)
 
 
 def _facts(responses: list[Response]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pydantic import Field
 from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.engine.work import Produced, Work
 from tasks.verify import VERSION as VERIFIERS
-from tasks.verify import bench_of
+from tasks.verify import verifier_set_of
 from tracemill.core import Category, Outcome, Problem, Response, Section, Verdict, table_of
 from tracemill.evaluate import ItemScore, JudgedSample, item_scores
 from tracemill.evaluate.items import date_of, name_of
@@ -92,7 +92,7 @@ def with_votes(
         for problem_id, listed in pairs.items()
         for number, (one, other) in enumerate(listed)
     ]
-    verdicts = iter(verify(attempts, bench_of(settings)))
+    verdicts = iter(verify(attempts, verifier_set_of(settings)))
     same = {
         problem_id: [pair for pair in listed if next(verdicts).outcome == Outcome.CORRECT]
         for problem_id, listed in pairs.items()

@@ -34,13 +34,13 @@ def test_the_shipped_answers_are_found(tmp_path: Path) -> None:
     """A run over the student's problems asks nobody: every answer is in the ledger that is shipped."""
     from flows.build_dataset import build
     from flows.engine.plain_run import plain_run
-    from flows.teacher_place import load_recipe_here
+    from flows.teacher_from_env import load_recipe_with_env
 
     shutil.copytree(SHIPPED, tmp_path / "ledger")
     small = tmp_path / "problems.jsonl"
     small.write_text("".join(line + "\n" for line in ASKED.read_text().splitlines()[:20]))
     settings = [NOBODY, f"run.ledger={tmp_path}/ledger", f"run.store={tmp_path}/store", "verify.workers=1"]
-    recipe = load_recipe_here(str(ROOT / "recipes/student-traces.yaml"), [*settings, f"sources.0.path={small}"])
+    recipe = load_recipe_with_env(str(ROOT / "recipes/student-traces.yaml"), [*settings, f"sources.0.path={small}"])
     build(plain_run(recipe), str(tmp_path / "out"))
     rows = [json.dumps(row) for table in batches(tmp_path / "out/traces", ["response_id"]) for row in table.to_pylist()]
     assert len(rows) == 80

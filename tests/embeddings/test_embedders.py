@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from tests.support.servers.chat_server import ChatServer, Fault
 from tests.support.servers.fake_embedder import FakeEmbedder
-from tracemill.core import TeacherMisconfiguredError, TeacherUnavailableError
+from tracemill.core import ServerUnavailableError, TeacherMisconfiguredError
 from tracemill.embeddings import Embedder, shared_embedder, stored_vectors
 from tracemill.embeddings.embeddings import embeddings, unit
 from tracemill.embeddings.server import ServedEmbedder
@@ -185,7 +185,7 @@ def test_a_server_that_is_away_is_no_missing_vector(server: EmbeddingServer) -> 
     server.stop()
     embedder = ServedEmbedder(settings(server.url), QUICK)
     try:
-        with pytest.raises(TeacherUnavailableError, match="nothing answers"):
+        with pytest.raises(ServerUnavailableError, match="nothing answers"):
             embedder.embed(TEXTS)
     finally:
         embedder.close()

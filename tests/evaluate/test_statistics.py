@@ -75,7 +75,7 @@ def test_a_perfect_score_is_not_certain() -> None:
 
 
 def test_no_bit_depends_on_the_order_of_items() -> None:
-    """Means, intervals, bootstraps, tests are equal, not alike."""
+    """VerifierResources, intervals, bootstraps, tests are equal, not alike."""
     values = np.random.default_rng(1).random(60).tolist()
     steps = [Fraction(int(value * 16) - 7, 16) for value in values]
     shuffled, other = values[::-1], steps[::-1]

@@ -12,13 +12,13 @@ import pytest
 from aiohttp import web
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
 
-from flows.build_dataset import build_dataset, summary
+from flows.build_dataset import build_dataset, render_summary
 from flows.check_references import check_references
 from flows.command_line import dataset_command
 from flows.deploy import refuse_kept_secrets
 from flows.engine.runners import mismatches
 from flows.parameters import refuse_secrets
-from flows.teacher_place import load_recipe_here
+from flows.teacher_from_env import load_recipe_with_env
 from flows.verify_dataset import verify_dataset
 from tasks.engine.failed_task import without_secrets
 from tasks.engine.worker_check import inspect_worker
@@ -247,13 +247,13 @@ def test_an_unset_variable_ends_the_run_before_its_first_task(
     small.write()
     for arguments, message in (([], "judge.api_key: env:PLANTED"), (["--set", f"judge.api_key={KEY}"], "is a secret")):
         monkeypatch.setattr("sys.argv", ["build_dataset", str(small.recipe_path), *arguments])
-        assert dataset_command(build_dataset, summary, "build_dataset", "about") == 1
+        assert dataset_command(build_dataset, render_summary, "build_dataset", "about") == 1
         error = capsys.readouterr().err
         assert message in error
         assert KEY not in error
     assert not (tmp_path / "store").exists()
     monkeypatch.setenv("PLANTED", f" {KEY}\n")
-    assert load_recipe_here(str(small.recipe_path), []).judge is not None
+    assert load_recipe_with_env(str(small.recipe_path), []).judge is not None
 
 
 @pytest.mark.parametrize("value", ["", "  ", "two words", "ключ"])
@@ -317,7 +317,7 @@ def test_workers_without_a_secret_are_unfit(tmp_path: Path, monkeypatch: pytest.
     small.sections["judge"] = {"model": "m", "api_key": KEY}
     small.write()
     with pytest.raises(RecipeError, match=r"(?s)sent to the cluster.*judge\.api_key"):
-        load_recipe_here(str(small.recipe_path), [])
+        load_recipe_with_env(str(small.recipe_path), [])
 
 
 def test_deployments_hold_no_secret(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flows.teacher_place import placed
+from flows.teacher_from_env import with_teacher_from_env
 from tests.support.runs.samples import problem
 from tests.support.runs.small_run import SmallRun, funnel, question, table
 from tests.support.servers.chat_server import ChatServer
@@ -117,7 +117,7 @@ def test_a_file_is_read_once_with_the_recipe(tmp_path: Path) -> None:
     assert [turn["content"] for turn in messages] == ["Think.\nThen answer.", "Q: What is 1 + 1?"]
     inline = teacher(prompt_template="Q: {{ prompt }}\n", system_prompt="Think.\nThen answer.\n")
     assert build_request(SUM, found.distill.teacher, 0).key == build_request(SUM, inline, 0).key
-    elsewhere = placed(found, {"TEACHER_URL": "http://a/v1"}).distill.teacher
+    elsewhere = with_teacher_from_env(found, {"TEACHER_URL": "http://a/v1"}).distill.teacher
     assert elsewhere is not None
     assert (elsewhere.digest(), elsewhere.base_urls) == (found.distill.teacher.digest(), ("http://a/v1",))
 

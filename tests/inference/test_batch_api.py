@@ -20,7 +20,7 @@ from tests.support.runs.samples import problem
 from tests.support.runs.small_run import SmallRun, table
 from tests.support.servers.batch_server import BatchServer
 from tests.support.servers.chat_server import ChatServer
-from tracemill.core import BudgetReachedError, RecipeError, TeacherMisconfiguredError, TeacherUnavailableError
+from tracemill.core import BudgetReachedError, RecipeError, ServerUnavailableError, TeacherMisconfiguredError
 from tracemill.generate import build_request
 from tracemill.inference import ModelClient, Refusal, Request
 from tracemill.inference.batch_api import Made, lines_of, noted
@@ -171,7 +171,7 @@ def test_a_server_that_is_away_is_waited_for_and_its_batch_found(tmp_path: Path)
     """An outage costs nothing: the batch goes on, and is not made again."""
     with BatchServer(wrong_percent=0, polls=10**6) as server:
         threading.Timer(0.3, server.stop).start()
-        with pytest.raises(TeacherUnavailableError):
+        with pytest.raises(ServerUnavailableError):
             ask(tmp_path, requests(4), settings(server.url))
         server.polls = 1
         server.start()
@@ -227,7 +227,7 @@ def test_a_command_that_fails_says_how(tmp_path: Path) -> None:
     """Its last words; the batch is kept for the next run."""
     command = f"{sys.executable} -c 'raise SystemExit(\"no such model\")' {{input}} {{output}}"
     how = settings("http://127.0.0.1:9/v1", batch={"folder": str(tmp_path / "files"), "command": command})
-    with pytest.raises(TeacherUnavailableError, match="no such model"):
+    with pytest.raises(ServerUnavailableError, match="no such model"):
         ask(tmp_path, requests(2), how)
     assert len(noted(tmp_path / "batches")) == 1
 

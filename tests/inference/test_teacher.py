@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.servers import chat_server
 from tests.support.servers.chat_server import ChatServer, Fault
-from tracemill.core import LedgerError, Problem, TeacherError, TeacherMisconfiguredError, TeacherUnavailableError
+from tracemill.core import LedgerError, Problem, ServerUnavailableError, TeacherError, TeacherMisconfiguredError
 from tracemill.generate import build_request
 from tracemill.inference import ModelClient, Refusal, Request, shared_client
 from tracemill.inference.servers import Patience
@@ -339,7 +339,7 @@ def test_giving_up_names_servers_error_and_what_is_kept(server: ChatServer, make
     teacher = make(server, give_up_after_s=0.5)
     teacher.complete(_requests(4))
     server.always = Fault(500, body="engine dead")
-    with pytest.raises(TeacherUnavailableError) as caught:
+    with pytest.raises(ServerUnavailableError) as caught:
         teacher.complete(_requests(10))
     assert server.url in caught.value.what
     assert "HTTP 500: engine dead" in caught.value.got
@@ -375,7 +375,7 @@ def test_giving_up_when_nothing_listens_any_more(server: ChatServer, make: Any) 
     gone = time.monotonic()
     for thread, outcome in calls:
         thread.join(30)
-        assert isinstance(outcome[0], TeacherUnavailableError)
+        assert isinstance(outcome[0], ServerUnavailableError)
         assert "no connection" in outcome[0].got
     assert 0.5 <= time.monotonic() - gone < 15
     server.start()
@@ -387,7 +387,7 @@ def test_nothing_listens_at_the_start(make: Any) -> None:
     """Without any server the first call fails at once, with the remedy."""
     url = f"http://127.0.0.1:{_free_port()}/v1"
     started = time.monotonic()
-    with pytest.raises(TeacherUnavailableError, match=f"nothing answers at {url}") as caught:
+    with pytest.raises(ServerUnavailableError, match=f"nothing answers at {url}") as caught:
         make(url, give_up_after_s=600).complete(_requests(3))
     assert "start vLLM" in caught.value.remedy
     assert time.monotonic() - started < 60
@@ -444,7 +444,7 @@ def test_a_server_that_changes_its_mind(server: ChatServer, make: Any, status: i
 def test_a_teacher_that_breaks_down_at_every_request(server: ChatServer, make: Any) -> None:
     """A server that comes back each time but breaks the connection at every request ends the call."""
     server.always = Fault(0)
-    with pytest.raises(TeacherUnavailableError, match="breaks down at every request"):
+    with pytest.raises(ServerUnavailableError, match="breaks down at every request"):
         make(server, give_up_after_s=60).complete(_requests(3))
 
 
@@ -456,7 +456,7 @@ def test_closing_ends_the_wait(server: ChatServer, make: Any) -> None:
     _until(lambda: server.n_busy == 3)
     teacher.close()
     thread.join(5)
-    assert isinstance(outcome[0], TeacherUnavailableError)
+    assert isinstance(outcome[0], ServerUnavailableError)
 
 
 def test_the_check_is_made_once(server: ChatServer, make: Any) -> None:

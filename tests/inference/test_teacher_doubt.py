@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from tests.support.servers.chat_server import ChatServer, Fault, _faulty
-from tracemill.core import TeacherMisconfiguredError, TeacherUnavailableError, TeacherUnpaidError
+from tracemill.core import ServerUnavailableError, TeacherMisconfiguredError, TeacherUnpaidError
 from tracemill.inference import ModelClient, Refusal, Request
 from tracemill.inference.credit import out_of_credit
 from tracemill.inference.servers import Patience
@@ -91,7 +91,7 @@ def test_a_server_that_fails_at_everything_is_no_refusal(make: Any, name: str) -
     """A server that lists its models and fails at every request ends the call; no request is blamed."""
     with ChatServer(wrong_percent=0) as server:
         server.always = FAULTS[name]
-        with pytest.raises(TeacherUnavailableError):
+        with pytest.raises(ServerUnavailableError):
             make(server, give_up_after_s=0.5).complete([asked("odd"), asked("What is 1 + 1?")])
         server.always = None
         assert isinstance(make(server).complete([asked("odd")])[0], Completion)
@@ -101,7 +101,7 @@ def test_a_server_that_hangs_at_everything_is_no_refusal(make: Any) -> None:
     """Time-outs at every request are the server's, however many requests wait."""
     with ChatServer(wrong_percent=0) as server:
         server.always = FAULTS["hangs"]
-        with pytest.raises(TeacherUnavailableError):
+        with pytest.raises(ServerUnavailableError):
             make(server, give_up_after_s=0.5).complete([asked(f"odd {n}") for n in range(5)])
 
 

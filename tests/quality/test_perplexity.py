@@ -21,8 +21,8 @@ from tracemill.core import (
     Problem,
     RecipeError,
     Response,
+    ServerUnavailableError,
     TeacherMisconfiguredError,
-    TeacherUnavailableError,
     Verdict,
     json_text,
     table_of,
@@ -99,7 +99,7 @@ def test_what_cannot_be_measured_has_not_passed(store: Store, reader: JudgeServe
 def test_a_failing_server_says_nothing_about_a_response(store: Store, reader: JudgeServer) -> None:
     """While it fails the stage fails; one without log probabilities is a wrong set-up."""
     reader.always = ServerFault(500)
-    with pytest.raises(TeacherUnavailableError, match="perplexity model"):
+    with pytest.raises(ServerUnavailableError, match="perplexity model"):
         read(store, reader, [Outcome.CORRECT] * 4)
     reader.always = ServerFault(200, body='{"choices": [{"text": "", "prompt_logprobs": null}]}')
     with pytest.raises(TeacherMisconfiguredError, match=r"(?s)no log probabilities.*perplexity\.base_urls"):

@@ -16,7 +16,7 @@ from tasks.quality import SafetyRound, safety_shard
 from tests.support.runs.samples import problem, response, verdict
 from tests.support.servers.chat_server import Fault as ServerFault
 from tests.support.servers.judge_server import JudgeServer
-from tracemill.core import Outcome, Problem, Response, TeacherUnavailableError, Verdict, table_of
+from tracemill.core import Outcome, Problem, Response, ServerUnavailableError, Verdict, table_of
 from tracemill.quality.filters import FAULTS, published_turn
 from tracemill.quality.safety import pieces, rule_fault
 from tracemill.recipe.sections.quality import Safety
@@ -140,7 +140,7 @@ def test_a_failing_server_is_no_verdict(store: Store, judge: JudgeServer) -> Non
     """While the server fails the stage fails, to be tried again; a refused text has no verdict, and is dropped so."""
     settings = Safety.model_validate({"guard": server_of(judge)})
     judge.always = ServerFault(500)
-    with pytest.raises(TeacherUnavailableError, match="safety judge"):
+    with pytest.raises(ServerUnavailableError, match="safety judge"):
         faults(store, ["a", "b", "c", "d"], settings)
     judge.always, judge.max_model_len = None, 20
     found = faults(store, ["a", "b", "c", "d"], settings)

@@ -17,7 +17,7 @@ from tests.support.runs.samples import problem
 from tracemill.core import Dropped, StoreError, dropped_problem, json_text
 from tracemill.runs import diff
 from tracemill.runs.diff import render
-from tracemill.runs.report import page, told
+from tracemill.runs.report import render_report, report_html
 from tracemill.runs.rows import NOT_THERE
 
 
@@ -111,11 +111,11 @@ def test_only_finished_builds_are_compared(tmp_path: Path) -> None:
 def test_the_report_tells_funnel_and_yields(tmp_path: Path) -> None:
     """Rows in, drops by reason, rows published, and the share of each source that got through."""
     finished = run(tmp_path / "a", [sample("question 1"), sample("question 2")])
-    lines = told(finished).splitlines()
+    lines = render_report(finished).splitlines()
     assert lines[0].startswith("small: 2 rows in dataset/")
     assert any(line.split() == ["verify", "incorrect", "-3", "6", "left"] for line in lines)
     assert lines[-2].split() == ["a", "8", "5", "62.5%"]
-    assert page(finished).read_text() == "page"
+    assert report_html(finished).read_text() == "page"
 
 
 def test_commands(tmp_path: Path) -> None:

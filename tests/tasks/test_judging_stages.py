@@ -19,8 +19,8 @@ from tracemill.core import (
     Problem,
     RecipeError,
     Response,
+    ServerUnavailableError,
     TeacherMisconfiguredError,
-    TeacherUnavailableError,
     Verdict,
     rows_of,
     table_of,
@@ -98,7 +98,7 @@ def test_a_failing_server_is_never_a_verdict(store: Store, judge: JudgeServer) -
     inputs = shards(store, OPEN, Outcome.UNVERIFIABLE, list("abcd"))
     judge.scores = lambda _: [4.0] * 5
     judge.always = Fault(500)
-    with pytest.raises(TeacherUnavailableError, match=r"no reward model has answered") as caught:
+    with pytest.raises(ServerUnavailableError, match=r"no reward model has answered") as caught:
         scored(store, judge, inputs)
     assert "remedy" in str(caught.value)
     judge.always = None

@@ -20,7 +20,7 @@ from tracemill.ledger import Completion
 from tracemill.recipe.sections.judges import Judge, ModelJudged, Rubric
 from tracemill.recipe.sections.verify import CodeTests, Verify
 from tracemill.select import unsolved
-from verifiers import Attempt, Bench, verify
+from verifiers import Attempt, VerifierSet, verify
 from verifiers.maths.verifier import MathVerifier, judge
 from verifiers.models.judge import equivalence_verdict
 from verifiers.models.rubric import RubricScorer
@@ -28,7 +28,7 @@ from verifiers.models.scores import score_verdict
 from verifiers.programs.judges import read_reports
 from verifiers.programs.results import CaseResult, Code
 from verifiers.programs.verifier import Judged, conclude
-from verifiers.protocol import Means
+from verifiers.protocol import VerifierResources
 from verifiers.rows import BadRow, read_row, refusal, verdict_line
 from verifiers.sandbox.protocol import NoSandbox, Run
 from verifiers.workers.pool import Crashed, TimedOut
@@ -39,9 +39,9 @@ GERMAN = [{"id": "language:response_language", "kwargs": {"language": "de"}}]
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[Bench]:
-    with Bench(Verify(workers=1), sandbox=NoSandbox("none")) as bench:
-        yield bench
+def verifier_set() -> Iterator[VerifierSet]:
+    with VerifierSet(Verify(workers=1), sandbox=NoSandbox("none")) as verifier_set:
+        yield verifier_set
 
 
 def attempt(category: str, prompt: str, answer: str, reference: str | None = None, **more: Any) -> Attempt:
@@ -109,9 +109,9 @@ PATHS = [
 
 
 @pytest.mark.parametrize(("given", "cause"), PATHS, ids=lambda value: getattr(value, "answer", value))
-def test_the_cause_of_an_unverifiable(given: Attempt, cause: Cause, bench: Bench) -> None:
+def test_the_cause_of_an_unverifiable(given: Attempt, cause: Cause, verifier_set: VerifierSet) -> None:
     """Every way to be unverifiable says whether the reference or the response is at fault."""
-    [found] = verify([given], bench)
+    [found] = verify([given], verifier_set)
     assert (found.outcome, found.cause) == (Outcome.UNVERIFIABLE, cause), found.detail
 
 
@@ -128,9 +128,9 @@ def test_the_cause_of_an_unverifiable(given: Attempt, cause: Cause, bench: Bench
         (attempt("instruction", "?", "", constraints=GERMAN), "incorrect"),
     ],
 )
-def test_other_outcomes_have_no_cause(given: Attempt, outcome: str, bench: Bench) -> None:
+def test_other_outcomes_have_no_cause(given: Attempt, outcome: str, verifier_set: VerifierSet) -> None:
     """What is judged, or failed in the sandbox, names no cause; no answer at all is wrong, as before."""
-    [found] = verify([given], bench)
+    [found] = verify([given], verifier_set)
     assert (found.outcome, found.cause) == (outcome, None)
 
 
@@ -153,16 +153,16 @@ class StubPool:
 def test_limits_of_a_verifier_are_its_own(category: str, result: object, outcome: str) -> None:
     """A worker that ran out of time or memory is the verifier's fault, not the answer's."""
     given = attempt(category, "?", r"\boxed{\sqrt{2x}}", r"\sqrt{8}", constraints=GERMAN)
-    with Bench(Verify(workers=1), sandbox=NoSandbox("none")) as bench:
-        bench._means = Means(StubPool(result), NoSandbox("none"))  # type: ignore[arg-type]
-        [found] = verify([given], bench)
+    with VerifierSet(Verify(workers=1), sandbox=NoSandbox("none")) as verifier_set:
+        verifier_set._resources = VerifierResources(StubPool(result), NoSandbox("none"))  # type: ignore[arg-type]
+        [found] = verify([given], verifier_set)
     assert (found.outcome, found.cause) == (outcome, Cause.VERIFIER)
 
 
-def test_a_verifier_that_breaks_is_at_fault(monkeypatch: pytest.MonkeyPatch, bench: Bench) -> None:
+def test_a_verifier_that_breaks_is_at_fault(monkeypatch: pytest.MonkeyPatch, verifier_set: VerifierSet) -> None:
     """An error of our own code blames neither reference nor response."""
     monkeypatch.setattr(MathVerifier, "begin", lambda *_: 1 / 0)
-    [found] = verify([attempt("math", "?", r"\boxed{5}", "5")], bench)
+    [found] = verify([attempt("math", "?", r"\boxed{5}", "5")], verifier_set)
     assert (found.outcome, found.cause) == (Outcome.UNVERIFIABLE, Cause.VERIFIER)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.programs.mutation import mutant
 from tracemill.recipe.sections.verify import CodeTests, Sandbox, Verify
-from verifiers import Attempt, Bench, verify
+from verifiers import Attempt, VerifierSet, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,17 +24,17 @@ pytestmark = [pytest.mark.needs_docker, pytest.mark.needs_real_data]
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[Bench]:
-    with Bench(Verify(code=CodeTests(time_limit_s=3), sandbox=Sandbox(containers=2))) as bench:
-        yield bench
+def verifier_set() -> Iterator[VerifierSet]:
+    with VerifierSet(Verify(code=CodeTests(time_limit_s=3), sandbox=Sandbox(containers=2))) as verifier_set:
+        yield verifier_set
 
 
 @pytest.fixture(scope="module")
-def strict_bench() -> Iterator[Bench]:
+def strict_bench() -> Iterator[VerifierSet]:
     """One second a test, and no test after a failure: faults are often endless loops."""
     settings = CodeTests(time_limit_s=1, stop_at_first_failure=True)
-    with Bench(Verify(code=settings, sandbox=Sandbox(containers=2))) as bench:
-        yield bench
+    with VerifierSet(Verify(code=settings, sandbox=Sandbox(containers=2))) as verifier_set:
+        yield verifier_set
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -68,24 +68,24 @@ def prompts(folder: Path) -> dict[str, str]:
 
 
 def judged(
-    bench: Bench, programs: list[tuple[str, str, dict[str, Any]]], asked: dict[str, str] | None = None
+    verifier_set: VerifierSet, programs: list[tuple[str, str, dict[str, Any]]], asked: dict[str, str] | None = None
 ) -> dict[str, Verdict]:
     attempts = [
         Attempt(name, "code", (asked or {}).get(name, "?"), f"```python\n{program}\n```", tests=tests)
         for name, program, tests in programs
     ]
-    return {verdict.response_id: verdict for verdict in verify(attempts, bench)}
+    return {verdict.response_id: verdict for verdict in verify(attempts, verifier_set)}
 
 
 def not_(outcome: str, verdicts: dict[str, Verdict]) -> dict[str, str]:
     return {name: v.detail for name, v in verdicts.items() if v.outcome != outcome}
 
 
-def test_every_reference_solution_is_correct(bench: Bench, real_data: Path) -> None:
+def test_every_reference_solution_is_correct(verifier_set: VerifierSet, real_data: Path) -> None:
     """All 974 MBPP solutions pass their assertions and all 164 HumanEval solutions their scripts."""
     solutions = mbpp(real_data) + humaneval(real_data)
     assert len(solutions) == 974 + 164
-    assert not_("correct", judged(bench, solutions, prompts(real_data))) == {}
+    assert not_("correct", judged(verifier_set, solutions, prompts(real_data))) == {}
 
 
 # Planted faults that the tests of the data set do not notice, each read: nearly all change a branch or an amount that
@@ -103,7 +103,7 @@ SURVIVORS = {
 }  # fmt: skip
 
 
-def test_a_planted_fault_is_found(strict_bench: Bench, real_data: Path) -> None:
+def test_a_planted_fault_is_found(strict_bench: VerifierSet, real_data: Path) -> None:
     """Each of those programs with one seeded fault is incorrect, but for the listed ones that their own tests miss."""
     faulty = [(name, mutant(program, name), tests) for name, program, tests in mbpp(real_data) + humaneval(real_data)]
     verdicts = judged(strict_bench, faulty)
@@ -141,7 +141,7 @@ sys.modules["math"] = sys.modules["numpy"] = Anything()
 """
 
 
-def test_a_fixed_cheat_passes_nothing(strict_bench: Bench, real_data: Path) -> None:
+def test_a_fixed_cheat_passes_nothing(strict_bench: VerifierSet, real_data: Path) -> None:
     """A program that solves nothing, and replaces what tests use, passes none of 974 MBPP and 164 HumanEval."""
     cheats = []
     for name, _, tests in mbpp(real_data) + humaneval(real_data):
@@ -161,11 +161,11 @@ REPLACED_HELPERS = {
 }
 
 
-def test_helpers_of_the_prompt_are_the_prompts(bench: Bench, real_data: Path) -> None:
+def test_helpers_of_the_prompt_are_the_prompts(verifier_set: VerifierSet, real_data: Path) -> None:
     """A program that replaces what the prompt gives and the tests use passes by it in none of the three problems."""
     tests = {name: tests for name, _, tests in humaneval(real_data)}
     cheats = [(name, program, tests[name]) for name, program in REPLACED_HELPERS.items()]
-    verdicts = judged(bench, cheats, prompts(real_data))
+    verdicts = judged(verifier_set, cheats, prompts(real_data))
     assert {name: verdict.outcome for name, verdict in verdicts.items()} == dict.fromkeys(REPLACED_HELPERS, "incorrect")
 
 
@@ -232,7 +232,7 @@ int main() {
 }  # fmt: skip
 
 
-def test_contest_samples_run_as_stdio(bench: Bench, real_data: Path) -> None:
+def test_contest_samples_run_as_stdio(verifier_set: VerifierSet, real_data: Path) -> None:
     """Programs for contest problems, in Python and C++, pass all of the data set's tests; one with a fault does not."""
     problems = {
         json.loads(row["labels"])["name"]: row for row in rows(real_data / "sources/code_contests_sample.jsonl")
@@ -249,7 +249,7 @@ def test_contest_samples_run_as_stdio(bench: Bench, real_data: Path) -> None:
             program.replace("+ 1", "+ 2").replace("shots++", "shots += 2").replace("WRONG_", "").replace("+ M", "- 1")
         )
         attempts.append(Attempt(f"{name}, faulty", "code", "?", f"```{language}\n{faulty}```", tests=tests))
-    found = {verdict.response_id: (verdict.outcome, verdict.detail) for verdict in verify(attempts, bench)}
+    found = {verdict.response_id: (verdict.outcome, verdict.detail) for verdict in verify(attempts, verifier_set)}
     assert {
         name: detail for name, (outcome, detail) in found.items() if (outcome == "correct") != ("," not in name)
     } == {}

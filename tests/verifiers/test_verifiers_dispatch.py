@@ -11,7 +11,7 @@ import pytest
 import verifiers
 from tracemill.core import Category, Problem, Response, UnknownKindError
 from tracemill.recipe.sections.verify import Verify
-from verifiers import Attempt, Bench, attempt_of, verifier_versions, verify
+from verifiers import Attempt, VerifierSet, attempt_of, verifier_versions, verify
 from verifiers.dispatch import verifiers_for
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ def test_every_category_has_an_entry() -> None:
 
 def test_what_has_no_verifier_is_never_correct() -> None:
     """An open answer is unverifiable by rule and unscored, also where answer and reference are the same."""
-    [verdict] = verify([Attempt("r", "other", "?", "5", reference_answer="5", problem_id="p")], Bench(Verify()))
+    [verdict] = verify([Attempt("r", "other", "?", "5", reference_answer="5", problem_id="p")], VerifierSet(Verify()))
     assert (verdict.response_id, verdict.problem_id) == ("r", "p")
     assert (verdict.outcome, verdict.score, verdict.extracted) == ("unverifiable", None, None)
     assert (verdict.verifier, verdict.detail) == ("none@1", "no verifier for other")
@@ -41,15 +41,15 @@ def test_what_has_no_verifier_is_never_correct() -> None:
 @pytest.mark.parametrize("category", list(Category))
 def test_what_nothing_can_be_judged_by_is_unverifiable(category: Category) -> None:
     """Without reference, tests and constraints no category has anything to judge by, and none says correct."""
-    with Bench(Verify()) as bench:
-        [verdict] = verify([Attempt("r", category, "?", "5")], bench)
+    with VerifierSet(Verify()) as verifier_set:
+        [verdict] = verify([Attempt("r", category, "?", "5")], verifier_set)
     assert (verdict.outcome, verdict.score) == ("unverifiable", None)
 
 
 def test_an_unknown_category_raises() -> None:
     """A category that no one knows is an error that names it and the known ones."""
     with pytest.raises(UnknownKindError, match=r"poetry[\s\S]*math"):
-        list(verify([Attempt("r", "poetry", "?", "5")], Bench(Verify())))
+        list(verify([Attempt("r", "poetry", "?", "5")], VerifierSet(Verify())))
 
 
 def test_verdicts_keep_order_and_ids() -> None:
@@ -61,7 +61,7 @@ def test_verdicts_keep_order_and_ids() -> None:
         )
         for i, box in enumerate(boxes)
     ]
-    verdicts = list(verify(attempts, Bench(Verify(workers=2))))
+    verdicts = list(verify(attempts, VerifierSet(Verify(workers=2))))
     assert [(v.response_id, v.problem_id) for v in verdicts] == [(a.id, a.problem_id) for a in attempts]
     expected = ["unverifiable" if i % 7 == 0 else "incorrect" if i % 5 == 3 else "correct" for i in range(100)]
     assert [v.outcome for v in verdicts] == expected
@@ -73,7 +73,7 @@ def test_an_attempt_is_made_of_problem_and_response() -> None:
     response = Response("r", "p", "teacher", "m", 0, "hm", r"\boxed{2}", None, "stop", 1, 1)
     attempt = attempt_of(problem, response)
     assert (attempt.id, attempt.problem_id, attempt.think, attempt.reference_answer) == ("r", "p", "hm", "2")
-    assert [v.outcome for v in verify([attempt], Bench(Verify()))] == ["correct"]
+    assert [v.outcome for v in verify([attempt], VerifierSet(Verify()))] == ["correct"]
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

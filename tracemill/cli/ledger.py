@@ -44,7 +44,7 @@ class OfModel:
     finish_reasons: dict[str, int] = field(default_factory=dict)
     served: dict[str, float] = field(default_factory=dict)
 
-    def told(self) -> dict[str, object]:
+    def record(self) -> dict[str, object]:
         """Return the figures; what servers say of caches, reasoning and cost only where one has said it."""
         figures: dict[str, object] = asdict(self)
         del figures["served"]
@@ -102,7 +102,7 @@ def figures(found: Sequence[Surveyed]) -> dict[str, object]:
         "torn_segments": {each.path.name: f"{each.torn_bytes} bytes" for each in torn},
         "damaged_segments": {each.path.name: list(each.damaged) for each in found if each.damaged},
         **({"unreadable": n_unread, "unreadable_segments": unread} if n_unread else {}),
-        "models": {name: each.told() for name, each in sorted(by_model.items())},
+        "models": {name: each.record() for name, each in sorted(by_model.items())},
     }
 
 

@@ -30,7 +30,7 @@ from tracemill.runs.diff import render as render_diff
 from tracemill.runs.fetch import run_folder
 from tracemill.runs.push import render as render_shipment
 from tracemill.runs.report import facts as report_facts
-from tracemill.runs.report import page, told
+from tracemill.runs.report import render_report, report_html
 from tracemill.runs.versions import facts as version_facts
 from tracemill.runs.why import render as render_life
 
@@ -173,9 +173,9 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
 def _report(arguments: argparse.Namespace) -> int:
     run = _run_of(arguments.run)
     if arguments.json:
-        print(_as_json({"run": str(run), "page": str(page(run))} if arguments.html else report_facts(run)))
+        print(_as_json({"run": str(run), "page": str(report_html(run))} if arguments.html else report_facts(run)))
     else:
-        print(page(run) if arguments.html else told(run))
+        print(report_html(run) if arguments.html else render_report(run))
     return 0
 
 

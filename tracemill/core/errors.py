@@ -11,7 +11,7 @@
     │   └── ConservationError    a stage lost rows: a bug in tracemill
     ├── LedgerError              what has been paid for cannot be read or recorded
     ├── TeacherError             of the teacher, or of a model that judges
-    │   ├── TeacherUnavailableError    nothing answers, or not in time: try again later
+    │   ├── ServerUnavailableError    nothing answers, or not in time: try again later
     │   ├── TeacherMisconfiguredError  it answers, but not as the recipe needs it
     │   │   └── TeacherUnpaidError     the account has no credit left: no waiting fixes that
     │   └── BudgetReachedError         the recipe's budget is spent: a larger one goes on
@@ -130,7 +130,7 @@ class TeacherError(TracemillError):
     """The teacher, or a model that judges, could not do what was asked."""
 
 
-class TeacherUnavailableError(TeacherError):
+class ServerUnavailableError(TeacherError):
     """No server answers, or not before the deadline; what was answered before is in the ledger."""
 
 

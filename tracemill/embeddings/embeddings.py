@@ -37,7 +37,7 @@ class Embedder(Protocol):
         """One vector a text, in order: shape (texts, dimensions), of any length; zeros for a text it cannot take whole.
 
         Raises:
-            TeacherUnavailableError: a server does not answer; try again later.
+            ServerUnavailableError: a server does not answer; try again later.
             TracemillError: the model cannot be used at all.
         """
 

@@ -42,7 +42,7 @@ class ServedEmbedder:
         """See :class:`tracemill.embeddings.embeddings.Embedder`; a text that the server refuses has no vector.
 
         Raises:
-            TeacherUnavailableError: no server answers.
+            ServerUnavailableError: no server answers.
             TeacherMisconfiguredError: a server answers, but serves no embeddings of this model, or refuses every text.
         """
         prompts = [self._settings.prefix + text for text in texts]

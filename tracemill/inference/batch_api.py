@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from tracemill.core import (
+    ServerUnavailableError,
     TeacherMisconfiguredError,
-    TeacherUnavailableError,
     digest,
     json_text,
 )
@@ -124,7 +124,7 @@ class BatchEngine:
 
     async def close(self) -> None:
         """Stop waiting; batches go on, and the next run finds them."""
-        self._table.fail(TeacherUnavailableError("the teacher was closed", remedy="run again: batches go on"))
+        self._table.fail(ServerUnavailableError("the teacher was closed", remedy="run again: batches go on"))
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -473,7 +473,7 @@ class BatchEngine:
         """Run the recipe's command on a file.
 
         Raises:
-            TeacherUnavailableError: it failed.
+            ServerUnavailableError: it failed.
         """
         names = {"{input}": str(given), "{output}": str(taken), "{model}": self._settings.model}
         words = [names.get(word, word) for word in shlex.split(self._how.command or "")]
@@ -492,9 +492,9 @@ class BatchEngine:
         if process.returncode or not _is_there(taken):
             raise self._failed_command(words, told.decode("utf-8", "replace")[-500:])
 
-    def _failed_command(self, words: Sequence[str], told: str) -> TeacherUnavailableError:
+    def _failed_command(self, words: Sequence[str], told: str) -> ServerUnavailableError:
         place = self._settings.place
-        return TeacherUnavailableError(
+        return ServerUnavailableError(
             f"{place}.batch.command has not answered a batch",
             got=told.strip(),
             expected=f"answers from {shlex.join(words)}",
@@ -524,7 +524,7 @@ class BatchEngine:
         """Return a reply; one that is not to be had is waited for up to give_up_after_s.
 
         Raises:
-            TeacherUnavailableError: nothing answers for so long. Batches go on meanwhile.
+            ServerUnavailableError: nothing answers for so long. Batches go on meanwhile.
             TeacherUnpaidError: the account is out of credit.
         """
         began, n_failures = time.monotonic(), 0
@@ -537,7 +537,7 @@ class BatchEngine:
                     return reply
             told = reply.message if isinstance(reply, Broken) else f"HTTP {reply.status}: {server_words(reply.raw)}"
             if time.monotonic() - began > self._settings.give_up_after_s:
-                raise TeacherUnavailableError(
+                raise ServerUnavailableError(
                     f"no {self._settings.role} answers at {self._url}",
                     got=told,
                     remedy="run again when it does: batches go on meanwhile, and their answers are found",

@@ -97,7 +97,7 @@ class ModelClient:
         """Make sure that the servers serve the model; a good result is remembered for the process.
 
         Raises:
-            TeacherUnavailableError: nothing answers.
+            ServerUnavailableError: nothing answers.
             TeacherMisconfiguredError: something answers, but does not serve the model as the recipe needs it.
         """
         self._check()
@@ -108,7 +108,7 @@ class ModelClient:
         Only what is not in the ledger is asked; if nothing is missing, no server is needed.
 
         Raises:
-            TeacherUnavailableError: no server answers, or none has for give_up_after_s.
+            ServerUnavailableError: no server answers, or none has for give_up_after_s.
             TeacherMisconfiguredError: a server does not serve the model, or refuses every request.
             LedgerError: the ledger cannot be read or written.
             BudgetReachedError: the budget pays for no further request; those in flight were waited for, and are kept.

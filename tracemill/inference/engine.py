@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tracemill.core import (
     BudgetReachedError,
+    ServerUnavailableError,
     TeacherMisconfiguredError,
-    TeacherUnavailableError,
     TeacherUnpaidError,
 )
 from tracemill.inference.credit import out_of_credit, unpaid
@@ -113,7 +113,7 @@ class Engine:
     async def close(self) -> None:
         """Stop all work, for those who still wait too, and closes the connections."""
         what = f"the {self._settings.role} was closed"
-        self._table.fail(TeacherUnavailableError(what, remedy="run again: what was had is kept"))
+        self._table.fail(ServerUnavailableError(what, remedy="run again: what was had is kept"))
         if self._ending is not None:
             self._ending.cancel()
         await asyncio.gather(*self._stop(), return_exceptions=True)
@@ -339,7 +339,7 @@ class Engine:
             is_well: the server had answered others, after it first failed at this one and before it was asked again.
 
         Raises:
-            TeacherUnavailableError: it breaks the connection again and again, and nothing is answered.
+            ServerUnavailableError: it breaks the connection again and again, and nothing is answered.
         """
         job.n_failures += int(not trouble.at_once)
         job.weight += trouble.weight

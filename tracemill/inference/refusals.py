@@ -116,7 +116,7 @@ class Tally:
         """Requests that a server was asked."""
         return self.asked[server] + (self.asked[TEACHER] if server.startswith(f"{TEACHER} ") else 0)
 
-    def told(self) -> list[str]:
+    def sentences(self) -> list[str]:
         """Return a sentence for each server that has refused something, with its words."""
         return [
             f"{server}: {n:,} of {self.n_asked(server):,} requests refused, such as: {self._words(server)}"

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tracemill.core import TeacherMisconfiguredError, TeacherUnavailableError
+from tracemill.core import ServerUnavailableError, TeacherMisconfiguredError
 from tracemill.inference.credit import out_of_credit, unpaid
 from tracemill.inference.dialects import encoded, judge_models, judge_template, read_reply
 from tracemill.inference.protocol import CONTINUE, Refusal, Request
@@ -188,13 +188,13 @@ class HealthMonitor:
         A server that accepts the connection may be starting behind a proxy: it has give_up_after_s to answer.
 
         Raises:
-            TeacherUnavailableError: none answers.
+            ServerUnavailableError: none answers.
             TeacherMisconfiguredError: one answers, but not for this model, or the model has no usable chat template.
         """
         servers = self.pool.servers
         troubles = await asyncio.gather(*(self._probe(server, self._settings.give_up_after_s) for server in servers))
         if all(troubles):
-            raise TeacherUnavailableError(
+            raise ServerUnavailableError(
                 f"nothing answers at {self.pool.urls}",
                 got="; ".join(troubles),
                 expected=f"an OpenAI-compatible server of {self._settings.model}",
@@ -339,7 +339,7 @@ class HealthMonitor:
         """Says that nobody answers, if so, and that ``wait_s`` seconds from now it is tried again.
 
         Raises:
-            TeacherUnavailableError: nobody has answered for give_up_after_s.
+            ServerUnavailableError: nobody has answered for give_up_after_s.
         """
         since = self.pool.away_since()
         if since is None:
@@ -366,9 +366,9 @@ class HealthMonitor:
         self.answered(server)
         server.completed(time.monotonic())
 
-    def unavailable(self, what: str) -> TeacherUnavailableError:
+    def unavailable(self, what: str) -> ServerUnavailableError:
         """Return the error that ends the wait."""
-        return TeacherUnavailableError(
+        return ServerUnavailableError(
             what,
             got=self.pool.last_trouble,
             expected=f"an answer within give_up_after_s = {self._settings.give_up_after_s:g} s",

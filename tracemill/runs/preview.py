@@ -52,7 +52,7 @@ class Whole(NamedTuple):
     is_exact: bool
 
 
-def told(run: Path, ledger: Path | None, wholes: Mapping[str, Whole], limit: int | None) -> str:
+def render_preview(run: Path, ledger: Path | None, wholes: Mapping[str, Whole], limit: int | None) -> str:
     """Return the rows of a preview with their ways, then what a full run would ask for.
 
     Args:

@@ -43,7 +43,7 @@ def finished_run(run: Path) -> dict[str, Any]:
     return manifest
 
 
-def told(run: Path) -> str:
+def render_report(run: Path) -> str:
     """Return the figures of a run, whatever flow made it.
 
     Raises:
@@ -81,7 +81,7 @@ def facts(run: Path) -> dict[str, Any]:
     }
 
 
-def page(run: Path) -> Path:
+def report_html(run: Path) -> Path:
     """Return where the run's page is.
 
     Raises:

@@ -55,7 +55,7 @@ class _Kept:
     has_answered: bool = False
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """Name it in messages."""
         gpus = f", GPU {','.join(map(str, self.planned.gpus))}" if self.planned.gpus else ""
         return f"{self.planned.model} at {self.planned.base_url}{gpus}"
@@ -96,7 +96,7 @@ class Supervisor:
         for kept in self._kept:
             if is_taken(kept.planned.host, kept.planned.port):
                 raise ModelServerError(
-                    f"{kept.told} cannot be started\n"
+                    f"{kept.label} cannot be started\n"
                     f"  got       port {kept.planned.port} is another program's\n"
                     "  expected  a free port\n"
                     "  remedy    end that program, or set other base_urls"
@@ -160,17 +160,17 @@ class Supervisor:
             kept.process = ServerProcess(server.command(self._python, self._more), server.environment(os.environ), log)
         except OSError as error:
             raise ModelServerError(
-                f"{kept.told} cannot be started\n"
+                f"{kept.label} cannot be started\n"
                 f"  got       {self._python}: {error.strerror or error}\n"
                 "  expected  the Python of an environment that has vLLM\n"
                 "  remedy    make teacher (a build for the CPU), or --vllm-python with your own"
             ) from error
         kept.started, kept.answered = time.monotonic(), None
-        self._say(f"starting {kept.told}; log: {log}")
+        self._say(f"starting {kept.label}; log: {log}")
 
     def _answers(self, kept: _Kept, now: float) -> None:
         if kept.answered is None:
-            self._say(f"{kept.told} answers after {now - kept.started:.0f} s")
+            self._say(f"{kept.label} answers after {now - kept.started:.0f} s")
         kept.answered, kept.has_answered = now, True
         if now - kept.started > _STAYED_UP_S:
             kept.n_deaths = 0
@@ -191,14 +191,14 @@ class Supervisor:
         if not kept.has_answered or kept.n_deaths >= _DEATHS:
             times = "before it had answered" if not kept.has_answered else f"{kept.n_deaths} times in a row"
             raise ModelServerError(
-                f"{kept.told} {how}, {times}\n"
+                f"{kept.label} {how}, {times}\n"
                 f"  got       {process.log}, its end:\n{tail}\n"
                 "  expected  a server that answers /health\n"
                 "  remedy    mend what the log says; --vllm sets its options"
             )
         pause = min(_LONGEST_PAUSE_S, 2.0 ** (kept.n_deaths - 1))
         kept.restart = now + pause
-        self._say(f"{kept.told} {how}; it is started again in {pause:.0f} s (log: {process.log})")
+        self._say(f"{kept.label} {how}; it is started again in {pause:.0f} s (log: {process.log})")
 
     def _end_all(self) -> None:
         running = [kept.process for kept in self._kept if kept.process]

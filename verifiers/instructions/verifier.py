@@ -14,7 +14,7 @@ from verifiers.workers.pool import TimedOut, Value
 
 if TYPE_CHECKING:
     from tracemill.recipe.sections.verify import Instructions
-    from verifiers.protocol import Attempt, Means
+    from verifiers.protocol import Attempt, VerifierResources
     from verifiers.workers.pool import JobResult
 
 _JUDGE: Final = "verifiers.instructions.judgement:judge"
@@ -32,7 +32,7 @@ class InstructionVerifier:
     def __init__(self, settings: Instructions) -> None:
         self._settings = settings
 
-    def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
+    def begin(self, attempt: Attempt, resources: VerifierResources) -> Judgement | Pending:
         """Refuses at once what cannot be judged, and hands the rest to a worker."""
         if not attempt.constraints:
             return unusable("the problem has no constraints")
@@ -49,7 +49,7 @@ class InstructionVerifier:
         if not attempt.answer.strip():
             return incorrect(None, "the response has no answer")
         listed = [[name, arguments] for name, arguments in constraints]
-        future = means.pool.submit(_JUDGE, attempt.answer, listed, self._settings.mode)
+        future = resources.pool.submit(_JUDGE, attempt.answer, listed, self._settings.mode)
         return Pending(future, self._conclude)
 
     def _conclude(self, result: JobResult) -> Judgement:

@@ -38,7 +38,7 @@ from verifiers.protocol import Judgement, Pending, correct, incorrect, too_slow,
 from verifiers.workers.pool import TimedOut, Value
 
 if TYPE_CHECKING:
-    from verifiers.protocol import Attempt, Means
+    from verifiers.protocol import Attempt, VerifierResources
     from verifiers.workers.pool import JobResult
 
 _COMPARE = "verifiers.maths.symbolic:compare"  # by name: its module imports sympy, which only workers should
@@ -55,7 +55,7 @@ class MathVerifier:
 
     version: Final = "math@6"
 
-    def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
+    def begin(self, attempt: Attempt, resources: VerifierResources) -> Judgement | Pending:
         """Decide at once or asks a worker."""
         reference = attempt.reference_answer
         settled = decide(attempt.answer, reference, attempt.fault, attempt.prompt)
@@ -63,7 +63,7 @@ class MathVerifier:
             return settled or unusable("the reference is missing")
         found = stated(attempt.answer, core(reference))
         text = found.text or ""
-        future = means.pool.submit(_COMPARE, reference, text, sorted(_told(attempt.prompt, reference, text)))
+        future = resources.pool.submit(_COMPARE, reference, text, sorted(_told(attempt.prompt, reference, text)))
         return Pending(future, lambda result: _softened(_conclude(result, reference, text), found, reference))
 
 

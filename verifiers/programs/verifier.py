@@ -24,7 +24,7 @@ from verifiers.sandbox.protocol import Limits, SandboxFailure
 
 if TYPE_CHECKING:
     from tracemill.recipe.sections.verify import CodeTests
-    from verifiers.protocol import Attempt, Means
+    from verifiers.protocol import Attempt, VerifierResources
     from verifiers.sandbox.protocol import Session
 
 NO_PROGRAM: Final = "no program found in the response"
@@ -55,7 +55,7 @@ class CodeVerifier:
     def __init__(self, settings: CodeTests) -> None:
         self._settings = settings
 
-    def begin(self, attempt: Attempt, means: Means) -> Judgement | Pending:
+    def begin(self, attempt: Attempt, resources: VerifierResources) -> Judgement | Pending:
         """Refuse at once what has no program or no tests, and hands the rest to the sandbox."""
         try:
             tests = read_tests(attempt.tests)
@@ -69,7 +69,7 @@ class CodeVerifier:
         if len(program) > _MAX_PROGRAM:
             return incorrect(None, f"CE: the program is longer than {_MAX_PROGRAM} characters")
         settings, tests = self._settings, with_given(tests, attempt.prompt)
-        future = means.sandbox.submit(lambda session: run_tests(session, program, tests, settings))
+        future = resources.sandbox.submit(lambda session: run_tests(session, program, tests, settings))
         return Pending(future, lambda judged: conclude(judged, program, settings))
 
 

@@ -23,8 +23,8 @@ from tracemill.core import (
     Problem,
     RecipeError,
     RunnerError,
+    ServerUnavailableError,
     TeacherMisconfiguredError,
-    TeacherUnavailableError,
     rows_of,
     table_of,
 )
@@ -79,7 +79,7 @@ PROBLEMS = [problem(f"Note {n} says: what is {n} + 1?", str(n + 1)) for n in ran
 def test_a_failing_labeller_is_never_a_label(store: Store, labeller: JudgeServer) -> None:
     """While the server fails the stage fails, to be tried again; then it is asked only for what is missing."""
     labeller.always = Fault(500)
-    with pytest.raises(TeacherUnavailableError, match=r"(?s)labeller.*remedy"):
+    with pytest.raises(ServerUnavailableError, match=r"(?s)labeller.*remedy"):
         by_model(store, labeller, PROBLEMS)
     labeller.always = None
     found = kept(store, by_model(store, labeller, PROBLEMS))

@@ -11,7 +11,7 @@ import yaml
 
 from flows.build_dataset import Built, build
 from flows.engine.plain_run import plain_run
-from flows.teacher_place import load_recipe_here
+from flows.teacher_from_env import load_recipe_with_env
 from tests.support.runs.small_run import funnel, table
 from tests.support.servers.chat_server import ChatServer
 from tracemill.text.words import exact_key
@@ -23,7 +23,7 @@ RECIPE = Path(__file__).parents[3] / "recipes" / "gsm8k-math.yaml"
 
 def built(recipe: Path, overrides: list[str], out: Path) -> Built:
     """Builds without Prefect."""
-    return build(plain_run(load_recipe_here(str(recipe), overrides)), str(out))
+    return build(plain_run(load_recipe_with_env(str(recipe), overrides)), str(out))
 
 
 def test_gsm8k_and_math(real_data: Path, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tasks import reproduce
 from tasks.engine.failed_task import FailedTask, explained, row_at_hand, without_secrets
 from tests.support.runs.small_run import SmallRun
 from tests.support.servers.chat_server import ChatServer
-from tracemill.core import FailedTaskRun, Problem, StageCrashedError, TeacherUnavailableError
+from tracemill.core import FailedTaskRun, Problem, ServerUnavailableError, StageCrashedError
 from tracemill.generate import build_request
 from tracemill.recipe.sections.server import Teacher
 from tracemill.store import Store
@@ -100,8 +100,8 @@ def test_secrets_are_not_recorded() -> None:
 def test_the_error_keeps_its_kind(tmp_path: Path) -> None:
     """An error that says its task is of the kind that it was, which decides what the run does about it."""
     task = FailedTask(stage="s", function="m:f", key="k", label="00000-a", settings_kind="m:C", settings={}, inputs={})
-    error = explained(TeacherUnavailableError("away"), task, Store(str(tmp_path)), "later")
-    assert type(error) is TeacherUnavailableError
+    error = explained(ServerUnavailableError("away"), task, Store(str(tmp_path)), "later")
+    assert type(error) is ServerUnavailableError
     assert error.cause == "away"
     assert str(error).splitlines()[1:] == [
         "  shard: 00000-a",

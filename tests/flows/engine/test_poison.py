@@ -29,14 +29,14 @@ import tracemill.dedup.minhash
 import tracemill.sources.collect
 from flows.engine.failures import ShardsFailedError
 from tasks.engine import poison
-from tasks.engine.poison import allowed, belongs_to_a_row, guilty, told
+from tasks.engine.poison import allowed, belongs_to_a_row, describe_error, guilty
 from tasks.engine.stage import body_of, perform
 from tasks.label import Measure, label_shard
 from tests.support.runs.audited_set import PLANTED, write
 from tests.support.runs.samples import problem
 from tests.support.runs.small_run import SmallRun, audit, funnel, table
 from tests.support.servers.chat_server import ChatServer
-from tracemill.core import Problem, StageCrashedError, StoreError, TeacherUnavailableError, table_of
+from tracemill.core import Problem, ServerUnavailableError, StageCrashedError, StoreError, table_of
 from tracemill.publish.funnel import DROP_STAGES
 from tracemill.store import Store
 
@@ -195,7 +195,7 @@ def labelled(store: Store, n_rows: int, share: float) -> Any:
         OSError(28, "no space left on device"),
         MemoryError(),
         StoreError("gone"),
-        TeacherUnavailableError("away"),
+        ServerUnavailableError("away"),
         BrokenExecutor("a worker died"),
         ConnectionResetError(),
         EOFError(),
@@ -261,7 +261,7 @@ def test_addresses_are_no_evidence() -> None:
 
     with pytest.raises(ValueError, match="object at") as caught:
         fail()
-    found = told(caught.value)
+    found = describe_error(caught.value)
     assert found["error"] == "ValueError: <object at 0x…>"
     assert found["where"].startswith("fail (test_poison.py:")
 

@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.build_dataset import __doc__ as about
-from flows.build_dataset import build, build_dataset, previewed, summary
+from flows.build_dataset import build, build_dataset, previewed, render_summary
 from flows.command_line import dataset_command
 from flows.preview import preview
-from flows.teacher_place import load_recipe_here
+from flows.teacher_from_env import load_recipe_with_env
 from tests.support.runs.small_run import SmallRun, question
 from tests.support.servers.chat_server import ChatServer
 from tracemill.runs.preview import Seen, Whole, cost_lines
@@ -25,7 +25,7 @@ from tracemill.sources.size import size_of
 def typed(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """The exit status of the command, in this process."""
     monkeypatch.setattr(sys, "argv", ["build_dataset", *arguments])
-    return dataset_command(build_dataset, summary, "build_dataset", about or "", previewed)
+    return dataset_command(build_dataset, render_summary, "build_dataset", about or "", previewed)
 
 
 def test_a_preview_and_then_the_run(
@@ -70,7 +70,7 @@ def test_a_second_preview_is_made_anew(tmp_path: Path) -> None:
     with ChatServer() as teacher:
         small = SmallRun(tmp_path, teacher.url, rows=[question(number) for number in range(5)])
         small.write()
-        recipe = load_recipe_here(str(small.recipe_path), [])
+        recipe = load_recipe_with_env(str(small.recipe_path), [])
         first = preview(recipe, 3, build, logging.getLogger(), tmp_path / "previews")
         n_asked = teacher.received
         (tmp_path / "rows.jsonl").write_text(json.dumps(question(0)) + "\n")
@@ -119,7 +119,7 @@ def test_how_many_rows_a_source_has(tmp_path: Path) -> None:
     """Parquet says it, short files are counted, long ones are reckoned, compressed ones only reading would tell."""
     small = SmallRun(tmp_path, "http://127.0.0.1:9/v1", rows=[question(number) for number in range(1_000)])
     small.write()
-    traced, rows = load_recipe_here(str(small.recipe_path), []).sources
+    traced, rows = load_recipe_with_env(str(small.recipe_path), []).sources
     assert size_of(traced, str(tmp_path)) == (2, True)
     n_rows, is_exact = size_of(rows, str(tmp_path))
     assert n_rows is not None

@@ -98,7 +98,7 @@ def test_the_bar_moves_with_the_published_rows() -> None:
     publishing, bar = Publishing(), PaperBar()
     with reported(publishing, LOGGER, 0.01, bar=bar):
         assert "export: 0/0 rows" in bar.wait_for(0)
-        publishing.told(Written(12_000, 38_016, 0.25))
+        publishing.update(Written(12_000, 38_016, 0.25))
         told = bar.wait_for(25)
         assert all(part in told for part in ("export: 12,000/38,016 rows", "25.0 %", "rows/s", "ETA "))
         publishing.is_done = True

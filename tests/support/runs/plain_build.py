@@ -10,7 +10,7 @@ import sys
 
 from flows.build_dataset import build
 from flows.engine.plain_run import plain_run
-from flows.teacher_place import load_recipe_here
+from flows.teacher_from_env import load_recipe_with_env
 from tracemill.core import TracemillError
 
 
@@ -18,7 +18,7 @@ def main(recipe: str, out: str) -> int:
     """Returns the exit status, as ``flows.build_dataset`` has it."""
     logging.basicConfig(level=logging.WARNING)
     try:
-        build(plain_run(load_recipe_here(recipe, [])), out)
+        build(plain_run(load_recipe_with_env(recipe, [])), out)
     except TracemillError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -9,7 +9,7 @@ import sys
 
 from flows.engine.plain_run import plain_run
 from flows.evaluate_student import evaluate
-from flows.teacher_place import load_evaluation_here
+from flows.teacher_from_env import load_evaluation_with_env
 
 if __name__ == "__main__":
-    evaluate(plain_run(load_evaluation_here(sys.argv[1], [])), sys.argv[2])
+    evaluate(plain_run(load_evaluation_with_env(sys.argv[1], [])), sys.argv[2])

@@ -36,10 +36,10 @@ class SmallEvaluation:
         """Evaluates in this process."""
         from flows.engine.plain_run import plain_run
         from flows.evaluate_student import evaluate
-        from flows.teacher_place import load_evaluation_here
+        from flows.teacher_from_env import load_evaluation_with_env
 
         self.write()
-        return evaluate(plain_run(load_evaluation_here(str(self.recipe_path), [])), str(self.folder / out))
+        return evaluate(plain_run(load_evaluation_with_env(str(self.recipe_path), [])), str(self.folder / out))
 
     @property
     def recipe_path(self) -> Path:

@@ -142,10 +142,10 @@ class SmallRun:
 
     def _context(self) -> PlainRun[Recipe]:
         from flows.engine.plain_run import plain_run
-        from flows.teacher_place import load_recipe_here
+        from flows.teacher_from_env import load_recipe_with_env
 
         self.write()
-        return plain_run(load_recipe_here(str(self.recipe_path), []))
+        return plain_run(load_recipe_with_env(str(self.recipe_path), []))
 
     def build_by_flow(self, out: str | Path = "") -> Built:
         """Builds in this process, on the server of the fixture ``prefect_flows``."""

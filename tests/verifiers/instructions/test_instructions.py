@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tracemill.recipe.sections.verify import Instructions, Verify
 from tracemill.text.think import UNCLOSED_THINK
-from verifiers import Attempt, Bench, verify
+from verifiers import Attempt, VerifierSet, verify
 from verifiers.instructions.checks import Undecidable
 from verifiers.instructions.constraints import CONSTRAINTS, IFEVAL, why_unusable
 from verifiers.instructions.dialects import canonical
@@ -204,28 +204,30 @@ def test_dialects(dialect: tuple[str, dict[str, Any]], name: str, arguments: dic
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[Bench]:
-    with Bench(Verify(workers=1)) as bench:
-        yield bench
+def verifier_set() -> Iterator[VerifierSet]:
+    with VerifierSet(Verify(workers=1)) as verifier_set:
+        yield verifier_set
 
 
-def judged(bench: Bench, answer: str, *constraints: Any, fault: str | None = None) -> Verdict:
-    [verdict] = verify([Attempt("r", "instruction", "?", answer, constraints=list(constraints), fault=fault)], bench)
+def judged(verifier_set: VerifierSet, answer: str, *constraints: Any, fault: str | None = None) -> Verdict:
+    [verdict] = verify(
+        [Attempt("r", "instruction", "?", answer, constraints=list(constraints), fault=fault)], verifier_set
+    )
     return verdict
 
 
 COMMA, TITLE = {"id": "punctuation:no_comma", "kwargs": {}}, {"id": "detectable_format:title", "kwargs": None}
 
 
-def test_verdicts(bench: Bench) -> None:
+def test_verdicts(verifier_set: VerifierSet) -> None:
     """The score is the share that holds; all must hold; what fails is named with what was expected."""
-    good = judged(bench, "<<T>> none", COMMA, TITLE)
+    good = judged(verifier_set, "<<T>> none", COMMA, TITLE)
     assert (good.outcome, good.score, good.verifier) == ("correct", 1.0, "instructions@4")
-    bad = judged(bench, "<<T>> one, two", COMMA, TITLE)
+    bad = judged(verifier_set, "<<T>> one, two", COMMA, TITLE)
     assert (bad.outcome, bad.score) == ("incorrect", 0.5)
     assert bad.detail == "1/2 constraints hold; punctuation:no_comma fails"
     words = {"id": "length_constraints:number_words", "kwargs": {"num_words": 3, "relation": "at least"}}
-    assert "expected num_words 3, relation 'at least'" in judged(bench, "two words", words).detail
+    assert "expected num_words 3, relation 'at least'" in judged(verifier_set, "two words", words).detail
 
 
 @pytest.mark.parametrize(
@@ -266,33 +268,33 @@ def test_verdicts(bench: Bench) -> None:
         ),
     ],
 )
-def test_what_is_not_known_never_passes(bench: Bench, constraints: list[Any], message: str) -> None:
+def test_what_is_not_known_never_passes(verifier_set: VerifierSet, constraints: list[Any], message: str) -> None:
     """An unknown constraint, a wrong argument or none at all makes the row unverifiable and is named."""
-    found = judged(bench, "anything", *constraints)
+    found = judged(verifier_set, "anything", *constraints)
     assert (found.outcome, found.score) == ("unverifiable", None)
     assert message in found.detail
 
 
-def test_what_cannot_be_told_is_not_a_pass(bench: Bench) -> None:
+def test_what_cannot_be_told_is_not_a_pass(verifier_set: VerifierSet) -> None:
     """A language that cannot be told makes the row unverifiable, unless something else fails it anyway."""
     german = {"id": "language:response_language", "kwargs": {"language": "de"}}
-    assert judged(bench, "12345 67890", german).outcome == "unverifiable"
-    assert judged(bench, "12345, 67890", german, COMMA).outcome == "incorrect"
+    assert judged(verifier_set, "12345 67890", german).outcome == "unverifiable"
+    assert judged(verifier_set, "12345, 67890", german, COMMA).outcome == "incorrect"
 
 
-def test_an_empty_or_unfinished_answer_is_wrong(bench: Bench) -> None:
+def test_an_empty_or_unfinished_answer_is_wrong(verifier_set: VerifierSet) -> None:
     """No answer satisfies nothing, whether it is blank or the response ends inside its think part."""
-    assert judged(bench, " ", COMMA).outcome == "incorrect"
-    assert judged(bench, "", COMMA, fault=UNCLOSED_THINK).outcome == "incorrect"
+    assert judged(verifier_set, " ", COMMA).outcome == "incorrect"
+    assert judged(verifier_set, "", COMMA, fault=UNCLOSED_THINK).outcome == "incorrect"
 
 
 def test_the_recipe_sets_mode_and_mark() -> None:
     """Loose reading and a lower mark accept what strict reading of all constraints refuses."""
     quotation = {"id": "startend:quotation", "kwargs": {}}
-    with Bench(Verify(workers=1, instructions=Instructions(mode="loose"))) as bench:
-        assert judged(bench, 'Here:\n"so"', quotation).outcome == "correct"
-    with Bench(Verify(workers=1, instructions=Instructions(pass_mark=0.5))) as bench:
-        found = judged(bench, "<<T>> a, b", COMMA, TITLE)
+    with VerifierSet(Verify(workers=1, instructions=Instructions(mode="loose"))) as verifier_set:
+        assert judged(verifier_set, 'Here:\n"so"', quotation).outcome == "correct"
+    with VerifierSet(Verify(workers=1, instructions=Instructions(pass_mark=0.5))) as verifier_set:
+        found = judged(verifier_set, "<<T>> a, b", COMMA, TITLE)
         assert (found.outcome, found.score) == ("correct", 0.5)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tracemill.core import Verdict
 from tracemill.recipe.sections.verify import Verify
 from tracemill.text.think import UNCLOSED_THINK
-from verifiers import Attempt, Bench, verify
+from verifiers import Attempt, VerifierSet, verify
 from verifiers.choice_options import options_of
 from verifiers.sandbox.protocol import NoSandbox
 
@@ -20,8 +20,10 @@ TWINS = "Which?\nA) red\nB) blue\nC) blue"
 
 
 def judged(prompt: str, reference: str | None, answer: str, fault: str | None = None) -> Verdict:
-    with Bench(Verify(workers=1), sandbox=NoSandbox("none")) as bench:
-        [verdict] = verify([Attempt("r", "choice", prompt, answer, reference_answer=reference, fault=fault)], bench)
+    with VerifierSet(Verify(workers=1), sandbox=NoSandbox("none")) as verifier_set:
+        [verdict] = verify(
+            [Attempt("r", "choice", prompt, answer, reference_answer=reference, fault=fault)], verifier_set
+        )
     return verdict
 
 

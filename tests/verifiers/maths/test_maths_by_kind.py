@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracemill.recipe.sections.verify import Verify
-from verifiers import Attempt, Bench, WorkerPool, verify
+from verifiers import Attempt, VerifierSet, WorkerPool, verify
 from verifiers.sandbox.protocol import NoSandbox
 
 if TYPE_CHECKING:
@@ -329,23 +329,23 @@ CHOICES: Table = [
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[Bench]:
+def verifier_set() -> Iterator[VerifierSet]:
     with (
         WorkerPool(1, wall_s=20, memory_mb=1024) as pool,
-        Bench(Verify(), pool=pool, sandbox=NoSandbox("none")) as bench,
+        VerifierSet(Verify(), pool=pool, sandbox=NoSandbox("none")) as verifier_set,
     ):
-        yield bench
+        yield verifier_set
 
 
 def missed(
-    table: Table, bench: Bench, category: str = "math", prompt: str = "Solve it.", shape: str = "{}"
+    table: Table, verifier_set: VerifierSet, category: str = "math", prompt: str = "Solve it.", shape: str = "{}"
 ) -> list[object]:
     """The rows whose verdict is none of the right ones, with what was found."""
     attempts = [
         Attempt("r", category, prompt, shape.replace("{}", answer), reference_answer=reference)
         for reference, answer, _ in table
     ]
-    verdicts = verify(attempts, bench)
+    verdicts = verify(attempts, verifier_set)
     return [
         (*row, verdict.outcome, verdict.detail)
         for row, verdict in zip(table, verdicts, strict=True)
@@ -354,28 +354,30 @@ def missed(
 
 
 @pytest.mark.parametrize("kind", BOXED)
-def test_boxed_answers(kind: str, bench: Bench) -> None:
+def test_boxed_answers(kind: str, verifier_set: VerifierSet) -> None:
     """A boxed answer is right by its value alone, however it is written, and open where it is not understood."""
-    assert missed(BOXED[kind], bench, shape=r"So \[\boxed{{}}\]") == []
+    assert missed(BOXED[kind], verifier_set, shape=r"So \[\boxed{{}}\]") == []
 
 
 @pytest.mark.parametrize("kind", STATED)
-def test_stated_answers(kind: str, bench: Bench) -> None:
+def test_stated_answers(kind: str, verifier_set: VerifierSet) -> None:
     """What stands around a box belongs to the answer; without a box the claim counts, and not its last number."""
-    assert missed(STATED[kind], bench) == []
+    assert missed(STATED[kind], verifier_set) == []
 
 
-def test_choices(bench: Bench) -> None:
+def test_choices(verifier_set: VerifierSet) -> None:
     """A choice is what is said to be right, in whatever words; a contradiction is open."""
-    assert missed(CHOICES, bench, "choice", BIRDS) == []
+    assert missed(CHOICES, verifier_set, "choice", BIRDS) == []
 
 
-def test_what_the_problem_counts_is_a_unit(bench: Bench) -> None:
+def test_what_the_problem_counts_is_a_unit(verifier_set: VerifierSet) -> None:
     """A noun that no list of units has is one where the problem speaks of it; what changes a number never is."""
     prompt = "How many zorks are there, or more?"
     assert (
-        missed([("5", r"\boxed{5\text{ zorks}}", "C"), ("5", r"\boxed{6\text{ zorks}}", "I")], bench, prompt=prompt)
+        missed(
+            [("5", r"\boxed{5\text{ zorks}}", "C"), ("5", r"\boxed{6\text{ zorks}}", "I")], verifier_set, prompt=prompt
+        )
         == []
     )
-    assert missed([("5", r"\boxed{5\text{ or more}}", "U")], bench, prompt=prompt) == []
-    assert missed([("5", r"\boxed{5\text{ zorks}}", "U")], bench) == []
+    assert missed([("5", r"\boxed{5\text{ or more}}", "U")], verifier_set, prompt=prompt) == []
+    assert missed([("5", r"\boxed{5\text{ zorks}}", "U")], verifier_set) == []

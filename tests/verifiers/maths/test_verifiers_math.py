@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tracemill.recipe.sections.verify import Verify
-from verifiers import Attempt, Bench, WorkerPool, verify
+from verifiers import Attempt, VerifierSet, WorkerPool, verify
 from verifiers.maths.verifier import decide, judge
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def attempt(reference: str | None, answer: str, **more: Any) -> Attempt:
 
 def outcomes(pairs: list[tuple[str, str]], pool: WorkerPool) -> list[str]:
     attempts = [attempt(reference, rf"Hence $\boxed{{{box}}}$.") for reference, box in pairs]
-    return [str(verdict.outcome) for verdict in verify(attempts, Bench(Verify(), pool=pool))]
+    return [str(verdict.outcome) for verdict in verify(attempts, VerifierSet(Verify(), pool=pool))]
 
 
 RIGHT = [
@@ -201,7 +201,7 @@ def test_table_of_verdicts(table: list[tuple[str, str]], outcome: str, pool: Wor
 def test_what_cannot_be_told_is_unverifiable_with_its_reason(pool: WorkerPool) -> None:
     """Where equality is claimed wrongly or cannot be told, the verdict is unverifiable, unscored, and says why."""
     attempts = [attempt(reference, rf"\boxed{{{box}}}") for reference, box, _ in UNVERIFIABLE]
-    verdicts = list(verify(attempts, Bench(Verify(), pool=pool)))
+    verdicts = list(verify(attempts, VerifierSet(Verify(), pool=pool)))
     expected = [(reference, box, "unverifiable", None, True) for reference, box, _ in UNVERIFIABLE]
     got = [
         (reference, box, verdict.outcome, verdict.score, why in verdict.detail)
@@ -259,7 +259,7 @@ def test_the_think_part_is_not_read(pool: WorkerPool) -> None:
         attempt("5", "I am not sure.", think=r"\boxed{5}"),
         attempt("5", "", fault="unclosed_think"),
     ]
-    verdicts = list(verify(attempts, Bench(Verify(), pool=pool)))
+    verdicts = list(verify(attempts, VerifierSet(Verify(), pool=pool)))
     assert [(v.outcome, v.score, v.detail) for v in verdicts] == [
         ("incorrect", 0.0, "no answer found in the response"),
         ("incorrect", 0.0, "the response ends inside its think part"),
@@ -271,7 +271,7 @@ def test_a_power_tower_is_a_timeout_and_the_pool_still_works() -> None:
     tower = attempt("9^{9^{9^{9}}}", r"\boxed{9^{9^{9^{8}}}}")
     fine = attempt(r"\sqrt8", r"\boxed{2\sqrt2}")
     with WorkerPool(2, wall_s=3, memory_mb=1024) as pool:
-        verdicts = list(verify([fine, tower, fine, tower, fine], Bench(Verify(), pool=pool)))
+        verdicts = list(verify([fine, tower, fine, tower, fine], VerifierSet(Verify(), pool=pool)))
     assert [v.outcome for v in verdicts] == ["correct", "timeout", "correct", "timeout", "correct"]
     assert [v.score for v in verdicts if v.outcome == "timeout"] == [None, None]
     assert "9^{9^{9^{8}}}" in str(verdicts[1].extracted)
@@ -281,6 +281,6 @@ def test_running_out_of_memory_is_not_a_wrong_answer() -> None:
     """A comparison that hits the memory limit is unverifiable and names it, although math-verify swallows the error."""
     hog = attempt("y=x^{1000000000}+x+1", r"\boxed{y=(x+1)^{1000000000}}")
     with WorkerPool(1, wall_s=60, memory_mb=160) as pool:
-        [verdict] = verify([hog], Bench(Verify(), pool=pool))
+        [verdict] = verify([hog], VerifierSet(Verify(), pool=pool))
     assert (verdict.outcome, verdict.score) == ("unverifiable", None)
     assert "memory limit of 160 MB" in verdict.detail

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tracemill.recipe.sections.verify import Verify
-from verifiers import Attempt, Bench, WorkerPool, verify
+from verifiers import Attempt, VerifierSet, WorkerPool, verify
 from verifiers.maths.text import last_box
 from verifiers.maths.verifier import decide
 
@@ -91,7 +91,7 @@ def test_references_pass_their_own_verifier(real_data: Path, pool: WorkerPool) -
     plain = [attempt(reference, row["solution"]) for reference, row in zip(references, rows, strict=True)]
     respelt = [attempt(reference, rf"\boxed{{{respell(reference)}}}") for reference in references]
     for attempts in (plain, respelt):
-        verdicts = list(verify(attempts, Bench(Verify(), pool=pool)))
+        verdicts = list(verify(attempts, VerifierSet(Verify(), pool=pool)))
         assert sum(verdict.outcome == "correct" for verdict in verdicts) >= 0.99 * len(rows)
 
 
@@ -104,7 +104,7 @@ def test_shifted_references_are_all_wrong(real_data: Path, pool: WorkerPool) -> 
     shifted = [str(int(final.replace(",", "")) + 1) for final in finals]
     for references, outcome in ((finals, "correct"), (shifted, "incorrect")):
         attempts = [attempt(reference, answer) for reference, answer in zip(references, answers, strict=True)]
-        assert {str(v.outcome) for v in verify(attempts, Bench(Verify(), pool=pool))} == {outcome}
+        assert {str(v.outcome) for v in verify(attempts, VerifierSet(Verify(), pool=pool))} == {outcome}
 
 
 def rows_of(path: Path, count: int) -> list[dict[str, Any]]:

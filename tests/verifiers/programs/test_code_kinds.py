@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tracemill.recipe.sections.verify import CodeTests, Sandbox, Verify
-from verifiers import Attempt, Bench, verify
+from verifiers import Attempt, VerifierSet, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.needs_docker
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[Bench]:
-    with Bench(Verify(workers=1, code=CodeTests(time_limit_s=2), sandbox=Sandbox(containers=1))) as bench:
-        yield bench
+def verifier_set() -> Iterator[VerifierSet]:
+    with VerifierSet(Verify(workers=1, code=CodeTests(time_limit_s=2), sandbox=Sandbox(containers=1))) as verifier_set:
+        yield verifier_set
 
 
-def judged(bench: Bench, program: str, tests: dict[str, Any]) -> Verdict:
+def judged(verifier_set: VerifierSet, program: str, tests: dict[str, Any]) -> Verdict:
     language = tests.get("language", "python")
-    [verdict] = verify([Attempt("r", "code", "?", f"```{language}\n{program}\n```", tests=tests)], bench)
+    [verdict] = verify([Attempt("r", "code", "?", f"```{language}\n{program}\n```", tests=tests)], verifier_set)
     return verdict
 
 
@@ -179,13 +179,13 @@ KINDS: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_right_programs_pass_and_wrong_ones_do_not(bench: Bench, kind: str) -> None:
+def test_right_programs_pass_and_wrong_ones_do_not(verifier_set: VerifierSet, kind: str) -> None:
     """A right program passes every test of its row, a wrong one is incorrect, never anything else."""
     right, tests, wrong = KINDS[kind]
-    found = judged(bench, right, tests)
+    found = judged(verifier_set, right, tests)
     assert (found.outcome, found.score) == ("correct", 1.0), found.detail
     assert (found.provenance or "").startswith("image sha256:")
-    found = judged(bench, wrong, tests)
+    found = judged(verifier_set, wrong, tests)
     assert found.outcome == "incorrect", found.detail
 
 
@@ -200,9 +200,9 @@ def test_right_programs_pass_and_wrong_ones_do_not(bench: Bench, kind: str) -> N
         ("def check(candidate):\n    assert candidate(1) == 2\n", "name no entry_point"),
     ],
 )
-def test_tests_that_cannot_be_run_are_the_problems_fault(bench: Bench, code: str, words: str) -> None:
+def test_tests_that_cannot_be_run_are_the_problems_fault(verifier_set: VerifierSet, code: str, words: str) -> None:
     """Tests that want what is not there, or are none, make the row unverifiable, and say so."""
-    found = judged(bench, "def f(x): return x + 1", script(code))
+    found = judged(verifier_set, "def f(x): return x + 1", script(code))
     assert (found.outcome, found.score) == ("unverifiable", None)
     assert words in found.detail
 
@@ -222,25 +222,28 @@ RUNS_OUT = "def f(x):\n    yield from ()\n"
         (RUNS_OUT, "assert f(3)[0]"),
     ],
 )
-def test_what_is_true_of_anything_passes_nothing(bench: Bench, program: str, line: str) -> None:
+def test_what_is_true_of_anything_passes_nothing(verifier_set: VerifierSet, program: str, line: str) -> None:
     """A StopIteration that ends the tests' own loop, what contains everything, and what has no items are not passed."""
-    assert judged(bench, program, asserts(line)).outcome in ("incorrect", "unverifiable")
+    assert judged(verifier_set, program, asserts(line)).outcome in ("incorrect", "unverifiable")
 
 
-def test_members_are_found_in_what_has_items(bench: Bench) -> None:
+def test_members_are_found_in_what_has_items(verifier_set: VerifierSet) -> None:
     """A generator is searched, a container asked, and a function's StopIteration seen where the tests expect it."""
     program = (
         "class Odd:\n    def __contains__(self, x): return x % 2 == 1\ndef f(x):\n    yield x\ndef g(): return Odd()\n"
     )
-    assert judged(bench, program, asserts("assert 3 in f(3)", "assert 3 in g() and 4 not in g()")).outcome == "correct"
+    assert (
+        judged(verifier_set, program, asserts("assert 3 in f(3)", "assert 3 in g() and 4 not in g()")).outcome
+        == "correct"
+    )
     stops = asserts("assert pytest.raises(StopIteration, f, 1)", setup="import pytest")
-    assert judged(bench, EMPTY_HANDED, stops).outcome == "correct"
+    assert judged(verifier_set, EMPTY_HANDED, stops).outcome == "correct"
 
 
-def test_tests_that_need_the_programs_process_prove_nothing(bench: Bench) -> None:
+def test_tests_that_need_the_programs_process_prove_nothing(verifier_set: VerifierSet) -> None:
     """Tests that pass beside the program alone are unverifiable: there it could have made them pass."""
     money = "class Money:\n    def __init__(self, n): self.n = n\n    def __eq__(self, other): return self.n == other"
-    found = judged(bench, money, asserts("assert Money(5) == 5"))
+    found = judged(verifier_set, money, asserts("assert Money(5) == 5"))
     assert found.outcome == "unverifiable"
     assert "proves nothing" in found.detail
-    assert judged(bench, money, asserts("assert Money(5) == 6")).outcome == "incorrect"
+    assert judged(verifier_set, money, asserts("assert Money(5) == 6")).outcome == "incorrect"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.runs.adapted_rows import one
 from tracemill.recipe.sections.verify import CodeTests, Sandbox, Verify
-from verifiers import Attempt, Bench, verify
+from verifiers import Attempt, VerifierSet, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,23 +87,23 @@ CASES: dict[str, tuple[str, dict[str, Any], str, str]] = {
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[Bench]:
-    with Bench(Verify(workers=1, code=CodeTests(time_limit_s=5), sandbox=Sandbox(containers=1))) as bench:
-        yield bench
+def verifier_set() -> Iterator[VerifierSet]:
+    with VerifierSet(Verify(workers=1, code=CodeTests(time_limit_s=5), sandbox=Sandbox(containers=1))) as verifier_set:
+        yield verifier_set
 
 
-def judged(bench: Bench, problem: Problem, program: str) -> Verdict:
+def judged(verifier_set: VerifierSet, problem: Problem, program: str) -> Verdict:
     language = (problem.tests or {}).get("language", "python")
     answer = f"```{language}\n{program}\n```"
-    [verdict] = verify([Attempt("r", problem.category, problem.prompt, answer, tests=problem.tests)], bench)
+    [verdict] = verify([Attempt("r", problem.category, problem.prompt, answer, tests=problem.tests)], verifier_set)
     return verdict
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_rows_judge_programs(case: str, bench: Bench) -> None:
+def test_rows_judge_programs(case: str, verifier_set: VerifierSet) -> None:
     """The tests that a layout reads are passed by a right program, and by no wrong one."""
     layout, row, right, wrong = CASES[case]
     problem = one(row, layout)
-    found = judged(bench, problem, right)
+    found = judged(verifier_set, problem, right)
     assert found.outcome == "correct", found.detail
-    assert judged(bench, problem, wrong).outcome == "incorrect"
+    assert judged(verifier_set, problem, wrong).outcome == "incorrect"

@@ -17,7 +17,7 @@ from tests.support.programs.fake_session import ECHO, FINE, LIMITS, STOPPED, Fak
 from tracemill.core import Verdict
 from tracemill.recipe.sections.verify import CodeTests, Verify
 from tracemill.text.think import UNCLOSED_THINK
-from verifiers import Attempt, Bench, verify
+from verifiers import Attempt, VerifierSet, verify
 from verifiers.programs.cases import InvalidTests, read_tests
 from verifiers.programs.judges import read_reports
 from verifiers.programs.output_comparison import why_different
@@ -345,17 +345,17 @@ class BrokenSandbox(NoSandbox):
 def test_a_verifiers_own_fault_costs_one_verdict() -> None:
     """A verifier that breaks over a row says so as that row's verdict, never a wrong answer, and the others go on."""
     program = "```python\np\n```"
-    with Bench(Verify(workers=1), sandbox=BrokenSandbox("")) as bench:
+    with VerifierSet(Verify(workers=1), sandbox=BrokenSandbox("")) as verifier_set:
         attempts = [Attempt("a", "code", "?", program, tests=ECHO), Attempt("b", "math", "?", r"\boxed{1}", None, "1")]
-        broken, fine = verify(attempts, bench)
+        broken, fine = verify(attempts, verifier_set)
     assert (broken.outcome, broken.score) == ("unverifiable", None)
     assert "the verifier broke, which is a fault of its own: KeyError" in broken.detail
     assert fine.outcome == "correct"
 
 
 def judged(answer: str, tests: dict[str, Any] | None = None, fault: str | None = None) -> Verdict:
-    with Bench(Verify(workers=1), sandbox=FakeSandbox("")) as bench:
-        [verdict] = verify([Attempt("r", "code", "?", answer, tests=tests or ECHO, fault=fault)], bench)
+    with VerifierSet(Verify(workers=1), sandbox=FakeSandbox("")) as verifier_set:
+        [verdict] = verify([Attempt("r", "code", "?", answer, tests=tests or ECHO, fault=fault)], verifier_set)
     return verdict
 
 

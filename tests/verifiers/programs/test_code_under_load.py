@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tracemill.recipe.sections.verify import CodeTests, Sandbox, Verify
-from verifiers import Attempt, Bench, verify
+from verifiers import Attempt, VerifierSet, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,8 +59,8 @@ def test_load_makes_no_right_program_wrong() -> None:
         for word, factor in (("right", "2 *"), ("wrong", "3 *"))
     ]
     settings = Verify(workers=1, code=CodeTests(time_limit_s=1), sandbox=Sandbox(containers=LOAD))
-    with Bench(settings) as bench, busy_machine():
-        verdicts = list(verify(attempts, bench))
+    with VerifierSet(settings) as verifier_set, busy_machine():
+        verdicts = list(verify(attempts, verifier_set))
     assert len(verdicts) == len(attempts)
     for verdict in verdicts:
         out_of_time = (verdict.outcome, verdict.cause) == ("timeout", "verifier")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flows.teacher_place import placed
+from flows.teacher_from_env import with_teacher_from_env
 from tracemill.recipe import parse_recipe
 from tracemill.recipe.sections.server import Teacher
 
@@ -14,7 +14,7 @@ from tracemill.recipe.sections.server import Teacher
 def teacher(environment: dict[str, str], **settings: Any) -> Teacher:
     source = {"name": "s", "path": "s.jsonl", "layout": "plain"}
     raw = {"name": "r", "sources": [source], "distill": {"teacher": {"model": "m", **settings}, "max_rounds": 3}}
-    recipe = placed(parse_recipe(raw), environment)
+    recipe = with_teacher_from_env(parse_recipe(raw), environment)
     assert recipe.distill.max_rounds == 3
     return recipe.distill.teacher
 

@@ -22,7 +22,7 @@ from tracemill.recipe.sections.server import Teacher
 Server = TypeVar("Server", bound=Teacher)
 
 
-def load_recipe_here(path: str, overrides: list[str], *, are_kept: bool = False) -> Recipe:
+def load_recipe_with_env(path: str, overrides: list[str], *, are_kept: bool = False) -> Recipe:
     """Return a recipe, with what this process's environment says of its teacher; see :func:`load_recipe`.
 
     Args:
@@ -34,7 +34,7 @@ def load_recipe_here(path: str, overrides: list[str], *, are_kept: bool = False)
         RecipeError: the recipe is wrong, an override holds a secret, or a secret is not where the recipe says.
     """
     refuse_secrets({"recipe": path, "overrides": overrides}, are_kept=are_kept)
-    recipe = placed(load_recipe(path, overrides), os.environ)
+    recipe = with_teacher_from_env(load_recipe(path, overrides), os.environ)
     refuse_unset(recipe)
     if recipe.run.runner.is_cluster:
         _refuse_literal(recipe)
@@ -53,7 +53,7 @@ def _refuse_literal(recipe: Recipe | Evaluation) -> None:
         )
 
 
-def placed(recipe: Recipe, environment: Mapping[str, str]) -> Recipe:
+def with_teacher_from_env(recipe: Recipe, environment: Mapping[str, str]) -> Recipe:
     """The recipe with TEACHER_URL (several: commas between) and TEACHER_API_KEY where it names none; empty is unset.
 
     The key stays where it is: what the recipe gets is its place. A recipe without a teacher, or with several, stays as
@@ -69,11 +69,11 @@ def placed(recipe: Recipe, environment: Mapping[str, str]) -> Recipe:
     return recipe.model_copy(update={"distill": recipe.distill.model_copy(update={"teacher": asked})})
 
 
-def load_evaluation_here(path: str, overrides: list[str], *, are_kept: bool = False) -> Evaluation:
+def load_evaluation_with_env(path: str, overrides: list[str], *, are_kept: bool = False) -> Evaluation:
     """Return the recipe of an evaluation, with what this process's environment says of its student.
 
     Raises:
-        RecipeError: as :func:`load_recipe_here`.
+        RecipeError: as :func:`load_recipe_with_env`.
         StoreError: its baseline is no finished evaluation.
         SourceError: there is no file of responses.
     """
@@ -101,7 +101,7 @@ def _placed(server: Server, environment: Mapping[str, str], name: str) -> Server
     return server.model_copy(update={field: getattr(there, field) for field in said})
 
 
-def told_nobody_asked(recipe: Recipe, environment: Mapping[str, str]) -> str:
+def note_without_teacher(recipe: Recipe, environment: Mapping[str, str]) -> str:
     """Return what a run without a teacher says of that before it begins; "" where there is one."""
     if recipe.distill.asked:
         return ""
