@@ -41,11 +41,13 @@ _REMARK: Final = re.compile(
     re.IGNORECASE,
 )
 _JOINT: Final = re.compile(
-    r"(?:[\s,;$&*]|\\[,;:!() \[\]\\]|\\q?quad\b|\b(?:and|or)\b|和|与|或|、|，"
+    r"(?:\n\s*(?:[-*•]|\(?\w\)|\d+\.)\s|[\s,;$&*]|\\[,;:!() \[\]\\]|\\q?quad\b|\b(?:and|or)\b|和|与|或|、|，"
     r"|\\(?:text|mathrm|mbox)\s*\{\s*,?\s*(?:and|or|,)?\s*,?\s*\}"
     r"|\\(?:land|lor|wedge|vee)\b|(?:[a-zA-Z](?:_\{?\w\}?)?|\([a-z](?:\s*,\s*[a-z])+\))\s*=)*"
 )
-_HAS_JOINT: Final = re.compile(r",|;|\band\b|\bor\b|和|与|或|、|，|\\(?:land|lor|wedge|vee)|quad|\$\s*\$?")
+_HAS_JOINT: Final = re.compile(
+    r"\n\s*(?:[-*•]|\(?\w\)|\d+\.)\s|,|;|\band\b|\bor\b|和|与|或|、|，|\\(?:land|lor|wedge|vee)|quad|\$\s*\$?"
+)
 CALLED_WRONG: Final = re.compile(
     r"\W*(?:\\text\s*\{)?\s*(?:(?:is|was|are|would be|will be|were|seems?)\s+)(?:\w+ly\s+|of course\s+)?"
     r"(?:wrong|incorrect|not|never|false|invalid|rejected|excluded|impossible|too)\b"
@@ -55,8 +57,31 @@ CALLED_WRONG: Final = re.compile(
 _DENIED: Final = re.compile(
     r"(?:\bnot(?:\s+be|\s+equal(?:\s+to)?)?|n't(?:\s+be)?|\bnever|\bcannot\s+be|\b(?:greater|less|more|fewer|larger|smaller|bigger|higher|lower)\s+than"
     r"|\bminus|\bnegative|\brather\s+than|\binstead\s+of|\bunlike|\bwrongly|\b(?:incorrect|wrong)\s+(?:answer|value|result)(?:\s+(?:is|of|was))?"
-    r"|\b(?:above|below|exceeds|under|over|between))"
+    r"|\b(?:above|below|exceeds|under|over|between|whereas|wrong\s+to\s+\w+|incorrect\s+to\s+\w+))"
     r"(?:\s+(?:simply|just|exactly|the|a|an|be|to|answer|value|number|:))*[\s:*$({]*(?:\\[\[(]\s*)?$",
+    re.IGNORECASE,
+)
+# Of a box in the same sentence: what somebody else may have got.
+_MISTAKEN: Final = re.compile(
+    r"\b(?:common|typical|easy|frequent|usual|careless)\s+(?:mistake|error|trap|misconception|wrong\s+answer)"
+    r"|\b(?:wrong|incorrect|mistaken|false|erroneous)\s+(?:answer|value|result)|\bconfus(?:e|ed|ing)\b"
+    r"|\bif\s+(?:we|you|one|i|someone)\s+(?:had\s+)?(?:wrongly\s+|mistakenly\s+)?"
+    r"(?:forg[eo]t|forgotten|miss|ignor|overlook|mis[a-z]{3,}|neglect|omit)",
+    re.IGNORECASE,
+)
+# Another value beside the box, or words that make a range of it.
+_ONE_OF_TWO_BEFORE: Final = re.compile(
+    r"(?:\beither|(?:\b[a-z]+\s+-?\d+|\$-?\d+(?:\.\d+)?\$)\s+or)[\s$]*$", re.IGNORECASE
+)
+_ONE_OF_TWO_BEHIND: Final = re.compile(
+    r"[\s$]*(?:,\s*)?(?:(?:or|and)\s+\$?\s*[-−]?\d+(?:[.,/]\d+)*\s*\$?\s*(?:[.,;!]|\n|$)"
+    r"|or\s+(?:more|less|fewer|greater|higher|lower|above|below|larger|smaller|so)\b|and\s+(?:above|below|up|over)\b)",
+    re.IGNORECASE,
+)
+_SCALED_IN_TEXT: Final = re.compile(  # words in a formula that change the box before them
+    r"(?:\s|~|\\[,;:! ]|\\q?quad)*\\(?:text|mathrm|mbox|textrm)\s*\{\s*"
+    r"(?:(?:hundred|thousand|million|billion|trillion|dozen)s?\b|squared|cubed|factorial|thirds|halves|quarters|tenths"
+    r"|or\s+(?:more|less|fewer|greater)|and\s+(?:above|below|up)|at\s+(?:most|least)|times|plus|minus)[^{}]*\}",
     re.IGNORECASE,
 )
 _OPENINGS: Final = re.compile(r"\$\$|\$|\\\[|\\\]|\\\(|\\\)|\n\s*\n|\\begin\{[a-z]+\*?\}|\\end\{[a-z]+\*?\}")
@@ -119,15 +144,25 @@ def _of_boxes(answer: str, boxes: list[FoundBox], reference: str) -> Stated:
     side = _SIDE.search(before) if _RANGE.search(reference) and not _ORDER.search(text) else None
     if side and not _ORDER.match(after.lstrip(" }")):
         return Stated(f"{side['side']}{text}")
-    if _BOUNDED.search(before) or _BOUND_BEHIND.match(after) or _TUPLE.search(f"{before[-80:]}{_PLACE}{after[:80]}"):
-        return Stated(text, "the box is compared with, or a part of a tuple")
+    why = _why_open(before, after, is_alone=len(group) == 1)
+    if why:
+        return Stated(text, why)
     whole = _with_surroundings(before, text, after)
     return Stated(whole, others=tuple(box.content or "" for box in group[1:] and group), is_loose=whole != text)
 
 
+def _why_open(before: str, after: str, *, is_alone: bool) -> str:
+    """Return why what stands around a box leaves it open; "" where it does not."""
+    if is_alone and (_ONE_OF_TWO_BEFORE.search(before[-40:]) or _ONE_OF_TWO_BEHIND.match(after[:60])):
+        return "the box is one of several values"
+    if _BOUNDED.search(before) or _BOUND_BEHIND.match(after) or _TUPLE.search(f"{before[-80:]}{_PLACE}{after[:80]}"):
+        return "the box is compared with, or a part of a tuple"
+    return ""
+
+
 def _is_denied(before: str, after: str) -> bool:
     line = re.split(r"\n\s*\n|(?<=[.!?])\s+(?=[A-Z])", before)[-1]
-    return bool(_DENIED.search(line[-80:]) or CALLED_WRONG.match(after[:60]))
+    return bool(_DENIED.search(line[-80:]) or _MISTAKEN.search(line[-200:]) or CALLED_WRONG.match(after[:60]))
 
 
 def _joined(answer: str, boxes: list[FoundBox]) -> list[FoundBox]:
@@ -210,6 +245,9 @@ def _last_part(text: str) -> str:
 
 def _first_part(text: str) -> str:
     """Return what stands before the first relation after the box, if it is more than words or what sets text."""
+    scaled = _SCALED_IN_TEXT.match(text)
+    if scaled:
+        return scaled.group()
     part = _RELATION.split(text, maxsplit=1)[0]
     rest = _SETTING.sub("", part).strip("()[]| ")
     is_words = re.fullmatch(r"[A-Za-z]{2,}.*", rest, re.DOTALL) and not _SCALE.match(rest)
