@@ -29,6 +29,7 @@ from flows.phases.collect import read_sources
 from flows.phases.cost_gate import pass_cost_gate
 from flows.phases.decontaminate import Benchmarks, benchmarks_of, contamination_of, decontamination
 from flows.phases.duplicates import cluster_duplicates, curate
+from flows.phases.earlier_run import refuse_unknown_comparison
 from flows.phases.publish import output_of, publish, push, refuse_unsendable, warn_about_sandbox_errors
 from flows.phases.select import distill_and_select
 from flows.phases.semantic_duplicates import embed_survivors, merge_duplicates
@@ -100,6 +101,7 @@ def build(context: RunContext, out: str | None = None, limit: int | None = None)
     recipe = context.recipe
     out = out or f"runs/{recipe.name}"
     refuse_unsendable(recipe.push, out)
+    refuse_unknown_comparison(recipe)
     context.prepare(out, output_of(recipe))
     if told := note_without_teacher(recipe, os.environ):
         context.logger.info("%s", told)

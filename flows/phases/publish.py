@@ -7,6 +7,7 @@ Responses without a verdict because the sandbox failed: what a run says of them,
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections import Counter
 from pathlib import Path
@@ -19,6 +20,7 @@ from flows.engine.artifacts import funnel_artifact
 from flows.engine.context import RunContext
 from flows.engine.events import tell_published
 from flows.engine.poison import poison_facts
+from flows.phases.earlier_run import earlier_run
 from flows.phases.shards import ShardHistory
 from tasks.publish import push_dataset
 from tasks.verify import UNJUDGED
@@ -27,11 +29,12 @@ from tracemill.decontaminate.report import BenchmarkReport, as_json
 from tracemill.dedup.conflict_report import ConflictReport
 from tracemill.inference.refusals import REFUSED
 from tracemill.inference.usage import did_of, usage_of
-from tracemill.label.counts import LabelSummary, label_summary
+from tracemill.label.counts import label_summary
 from tracemill.publish import Funnel, Output, Publication, dataset_output
 from tracemill.publish.card import card, licences_text
+from tracemill.publish.earlier import figures_of
 from tracemill.publish.examples import examples_of
-from tracemill.publish.export import CARD, LICENCE_FILE
+from tracemill.publish.export import CARD, LICENCE_FILE, REPORT
 from tracemill.publish.report import report
 from tracemill.publish.summary import BuildSummary
 from tracemill.publish.tally import PublishedTally
@@ -140,7 +143,7 @@ def publish(
     texts = {
         CARD: card(summary),
         **({LICENCE_FILE: licences} if licences else {}),
-        "report.html": report(summary),
+        REPORT: report(summary),
         "decontamination.json": pretty_json(as_json(contamination)),
     }
     selected = [history.current for history in shards]
@@ -151,22 +154,23 @@ def publish(
     refused = {REFUSED: dict(sorted(context.refused.items()))} if context.refused else {}
     groups = (selected, dropped, verdicts, *beside.values())
     handles = [[shard.sha256 for shard in group] for group in groups]
+    key = digest(
+        *("export", EXPORT_VERSION, recipe.export.digest(), list(beside), handles, texts),
+        *poison.values(),
+        *refused.values(),
+    )
     publication = Publication(
-        key=digest(
-            *("export", EXPORT_VERSION, recipe.export.digest(), list(beside), handles, texts),
-            *poison.values(),
-            *refused.values(),
-        ),
+        key=key,
         selected=selected,
         dropped=dropped,
         verdicts=verdicts,
         shuffle_seed=recipe.export.shuffle_seed,
         rows_per_file=recipe.export.rows_per_file,
-        texts=texts,
+        texts=texts | _compared(summary, out),
         beside=beside,
         keep=recipe.export.keep_versions,
         kind=sample_kind(recipe.select),
-        facts=_facts(recipe, table, labels, cuts) | conflicts.facts() | poison | refused | _missing(unjudged),
+        facts=_facts(summary) | conflicts.facts() | poison | refused | _missing(unjudged),
     )
     tables = [shard for group in groups for shard in group]
     may_empty = tally.n_rows > 0 or recipe.export.allow_empty
@@ -182,15 +186,25 @@ def _missing(unjudged: int) -> dict[str, int]:
     return {"unjudged": unjudged} if unjudged else {}
 
 
-def _facts(recipe: Recipe, funnel: pa.Table, labels: LabelSummary, cuts: dict[str, Threshold]) -> dict[str, Any]:
+def _compared(summary: BuildSummary, out: str) -> dict[str, str]:
+    """Return the report with a comparison, where there is an earlier publication.
+
+    It is in no key: with what a dataset is compared depends on when it was published, and changes nothing in it.
+    """
+    earlier = earlier_run(summary.recipe, out)
+    return {} if earlier is None else {REPORT: report(dataclasses.replace(summary, earlier=earlier))}
+
+
+def _facts(summary: BuildSummary) -> dict[str, Any]:
     """Return what the manifest says beside the files."""
     facts = {
-        "recipe": recipe.name,
-        "recipe_digest": recipe.digest(),
-        "funnel": funnel.to_pylist(),
-        "labels": labels._asdict(),
+        "recipe": summary.recipe.name,
+        "recipe_digest": summary.recipe.digest(),
+        "funnel": summary.funnel.to_pylist(),
+        "labels": summary.labels._asdict(),
     }
-    return facts | ({"cuts": {name: cut._asdict() for name, cut in cuts.items()}} if cuts else {})
+    cuts = {"cuts": {name: cut._asdict() for name, cut in summary.cuts.items()}} if summary.cuts else {}
+    return facts | figures_of(summary) | cuts
 
 
 def _funnel_of(shards: list[ShardHistory]) -> pa.Table:
