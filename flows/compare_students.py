@@ -95,7 +95,7 @@ def _found(recipe: Comparison, trained: Trained) -> dict[str, Any]:
         }
         for one in trained.students
     ]
-    return compared(recipe, students, trained.arms, len(trained.items), (trained.noise, trained.needed))
+    return compared(recipe, students, trained.arms, trained.held_out, (trained.noise, trained.needed))
 
 
 def render_summary(made: Compared, seconds: float) -> str:

@@ -69,6 +69,29 @@ def test_one_seed_has_no_interval(tmp_path: Path) -> None:
     assert found["noise"]["between_seeds"] is None
 
 
+def test_secondary_endpoints_are_told_apart(tmp_path: Path) -> None:
+    """The primary endpoint is over its own items alone; others stand beside it, and change neither it nor the noise."""
+    alone = SmallComparison(tmp_path / "alone", {"effect": 0.4})
+    alone.recipe()
+    items = [json.loads(line) for line in (tmp_path / "alone/held_out.jsonl").read_text().splitlines()]
+    marked = [item | {"kind": "odd" if n % 2 else "even", "far": False} for n, item in enumerate(items)]
+    far = [{"question": f"What is {n} + 2?", "answer": str(n + 2), "kind": "far", "far": True} for n in range(30)]
+    given = held_out(tmp_path / "both", [*marked, *far])["held_out"] | {"only": {"far": [False]}}
+    second = [{"name": "odd", "only": {"kind": ["odd"]}}, {"name": "far", "only": {"far": [True]}}]
+    both = SmallComparison(tmp_path / "both", {"effect": 0.4}, {"held_out": given, "secondary": second})
+    plain, found = alone.run().found, both.run().found
+    for name in ("sentence", "contrast", "noise", "base", "items", "against_base"):
+        assert found[name] == plain[name]
+    assert [(name, part["items"]) for name, part in found["secondary"].items()] == [("odd", 30), ("far", 30)]
+    assert found["secondary"]["odd"]["means"].keys() == {"base", "verified", "mixed", "wrong"}
+    assert found["secondary"]["odd"]["means"]["verified"] > found["secondary"]["odd"]["means"]["wrong"]
+    assert found["against_base"]["verified"]["difference"] > found["against_base"]["wrong"]["difference"]
+    page = (tmp_path / "both/out/report.html").read_text()
+    assert "<td>far</td>" in page
+    assert "secondary" not in plain
+    assert "Secondary" not in (tmp_path / "alone/out/report.html").read_text()
+
+
 def held_out(folder: Path, rows: list[Any]) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "other.jsonl"
@@ -102,6 +125,9 @@ def test_what_is_held_out_must_be(tmp_path: Path, rows: list[Any], told: str) ->
         ({"arms": [{"name": "a", "traces": "wrong", "wrong_share": 0.5}, ARMS[0]]}, "traces must be all"),
         ({"seeds": {"least": 3, "most": 2}}, "least must not be above most"),
         ({"tokens": 10**9}, "cannot have so many tokens"),
+        ({"secondary": [{"name": "a", "only": {"kind": ["x"]}}]}, "(?s)cannot be read.*kind"),
+        ({"secondary": [{"name": "a", "only": {"answer": ["5002"]}}]}, "too few problems of a"),
+        ({"secondary": 2 * [{"name": "a", "only": {"answer": ["5002"]}}]}, "names of their own"),
     ],
 )
 def test_a_wrong_recipe_is_refused(tmp_path: Path, sections: dict[str, Any], told: str) -> None:
