@@ -15,6 +15,7 @@ from tracemill.label.counts import LabelSummary
 from tracemill.publish.examples import Example
 from tracemill.publish.funnel import source_yields, totals
 from tracemill.publish.tally import LicensedRows, PublishedTally
+from tracemill.publish.vote_report import VoteReport
 from tracemill.recipe import Recipe
 from tracemill.select.calibration import Threshold
 
@@ -36,6 +37,7 @@ class BuildSummary:
         usage: what the teachers' answers took, by teacher.
         did: how each of several teachers did.
         examples: a few dropped rows by (stage, reason).
+        votes: what samples say of references; None where the recipe does not ask.
     """
 
     recipe: Recipe
@@ -48,6 +50,7 @@ class BuildSummary:
     usage: Mapping[str, Usage] = field(default_factory=dict)
     did: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     examples: Mapping[tuple[str, str], Sequence[Example]] = field(default_factory=dict)
+    votes: VoteReport | None = None
 
     @property
     def costs(self) -> list[Line]:
