@@ -16,6 +16,7 @@ from tracemill.publish.earlier import Earlier
 from tracemill.publish.examples import Example
 from tracemill.publish.funnel import source_yields, totals
 from tracemill.publish.tally import LicensedRows, PublishedTally
+from tracemill.publish.vote_report import VoteReport
 from tracemill.recipe import Recipe
 from tracemill.select.calibration import Threshold
 
@@ -38,6 +39,7 @@ class BuildSummary:
         did: how each of several teachers did.
         examples: a few dropped rows by (stage, reason).
         earlier: what the report compares with, where there is anything.
+        votes: what samples say of references; None where the recipe does not ask.
     """
 
     recipe: Recipe
@@ -51,6 +53,7 @@ class BuildSummary:
     did: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     examples: Mapping[tuple[str, str], Sequence[Example]] = field(default_factory=dict)
     earlier: Earlier | None = None
+    votes: VoteReport | None = None
 
     @property
     def costs(self) -> list[Line]:
