@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from flows import evaluate_student
 from tests.support.needs import ROOT
 from tests.support.runs.small_evaluation import SmallEvaluation
 from tests.support.runs.small_run import digests_of, question, table
@@ -55,6 +57,32 @@ def test_more_samples_pay_for_those_alone_and_a_second_run_asks_nothing(tmp_path
     verdicts = table(tmp_path / "out", "verdicts").to_pylist()
     assert len(verdicts) == 24
     assert (score["samples"], score["items"], list(score["pass_at"])) == (5, 12, ["1", "2", "4", "5"])
+
+
+def test_an_evaluation_that_is_finished_is_found_without_prefect(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same scores, and nothing done; where a sample or the published folder is missing, a flow run does it."""
+    with ChatServer(wrong_percent=40) as server:
+        small = SmallEvaluation(tmp_path, server.url)
+        first = small.run()
+        monkeypatch.delenv("PREFECT_API_URL", raising=False)
+        monkeypatch.setattr("sys.argv", ["x", str(small.recipe_path), "--out", str(tmp_path / "out")])
+        monkeypatch.setattr(
+            evaluate_student, "evaluate_student", started := Mock(side_effect=RecipeError("a flow run"))
+        )
+        assert evaluate_student.main() == 0
+        told = capsys.readouterr().out
+        assert "everything was cached" in told
+        assert f"{100 * first.scores['benchmarks']['sums']['avg']:.1f} %" in told
+        received, before = server.received, digests_of(tmp_path / "out")
+        (tmp_path / "out/manifest.json").rename(tmp_path / "manifest.json")
+        assert evaluate_student.main() == 1
+        (tmp_path / "manifest.json").rename(tmp_path / "out/manifest.json")
+        small.benchmark["samples"] = 3
+        small.write()
+        assert evaluate_student.main() == 1
+        assert (started.call_count, server.received, digests_of(tmp_path / "out")) == (2, received, before)
 
 
 def test_everything_that_a_score_is_made_of_is_published(tmp_path: Path) -> None:
