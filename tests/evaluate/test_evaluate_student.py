@@ -106,6 +106,16 @@ def test_everything_that_a_score_is_made_of_is_published(tmp_path: Path) -> None
     assert "step by step" not in server.bodies[0]["messages"][-1]["content"]
 
 
+def test_a_student_that_answers_under_another_name_is_told(tmp_path: Path) -> None:
+    """The name that stands in the responses is in scores and report beside the one that was asked."""
+    with ChatServer() as server:
+        server.answers_as = "demo-2026-11"
+        scores = SmallEvaluation(tmp_path, server.url).run().scores
+    assert (scores["student"]["model"], scores["student"]["answered_as"]) == ("demo", ["demo-2026-11"])
+    assert "demo-2026-11" in (tmp_path / "out" / "report.html").read_text()
+    assert set(table(tmp_path / "out", "responses").column("model").to_pylist()) == {"demo-2026-11"}
+
+
 def test_a_known_benchmark_tells_the_hub(tmp_path: Path) -> None:
     """Its place there, the score in per cent, and in the notes how it was had."""
     rows = [{"id": n, "problem": question(n)["question"], "answer": f"0{120 + 10 * n}"} for n in range(30)]

@@ -140,6 +140,19 @@ def test_a_wrong_recipe_is_refused(tmp_path: Path, sections: dict[str, Any], tol
         SmallComparison(tmp_path, sections=sections).run()
 
 
+@pytest.mark.parametrize(("other", "told"), [("{}", "another tokenizer"), (None, "cannot be read")])
+def test_tokens_are_counted_by_the_bases_own_tokenizer(tmp_path: Path, other: str | None, told: str) -> None:
+    """Arms equal in tokens of another tokenizer are not equal in what the student learns from."""
+    small = SmallComparison(tmp_path)
+    recipe = small.recipe()
+    (tmp_path / "base/tokenizer.json").write_text("{ }")
+    if other is not None:
+        (tmp_path / "other.json").write_text(other)
+    small.sections = {"trainer": recipe["trainer"] | {"tokenizer": str(tmp_path / "other.json")}}
+    with pytest.raises(RecipeError, match=told):
+        small.run()
+
+
 @pytest.mark.slow
 def test_the_command(tmp_path: Path) -> None:
     """Under Prefect, too: figures and the sentence on the terminal, and where the files are."""
