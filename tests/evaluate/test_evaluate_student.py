@@ -18,6 +18,7 @@ from tests.support.needs import ROOT
 from tests.support.runs.small_evaluation import SmallEvaluation
 from tests.support.runs.small_run import digests_of, question, table
 from tests.support.servers.chat_server import ChatServer
+from tests.support.servers.judge_server import JudgeServer
 from tracemill.cli.main import main
 from tracemill.core import RecipeError, SourceError, StoreError, TeacherMisconfiguredError, TracemillError
 from tracemill.evaluate.publication import HUB_FOLDER
@@ -104,6 +105,28 @@ def test_everything_that_a_score_is_made_of_is_published(tmp_path: Path) -> None
     assert "<svg" in page
     assert not (out / HUB_FOLDER).exists()  # a file is no dataset of the Hub
     assert "step by step" not in server.bodies[0]["messages"][-1]["content"]
+
+
+def test_a_judge_has_a_second_look_where_the_recipe_names_one(tmp_path: Path) -> None:
+    """At what the rules call wrong, and at questions that no rule can judge, which are refused without one."""
+    rows = [{"prompt": f"Who wrote book {n}, and why?", "answer": f"Author {n}, out of envy"} for n in range(4)]
+    benchmark = {"layout": "plain", "category": "other", "samples": 1}
+    answers = given(range(4), 1)
+    for n, answer in enumerate(answers):
+        answer["content"] = f"<think>\nwho\n</think>\n\n{'It was' if n else 'Not'} author {n}, for envy."
+    small = SmallEvaluation(tmp_path, rows=rows, benchmark=benchmark, student={"responses": "given.jsonl"})
+    small.write_rows("given.jsonl", answers)
+    with pytest.raises(SourceError, match="no answer can be judged"):
+        small.run()
+    with JudgeServer(lambda asked: "correct" if "It was author" in asked else "incorrect") as judge:
+        small.sections["judge"] = {"model": "judge", "base_urls": [judge.url], "categories": ["other"]}
+        scores = small.run().scores
+        assert judge.completed == 4
+        assert small.run().n_executed == 0
+    assert (scores["benchmarks"]["sums"]["avg"], scores["student"]["judge"]) == (0.75, "judge")
+    assert scores["benchmarks"]["sums"]["maj"] is None
+    verdicts = table(tmp_path / "out", "verdicts").to_pylist()
+    assert {row["verifier"].split("-")[0] for row in verdicts} == {"judge"}
 
 
 def test_a_student_that_answers_under_another_name_is_told(tmp_path: Path) -> None:
