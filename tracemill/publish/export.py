@@ -46,7 +46,8 @@ LICENCE_FILE: Final = f"dataset/{LICENCES}"
 BESIDE: Final = {"traces": TRACES, "grey": GREY, "preferences": Pair.arrow, "rejected": Rejected.arrow}
 
 
-TEXTS: Final = frozenset({"report.html", "decontamination.json"})  # and the card, in dataset/
+REPORT: Final = "report.html"
+TEXTS: Final = frozenset({REPORT, "decontamination.json"})  # and the card, in dataset/
 
 
 def dataset_output(beside: Iterable[str]) -> Output:

@@ -42,6 +42,12 @@ class Export(Section):
         description="Publications that stay in the run's directory, the newest among them; older ones are removed.",
         json_schema_extra={"operational": True},
     )
+    compare_with: str | None = Field(
+        default=None,
+        description="Run that report.html compares with: a directory, DIR@N or a URL. Unless given, the publication of "
+        "this recipe that the new one takes the place of.",
+        json_schema_extra={"operational": True},
+    )
     allow_empty: bool = Field(
         default=False,
         description="A dataset of no rows may take the place of one that has some; else such a publication is refused.",
