@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,11 @@ settings.register_profile(
     "tracemill", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
 settings.load_profile("tracemill")
+
+# Bytecode is kept, whatever the environment says: these tests start hundreds of processes, each of which would compile
+# 340 modules (0.5 s of its 3), and each of pytest's workers would rewrite the asserts of all tests (8 of its 18 s).
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 STARTED = {"prefect_server", "by_flow", "checkout", "matrix", "composed"}  # fixtures with servers or processes
 LEFT_OUT = pytest.StashKey[int]()  # tests that were deselected

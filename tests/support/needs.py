@@ -81,6 +81,10 @@ def _missing_compiler() -> str | None:
     return None if shutil.which("cc") and sys.platform == "linux" else "no C compiler: apt-get install gcc libc6-dev"
 
 
+def _missing_zsh() -> str | None:
+    return None if shutil.which("zsh") else "no zsh: apt-get install zsh"
+
+
 def _missing_postgres() -> str | None:
     return None if postgres_programs() else "no PostgreSQL: apt-get install postgresql"
 
@@ -107,6 +111,7 @@ NEEDS = {
     "mounts": _missing_mounts,
     "compiler": _missing_compiler,
     "postgres": _missing_postgres,
+    "zsh": _missing_zsh,
 }
 
 

@@ -47,8 +47,9 @@ _REFUSAL: Final = re.compile(
 _HEDGES_TEXT: Final = """
 nicht kein pas não non не not never no
 either neither nor or between than least most minus negative approximately about roughly around if
-wrong incorrect nobody would might could may cannot unless except excluding maybe perhaps probably exceed exceeds above
-below under over another other otherwise false mistake instead squared cubed times half plus step steps case cases
+wrong incorrect nobody would might could may cannot unless except excluding maybe perhaps probably exceed exceeds
+above below under over another other otherwise false mistake too instead squared cubed times half plus
+step steps case cases
 """
 _HEDGES: Final = frozenset(
     _HEDGES_TEXT.split()

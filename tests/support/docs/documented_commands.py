@@ -336,7 +336,7 @@ ELSEWHERE = {
         "test_scale_out.py::test_the_benchmark_compares_clusters_with_threads"
     ),
     **dict.fromkeys(QUICK_START, "test_quick_start.py::test_three_questions_become_a_dataset"),
-    "python -m tracemill completion bash": "test_completion.py::test_bash_completes",
+    "python -m tracemill completion bash|zsh": "test_completion.py::test_zsh_completes",
     **dict.fromkeys(
         (
             "python -m flows.build_dataset RECIPE --preview N",
