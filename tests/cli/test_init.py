@@ -141,7 +141,9 @@ def test_it_says_what_it_saw_and_what_is_next(init: Any, tmp_path: Path, capsys:
     for said in ("'What is the sum of 0 and 7?'", "layout plain", "math 5", "a number or formula 5"):
         assert said in printed
     assert printed.endswith(
-        "next:\n  python -m flows.check_references recipe.yaml\n  python -m flows.build_dataset recipe.yaml --preview 3\n"
+        "next:\n"
+        "  python -m flows.check_references recipe.yaml\n"
+        "  python -m flows.build_dataset recipe.yaml --preview 3\n"
         "  python -m flows.build_dataset recipe.yaml\n"
     )
 
