@@ -318,6 +318,7 @@ QUICK_START = (
     "python -m tracemill init questions.jsonl",
     "python -m tracemill init questions.jsonl --model NAME --force",
     "python -m flows.check_references recipe.yaml",
+    "python -m flows.build_dataset recipe.yaml --preview 3",
     "python -m flows.build_dataset recipe.yaml",
     "TEACHER_URL=http://host:8000/v1 python -m flows.build_dataset recipe.yaml",
     "python -m tracemill report",
