@@ -8,7 +8,7 @@ differ, an option's text that stands under two letters.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracemill.text.boxes import EMPTY_BOX
 from tracemill.text.think import UNCLOSED_THINK
@@ -67,10 +67,29 @@ class ChoiceVerifier:
             return unusable(f"the prompt has no option {', '.join(sorted(gold.letters - options.keys()))}")
         if attempt.fault == UNCLOSED_THINK:
             return incorrect(None, "the response ends inside its think part")
-        return _judge(attempt.answer[-_MAX_CHARS:], gold, options)
+        return _judge(attempt.answer, gold, options)
 
 
 def _judge(answer: str, gold: Named, options: Options) -> Judgement:
+    read = read_choice(answer, options)
+    return read if isinstance(read, Judgement) else _compare(read.named, gold, options, read.text)
+
+
+class Choice(NamedTuple):
+    """What an answer part says.
+
+    Attributes:
+        named: the options, or the short text.
+        text: as it stands there.
+    """
+
+    named: Named
+    text: str
+
+
+def read_choice(answer: str, options: Options) -> Choice | Judgement:
+    """Return what an answer part says, or why it says nothing, whatever the reference is."""
+    answer = answer[-_MAX_CHARS:]
     box = boxed(answer)
     if box is not None and box.text is not None and box.why:
         return unreadable(box.text, box.why)
@@ -85,7 +104,7 @@ def _judge(answer: str, gold: Named, options: Options) -> Judgement:
         return unreadable(extracted, f"the answer cannot be read as a choice: {extracted[:120]!r}")
     if len(read) > 1:
         return unreadable(extracted, f"the answer is stated in different ways: {_shown(read)}")
-    return _compare(read.pop(), gold, options, extracted)
+    return Choice(read.pop(), extracted)
 
 
 def _compare(found: Named, gold: Named, options: Options, extracted: str) -> Judgement:

@@ -19,7 +19,8 @@ from tracemill.evaluate.items import date_of, name_of
 from tracemill.evaluate.scores import REFUSED
 from tracemill.evaluate.votes import contested, merged
 from tracemill.recipe.sections.verify import Verify
-from verifiers import Attempt, verify
+from verifiers import verify
+from verifiers.ballots import comparison
 
 VOTING = frozenset({Category.MATH, Category.CHOICE})
 
@@ -88,7 +89,7 @@ def with_votes(
         if problems[problem_id].category in VOTING and (texts := contested(found))
     }
     attempts = [
-        _comparison(problems[problem_id], one, other, f"{problem_id} {number}")
+        comparison(problems[problem_id], one, other, f"{problem_id} {number}")
         for problem_id, listed in pairs.items()
         for number, (one, other) in enumerate(listed)
     ]
@@ -102,18 +103,6 @@ def with_votes(
         for problem_id, found in by_problem.items()
         for sample in merged(found, same.get(problem_id, ()), votes=problems[problem_id].category in VOTING)
     ]
-
-
-def _comparison(problem: Problem, one: str, other: str, name: str) -> Attempt:
-    """Return one answer as an attempt whose reference is the other."""
-    return Attempt(
-        id=name,
-        category=problem.category,
-        prompt=problem.prompt,
-        answer=rf"\boxed{{{one}}}",
-        reference_answer=other,
-        problem_id=problem.id,
-    )
 
 
 class Scoring(Section):

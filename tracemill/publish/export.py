@@ -26,6 +26,7 @@ from tracemill.publish.directory.run_directory import Amount, Output, rows_until
 from tracemill.publish.lanes import n_cores, side_by_side
 from tracemill.publish.shuffle import TakenBytes, shuffled
 from tracemill.select import Sample
+from tracemill.select.majority import VotedReference
 from tracemill.select.records import TRACES, Pair, Rejected
 
 if TYPE_CHECKING:
@@ -43,7 +44,13 @@ AM_FILE = "am.jsonl.zst"
 CARD: Final = "dataset/README.md"
 LICENCE_FILE: Final = f"dataset/{LICENCES}"
 # Folder -> schema of its rows.
-BESIDE: Final = {"traces": TRACES, "grey": GREY, "preferences": Pair.arrow, "rejected": Rejected.arrow}
+BESIDE: Final = {
+    "traces": TRACES,
+    "grey": GREY,
+    "preferences": Pair.arrow,
+    "rejected": Rejected.arrow,
+    "references": VotedReference.arrow,
+}
 
 
 REPORT: Final = "report.html"

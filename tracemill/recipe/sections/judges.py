@@ -128,12 +128,14 @@ class Rubric(Scored, ChatServer):
 
 
 class ModelJudged(Section):
-    """Categories in which models can judge answers that rules cannot.
+    """Categories in which models can judge answers that rules cannot, or votes.
 
     Attributes:
         scored: any answer.
         compared: answers to problems with a usable reference answer.
+        voted: answers to problems without a reference answer, which the majority of them makes.
     """
 
     scored: tuple[str, ...] = ()
     compared: tuple[str, ...] = ()
+    voted: tuple[str, ...] = Field(default=(), json_schema_extra={"silent": True})
