@@ -29,7 +29,9 @@ from flows.phases.collect import read_sources
 from flows.phases.cost_gate import pass_cost_gate
 from flows.phases.decontaminate import Benchmarks, benchmarks_of, contamination_of, decontamination
 from flows.phases.duplicates import cluster_duplicates, curate
-from flows.phases.publish import output_of, publish, push, refuse_unsendable, warn_about_sandbox_errors
+from flows.phases.earlier_run import refuse_unknown_comparison
+from flows.phases.publish import Distilled, output_of, publish, warn_about_sandbox_errors
+from flows.phases.push import push, refuse_unsendable
 from flows.phases.select import distill_and_select
 from flows.phases.semantic_duplicates import embed_survivors, merge_duplicates
 from flows.phases.shards import ShardHistory, Stages, distill_one, labellings, prepare_one, set_aside
@@ -100,6 +102,7 @@ def build(context: RunContext, out: str | None = None, limit: int | None = None)
     recipe = context.recipe
     out = out or f"runs/{recipe.name}"
     refuse_unsendable(recipe.push, out)
+    refuse_unknown_comparison(recipe)
     context.prepare(out, output_of(recipe))
     if told := note_without_teacher(recipe, os.environ):
         context.logger.info("%s", told)
@@ -119,11 +122,16 @@ def build(context: RunContext, out: str | None = None, limit: int | None = None)
     }
     works_on = [history.current for history in prepared.values()] + list(over.values())
     start_order = shards.start_order(recipe, prepared)
-    distilled = distill_and_select(context, collection, distill, counting, start_order, works_on)
-    unjudged = warn_about_sandbox_errors(context, list(distilled.values()))
-    contamination = contamination_of(benchmarks, list(prepared.values()))
-    tally = tally_of(context, prepared, distilled)
-    manifest = publish(context, list(distilled.values()), cuts, contamination, conflicts, tally, out, unjudged)
+    histories = distill_and_select(context, collection, distill, counting, start_order, works_on)
+    distilled = Distilled(
+        shards=list(histories.values()),
+        cuts=cuts,
+        contamination=contamination_of(benchmarks, list(prepared.values())),
+        conflicts=conflicts,
+        tally=tally_of(context, prepared, histories),
+        n_unjudged=warn_about_sandbox_errors(context, list(histories.values())),
+    )
+    manifest = publish(context, distilled, out)
     save_collection(context.store, recipe.name, collection)
     push(context, out)
     return Built(out, manifest, context.n_cached, context.n_executed, spent=context.spent())

@@ -92,7 +92,7 @@ def preview(
     build(_SideBySide(apart(recipe, folder), Store(str(folder / "store")), logger), str(run), n_rows)
     ledger = Path(ledger_of(recipe))
     wholes = {source.name: _whole(source, recipe.data_dir) for source in recipe.sources}
-    text = render_preview(run, ledger if ledger.is_dir() else None, wholes, recipe.distill.limit)
+    text = render_preview(run, ledger if ledger.is_dir() else None, wholes, recipe.distill)
     return Previewed(run, text)
 
 
@@ -106,7 +106,7 @@ def apart(recipe: Recipe, folder: Path) -> Recipe:
             "sources": sources,
             "distill": recipe.distill.model_copy(update={"cost": None}),
             "select": recipe.select.model_copy(update={"rejected": True}),
-            "export": recipe.export.model_copy(update={"allow_empty": True}),
+            "export": recipe.export.model_copy(update={"allow_empty": True, "compare_with": None}),
             "push": None,
         }
     )

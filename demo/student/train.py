@@ -25,7 +25,7 @@ from random import Random
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen2ForCausalLM
+from transformers import AutoTokenizer, DynamicCache, PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from demo.teacher.lessons import Lesson
 from demo.teacher.train import collate, optimizers_for, train_step
@@ -35,6 +35,7 @@ AVERAGED_FROM = 0.5  # of the steps
 WARM_UP = 0.05  # DD section 4.1
 LOGGED_EVERY = 10
 DIVERGED = 3
+ANSWERED_AT_ONCE = 128
 
 
 @dataclass(frozen=True)
@@ -121,40 +122,62 @@ def rate_at(done: float) -> float:
 def answers(
     model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, items: list[dict[str, Any]], settings: Settings
 ) -> list[dict[str, Any]]:
-    """Return the answers to all items, generated in left-padded batches of like length."""
-    texts = [_asked(tokenizer, item) for item in items for _ in range(settings.samples)]
+    """Return the answers to all items, generated in batches of like length."""
     keys = [(item["id"], sample) for item in items for sample in range(settings.samples)]
+    texts = [_asked(tokenizer, item) for item in items for _ in range(settings.samples)]
     order = sorted(range(len(texts)), key=lambda place: len(texts[place]))
-    sampling = {"do_sample": True, "temperature": settings.temperature, "top_p": settings.top_p, "top_k": 0}
-    found: dict[int, dict[str, Any]] = {}
-    for start in range(0, len(order), 128):
-        places = order[start : start + 128]
-        inputs = tokenizer(
-            [texts[place] for place in places],
-            return_tensors="pt",
-            padding=True,
-            padding_side="left",
-            return_token_type_ids=False,
-        )
-        with torch.inference_mode():
-            output = model.generate(
-                **inputs,
-                max_new_tokens=settings.max_tokens,
-                pad_token_id=tokenizer.pad_token_id,
-                **(sampling if settings.temperature else {"do_sample": False}),
-            )
-        replies = output[:, inputs["input_ids"].shape[1] :].tolist()
-        for place, ids in zip(places, replies, strict=True):
-            ended = tokenizer.eos_token_id in ids
-            said = ids[: ids.index(tokenizer.eos_token_id)] if ended else ids
-            found[place] = {
-                "id": keys[place][0],
-                "sample_index": keys[place][1],
-                "response": tokenizer.decode(said, skip_special_tokens=True),
+    replies: dict[int, list[int]] = {}
+    for start in range(0, len(order), ANSWERED_AT_ONCE):
+        places = order[start : start + ANSWERED_AT_ONCE]
+        made = generated(model, tokenizer, [texts[place] for place in places], settings)
+        replies |= zip(places, made, strict=True)
+    found = []
+    for place, (name, sample) in enumerate(keys):
+        ended = replies[place][-1] == tokenizer.eos_token_id
+        found.append(
+            {
+                "id": name,
+                "sample_index": sample,
+                "response": tokenizer.decode(replies[place][: -1 if ended else None], skip_special_tokens=True),
                 "finish_reason": "stop" if ended else "length",
-                "completion_tokens": len(said) + ended,
+                "completion_tokens": len(replies[place]),
             }
-    return [found[place] for place in range(len(texts))]
+        )
+    return found
+
+
+@torch.inference_mode()
+def generated(
+    model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, texts: list[str], settings: Settings
+) -> list[list[int]]:
+    """Return the replies as token ids; one that has ended leaves the batch, which ``generate`` carries to the end."""
+    given = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left")
+    ids, mask, cache = given["input_ids"], given["attention_mask"], DynamicCache()
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    replies, going = [list[int]() for _ in texts], torch.arange(len(texts))
+    for _ in range(settings.max_tokens):
+        step = {"attention_mask": mask, "position_ids": positions, "past_key_values": cache}
+        chosen = picked(model(input_ids=ids, logits_to_keep=1, **step).logits[:, -1], settings)
+        for row, token in zip(going.tolist(), chosen.tolist(), strict=True):
+            replies[row].append(token)
+        left = torch.nonzero(chosen != tokenizer.eos_token_id)[:, 0]
+        if len(left) == 0:
+            break
+        ids, positions = chosen[left, None], positions[left, -1:] + 1
+        if len(left) < len(going):
+            cache.batch_select_indices(left)
+            going, mask = going[left], mask[left]
+        mask = torch.cat([mask, mask.new_ones(len(left), 1)], dim=1)
+    return replies
+
+
+def picked(logits: torch.Tensor, settings: Settings) -> torch.Tensor:
+    """Return a token of each row; (rows, vocabulary) -> (rows,). The likeliest, or one drawn as vLLM draws it."""
+    if not settings.temperature:
+        return logits.argmax(-1)
+    shares, tokens = (logits / settings.temperature).softmax(-1).sort(-1, descending=True)
+    shares[shares.cumsum(-1) - shares >= settings.top_p] = 0.0  # what is beyond the smallest set of that mass
+    return tokens.gather(1, torch.multinomial(shares, 1))[:, 0]
 
 
 def _asked(tokenizer: PreTrainedTokenizerFast, item: dict[str, Any]) -> str:

@@ -22,7 +22,6 @@ import pyarrow as pa
 from tasks.training.students import CANDIDATES, FAILED, Drawing, Training, draw_arms_of_seed, suffixed, train_student
 from tasks.verify import verify_shard
 from tracemill.core import (
-    Category,
     Outcome,
     Problem,
     RecipeError,
@@ -30,25 +29,23 @@ from tracemill.core import (
     TrainerError,
     Verdict,
     json_text,
-    normalise_prompt,
-    problem_id,
     rows_of,
     table_of,
 )
 from tracemill.text.tokens import count_tokens, estimated_tokens
 from tracemill.training.contrast import seed_noise, seeds_needed
+from tracemill.training.held_out import read_held_out, refuse_held_out_in
 from tracemill.training.traces import PUBLISHED, traces_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from flows.engine.context import RunContext
     from flows.engine.steps import Step
     from tracemill.recipe.sections.students import Comparison
     from tracemill.store import Shard
-    from tracemill.training.traces import Trace
+    from tracemill.training.held_out import HeldOutItems
+from tracemill.training.traces import Trace
 
 BASE = "base"  # label of the student that was trained on nothing
 
@@ -80,7 +77,7 @@ class Trained:
     """All students of a comparison.
 
     Attributes:
-        items: content ids of the held-out problems, in order.
+        held_out: what students are scored by.
         students: in order.
         noise: standard deviation of one arm's score from seed to seed, before the contrast was looked at.
         needed: seeds that this noise asks for.
@@ -88,7 +85,7 @@ class Trained:
         arms: rows, tokens, right and wrong of each arm, by seed.
     """
 
-    items: list[str]
+    held_out: HeldOutItems
     students: list[Student] = field(default_factory=list)
     noise: float | None = None
     needed: int | None = None
@@ -96,8 +93,9 @@ class Trained:
     arms: dict[int, dict[str, dict[str, int]]] = field(default_factory=dict)
 
     def table(self, arm: str) -> dict[int, NDArray[np.float64]]:
-        """Return the scores of an arm's students that have not failed, by seed."""
-        return {one.seed: one.scores for one in self.students if one.arm == arm and one.scores is not None}
+        """Return the primary scores of an arm's students that have not failed, by seed."""
+        primary = self.held_out.primary
+        return {one.seed: one.scores[primary] for one in self.students if one.arm == arm and one.scores is not None}
 
 
 def train_all(context: RunContext[Comparison]) -> Trained:
@@ -109,11 +107,11 @@ def train_all(context: RunContext[Comparison]) -> Trained:
     """
     recipe = context.recipe
     traces = list(traces_of(Path(recipe.traces), "all" if _needs_rejected(recipe) else PUBLISHED))
-    held_out = _held_out(recipe)
-    refuse_held_out_in(traces, held_out)
+    held_out = read_held_out(recipe)
+    refuse_held_out_in(traces, held_out.problems)
     candidates = context.store.write_table(_candidates(recipe, traces))
-    problems = context.store.write_table(table_of(Problem, held_out))
-    trained = Trained([problem.id for problem in held_out])
+    problems = context.store.write_table(table_of(Problem, held_out.problems))
+    trained = Trained(held_out)
     training = _Training(context, candidates, problems, trained)
     seeds = recipe.seeds
     training.train("noise", [(recipe.contrast.behind, seed) for seed in range(seeds.least)])
@@ -141,63 +139,6 @@ def _needs_rejected(recipe: Comparison) -> bool:
     return any(arm.traces != "published" for arm in recipe.arms)
 
 
-def _held_out(recipe: Comparison) -> list[Problem]:
-    """Return the held-out problems by content id.
-
-    Raises:
-        RecipeError: the file cannot be read, or has too few of them.
-    """
-    settings, found = recipe.held_out, dict[str, Problem]()
-    try:
-        lines = Path(settings.path).read_text(encoding="utf-8").splitlines()
-        rows = [json.loads(line) for line in lines if line.strip()]
-        pairs = [(str(row[settings.prompt]), str(row[settings.answer])) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RecipeError(
-            f"held_out.path {settings.path} cannot be read",
-            got=f"{type(error).__name__}: {error}",
-            expected=f"JSONL with {settings.prompt} and {settings.answer}",
-        ) from error
-    for number, (prompt, answer) in enumerate(pairs):
-        name = problem_id(prompt, [], answer, None, None)
-        found[name] = Problem(
-            id=name,
-            source="held-out",
-            row=number,
-            category=Category.MATH,
-            prompt=prompt,
-            history=[],
-            reference_answer=answer,
-            tests=None,
-            constraints=None,
-            traces=[],
-            licence="unknown",
-            non_commercial=False,
-            info={},
-        )
-    if len(found) < 2:
-        raise RecipeError(
-            f"held_out.path {settings.path} has too few problems", got=f"{len(found)}", expected="2 or more"
-        )
-    return [found[name] for name in sorted(found)]
-
-
-def refuse_held_out_in(traces: Iterable[Trace], held_out: Iterable[Problem]) -> None:
-    """Whether a student would be scored on what it was trained on.
-
-    Raises:
-        RecipeError: naming such problems.
-    """
-    unseen = {normalise_prompt(problem.prompt) for problem in held_out}
-    seen = {prompt for trace in traces if (prompt := normalise_prompt(trace.asked[-1]["content"])) in unseen}
-    if seen:
-        raise RecipeError(
-            f"{len(seen):,} held-out problems are in the run that the arms are made of; nothing was trained",
-            got="; ".join(prompt[:80] for prompt in sorted(seen)[:3]),
-            remedy="name the held-out file as a benchmark of that run's recipe (decontaminate), and build it again",
-        )
-
-
 def _candidates(recipe: Comparison, traces: list[Trace]) -> pa.Table:
     """Return every response that an arm may hold, as a student is shown it."""
     rows: list[dict[str, Any]] = []
@@ -223,8 +164,22 @@ def _candidates(recipe: Comparison, traces: list[Trace]) -> pa.Table:
 
 def _tokens(recipe: Comparison, texts: list[str]) -> list[int]:
     beside = Path(recipe.trainer.base) / "tokenizer.json"
+    if recipe.trainer.tokenizer and beside.is_file() and beside.read_bytes() != _read(recipe.trainer.tokenizer):
+        raise RecipeError(
+            "tokens would be counted by another tokenizer than the base's",
+            got=f"trainer.tokenizer: {recipe.trainer.tokenizer}",
+            expected=f"{beside}",
+            remedy="leave trainer.tokenizer out: the base has its own beside it",
+        )
     file = recipe.trainer.tokenizer or (str(beside) if beside.is_file() else None)
     return [estimated_tokens(text) for text in texts] if file is None else count_tokens(texts, file)
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise RecipeError(f"trainer.tokenizer cannot be read: {path}", got=error.strerror or "") from error
 
 
 def code_of(recipe: Comparison) -> str:
@@ -253,6 +208,7 @@ class _Training:
     def __init__(self, context: RunContext[Comparison], candidates: Shard, problems: Shard, trained: Trained) -> None:
         self._context, self._candidates, self._problems, self._trained = context, candidates, problems, trained
         self._code = code_of(context.recipe)
+        self._names = [problem.id for problem in trained.held_out.problems]
         self._drawn: dict[int, dict[str, Shard]] = {}
         self._nothing = context.store.write_table(CANDIDATES.empty_table())
 
@@ -301,7 +257,7 @@ class _Training:
         return Student(arm, seed, rows, dict(made.facts), scores, outcomes, responses, verified.outputs["verdicts"])
 
     def _scores(self, verdicts: list[Verdict]) -> NDArray[np.float64]:
-        right: dict[str, list[bool]] = {name: [] for name in self._trained.items}
+        right: dict[str, list[bool]] = {name: [] for name in self._names}
         for verdict in verdicts:
             right[verdict.problem_id].append(verdict.outcome == Outcome.CORRECT)
         return np.array([sum(marks) / len(marks) for marks in right.values()])

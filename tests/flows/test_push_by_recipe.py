@@ -14,7 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
 
-from flows.phases.publish import refuse_unsendable, token_of
+from flows.phases.push import refuse_unsendable, token_of
 from tests.support.runs.small_run import SmallRun, question
 from tests.support.servers.chat_server import ChatServer
 from tests.support.servers.hub_commits import Hub

@@ -513,7 +513,7 @@ def test_an_abandoned_call_is_cancelled(server: ChatServer, make: Any, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("tracemill.inference.batching.Batch.wait", interrupted)
+        patched.setattr("tracemill.inference.request_table.Batch.wait", interrupted)
         with pytest.raises(KeyboardInterrupt):
             teacher.complete(_requests(50))
     thread.join(10)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pytest
 from markupsafe import escape
 
+from tests.support.browser.tags import EVIL, Seen
 from tests.support.runs.cards import recipe
 from tests.support.runs.published_runs import sample
 from tests.support.runs.samples import problem
@@ -27,8 +27,6 @@ from tracemill.publish.summary import BuildSummary
 from tracemill.publish.tally import LENGTHS, PublishedTally, Tallying, length_bin
 from tracemill.select import Sample
 from tracemill.store import Store
-
-EVIL = '<script>alert("x")</script>&'
 
 
 def traces(*rows: tuple[str, str, bool, int]) -> pa.Table:
@@ -53,30 +51,6 @@ def evil_page() -> str:
             examples={("verify", EVIL): [Example(EVIL, 3, EVIL, EVIL)]},
         )
     )
-
-
-class Seen(HTMLParser):
-    """Every tag and the addresses in attributes; unbalanced tags are listed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.addresses: list[str] = []
-        self.open: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.addresses += [value or "" for name, value in attrs if name in {"src", "href", "action", "data"}]
-        if tag not in {"meta", "br"}:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        self.handle_endtag(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
 
 
 def test_the_page_is_one_file_and_everything_in_it_is_escaped() -> None:

@@ -128,8 +128,9 @@ def test_sweep_removes_what_dead_processes_left(store: Store) -> None:
     """Unfinished files of a process that is gone are removed, though its id is used again; a running one's are not."""
     store.write_bytes("x", b"")
     mine = process_name().replace("/", "@")
-    Path(store.path(f".tmp/{os.uname().nodename}@999999999@1-a")).touch()
-    Path(store.path(f".tmp/{os.uname().nodename}@{os.getpid()}@1-b")).touch()
+    host, pid, start, *namespace = mine.split("@")
+    Path(store.path(f".tmp/{'@'.join([host, '999999999', start, *namespace])}-a")).touch()
+    Path(store.path(f".tmp/{'@'.join([host, pid, '1', *namespace])}-b")).touch()
     Path(store.path(f".tmp/{mine}-c")).touch()
     assert store.sweep() == 2
     assert leftovers(store) == [f"{mine}-c"]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ import pytest
 
 from tests.support.needs import ROOT
 from tests.support.training.small_comparison import ARMS, SmallComparison
-from tracemill.core import RecipeError, StageCrashedError, TracemillError, TrainerError
+from tracemill.core import RecipeError, StageCrashedError, TracemillError, TrainerError, child_process
+from tracemill.core.child_process import end_children, run_child
 
 
 def test_a_planted_effect_is_found_and_a_killed_comparison_goes_on(tmp_path: Path) -> None:
@@ -69,6 +73,29 @@ def test_one_seed_has_no_interval(tmp_path: Path) -> None:
     assert found["noise"]["between_seeds"] is None
 
 
+def test_secondary_endpoints_are_told_apart(tmp_path: Path) -> None:
+    """The primary endpoint is over its own items alone; others stand beside it, and change neither it nor the noise."""
+    alone = SmallComparison(tmp_path / "alone", {"effect": 0.4})
+    alone.recipe()
+    items = [json.loads(line) for line in (tmp_path / "alone/held_out.jsonl").read_text().splitlines()]
+    marked = [item | {"kind": "odd" if n % 2 else "even", "far": False} for n, item in enumerate(items)]
+    far = [{"question": f"What is {n} + 2?", "answer": str(n + 2), "kind": "far", "far": True} for n in range(30)]
+    given = held_out(tmp_path / "both", [*marked, *far])["held_out"] | {"only": {"far": [False]}}
+    second = [{"name": "odd", "only": {"kind": ["odd"]}}, {"name": "far", "only": {"far": [True]}}]
+    both = SmallComparison(tmp_path / "both", {"effect": 0.4}, {"held_out": given, "secondary": second})
+    plain, found = alone.run().found, both.run().found
+    for name in ("sentence", "contrast", "noise", "base", "items", "against_base"):
+        assert found[name] == plain[name]
+    assert [(name, part["items"]) for name, part in found["secondary"].items()] == [("odd", 30), ("far", 30)]
+    assert found["secondary"]["odd"]["means"].keys() == {"base", "verified", "mixed", "wrong"}
+    assert found["secondary"]["odd"]["means"]["verified"] > found["secondary"]["odd"]["means"]["wrong"]
+    assert found["against_base"]["verified"]["difference"] > found["against_base"]["wrong"]["difference"]
+    page = (tmp_path / "both/out/report.html").read_text()
+    assert "<td>far</td>" in page
+    assert "secondary" not in plain
+    assert "Secondary" not in (tmp_path / "alone/out/report.html").read_text()
+
+
 def held_out(folder: Path, rows: list[Any]) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "other.jsonl"
@@ -102,12 +129,28 @@ def test_what_is_held_out_must_be(tmp_path: Path, rows: list[Any], told: str) ->
         ({"arms": [{"name": "a", "traces": "wrong", "wrong_share": 0.5}, ARMS[0]]}, "traces must be all"),
         ({"seeds": {"least": 3, "most": 2}}, "least must not be above most"),
         ({"tokens": 10**9}, "cannot have so many tokens"),
+        ({"secondary": [{"name": "a", "only": {"kind": ["x"]}}]}, "(?s)cannot be read.*kind"),
+        ({"secondary": [{"name": "a", "only": {"answer": ["5002"]}}]}, "too few problems of a"),
+        ({"secondary": 2 * [{"name": "a", "only": {"answer": ["5002"]}}]}, "names of their own"),
     ],
 )
 def test_a_wrong_recipe_is_refused(tmp_path: Path, sections: dict[str, Any], told: str) -> None:
     """Unknown arms, shares of what has none, sizes that there are not."""
     with pytest.raises(TracemillError, match=told):
         SmallComparison(tmp_path, sections=sections).run()
+
+
+@pytest.mark.parametrize(("other", "told"), [("{}", "another tokenizer"), (None, "cannot be read")])
+def test_tokens_are_counted_by_the_bases_own_tokenizer(tmp_path: Path, other: str | None, told: str) -> None:
+    """Arms equal in tokens of another tokenizer are not equal in what the student learns from."""
+    small = SmallComparison(tmp_path)
+    recipe = small.recipe()
+    (tmp_path / "base/tokenizer.json").write_text("{ }")
+    if other is not None:
+        (tmp_path / "other.json").write_text(other)
+    small.sections = {"trainer": recipe["trainer"] | {"tokenizer": str(tmp_path / "other.json")}}
+    with pytest.raises(RecipeError, match=told):
+        small.run()
 
 
 @pytest.mark.slow
@@ -125,3 +168,34 @@ def test_the_command(tmp_path: Path) -> None:
     assert "verified − mixed is +" in ended.stdout
     assert f"report    {os.path.relpath(tmp_path / 'out', ROOT)}/report.html" in ended.stdout
     assert (tmp_path / "out/answers").is_dir()
+
+
+def test_children_end_when_they_are_told_to() -> None:
+    """At once, and as by SIGTERM: the thread that waits for one goes on."""
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(run_child, [sys.executable, "-c", "import time; time.sleep(600)"], 600) for _ in "ab"]
+        while sum(future.running() for future in waiting) < 2 or len(child_process._RUNNING) < 2:
+            time.sleep(0.01)
+        end_children()
+        assert [future.result(60).returncode for future in waiting] == [-signal.SIGTERM, -signal.SIGTERM]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_comparison_that_is_told_to_end_ends_its_trainings(tmp_path: Path, number: signal.Signals) -> None:
+    """Told alone, as schedulers do it, not with its whole terminal: no training is waited for, none is left behind."""
+    trainers = tmp_path / "trainers"
+    trainers.mkdir()
+    small = SmallComparison(tmp_path, {"hang": str(trainers)})
+    recipe = tmp_path / "comparison.yaml"
+    recipe.write_text(json.dumps(small.recipe()), encoding="utf-8")
+    command = [sys.executable, "-m", "flows.compare_students", str(recipe), "--out", str(tmp_path / "out")]
+    environment = os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True) as process:
+        deadline = time.monotonic() + 300
+        while len(list(trainers.iterdir())) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(number)
+        assert process.wait(120) != 0
+    for trainer in trainers.iterdir():
+        assert not Path(f"/proc/{trainer.name}").exists()

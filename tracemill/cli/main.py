@@ -55,14 +55,14 @@ def parser() -> argparse.ArgumentParser:
     add_sft_arguments(commands.add_parser("sft", help="traces of a finished run in a trainer's shape"))
     add_serve_arguments(commands.add_parser("serve", help="the models of a recipe on this machine, kept up by vLLM"))
     add_ledger_commands(commands.add_parser("ledger", help="what has been paid for: stats, export, compact"))
-    completed = commands.add_parser("completion", help="a script by which bash completes all of these")
+    completed = commands.add_parser("completion", help="a script by which bash or zsh completes all of these")
     completed.add_argument("shell", metavar="SHELL", choices=SHELLS, help=" or ".join(SHELLS))
     completed.set_defaults(run_command=_completion)
     return line
 
 
-def _completion(_: argparse.Namespace) -> int:
-    print(script(parser(), sys.executable), end="")
+def _completion(arguments: argparse.Namespace) -> int:
+    print(script(parser(), sys.executable, arguments.shell), end="")
     return 0
 
 

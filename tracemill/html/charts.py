@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 WIDTH: Final = 360
 _ROW: Final = 30  # a bar with its line of text above
 _BAR: Final = 9
-_PLOT: Final = 120  # height of the columns
-_TOP: Final = 16
-_LEFT: Final = 40
-_BELOW: Final = 44
+PLOT: Final = 120  # height of the columns
+TOP: Final = 16
+LEFT: Final = 40
+BELOW: Final = 44
 _LABEL_CHARS: Final = 34
 _NOTHING: Final = Markup("")
 
@@ -50,7 +50,7 @@ def bar_chart(title: str, bars: Sequence[Bar], named: Iterable[tuple[str, str]] 
     longest = max(sum(length for _, length in bar.parts) for bar in bars) or 1
     names = dict(named)
     drawn = [_bar(bar, number * _ROW, WIDTH / longest, names) for number, bar in enumerate(bars)]
-    return _svg(title, len(bars) * _ROW, drawn)
+    return svg(title, len(bars) * _ROW, drawn)
 
 
 def _bar(bar: Bar, top: int, scale: float, names: Mapping[str, str]) -> Markup:
@@ -67,7 +67,7 @@ def _bar(bar: Bar, top: int, scale: float, names: Mapping[str, str]) -> Markup:
         '<text class="told" x="{width}" y="{text}">{told}</text>'
         '<rect class="rail" x="0" y="{rail}" width="{width}" height="{height}"/>{parts}'
     ).format(
-        label=_short(bar.label),
+        label=short(bar.label),
         told=bar.told,
         text=top + 11,
         rail=top + 15,
@@ -99,18 +99,18 @@ def histogram(
         return _NOTHING
     names = dict(named)
     column = Markup('<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>')
-    step, scale = (WIDTH - _LEFT) / len(labels), _PLOT / max(sums)
+    step, scale = (WIDTH - LEFT) / len(labels), PLOT / max(sums)
     drawn = [_axis(max(sums))]
     for number, label in enumerate(labels):
-        x, y = _LEFT + number * step, float(_TOP + _PLOT)
+        x, y = LEFT + number * step, float(TOP + PLOT)
         for kind, numbers in series.items():
             height = numbers[number] * scale
             y -= height
             if height:
                 told = _hover(label, names.get(kind), numbers[number])
                 drawn.append(column.format(kind, x + 1, y, step - 2, height, told))
-        drawn.append(_under(label, x + step / 2))
-    return _svg(title, _TOP + _PLOT + _BELOW, drawn)
+        drawn.append(under(label, x + step / 2))
+    return svg(title, TOP + PLOT + BELOW, drawn)
 
 
 def _axis(highest: int) -> Markup:
@@ -119,16 +119,17 @@ def _axis(highest: int) -> Markup:
     told = Markup('<text class="told" x="{}" y="{:.1f}">{}</text>')
     lines = []
     for share in (0.0, 0.5, 1.0):
-        y, number = _TOP + _PLOT * (1 - share), highest * share
-        lines.append(line.format(_LEFT, WIDTH, y=y))
+        y, number = TOP + PLOT * (1 - share), highest * share
+        lines.append(line.format(LEFT, WIDTH, y=y))
         if number == int(number):
-            lines.append(told.format(_LEFT - 4, y + 4, compact(int(number))))
+            lines.append(told.format(LEFT - 4, y + 4, compact(int(number))))
     return _NOTHING.join(lines)
 
 
-def _under(label: str, x: float) -> Markup:
+def under(label: str, x: float) -> Markup:
+    """Return what a column stands for, below it."""
     return Markup('<text class="told small" x="{x:.1f}" y="{y}" transform="rotate(-45 {x:.1f} {y})">{}</text>').format(
-        label, x=x + 4, y=_TOP + _PLOT + 10
+        label, x=x + 4, y=TOP + PLOT + 10
     )
 
 
@@ -146,11 +147,13 @@ def compact(number: int) -> str:
     return f"{number:,}"
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Return as much of a label as stands beside a number."""
     return text if len(text) <= _LABEL_CHARS else f"{text[: _LABEL_CHARS - 1]}…"
 
 
-def _svg(title: str, height: int, drawn: Iterable[Markup]) -> Markup:
+def svg(title: str, height: int, drawn: Iterable[Markup]) -> Markup:
+    """Return a chart of what was drawn."""
     return Markup(
         '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{title}"><title>{title}</title>{}</svg>'
     ).format(WIDTH, height, _NOTHING.join(drawn), title=title)

@@ -4,9 +4,9 @@ Covered: every response is in the ledger before anybody hears of it; one key is 
 it; servers that are busy, slow, broken or away are waited for, and the others used meanwhile; requests that cannot be
 answered come back as data. Not covered: two *processes* that want the same key at the same time both ask for it.
 
-How it is put together: ``complete`` (any thread) -> ``batching.RequestTable`` (who waits for what) -> ``engine.Engine``
-(workers on one event loop) -> ``transport.HttpTransport``; ``servers.HealthMonitor`` looks after the servers,
-``chat_reply`` reads what they say.
+How it is put together: ``complete`` (any thread) -> ``request_table.RequestTable`` (who waits for what) ->
+``engine.Engine`` (workers on one event loop, or ``batches.engine.BatchEngine``) -> ``transport.HttpTransport``;
+``servers.HealthMonitor`` looks after the servers, ``chat_reply`` reads what they say.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tracemill.inference.batch_api import FOLDER, BatchEngine
-from tracemill.inference.batch_notes import require_none_under_way
-from tracemill.inference.batching import RequestTable
+from tracemill.inference.batches.engine import FOLDER, BatchEngine
+from tracemill.inference.batches.notes import require_none_under_way
 from tracemill.inference.dialects import ChatDialect, Dialect
 from tracemill.inference.engine import Engine
 from tracemill.inference.protocol import Progress, Record, Refusal, Request, Teacher
+from tracemill.inference.request_table import RequestTable
 from tracemill.inference.servers import Patience
 from tracemill.inference.spending import shared_spending
 from tracemill.ledger import Completion, Ledger, shared_ledger

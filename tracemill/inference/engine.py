@@ -26,10 +26,10 @@ from tracemill.ledger import Completion
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracemill.inference.batching import Job, RequestTable
     from tracemill.inference.dialects import Dialect
     from tracemill.inference.pace import Slot
     from tracemill.inference.protocol import Record, Request
+    from tracemill.inference.request_table import Job, RequestTable
     from tracemill.inference.servers import Patience, Server
     from tracemill.inference.spending import Account
     from tracemill.inference.transport import Reply

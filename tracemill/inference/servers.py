@@ -23,8 +23,8 @@ from tracemill.recipe.sections.server import ChatServer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracemill.inference.batching import RequestTable
     from tracemill.inference.dialects import Dialect
+    from tracemill.inference.request_table import RequestTable
     from tracemill.inference.transport import HttpTransport, Reply
     from tracemill.recipe.sections.server import ModelServer
 

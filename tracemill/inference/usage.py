@@ -98,15 +98,20 @@ class Line(NamedTuple):
 
     def cost(self, currency: str) -> str:
         """Return the amount for people, with as many digits as say something."""
-        if self.amount is None:
-            return "not known"
-        return f"{self.amount:,.2f} {currency}" if self.amount >= 1 else f"{self.amount:.2g} {currency}"
+        return amount_told(self.amount, currency)
 
     @property
     def pass_rate(self) -> float | None:
         """Share of the judged responses that are correct."""
         n_judged = self.did.get("judged", 0)
         return self.did.get("correct", 0) / n_judged if n_judged else None
+
+
+def amount_told(amount: float | None, currency: str) -> str:
+    """Return an amount of money for people; None is one that is not known."""
+    if amount is None:
+        return "not known"
+    return f"{amount:,.2f} {currency}" if amount >= 1 else f"{amount:.2g} {currency}"
 
 
 def did_of(manifests: Iterable[Manifest]) -> dict[str, dict[str, int]]:

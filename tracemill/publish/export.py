@@ -27,6 +27,7 @@ from tracemill.publish.directory.run_directory import Amount, Output
 from tracemill.publish.lanes import n_cores, side_by_side
 from tracemill.publish.shuffle import TakenBytes, shuffled
 from tracemill.select import Sample
+from tracemill.select.majority import VotedReference
 from tracemill.select.records import TRACES, Pair, Rejected
 
 if TYPE_CHECKING:
@@ -48,10 +49,17 @@ DIVIDED_BYTES: Final = 64_000_000
 CARD: Final = "dataset/README.md"
 LICENCE_FILE: Final = f"dataset/{LICENCES}"
 # Folder -> schema of its rows.
-BESIDE: Final = {"traces": TRACES, "grey": GREY, "preferences": Pair.arrow, "rejected": Rejected.arrow}
+BESIDE: Final = {
+    "traces": TRACES,
+    "grey": GREY,
+    "preferences": Pair.arrow,
+    "rejected": Rejected.arrow,
+    "references": VotedReference.arrow,
+}
 
 
-TEXTS: Final = frozenset({"report.html", "decontamination.json"})  # and the card, in dataset/
+REPORT: Final = "report.html"
+TEXTS: Final = frozenset({REPORT, "decontamination.json"})  # and the card, in dataset/
 
 
 def dataset_output(beside: Iterable[str]) -> Output:

@@ -102,6 +102,15 @@ def totals(table: pa.Table) -> list[tuple[str, str, int]]:
     ]
 
 
+def stages(table: pa.Table) -> dict[str, int]:
+    """Return rows left after each stage that drops some, in order: what came first, what is published last."""
+    left, found = 0, {}
+    for stage, _, n_rows in totals(table):
+        left = n_rows if stage == "published" else left + (n_rows if stage == "source" else -n_rows)
+        found["source rows" if stage == "source" else stage] = left
+    return found
+
+
 def source_yields(table: pa.Table) -> dict[str, tuple[int, int]]:
     """(rows in, rows published) by source."""
     rows = table.to_pylist()

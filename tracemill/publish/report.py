@@ -15,6 +15,7 @@ from tracemill.html.figures import figure, length_figure, pass_rate_figure, shar
 from tracemill.html.links import rows_link
 from tracemill.html.templates import render_html
 from tracemill.label.counts import LENGTH_STEPS, label_rows
+from tracemill.publish.comparison import comparison
 from tracemill.publish.funnel import totals
 from tracemill.publish.tally import LENGTHS
 
@@ -161,9 +162,11 @@ def report(summary: BuildSummary) -> str:
         description=summary.recipe.description,
         figures=figures,
         plots=plots,
+        compared=comparison(summary, summary.earlier) if summary.earlier else "",
         funnel=_funnel_rows(summary.funnel, n_in),
         contamination=as_html(summary.contamination),
         conflicts=conflict_report.as_html(summary.conflicts),
+        votes=summary.votes,
         licences=summary.licences,
         costs=summary.costs,
         currency=summary.recipe.distill.money,

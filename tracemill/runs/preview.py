@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pyarrow as pa
 
 from tracemill.publish.funnel import FUNNEL, source_yields
+from tracemill.runs.preview_cost import Looked, money_lines
 from tracemill.runs.report import finished_run
 from tracemill.runs.rows import parquet_in
 from tracemill.runs.why import record_of, story, way
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from tracemill.recipe.sections.distill import Distill
     from tracemill.runs.why import Record
 
-_PROMPT_CHARS: Final = 100
+_PROMPT_CHARS: Final = 200
 _WHAT_CHARS: Final = 160
 _ANSWER_CHARS: Final = 120
 
@@ -52,14 +54,14 @@ class Whole(NamedTuple):
     is_exact: bool
 
 
-def render_preview(run: Path, ledger: Path | None, wholes: Mapping[str, Whole], limit: int | None) -> str:
+def render_preview(run: Path, ledger: Path | None, wholes: Mapping[str, Whole], distill: Distill) -> str:
     """Return the rows of a preview with their ways, then what a full run would ask for.
 
     Args:
         run: directory of the preview.
         ledger: what has been paid for.
         wholes: by source.
-        limit: at most so many problems are asked about, as the recipe says.
+        distill: of the recipe: how many problems are asked about at most, and what answers cost.
 
     Raises:
         StoreError: there is no finished run.
@@ -74,7 +76,14 @@ def render_preview(run: Path, ledger: Path | None, wholes: Mapping[str, Whole], 
         for row in (each for each in rows if each["source"] == source):
             lines += ["", *_row_lines(run, row, ledger)]
         lines.append("")
-    return "\n".join([*lines, *cost_lines(seen, wholes, limit)])
+    lines += cost_lines(seen, wholes, distill.limit)
+    if any(each.n_requests for each in seen.values()):
+        looked = {
+            source: Looked(n_in, wholes[source].n_rows, frozenset(_ids(rows, source)))
+            for source, (n_in, _) in yields.items()
+        }
+        lines += ["", *money_lines(run, manifest, looked, distill)]
+    return "\n".join(lines)
 
 
 def cost_lines(seen: Mapping[str, Seen], wholes: Mapping[str, Whole], limit: int | None) -> list[str]:
@@ -123,7 +132,7 @@ def _rows(run: Path) -> Iterator[Record]:
 
 
 def _seen(run: Path, rows: Sequence[Record], source: str, n_in: int, n_kept: int) -> Seen:
-    ids = {row["id"] for row in rows if row["source"] == source and row.get("id")}
+    ids = _ids(rows, source)
     traces = [
         trace
         for trace in parquet_in(run / "traces").to_table().to_pylist()
@@ -131,6 +140,10 @@ def _seen(run: Path, rows: Sequence[Record], source: str, n_in: int, n_kept: int
     ]
     n_tokens = sum((trace["think_tokens"] or 0) + (trace["answer_tokens"] or 0) for trace in traces)
     return Seen(n_in, len({trace["problem_id"] for trace in traces}), len(traces), n_tokens, n_kept)
+
+
+def _ids(rows: Sequence[Record], source: str) -> set[str]:
+    return {row["id"] for row in rows if row["source"] == source and row.get("id")}
 
 
 def _row_lines(run: Path, row: Record, ledger: Path | None) -> Iterator[str]:

@@ -114,7 +114,7 @@ class Lease:
         return [
             name
             for name, (content, since) in self._seen.items()
-            if now - since < self._expiry_s and not _has_ended(content)
+            if now - since < self._expiry_s and not is_gone(_owner(content))
         ]
 
     def _read(self, name: str) -> bytes | None:
@@ -134,26 +134,13 @@ class Lease:
                 self._files.write(name, self._content(n_beats))
 
     def _content(self, n_beats: int) -> bytes:
-        told = {"owner": process_name(), "ids": _ids(), "token": self._token, "beat": n_beats}
+        told = {"owner": process_name(), "token": self._token, "beat": n_beats}
         return json.dumps(told).encode()
 
     def _holder(self) -> str:
         contents = [content for content, _ in self._seen.values()]
         host, _, pid = _owner(contents[-1]).partition("/") if contents else ("", "", "")
         return f"process {pid.partition('/')[0]} on {host}" if host else "another process"
-
-
-def _has_ended(content: bytes) -> bool:
-    """Tell whether a lease's holder was a process that would be seen here, and is not."""
-    return is_gone(_owner(content)) and json.loads(content).get("ids") == _ids()
-
-
-def _ids() -> str:
-    """Within what a process id means something: containers may share a host's name and not its processes."""
-    try:
-        return str(Path("/proc/self/ns/pid").readlink())
-    except OSError:
-        return ""
 
 
 def _owner(content: bytes) -> str:

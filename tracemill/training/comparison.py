@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tracemill.recipe.sections.students import Comparison
     from tracemill.training.contrast import Found
+    from tracemill.training.held_out import HeldOutItems
 
 BASE = "base"
 
@@ -25,7 +26,7 @@ def compared(
     recipe: Comparison,
     students: Sequence[Mapping[str, Any]],
     drawn: Mapping[int, Mapping[str, Mapping[str, int]]],
-    n_items: int,
+    held_out: HeldOutItems,
     noise: tuple[float | None, int | None],
 ) -> dict[str, Any]:
     """Return every figure of a comparison.
@@ -34,21 +35,21 @@ def compared(
         recipe: of it.
         students: each with ``arm``, ``seed``, ``scores`` by item (None: it has failed), ``told`` and ``outcomes``.
         drawn: rows, tokens, right and wrong ones of each arm, by seed.
-        n_items: held-out problems.
+        held_out: the items of the scores, and which of them each endpoint is over.
         noise: of one arm from seed to seed, and the seeds that it asks for.
     """
-    tables = {arm.name: _scores(students, arm.name) for arm in recipe.arms}
+    tables = {arm.name: _scores(students, arm.name, held_out.primary) for arm in recipe.arms}
     ahead, behind = recipe.contrast.ahead, recipe.contrast.behind
     main = _difference(tables[ahead], tables[behind])
     failed = [f"{one['arm']} seed {one['seed']}: {one['told']['failed']}" for one in students if one["scores"] is None]
     told = sentence(ahead, behind, main) if main else f"Nothing is shown: no seed of {ahead} and {behind} is finished."
     noise_sd, needed = noise
-    base = _scores(students, BASE)
+    base = _scores(students, BASE, held_out.primary).get(0)
     return {
         "name": recipe.name,
         "description": recipe.description,
         "sentence": told,
-        "items": n_items,
+        "items": int(held_out.primary.sum()),
         "contrast": {"ahead": ahead, "behind": behind, **(_difference_facts(main) if main else {})},
         "noise": {
             "arm": behind,
@@ -58,21 +59,52 @@ def compared(
             "seeds_needed": needed,
             "seeds_trained": len(drawn),
         },
-        "base": rounded(float(base[0].mean())) if base else None,
+        "base": None if base is None else rounded(float(base.mean())),
         "arms": [_arm(recipe, arm.name, tables[arm.name], students, drawn) for arm in recipe.arms],
+        "against_base": {} if base is None else _against_base(tables, base),
         "against": {
             arm.name: _difference_facts(found)
             for arm in recipe.arms
             if arm.name != behind and (found := _difference(tables[arm.name], tables[behind])) is not None
         },
+        **({"secondary": _secondary(recipe, students, held_out)} if recipe.secondary else {}),
         "failed": failed,
         "trainer": recipe.trainer.content(),
         "recipe": recipe.content(),
     }
 
 
-def _scores(students: Sequence[Mapping[str, Any]], arm: str) -> dict[int, NDArray[np.float64]]:
-    return {one["seed"]: one["scores"] for one in students if one["arm"] == arm and one["scores"] is not None}
+def _secondary(
+    recipe: Comparison, students: Sequence[Mapping[str, Any]], held_out: HeldOutItems
+) -> dict[str, dict[str, Any]]:
+    """Return score and contrast of every secondary endpoint."""
+    found = {}
+    for name, mask in held_out.secondary.items():
+        tables = {arm: _scores(students, arm, mask) for arm in (BASE, *(arm.name for arm in recipe.arms))}
+        main = _difference(tables[recipe.contrast.ahead], tables[recipe.contrast.behind])
+        found[name] = {
+            "items": int(mask.sum()),
+            "contrast": _difference_facts(main) if main else {},
+            "means": {arm: _mean_score(scores) for arm, scores in tables.items()},
+        }
+    return found
+
+
+def _against_base(
+    tables: Mapping[str, Mapping[int, NDArray[np.float64]]], base: NDArray[np.float64]
+) -> dict[str, dict[str, Any]]:
+    """Return by how much each arm is ahead of the base as it is, of which there is one."""
+    found = {arm: _difference(scores, dict.fromkeys(scores, base)) for arm, scores in tables.items()}
+    return {arm: _difference_facts(one) for arm, one in found.items() if one is not None}
+
+
+def _mean_score(scores: Mapping[int, NDArray[np.float64]]) -> float | None:
+    return rounded(float(np.mean(list(scores.values())))) if scores else None
+
+
+def _scores(students: Sequence[Mapping[str, Any]], arm: str, mask: NDArray[np.bool_]) -> dict[int, NDArray[np.float64]]:
+    """Return an arm's scores of the items of an endpoint, by seed."""
+    return {one["seed"]: one["scores"][mask] for one in students if one["arm"] == arm and one["scores"] is not None}
 
 
 def _difference(ahead: Mapping[int, NDArray[np.float64]], behind: Mapping[int, NDArray[np.float64]]) -> Found | None:
@@ -137,6 +169,11 @@ def points(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f}"
 
 
+def signed(share: float | None) -> str:
+    """Return a difference in points."""
+    return "–" if share is None else f"{100 * share:+.1f}"
+
+
 def around(interval: Sequence[float] | None) -> str:
     """Return an interval in points."""
     return "–" if interval is None else f"{100 * interval[0]:.1f} to {100 * interval[1]:.1f}"
@@ -154,14 +191,25 @@ def render(found: Mapping[str, Any]) -> str:
             f"{around(arm['interval']):<16}{seeds}"
         )
     noise = found["noise"]
-    lines += ["", f"base as it is {points(found['base'])}, over {found['items']:,} held-out problems"]
+    lines += ["", f"base as it is {points(found['base'])}, over {found['items']:,} held-out problems{_lift(found)}"]
     if noise["between_seeds"] is not None:
         lines.append(
             f"{noise['arm']} differs from seed to seed by {points(noise['between_seeds'])} points; to find "
             f"{points(noise['detect'])} takes {noise['seeds_needed']} seeds, {noise['seeds_trained']} were trained"
         )
+    for name, second in found.get("secondary", {}).items():
+        means = ", ".join(f"{arm} {points(mean)}" for arm, mean in second["means"].items())
+        contrast = second["contrast"]
+        told = f"{signed(contrast.get('difference'))} ({around(contrast.get('interval'))})"
+        lines.append(f"secondary, {name} ({second['items']:,}): {means}; contrast {told}")
     lines += [f"failed: {each}" for each in found["failed"]]
     return "\n".join(lines)
+
+
+def _lift(found: Mapping[str, Any]) -> str:
+    ahead = found["contrast"]["ahead"]
+    lift = found["against_base"].get(ahead)
+    return f"; {ahead} is {signed(lift['difference'])} to it ({around(lift['interval'])})" if lift else ""
 
 
 def _mean(numbers: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from tracemill.html.charts import WIDTH, legend
 from tracemill.html.figures import figure
 from tracemill.html.templates import render_html
-from tracemill.training.comparison import around, points
+from tracemill.training.comparison import around, points, signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,10 +23,11 @@ def report(found: Mapping[str, Any]) -> str:
     """Return the page: one file without anything from elsewhere."""
     contrast, noise = found["contrast"], found["noise"]
     figures = {
-        f"{contrast['ahead']} − {contrast['behind']}, points": _signed(contrast.get("difference")),
+        f"{contrast['ahead']} − {contrast['behind']}, points": signed(contrast.get("difference")),
         "95 %, over seeds and items": around(contrast.get("interval")),
         "seeds of each arm": str(noise["seeds_trained"]),
         "held-out problems": f"{found['items']:,}",
+        f"{contrast['ahead']} − base, points": _told(found["against_base"].get(contrast["ahead"])),
         "smallest difference that can be found": points(contrast.get("detectable_difference")),
     }
     page = render_html(
@@ -35,13 +36,14 @@ def report(found: Mapping[str, Any]) -> str:
         found=found,
         figures=figures,
         plots=[_dots(found), _dose(found), _curves(found["arms"])],
-        rows=[_row(arm, found["against"].get(arm["name"])) for arm in found["arms"]],
+        rows=[_row(arm, found) for arm in found["arms"]],
+        secondary=[_secondary_row(name, second) for name, second in found.get("secondary", {}).items()],
         points=points,
     )
     return str(page)
 
 
-def _row(arm: Mapping[str, Any], against: Mapping[str, Any] | None) -> list[str]:
+def _row(arm: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     rows, tokens = ([f"{n:,}" for n in sorted(set(arm[name]))] for name in ("rows", "tokens"))
     shown = [
         arm["name"],
@@ -53,15 +55,21 @@ def _row(arm: Mapping[str, Any], against: Mapping[str, Any] | None) -> list[str]
         around(arm["interval"]),
         points(arm["between_seeds"]),
     ]
-    return [*shown, "–" if against is None else f"{_signed(against['difference'])} ({around(against['interval'])})"]
+    return [*shown, _told(found["against_base"].get(arm["name"])), _told(found["against"].get(arm["name"]))]
+
+
+def _told(difference: Mapping[str, Any] | None) -> str:
+    """Return a difference with its interval."""
+    return f"{signed(difference['difference'])} ({around(difference['interval'])})" if difference else "–"
+
+
+def _secondary_row(name: str, second: Mapping[str, Any]) -> list[str]:
+    means = second["means"]
+    return [name, f"{second['items']:,}", *(points(mean) for mean in means.values()), _told(second["contrast"])]
 
 
 def _range(texts: Sequence[str]) -> str:
     return "–" if not texts else texts[0] if len(texts) == 1 else f"{texts[0]}–{texts[-1]}"
-
-
-def _signed(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:+.1f}"
 
 
 def _dots(found: Mapping[str, Any]) -> Markup:
@@ -70,9 +78,13 @@ def _dots(found: Mapping[str, Any]) -> Markup:
     if not arms:
         return Markup("")
     values = [score for arm in arms for score in arm["by_seed"].values()]
-    values += [end for arm in arms for end in arm["interval"] or ()] + ([found["base"]] if found["base"] else [])
-    scale = _Scale(min(values), max(values))
-    drawn = [scale.grid(_TOP + _ROW * len(arms))]
+    values += [end for arm in arms for end in arm["interval"] or ()]
+    values += [] if found["base"] is None else [found["base"]]
+    scale, bottom = _Scale(min(values), max(values)), _TOP + _ROW * len(arms)
+    drawn = [scale.grid(bottom)]
+    if found["base"] is not None:
+        line = Markup('<line class="base" x1="{x:.1f}" x2="{x:.1f}" y1="{}" y2="{}"/>')
+        drawn.append(line.format(_TOP, bottom, x=scale.x(found["base"])))
     for number, arm in enumerate(arms):
         y = _TOP + _ROW * number + _ROW / 2
         drawn.append(Markup('<text x="0" y="{}">{}</text>').format(y + 4, arm["name"][:14]))
@@ -85,8 +97,14 @@ def _dots(found: Mapping[str, Any]) -> Markup:
         dot = Markup('<circle class="kept" cx="{:.1f}" cy="{}" r="3.2"/>')
         drawn += [dot.format(scale.x(score), y) for score in arm["by_seed"].values()]
     title = "Score of every student, in points"
-    names = legend([("kept", "a student (seed)"), ("left", "mean of the arm, with its 95 % interval")])
-    return figure(title, _svg(title, _TOP + _ROW * len(arms) + 20, drawn), names)
+    names = legend(
+        [
+            ("kept", "a student (seed)"),
+            ("left", "mean of the arm, with its 95 % interval"),
+            ("lost", "the base as it is"),
+        ]
+    )
+    return figure(title, _svg(title, bottom + 20, drawn), names)
 
 
 class _Scale:

@@ -11,6 +11,7 @@ import re
 from typing import Final, NamedTuple
 
 from tracemill.text.boxes import FoundBox, boxes_of
+from verifiers.maths.beside import beside
 
 NO_ANSWER: Final = "no answer found in the response"
 
@@ -41,11 +42,13 @@ _REMARK: Final = re.compile(
     re.IGNORECASE,
 )
 _JOINT: Final = re.compile(
-    r"(?:[\s,;$&*]|\\[,;:!() \[\]\\]|\\q?quad\b|\b(?:and|or)\b|和|与|或|、|，"
+    r"(?:\n\s*(?:[-*•]|\(?\w\)|\d+\.)\s|[\s,;$&*]|\\[,;:!() \[\]\\]|\\q?quad\b|\b(?:and|or)\b|和|与|或|、|，"
     r"|\\(?:text|mathrm|mbox)\s*\{\s*,?\s*(?:and|or|,)?\s*,?\s*\}"
     r"|\\(?:land|lor|wedge|vee)\b|(?:[a-zA-Z](?:_\{?\w\}?)?|\([a-z](?:\s*,\s*[a-z])+\))\s*=)*"
 )
-_HAS_JOINT: Final = re.compile(r",|;|\band\b|\bor\b|和|与|或|、|，|\\(?:land|lor|wedge|vee)|quad|\$\s*\$?")
+_HAS_JOINT: Final = re.compile(
+    r"\n\s*(?:[-*•]|\(?\w\)|\d+\.)\s|,|;|\band\b|\bor\b|和|与|或|、|，|\\(?:land|lor|wedge|vee)|quad|\$\s*\$?"
+)
 CALLED_WRONG: Final = re.compile(
     r"\W*(?:\\text\s*\{)?\s*(?:(?:is|was|are|would be|will be|were|seems?)\s+)(?:\w+ly\s+|of course\s+)?"
     r"(?:wrong|incorrect|not|never|false|invalid|rejected|excluded|impossible|too)\b"
@@ -55,8 +58,22 @@ CALLED_WRONG: Final = re.compile(
 _DENIED: Final = re.compile(
     r"(?:\bnot(?:\s+be|\s+equal(?:\s+to)?)?|n't(?:\s+be)?|\bnever|\bcannot\s+be|\b(?:greater|less|more|fewer|larger|smaller|bigger|higher|lower)\s+than"
     r"|\bminus|\bnegative|\brather\s+than|\binstead\s+of|\bunlike|\bwrongly|\b(?:incorrect|wrong)\s+(?:answer|value|result)(?:\s+(?:is|of|was))?"
-    r"|\b(?:above|below|exceeds|under|over|between))"
-    r"(?:\s+(?:simply|just|exactly|the|a|an|be|to|answer|value|number|:))*[\s:*$({]*(?:\\[\[(]\s*)?$",
+    r"|\b(?:above|below|exceeds|under|over|between|whereas|wrong\s+to\s+\w+|incorrect\s+to\s+\w+))"
+    r"(?:\s+(?:simply|just|exactly|the|a|an|be|to|answer|value|number|:))*[\s:*$({}]*(?:\\[\[(]\s*)?$",
+    re.IGNORECASE,
+)
+# Of a box in the same sentence: what somebody else may have got.
+_MISTAKEN: Final = re.compile(
+    r"\b(?:common|typical|easy|frequent|usual|careless)\s+(?:mistake|error|trap|misconception|wrong\s+answer)"
+    r"|\b(?:wrong|incorrect|mistaken|false|erroneous)\s+(?:answer|value|result)|\bconfus(?:e|ed|ing)\b"
+    r"|\bif\s+(?:we|you|one|i|someone)\s+(?:had\s+)?(?:wrongly\s+|mistakenly\s+)?"
+    r"(?:forg[eo]t|forgotten|miss|ignor|overlook|mis[a-z]{3,}|neglect|omit)",
+    re.IGNORECASE,
+)
+_SCALED_IN_TEXT: Final = re.compile(  # words in a formula that change the box before them
+    r"(?:\s|~|\\[,;:! ]|\\q?quad)*\\(?:text|mathrm|mbox|textrm)\s*\{\s*"
+    r"(?:(?:hundred|thousand|million|billion|trillion|dozen)s?\b|squared|cubed|factorial|thirds|halves|quarters|tenths"
+    r"|or\s+(?:more|less|fewer|greater)|and\s+(?:above|below|up)|at\s+(?:most|least)|times|plus|minus)[^{}]*\}",
     re.IGNORECASE,
 )
 _OPENINGS: Final = re.compile(r"\$\$|\$|\\\[|\\\]|\\\(|\\\)|\n\s*\n|\\begin\{[a-z]+\*?\}|\\end\{[a-z]+\*?\}")
@@ -94,7 +111,9 @@ _TUPLE: Final = re.compile(
 )
 
 
-_BOUND_BEHIND: Final = re.compile(r"[ \t]*\}?[ \t]*(?:[<>](?!=)|≠|\\(?:lt|gt|neq?)(?![a-zA-Z]))[ \t]*[\w\\({]")
+_BOUND_BEHIND: Final = re.compile(
+    r"[ \t]*\}?[ \t]*(?:[<>](?!=)|≠|\\(?:lt|gt|neq?)(?![a-zA-Z])|:(?=[ \t]*\d))[ \t]*[\w\\({]"
+)
 _ORDER: Final = re.compile(r"[<>≤≥]|\\(?:lt|gt|leq?(?:slant)?|geq?(?:slant)?)(?![a-zA-Z])")
 _RANGE: Final = re.compile(rf"{_ORDER.pattern}|\\infty|∞")
 _SIDE: Final = re.compile(  # of an inequality before its box: what is compared, and how
@@ -103,13 +122,9 @@ _SIDE: Final = re.compile(  # of an inequality before its box: what is compared,
 
 
 def _of_boxes(answer: str, boxes: list[FoundBox], reference: str) -> Stated:
-    last = boxes[-1]
-    if last.content is None:
-        return Stated(None, f"{NO_ANSWER}: its last box is never closed", is_missing=True)
-    while len(boxes) > 1 and _REMARK.fullmatch(boxes[-1].content or ""):
+    while len(boxes) > 1 and boxes[-1].content is not None and _REMARK.fullmatch(boxes[-1].content):
         boxes = boxes[:-1]
-    last = boxes[-1]
-    if last.content is None:
+    if boxes[-1].content is None:
         return Stated(None, f"{NO_ANSWER}: its last box is never closed", is_missing=True)
     group = _joined(answer, boxes)
     before, after = answer[: group[0].start], answer[group[-1].end :]
@@ -121,13 +136,18 @@ def _of_boxes(answer: str, boxes: list[FoundBox], reference: str) -> Stated:
         return Stated(f"{side['side']}{text}")
     if _BOUNDED.search(before) or _BOUND_BEHIND.match(after) or _TUPLE.search(f"{before[-80:]}{_PLACE}{after[:80]}"):
         return Stated(text, "the box is compared with, or a part of a tuple")
-    whole = _with_surroundings(before, text, after)
+    formula = _formula(before, after)
+    ahead = "" if _SETTING.sub("", formula.front) else formula.before
+    why = beside(ahead, text, formula.behind) or _one_of_several(answer, boxes, group)
+    if why is not None:
+        return Stated(text, why)
+    whole = _with_surroundings(formula, text)
     return Stated(whole, others=tuple(box.content or "" for box in group[1:] and group), is_loose=whole != text)
 
 
 def _is_denied(before: str, after: str) -> bool:
     line = re.split(r"\n\s*\n|(?<=[.!?])\s+(?=[A-Z])", before)[-1]
-    return bool(_DENIED.search(line[-80:]) or CALLED_WRONG.match(after[:60]))
+    return bool(_DENIED.search(line[-80:]) or _MISTAKEN.search(line[-200:]) or CALLED_WRONG.match(after[:60]))
 
 
 def _joined(answer: str, boxes: list[FoundBox]) -> list[FoundBox]:
@@ -168,36 +188,82 @@ _OPERAND: Final = re.compile(  # a sign that is glued to the box, or an operand 
 )
 
 
-def _with_surroundings(before: str, text: str, after: str) -> str:
-    """Return the content with what belongs to it in its formula; as it is where nothing does."""
-    marks = list(_OPENINGS.finditer(before[-2_000:]))
+class _Formula(NamedTuple):
+    """The formula that holds a box, and the sentence around it.
+
+    Attributes:
+        before: the text before the formula.
+        front: what stands in the formula before the box.
+        back: what stands in it behind the box.
+        behind: the text behind the formula.
+        is_marked: whether signs of mathematics tell where it begins and ends; else it is the box alone.
+    """
+
+    before: str
+    front: str
+    back: str
+    behind: str
+    is_marked: bool
+
+
+def _formula(before: str, after: str) -> _Formula:
+    near = before[-2_000:]
+    marks = list(_OPENINGS.finditer(near))
     opening = marks[-1] if marks else None
-    is_inside = opening is not None and (
+    is_marked = opening is not None and (
         opening.group() in {"\\[", "\\("}
         or opening.group().startswith("\\begin")
         or (opening.group().startswith("$") and before.count(opening.group()) % 2 == 1)
     )
-    if is_inside and opening is not None:
-        front = before[-2_000:][opening.end() :]
-        closing = _OPENINGS.search(after)
-        back = after[: closing.start()] if closing else ""
-        if closing and re.match(r"\s*(?:\\?%|\^\{?\\circ)", after[closing.end() :]):
-            back += re.match(r"\s*(?:\\?%|\^\{?\\circ\}?)", after[closing.end() :]).group()  # type: ignore[union-attr]
+    if opening is None or not is_marked:
+        return _Formula(before, "", "", after, is_marked=False)
+    closing = _OPENINGS.search(after)
+    back, behind = (after[: closing.start()], after[closing.end() :]) if closing else ("", "")
+    return _Formula(near[: opening.start()], near[opening.end() :], back, behind, is_marked=True)
+
+
+_SCALES_BEHIND: Final = r"\s*(?:million|billion|trillion|thousand|hundred|dozen)s?(?![a-zA-Z])"
+_TAIL: Final = re.compile(  # of a box without marks
+    r"\s*\\?%|\s?[*·×/^!√]\s*[\w(√\\]+|(?<![\s])[\d.]*\^?\\?(?:sqrt|pi|cdot)[^\s.]*|\^\{?\\circ\}?|π|√\d+"
+    rf"|{_SCALES_BEHIND}"
+)
+_TAIL_OF_MARKED: Final = re.compile(rf"\s*(?:\\?%|\^\{{?\\circ\}}?)|{_SCALES_BEHIND}")
+
+
+def _with_surroundings(formula: _Formula, text: str) -> str:
+    """Return the content with what belongs to it in its formula; as it is where nothing does."""
+    if formula.is_marked:
+        front, tail = formula.front, _TAIL_OF_MARKED.match(formula.behind)
     else:
-        glued = _OPERAND.search(before)
-        front = glued.group(1) if glued else ""
-        tail = re.match(
-            r"\s*\\?%|\s?[*·×/^!√]\s*[\w(√\\]+|(?<![\s])[\d.]*\^?\\?(?:sqrt|pi|cdot)[^\s.]*|\^\{?\\circ\}?|π|√\d+|\s*(?:million|billion|thousand|hundred|dozen)\b",
-            after,
-        )
-        back = tail.group() if tail else ""
-    front, back = _last_part(front), _first_part(back)
+        glued = _OPERAND.search(formula.before)
+        front, tail = glued.group(1) if glued else "", _TAIL.match(formula.behind)
+    if front.rstrip().endswith("|") and formula.back.lstrip().startswith("|"):
+        return f"|{text}|"
+    front, back = _last_part(front), _first_part(formula.back + (tail.group() if tail else ""))
     if not front and not back:
         return text
     bare = front.count("{") == front.count("}")
     is_plain = re.fullmatch(r"[\d.]+|[a-zA-Z]", text) is not None
     inner = text if (is_plain and not front) else f"({text})" if bare else text
     return f"{front}{inner}{back}"
+
+
+_DERIVED: Final = re.compile(
+    r"\b(?:so|thus|hence|therefore|then|final(?:ly)?|answer|gives?|giving|yields?|which|get|obtain|now|implies|means|since"
+    r"|because|wait|actually|instead|no|rather|sorry|correct\w*|verif\w+|check\w*|sum|total|product|substitut\w+|plug\w*|conclu\w+|equals?|desired"
+    r"|required|overall|altogether|combin\w+|adding|result)\b|=>|\\(?:implies|Rightarrow|therefore)|⇒|→|∴",
+    re.IGNORECASE,
+)
+
+
+def _one_of_several(answer: str, boxes: list[FoundBox], group: list[FoundBox]) -> str | None:
+    """Return why the last boxes are not all: another one stands in their paragraph, from which they do not follow."""
+    earlier = [box for box in boxes if box.end <= group[0].start]
+    if not earlier or earlier[-1].content in {box.content for box in group}:
+        return None
+    between = answer[earlier[-1].end : group[0].start]
+    follows = re.search(r"\n\s*\n|\n\s*[#>*-]|^[\s$&]*[=≈][\s$&]*$", between) or _DERIVED.search(between)
+    return None if follows else "one of several boxes"
 
 
 def _last_part(text: str) -> str:
@@ -210,6 +276,9 @@ def _last_part(text: str) -> str:
 
 def _first_part(text: str) -> str:
     """Return what stands before the first relation after the box, if it is more than words or what sets text."""
+    scaled = _SCALED_IN_TEXT.match(text)
+    if scaled:
+        return scaled.group()
     part = _RELATION.split(text, maxsplit=1)[0]
     rest = _SETTING.sub("", part).strip("()[]| ")
     is_words = re.fullmatch(r"[A-Za-z]{2,}.*", rest, re.DOTALL) and not _SCALE.match(rest)

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -51,7 +50,7 @@ pytestmark = pytest.mark.usefixtures("prefect_flows")
 SILENCE_S = 40  # Prefect's flows beat every 30 s at most
 SHORT_SILENCE_S = 15  # of runs whose beats the test itself emits, every half second
 PATIENCE_S = 240.0
-DEAD = f"{socket.gethostname()}/4194304/1"
+DEAD = process_name(4194304)
 
 
 def until(met: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:

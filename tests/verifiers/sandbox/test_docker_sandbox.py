@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.programs.forwarded_engine import forwarded
 from tracemill.core.process_identity import process_name
 from tracemill.recipe.sections.verify import CodeTests, Sandbox
 from verifiers.programs.cases import read_tests
@@ -206,41 +206,6 @@ def test_a_remote_engine_serves_as_well() -> None:
         assert [result.code for result in judged.results] == ["AC"]
 
 
-@contextlib.contextmanager
-def forwarded(path: str) -> Iterator[int]:
-    """A loopback port behind which an engine's socket is."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def carry(source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(1 << 16):
-                target.sendall(data)
-        with contextlib.suppress(OSError):
-            target.shutdown(socket.SHUT_WR)
-
-    def carry_both(client: socket.socket) -> None:
-        with client, socket.socket(socket.AF_UNIX) as engine:
-            engine.connect(path)
-            back = threading.Thread(target=carry, args=(engine, client), daemon=True)
-            back.start()
-            carry(client, engine)
-            back.join()
-
-    def serve() -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=carry_both, args=(client,), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.close()
-
-
 def test_containers_are_replaced_after_so_many_programs(api: APIClient) -> None:
     """A container serves as many programs as the recipe says, and none more."""
     seen = set()
@@ -325,7 +290,7 @@ def test_a_sweep_removes_what_a_dead_owner_left(api: APIClient) -> None:
     """Containers of owners on this host that are gone are removed, others are let be."""
     left = []
     try:
-        for name in (f"{socket.gethostname()}/4194304/1", "elsewhere/1/1"):
+        for name in (process_name(4194304), "elsewhere/1/1"):
             created = api.create_container(IMAGE, ["sleep", "60"], labels={LABEL: name}, network_disabled=True)
             left.append(created["Id"])
         assert sweep(api) >= 1

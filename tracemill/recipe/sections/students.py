@@ -70,6 +70,20 @@ class HeldOut(Section):
     path: str = Field(description="JSONL.")
     prompt: str = Field(default="question", description="Its column.")
     answer: str = Field(default="answer", description="Its column.")
+    only: dict[str, tuple[Scalar, ...]] = Field(
+        default={},
+        description="Column -> values: the primary endpoint is over these alone.",
+        json_schema_extra={"silent": True},
+    )
+
+
+class Secondary(Section):
+    """A score that is told beside the primary endpoint, and decides nothing."""
+
+    name: Name = Field(description="In tables.")
+    only: dict[str, tuple[Scalar, ...]] = Field(
+        min_length=1, description="Column -> values: of the held-out problems, these; also ones that are not primary."
+    )
 
 
 class Seeds(Section):
@@ -103,6 +117,11 @@ class Comparison(Section):
     )
     arms: tuple[Arm, ...] = Field(min_length=2, description="In the order of tables and plots.")
     contrast: Contrast
+    secondary: tuple[Secondary, ...] = Field(
+        default=(),
+        description="Endpoints beside the primary one, as fixed beforehand.",
+        json_schema_extra={"silent": True},
+    )
     tokens: Positive | None = Field(
         default=None, description="Of each matched arm, at most; null: as many as the smallest of them has."
     )
@@ -130,6 +149,9 @@ class Comparison(Section):
         for name in (self.contrast.ahead, self.contrast.behind):
             if name not in names:
                 raise ValueError(f"contrast names {name}, which is no arm; there are {', '.join(names)}")
+        endpoints = [second.name for second in self.secondary]
+        if len(set(endpoints)) < len(endpoints):
+            raise ValueError(f"secondary endpoints must have names of their own; got {', '.join(endpoints)}")
         if self.contrast.ahead == self.contrast.behind:
             raise ValueError(f"contrast compares {self.contrast.ahead} with itself")
         return self

@@ -23,7 +23,7 @@ from tests.support.servers.chat_server import ChatServer
 from tracemill.core import BudgetReachedError, RecipeError, ServerUnavailableError, TeacherMisconfiguredError
 from tracemill.generate import build_request
 from tracemill.inference import ModelClient, Refusal, Request
-from tracemill.inference.batch_api import Made, lines_of, noted
+from tracemill.inference.batches.notes import Made, lines_of, noted
 from tracemill.inference.servers import Patience
 from tracemill.inference.spending import Spending
 from tracemill.ledger import Completion, Ledger

@@ -1,0 +1,107 @@
+r"""What stands beside a box in its sentence, outside of its formula, and makes another answer of it.
+
+"or more", "half of", "9 or", "+ C": whoever writes this beside a box does not mean what is in the box. What is beside
+it in the same formula belongs to the answer (see ``boxes``). Standard library only.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from verifiers.maths.reading.units import unit_of
+
+_NEAR: Final = 80  # characters on either side that are looked at
+_FAR: Final = 300  # behind the box, where a correction would stand
+
+_VALUE: Final = r"\$?\s*[-−+]?\s*(?:\$\s*)?(?:\\[({\[]\s*)?(?:\d|\\d?frac|\\sqrt|\\pi)"
+_ORDINALS: Final = r"halves|thirds|fourths|fifths|sixths|sevenths|eighths|ninths|tenths|hundredths|thousandths"
+_BEHIND: Final = {
+    "a bound": re.compile(
+        r"(?:or|and)\s+(?:more|less|fewer|greater|higher|larger|smaller|bigger|lower|above|below|up|over|under|later"
+        r"|earlier|older|younger|beyond|so)\b|at\s+(?:least|most)\b|(?:minimum|maximum|tops)\s*(?:[.;!]|$)",
+        re.IGNORECASE,
+    ),
+    "another value": re.compile(
+        rf"or\s+(?:else\s+|also\s+|possibly\s+|maybe\s+|perhaps\s+|even\s+)?{_VALUE}"
+        rf"|(?:and|,|;|&)\s*(?:also\s+)?{_VALUE}[^\s$.,;]*\s*\$?\s*(?:[.;!?]?\s*(?:\n|$)|[.;!?]\s)",
+        re.IGNORECASE,
+    ),
+    "an operation": re.compile(
+        r"\\(?:times|cdot|pm|div|mp)(?![a-zA-Z])|[+×·÷±√^]\s*[\w\\($]|/\s*[\d\\($]|:\d|\*\s*\d|[-−]\d"
+        r"|(?:plus|minus|times|over|divided\s+by|multiplied\s+by|to\s+the\s+power)\s+(?:of\s+)?[\d$\\]"
+        r"|remainder\s+\S|(?:squared|cubed|factorial|pi|half|root)\b",
+        re.IGNORECASE,
+    ),
+    "a part of a number": re.compile(
+        rf"(?:{_ORDINALS})\b|and\s+(?:a|one|two|three)[\s-]+(?:half|third|quarter|fourth|fifth|tenth)|score\b",
+        re.IGNORECASE,
+    ),
+}
+_LETTER: Final = re.compile(r"([b-zB-HJ-Z])\s*\$?\s*(?:[.,;!?]\s|[.,;!?]?\s*$)")  # glued, or the last of a sentence
+_BEFORE: Final = {
+    "another value": re.compile(
+        r"\b(?:(?:answers?|results?|solutions?|values?)\s+(?:is|are|was|were|must\s+be|:)|either|neither|one\s+of)\s+"
+        r"[^.\n]{0,30}(?:\d|\}|\\pi)\s*\$?\s*,?\s+(?:or|and|nor|to|through)\s*$"
+        r"|(?:\b[a-z]+\s+-?\d+|\$-?\d+(?:\.\d+)?\$)\s+or\s*$|\bbetween\s+\S{1,20}\s+and\s*$",
+        re.IGNORECASE,
+    ),
+    "a part or a multiple": re.compile(
+        r"\b(?:half|third|thirds|quarter|quarters|fourth|fifth|tenth|twice|double|triple|thrice|quadruple"
+        r"|(?:square|cube|cubic)\s+root|square|cube|reciprocal|inverse|opposite|negation|logarithm|absolute\s+value)"
+        r"(?:\s+of|\s+as\s+\w+\s+as)?(?:\s+(?:the|a|an))?\s*$",
+        re.IGNORECASE,
+    ),
+    "an exception": re.compile(
+        r"\b(?:(?:anything|everything|everyone|anyone|nothing|any\s+\w+|all)\s+but|except(?:\s+for)?|excluding|besides"
+        r"|apart\s+from|aside\s+from|other\s+than|different\s+from|distinct\s+from|unequal\s+to|far\s+from)\s*$",
+        re.IGNORECASE,
+    ),
+    "a bound": re.compile(
+        r"\b(?:answer|result|value|solution|total|it)\s+(?:is|was|must\s+be|should\s+be|can\s+be|may\s+be|will\s+be|:)\s*"
+        r"(?:at\s+(?:most|least)|no\s+(?:more|less|fewer)\s+than|up\s+to|(?:an?\s+)?(?:multiple|divisor)\s+of"
+        r"|divisible\s+by|bounded\s+by|limited\s+to|close\s+to|near(?:ly)?|almost|not\s+quite|just\s+(?:under|over))\s*$"
+        r"|(?<![<\w/])[a-zA-Z]\s*[<>≠]\s*\$?\s*$",
+        re.IGNORECASE,
+    ),
+    "an operation": re.compile(
+        r"[\d)]\s*\$?\s*[-−+/×·^÷]\s*$|\d\*\s*$|(?<=[\s(:=])[-−]$|√\s*$"
+        r"|\\(?:cdot|times|div|pm|log|ln|sqrt|sin|cos|tan|exp)(?![a-zA-Z])\s*\$?\s*$|\$\s*[-−+]\s*\$\s*$"
+        r"|(?<![\w}])\d*/\s*$"
+    ),
+}
+_MARKUP_BEFORE: Final = re.compile(r"(?:\*\*|__|[\s({\[:]|\\[\[(]|\$)+$")
+_MARKUP_BEHIND: Final = re.compile(r"(?:\*\*|__|[ \t}]|\\[,;:! ]|~)*\n?[ \t]*")
+_CORRECTION: Final = re.compile(
+    r"(?:^|[.!?\n]\s*)(?:(?:no|hmm|oh|but)[,.!]?\s+)?(?:sorry|wait|actually|correction|scratch\s+that|hold\s+on|oops"
+    r"|on\s+second\s+thought|my\s+mistake|i\s+made\s+(?:a|an)\s+(?:\w+\s+)?(?:error|mistake))\b"
+    r"[^\d\n]{0,80}?\b(?:is|be|are|equals?|it['’]s|to|answer:?|result:?)[\s:$*\\({\[]*"
+    r"(?P<value>[-−]?\d[\d.,/]*)",
+    re.IGNORECASE,
+)
+
+
+def beside(before: str, text: str, behind: str) -> str | None:
+    """Return what is beside a box and makes another answer of it; None where nothing does.
+
+    Args:
+        before: the text before the formula that holds the box; empty where that formula says more before its box.
+        text: what is in the box.
+        behind: the text behind that formula.
+    """
+    ahead = before[-_NEAR:]
+    plain = _MARKUP_BEFORE.sub(lambda match: " " if match.group()[0].isspace() else "", ahead)
+    for what, pattern in _BEFORE.items():
+        if pattern.search(ahead) or pattern.search(plain):
+            return f"{what} before the box"
+    near = _MARKUP_BEHIND.sub("", behind[:_NEAR], count=1)
+    for what, pattern in _BEHIND.items():
+        if pattern.match(near):
+            return f"{what} behind the box"
+    letter = _LETTER.match(near)
+    if letter and unit_of(letter.group(1)) is None:
+        return "a letter behind the box"
+    corrected = _CORRECTION.search(behind[:_FAR])
+    if corrected and corrected["value"].rstrip(".,") not in text:
+        return "the box is corrected later"
+    return None
