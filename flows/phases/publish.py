@@ -116,7 +116,7 @@ def _summary(context: RunContext, distilled: Distilled, funnel: pa.Table) -> Bui
         usage_of(manifests),
         did_of(manifests),
         examples_of(context.store, distilled.outputs("dropped")),
-        _votes_of(context, distilled),
+        votes=_votes_of(context, distilled),
     )
 
 
@@ -191,8 +191,9 @@ def _facts(summary: BuildSummary) -> dict[str, Any]:
         "funnel": summary.funnel.to_pylist(),
         "labels": summary.labels._asdict(),
     }
+    facts |= summary.votes.facts() if summary.votes else {}
     cuts = {"cuts": {name: cut._asdict() for name, cut in summary.cuts.items()}} if summary.cuts else {}
-    return facts | figures_of(summary) | (summary.votes.facts() if summary.votes else {}) | cuts
+    return facts | figures_of(summary) | cuts
 
 
 def _funnel_of(shards: list[ShardHistory]) -> pa.Table:

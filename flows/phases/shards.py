@@ -33,7 +33,7 @@ from tasks.judges import JudgeRound, ScoreRound, judge_shard, reward_shard, rubr
 from tasks.label import LabelRound, Measure, downsample_shard, label_by_model_shard, label_shard
 from tasks.snapshot import collect_shard
 from tasks.verify import VoteRound, verify_shard, vote_shard
-from tracemill.core import Outcome, Section, digest
+from tracemill.core import Section, digest
 from tracemill.inference.refusals import REFUSED
 from tracemill.recipe.sections.judges import ModelJudged
 
@@ -207,10 +207,9 @@ def verifications(recipe: Recipe, cuts: Mapping[str, Threshold], ledger: str) ->
 def judged_by_models(recipe: Recipe) -> ModelJudged:
     """Return where models, or votes, can judge what rules cannot."""
     scored = {str(category) for scores in (recipe.reward, recipe.rubric) if scores for category in scores.categories}
-    compares = recipe.judge is not None and Outcome.UNVERIFIABLE in recipe.judge.outcomes
     return ModelJudged(
         scored=tuple(sorted(scored)),
-        compared=tuple(sorted(recipe.judge.categories)) if recipe.judge and compares else (),
+        compared=recipe.judge.compares if recipe.judge else (),
         voted=tuple(sorted(recipe.majority.categories)) if recipe.majority and recipe.majority.make else (),
     )
 

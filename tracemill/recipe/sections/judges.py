@@ -42,6 +42,11 @@ class Judge(ChatServer):
     )
     answer_chars: Positive = Field(default=4000, description="Of a longer answer only so many at its end are shown.")
 
+    @property
+    def compares(self) -> tuple[str, ...]:
+        """Categories whose answers it judges where no rule can."""
+        return tuple(sorted(self.categories)) if "unverifiable" in self.outcomes else ()
+
 
 class Scored(PricedServer):
     """What the models that score answers have in common: what is scored, and the cut above which an answer passes."""
