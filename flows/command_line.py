@@ -106,7 +106,11 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
 
 
 def run_command(
-    name: str, work: Callable[[], Made], tell: Callable[[Made, float], str], check: Callable[[], object]
+    name: str,
+    work: Callable[[], Made],
+    tell: Callable[[Made, float], str],
+    check: Callable[[], object],
+    find: Callable[[], Made | None] = lambda: None,
 ) -> int:
     """Run a flow from the command line; returns the exit status.
 
@@ -115,6 +119,7 @@ def run_command(
         work: calls the flow.
         tell: what to print of its result, and of the seconds that it took.
         check: refuses what is wrong with the input before a server is started for the run.
+        find: what ``work`` would return if nothing is left to do, else None; then no server is started for it.
     """
     began = time.monotonic()
     for variable, value in TEMPORARY_SERVER.items():
@@ -123,6 +128,10 @@ def run_command(
     logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)
     try:
         check()
+        made = None if PREFECT_API_URL.value() else find()  # a server that is there is told of every run
+        if made is not None:
+            print(tell(made, time.monotonic() - began))
+            return 0
         with temporary_settings({PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: SERVER_START_S}):
             with bars_in_terminal():
                 made = work()

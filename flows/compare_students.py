@@ -16,6 +16,7 @@ from prefect import flow, get_run_logger
 
 from flows.command_line import how_to_look, recipe_options, run_command, shown_place, work_done
 from flows.engine.context import RunContext
+from flows.engine.plain_run import found_run
 from flows.engine.runners import local_runner
 from flows.forms import ComparisonOverrides, ComparisonPath, Text
 from flows.parameters import without_secrets
@@ -125,6 +126,9 @@ def main() -> int:
         lambda: compare_students(options.recipe, options.overrides, options.out),
         render_summary,
         lambda: load_comparison(options.recipe, options.overrides),
+        lambda: found_run(
+            load_comparison(options.recipe, options.overrides), lambda context: compare(context, options.out)
+        ),
     )
 
 

@@ -18,6 +18,7 @@ from flows.command_line import how_to_look, recipe_options, run_command, shown_p
 from flows.engine.artifacts import scores_artifact
 from flows.engine.context import RunContext
 from flows.engine.events import tell_evaluated
+from flows.engine.plain_run import found_run
 from flows.engine.runners import local_runner
 from flows.forms import EvaluationOverrides, EvaluationPath, Text
 from flows.parameters import without_secrets
@@ -155,16 +156,23 @@ def render_summary(scored: Scored, seconds: float) -> str:
 def main() -> int:
     """Run the command; returns the exit status."""
     options = recipe_options(Path(__file__).stem, __doc__ or "").parse_args()
-    found: list[Scored] = []
+    made: list[Scored] = []
 
-    def work() -> Scored:
-        found.append(evaluate_student(options.recipe, options.overrides, options.out))
-        return found[0]
+    def load() -> Evaluation:
+        return load_evaluation_with_env(options.recipe, options.overrides)
+
+    def tell(scored: Scored, seconds: float) -> str:
+        made.append(scored)
+        return render_summary(scored, seconds)
 
     status = run_command(
-        Path(__file__).stem, work, render_summary, lambda: load_evaluation_with_env(options.recipe, options.overrides)
+        Path(__file__).stem,
+        lambda: evaluate_student(options.recipe, options.overrides, options.out),
+        tell,
+        load,
+        lambda: found_run(load(), lambda context: evaluate(context, options.out)),
     )
-    return INCOMPLETE if found and status == 0 and not found[0].scores["complete"] else status
+    return INCOMPLETE if made and status == 0 and not made[0].scores["complete"] else status
 
 
 if __name__ == "__main__":

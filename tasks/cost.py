@@ -24,7 +24,7 @@ from tasks.engine.models import ask
 from tasks.engine.stage import warn
 from tasks.judges import scorer_of
 from tasks.quality import QualityPlan, examine
-from tasks.verify import unjudgeable, verdicts_on
+from tasks.verify import is_for_vote, unjudgeable, verdicts_on
 from tracemill.core import (
     Outcome,
     Problem,
@@ -185,6 +185,7 @@ class CostPlan(Section):
         models: where models can judge what rules cannot.
         asked: the models that are asked about responses.
         labellers: those that have been asked about every problem.
+        vote_samples: of a problem whose reference they make, in a round, if not as many as of any other.
     """
 
     distill: Distill
@@ -192,8 +193,13 @@ class CostPlan(Section):
     verify: Verify
     asked: ModelsPlan
     labellers: tuple[str, ...] = ()
+    vote_samples: int | None = Field(default=None, json_schema_extra={"silent": True})
     ledger: str = Field(json_schema_extra={"operational": True})
     purse: Purse | None = Field(default=None, json_schema_extra={"operational": True})
+
+    def samples(self, problem: Problem, turn: Turn) -> int:
+        """Return how often a teacher is asked about a problem in a round."""
+        return self.vote_samples if self.vote_samples and is_for_vote(problem, self.models) else turn.samples
 
     @property
     def turn(self) -> Turn:
@@ -274,8 +280,9 @@ def _counts(problems: Iterable[Problem], plan: CostPlan) -> Iterator[int]:
     """Return the fields of :class:`Outstanding` for one shard."""
     ledger = shared_ledger(plan.ledger)
     n_first = n_traced = n_later = n_paid = n_traces = 0
-    rounds, samples = plan.distill.max_rounds, plan.turn.samples
+    rounds = plan.distill.max_rounds
     for problem in problems:
+        samples = plan.samples(problem, plan.turn)
         keys = [build_request(problem, plan.teacher, index).key for index in range(rounds * samples)]
         paid = ledger.get_many(keys)  # not only recorded: what cannot be read any more is asked again
         new = [key not in paid for key in keys]
@@ -291,8 +298,11 @@ def _counts(problems: Iterable[Problem], plan: CostPlan) -> Iterator[int]:
 
 def _n_left(problems: Sequence[Problem], turn: Turn, plan: CostPlan) -> int:
     """Return how many requests of a teacher are not in the ledger yet, if nothing is ever solved."""
-    n_samples = plan.distill.max_rounds * turn.samples
-    keys = [build_request(problem, turn.teacher, index).key for problem in problems for index in range(n_samples)]
+    keys = [
+        build_request(problem, turn.teacher, index).key
+        for problem in problems
+        for index in range(plan.distill.max_rounds * plan.samples(problem, turn))
+    ]
     return len(keys) - len(shared_ledger(plan.ledger).get_many(keys))
 
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from tasks.engine.models import Asking
 from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.engine.work import Produced, Work, split
-from tasks.verify import is_for_models, unjudgeable
+from tasks.verify import is_for_models, is_for_vote, unjudgeable
 from tracemill.core import Dropped, Origin, Problem, Response, Section, Verdict, digest, dropped_problem, table_of
 from tracemill.generate import Completer, asking_order, build_request
 from tracemill.generate.order import expected
@@ -89,6 +89,7 @@ class DistillRound(Section):
         ledger: folder of the ledger.
         purse: who pays a teacher whose price is known.
         name: of one of several teachers.
+        vote_samples: how many samples of a problem whose reference they make, if not as many as of any other.
     """
 
     teacher: Teacher
@@ -100,6 +101,14 @@ class DistillRound(Section):
     ledger: str = Field(json_schema_extra={"operational": True})
     purse: Purse | None = Field(default=None, json_schema_extra={"operational": True})
     name: str | None = Field(default=None, json_schema_extra={"silent": True})
+    vote_samples: int | None = Field(default=None, json_schema_extra={"silent": True})
+
+    def indices(self, problem: Problem) -> range:
+        """Return which samples of a problem the round asks for; those of the rounds before it are below them."""
+        if self.vote_samples is None or not is_for_vote(problem, self.models):
+            return range(self.first_sample, self.first_sample + self.samples)
+        first = self.first_sample // self.samples * self.vote_samples
+        return range(first, first + self.vote_samples)
 
 
 @task(name="distill", task_run_name="distill {label}", version="3", retries=RETRIES, cache_policy=BY_KEY, **STORED)
@@ -109,19 +118,14 @@ def distill_shard(work: Work) -> Produced:
     plan: DistillRound = work.section
     problems = work.rows(Problem, "problems")
     for_models = {problem.id for problem in problems if is_for_models(problem, plan.models)}
-    refused_before = _refused_before(work, plan)
+    refused_before = _refused_before(work, problems, plan)
     pending = [
         problem
         for problem in unsolved(problems, work.all_rows(Verdict, "verdicts"), for_models)
         if problem.id not in refused_before
     ]
     hopeless = unjudgeable(pending, plan.verify, plan.models)
-    asked = [
-        (problem, plan.first_sample + k)
-        for problem in pending
-        if problem.id not in hopeless
-        for k in range(plan.samples)
-    ]
+    asked = [(problem, index) for problem in pending if problem.id not in hopeless for index in plan.indices(problem)]
     requests = [build_request(problem, plan.teacher, sample_index=index) for problem, index in asked]
     asking = Asking(work, plan.ledger, plan.purse)
     whole = Completer(plan.teacher, plan.truncation, partial(asking.ask, server=plan.teacher))
@@ -156,15 +160,16 @@ def distill_shard(work: Work) -> Produced:
     return asking.with_refusals(produced)
 
 
-def _refused_before(work: Work, plan: DistillRound) -> set[str]:
+def _refused_before(work: Work, problems: Sequence[Problem], plan: DistillRound) -> set[str]:
     """Problems of which an earlier round of this run had every sample refused: another is the same request again."""
+    n_samples = {problem.id: len(plan.indices(problem)) for problem in problems}
     return {
         problem_id
         for name in work.numbered("unasked")
         for (problem_id, reason), n in Counter(
             (row["problem_id"], row["reason"]) for row in work.table(name).to_pylist()
         ).items()
-        if reason == REFUSED_BY_TEACHER and n >= plan.samples
+        if reason == REFUSED_BY_TEACHER and n >= n_samples.get(problem_id, plan.samples)
     }
 
 
@@ -174,7 +179,7 @@ def _order(asked: Sequence[tuple[Problem, int]], requests: Sequence[Request], pl
     earlier = {
         build_request(problem, plan.teacher, sample_index=index).key: problem.id
         for problem in problems.values()
-        for index in range(plan.first_sample)
+        for index in range(plan.indices(problem).start)
     }
     lengths: dict[str, list[int]] = {}
     if earlier and plan.teacher.order == "longest_first":

@@ -1,4 +1,4 @@
-"""Verdicts on responses, by the verifiers in their killable worker processes."""
+"""Verdicts on responses, by the verifiers in their killable worker processes; and by votes where no reference is."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from prefect import task
 
 from tasks.engine.stage import BY_KEY, RETRIES, STORED, stage
 from tasks.engine.work import Produced, Work
-from tracemill.core import Cause, Outcome, Problem, Response, Verdict, digest, rows_of, table_of
+from tracemill.core import Cause, Outcome, Problem, Response, Section, Verdict, digest, rows_of, table_of
 from tracemill.recipe.sections.judges import ModelJudged
-from tracemill.recipe.sections.verify import Verify
+from tracemill.recipe.sections.verify import Majority, Verify
+from tracemill.select.majority import VotedReference, finding_counts
+from tracemill.select.verdicts import by_response, rule_of, settled
 from tracemill.text import missing_answer
-from verifiers import Attempt, VerifierSet, attempt_of, verifier_versions, verify
+from verifiers import Attempt, VerifierSet, attempt_of, ballots, verifier_versions, verify
 from verifiers.maths.words import why_missing
+from verifiers.votes import polls_of, verdicts_by_vote, voted
 
 # Fact of a shard: responses that the sandbox failed to judge, by reason.
 UNJUDGED = "unjudged"
@@ -61,6 +64,39 @@ def _settled(work: Work) -> dict[str, Verdict]:
     return {verdict.response_id: verdict for verdict in found if verdict.outcome != Outcome.SANDBOX_ERROR}
 
 
+class VoteRound(Section):
+    """What a vote depends on."""
+
+    majority: Majority
+    verify: Verify
+
+
+FINDINGS = "findings"  # fact of a vote: problems by what was found of their references
+AUDITED = "audited"  # and how many problems with a reference had votes enough
+VOTE_VERSION = digest("vote", 1, VERSION, ballots.VERSION)[:16]
+
+
+@task(name="vote", task_run_name="vote {label}", version=VOTE_VERSION, retries=RETRIES, cache_policy=BY_KEY, **STORED)
+@stage(rows="problems")
+def vote_shard(work: Work) -> Produced:
+    """What most samples of each problem say, in all rounds so far: references, and verdicts by them; rows are polls."""
+    plan: VoteRound = work.section
+    verifier_set = verifier_set_of(plan.verify)
+    told = by_response(work.all_rows(Verdict, "verdicts"))
+    rules = {response_id: rule_of(verdicts) for response_id, verdicts in told.items()}
+    counting = {response_id: settled(verdicts) for response_id, verdicts in told.items()}
+    polls = polls_of(work.rows(Problem, "problems"), work.all_rows(Response, "responses"), plan.majority)
+    found = voted(polls, counting, plan.majority, verifier_set)
+    judged = list(verdicts_by_vote(polls, found, rules, verifier_set))
+    n_audited = sum(not poll.is_open and len(poll.texts) >= plan.majority.votes for poll in polls)
+    return Produced(
+        outputs={"verdicts": table_of(Verdict, judged), "references": table_of(VotedReference, found)},
+        rows_in=len(polls),
+        rows_kept=len(polls),
+        facts={FINDINGS: finding_counts(found), AUDITED: n_audited},
+    )
+
+
 def verdicts_on(problems: Iterable[Problem], responses: Iterable[Response], settings: Verify) -> list[Verdict]:
     """Return the rules' verdict on every response, in order."""
     by_id = {problem.id: problem for problem in problems}
@@ -84,10 +120,17 @@ def unjudgeable(problems: Iterable[Problem], settings: Verify, models: ModelJudg
 
 
 def is_for_models(problem: Problem, models: ModelJudged) -> bool:
-    """Tell whether a model of the recipe can judge answers to a problem where no rule can."""
-    return problem.category in models.scored or (
-        problem.category in models.compared and why_missing(problem.reference_answer) is None
+    """Tell whether a model of the recipe, or a vote, can judge answers to a problem where no rule can."""
+    return (
+        problem.category in models.scored
+        or (problem.category in models.compared and why_missing(problem.reference_answer) is None)
+        or is_for_vote(problem, models)
     )
+
+
+def is_for_vote(problem: Problem, models: ModelJudged) -> bool:
+    """Tell whether the samples of a problem make its reference."""
+    return problem.category in models.voted and why_missing(problem.reference_answer) is not None
 
 
 def _empty_answer(problem: Problem) -> Attempt:

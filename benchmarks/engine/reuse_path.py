@@ -1,14 +1,15 @@
 """The reuse path: rows that bring their traces, from a compressed file to a published dataset, : the least it takes.
 
 ``python -m benchmarks.engine.reuse_path [--rows 20000] [--workers N] [--kind threads|processes] [--folder DIR]
-[--keep]``
+[--keep] [--datatrove-python PYTHON]``
 
 Rows are in the reference dataset's layout, with traces of 11,500 characters in the middle, in prose of random words and
 formulas that ends in the right answer; they go through every stage (collect, clean, MinHash, decontaminate against
 planted benchmarks or those in TRACEMILL_REAL_DATA, label, reuse, verify, quality, select, export), and no teacher is
 asked. The floor is what no program can save: the file is decompressed and parsed once, and written once as Parquet and
 once as compressed JSON lines. Processor seconds are those of the build's whole process tree, Prefect's server included.
-Where datatrove is installed, its Gopher repetition filter and MinHash signatures run over the same texts.
+Where an interpreter with datatrove is named, or this one has it, its Gopher repetition filter and MinHash signatures
+run over the same texts.
 """
 
 from __future__ import annotations
@@ -25,17 +26,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import psutil
 import yaml
 import zstandard
 from prefect import Task
 
+from benchmarks.engine.measured_run import Used, measured_run
 from tasks.engine.stage import StageTask
 from tracemill.core import Section
 
@@ -68,28 +68,6 @@ _ENGLISH = [
 _JOINTS = ["so that", "which gives", "and then", "because", "wait, let me check", "therefore", "we have", "it follows"]
 
 
-class Used(NamedTuple):
-    """What a command took.
-
-    Attributes:
-        wall_s: seconds.
-        cpu_s: processor seconds of it and all its children.
-        cores: of which were used on average.
-        largest_gb: resident memory of the largest process, in GB.
-        all_gb: of all its processes together, at most (shared pages are counted for each), in GB.
-    """
-
-    wall_s: float
-    cpu_s: float
-    largest_gb: float
-    all_gb: float
-
-    @property
-    def cores(self) -> float:
-        """Cores in use on average."""
-        return self.cpu_s / self.wall_s
-
-
 def main() -> None:
     """Print the multiple of the floor, cores used, the largest process, and rows/s."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -98,31 +76,46 @@ def main() -> None:
     parser.add_argument("--kind", default=None, help="run.runner.kind; the recipe's default if not given")
     parser.add_argument("--folder", type=Path, default=None, help="where the files go; a temporary folder if not given")
     parser.add_argument("--keep", action="store_true", help="leave the files in the folder")
+    parser.add_argument(
+        "--datatrove-python",
+        default=sys.executable if importlib.util.find_spec("datatrove") else None,
+        help="interpreter of an environment that has datatrove and zstandard; this one, where it has datatrove",
+    )
     given = parser.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp(prefix="reuse-path-"))
     try:
-        report(folder, given.rows, given.workers, given.kind)
+        report(folder, given.rows, given.workers, given.kind, given.datatrove_python)
     finally:
         if not given.keep:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def report(folder: Path, n_rows: int, workers: int | None = None, kind: str | None = None) -> Used:
+def report(
+    folder: Path, n_rows: int, workers: int | None = None, kind: str | None = None, datatrove: str | None = None
+) -> Used:
     """Run the whole path once, and prints what it took beside the floor."""
     recipe = write_inputs(folder, n_rows, workers, kind)
     floor_s = floor(folder / "rows.jsonl.zst", folder / "floor")
-    built = run([sys.executable, "-m", "flows.build_dataset", str(recipe), "--out", str(folder / "out")], folder)
+    command = [sys.executable, "-m", "flows.build_dataset", str(recipe), "--out", str(folder / "out")]
+    built = measured_run(command, folder / "build.log")
+    whole = built.whole
     n_published = json.loads((folder / "out" / "manifest.json").read_text())["files"]["am.jsonl.zst"]["rows"]
     print(
-        f"{n_rows:,} rows, {n_published:,} published: {built.cpu_s / floor_s:.1f} x the floor of {floor_s:.1f} s "
-        f"({built.cpu_s:.0f} processor seconds), {built.cores:.2f} cores used, {n_rows / built.wall_s:,.0f} rows/s; "
+        f"{n_rows:,} rows, {n_published:,} published: {whole.cpu_s / floor_s:.1f} x the floor of {floor_s:.1f} s "
+        f"({whole.cpu_s:.0f} processor seconds), {whole.cores:.2f} cores used "
+        f"({whole.wanted:.2f} with those waited for), {n_rows / whole.wall_s:,.0f} rows/s; "
         f"largest process {built.largest_gb:.2f} GB, all {built.all_gb:.2f} GB"
     )
+    for phase, (wall_s, cpu_s, waited_s) in built.phases.items():
+        print(f"  {phase:16} {wall_s:8.1f} s, {cpu_s:8.1f} processor s, {waited_s:8.1f} s waited for a core")
     for stage, seconds in stage_costs(folder / "stages", min(n_rows, 2_000)).items():
         print(f"  {stage:16} {seconds * 1e6:8,.0f} processor us a row, {1 / seconds:10,.0f} rows/s")
-    if importlib.util.find_spec("datatrove") is not None:
-        rate = datatrove_rate(folder / "rows.jsonl.zst", min(n_rows, 2_000))
-        print(f"datatrove's Gopher repetition filter and MinHash signatures alone: {rate:,.0f} rows a processor second")
+    if datatrove is not None:
+        rate = datatrove_rate(datatrove, folder / "rows.jsonl.zst", min(n_rows, 2_000))
+        print(
+            f"datatrove's Gopher repetition filter and MinHash signatures alone: {rate:,.0f} rows a processor second, "
+            f"the whole path here {n_rows / whole.cpu_s:,.0f}"
+        )
     return built
 
 
@@ -255,59 +248,6 @@ def floor(file: Path, folder: Path) -> float:
     return spent
 
 
-def run(command: list[str], folder: Path) -> Used:
-    """Run a command with its output in a file; ends with that output where it fails."""
-    begun = time.perf_counter()
-    log = folder / "build.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-        tree = _Tree(process.pid)
-        code = process.wait()
-        tree.stop()
-    if code:
-        raise SystemExit(f"{' '.join(command)} ended with {code}:\n{log.read_text()[-3000:]}")
-    return Used(time.perf_counter() - begun, sum(tree.cpu_s.values()), tree.largest / 1e9, tree.together / 1e9)
-
-
-class _Tree:
-    """Looks at a process tree ten times a second, since not every process is waited for by its parent.
-
-    Attributes:
-        largest: resident bytes of the largest process.
-        together: resident bytes of all of them at once.
-        cpu_s: processor seconds by process, when it was last seen.
-    """
-
-    def __init__(self, pid: int) -> None:
-        self.largest = self.together = 0
-        self.cpu_s: dict[tuple[int, float], float] = {}
-        self._pid, self._over = pid, threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.1):
-            try:
-                root = psutil.Process(self._pid)
-                sizes = [self._seen(process) for process in (root, *root.children(recursive=True))]
-            except psutil.NoSuchProcess:
-                return
-            self.largest = max(self.largest, *sizes)
-            self.together = max(self.together, sum(sizes))
-
-    def _seen(self, process: psutil.Process) -> int:
-        try:
-            times = process.cpu_times()
-            self.cpu_s[process.pid, process.create_time()] = times.user + times.system
-            return int(process.memory_info().rss)
-        except psutil.NoSuchProcess:
-            return 0
-
-
 def stage_costs(folder: Path, n_rows: int) -> dict[str, float]:
     """Processor seconds a row of each stage, by a run of that many rows without Prefect; this process's alone."""
     from flows.build_dataset import build
@@ -342,24 +282,10 @@ def stage_costs(folder: Path, n_rows: int) -> dict[str, float]:
     return {stage: seconds / n_rows for stage, seconds in spent.items()}
 
 
-def datatrove_rate(file: Path, n_rows: int) -> float:
+def datatrove_rate(python: str, file: Path, n_rows: int) -> float:
     """Rows a processor second of datatrove's Gopher repetition filter and MinHash signatures over the same texts."""
-    from datatrove.data import Document
-    from datatrove.pipeline.dedup import MinhashDedupSignature
-    from datatrove.pipeline.filters import GopherRepetitionFilter
-
-    with file.open("rb") as stream, zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True) as rows:
-        lines = [line for line, _ in zip(io.BufferedReader(rows), range(n_rows), strict=False)]
-    texts = [json.loads(line)["messages"][1]["content"] for line in lines]
-    documents = [Document(text=text, id=str(number)) for number, text in enumerate(texts)]
-    with tempfile.TemporaryDirectory() as folder:
-        filtering, signing = GopherRepetitionFilter(), MinhashDedupSignature(output_folder=folder)
-        filtering.filter(documents[0])
-        begun = time.process_time()
-        for document in documents:
-            filtering.filter(document)
-        signing.run(iter(documents), 0, 1)
-        return n_rows / (time.process_time() - begun)
+    command = [python, str(Path(__file__).with_name("datatrove_rate.py")), str(file), str(n_rows)]
+    return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1])
 
 
 if __name__ == "__main__":

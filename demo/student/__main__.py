@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tracemill.core.child_process import die_with_parent
+
 SHIPPED = Path(__file__).parent / "ledger"
 LEDGER = Path(".tracemill/student-ledger")
 TRACES, COMPARISON = "recipes/student-traces.yaml", "recipes/compare-demo.yaml"
@@ -25,7 +27,8 @@ def main(arguments: list[str]) -> int:
     build = [sys.executable, "-m", "flows.build_dataset", TRACES, *(part for s in settings for part in ("--set", s))]
     compare = [sys.executable, "-m", "flows.compare_students", COMPARISON, *arguments]
     for command in (build, compare):
-        status = subprocess.run(command, check=False).returncode  # noqa: S603 - our own
+        # SIGTERM to this process alone must end the run, too.
+        status = subprocess.run(command, check=False, preexec_fn=die_with_parent()).returncode  # noqa: S603
         if status:
             return status
     return 0

@@ -16,7 +16,7 @@ import torch
 from transformers import AutoTokenizer
 
 from demo.problems import FAMILIES, draw
-from demo.student.make_problems import exam
+from demo.student.make_problems import held_out
 from demo.teacher.evaluate import exact_match
 from demo.teacher.lessons import BARE, Lesson, ask, encode
 from demo.teacher.train import (
@@ -51,7 +51,9 @@ def main() -> None:
     model = new_model(tokenizer)
     optimizers = optimizers_for(model)
     peaks = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
-    rng, batches, losses, unseen = Random(SEED), list[list[Lesson]](), list[float](), {p.prompt for p in exam()}
+    rng, batches, losses = Random(SEED), list[list[Lesson]](), list[float]()
+    problems = [one.problem for one in held_out()]
+    unseen = {problem.prompt for problem in problems}
     for step in range(1, given.steps + 1):
         done = step / given.steps
         if not batches:
@@ -67,7 +69,7 @@ def main() -> None:
     model.eval()
     began = time.monotonic()
     with torch.inference_mode():
-        shares = exact_match(model, tokenizer, exam())
+        shares = exact_match(model, tokenizer, problems)
     log.info(
         "%s  (%.0f s)", "  ".join(f"{name} {share:.2f}" for name, share in shares.items()), time.monotonic() - began
     )

@@ -24,6 +24,7 @@ from flows.engine.lineage import BlockEnd, Lineage, Node
 from flows.engine.runners import Tasks
 from flows.engine.steps import ShardSteps
 from tracemill.core import BudgetReachedError, RecipeError, SourceError, TeacherMisconfiguredError
+from tracemill.core.child_process import end_children
 from tracemill.store import Shard
 
 Result = TypeVar("Result")
@@ -216,8 +217,9 @@ class Phase(Generic[Result]):
             raise Ending
 
     def _end(self, cause: BaseException) -> None:
-        """End the subflows that are open; shards that are under way stop before their next step."""
+        """End the subflows that are open; shards that are under way stop before their next step, trainers at once."""
         self._cause = self._cause or cause
+        end_children()
         self._free.release()
         for block in self._blocks:
             block.let_go()

@@ -8,7 +8,7 @@ Prefect resumes no other runs and refuses them that state: theirs is a cancelled
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from prefect.exceptions import CancelledRun, PausedRun
 from tracemill.core import BudgetReachedError
 
 PAUSED: Final = "Paused: budget"
+BUDGET: Final = "distill.budget"
 EXIT_STATUS: Final = 3  # of a command whose run is paused
 _RESUMABLE: Final = timedelta(days=3650)  # Prefect refuses to resume a pause that has no end
 
@@ -32,8 +33,19 @@ def or_paused(work: Callable[[], Any], logger: logging.Logger | logging.LoggerAd
         context = FlowRunContext.get()
         if context is None or context.flow_run is None or context.flow_run.deployment_id is None:
             return State(type=StateType.CANCELLED, name=PAUSED, message=str(error))
+        told = _how_to_go_on(str(error), context.flow_run.parameters)
         details = StateDetails(pause_reschedule=True, pause_timeout=datetime.now(UTC) + _RESUMABLE)
-        return State(type=StateType.PAUSED, name=PAUSED, message=str(error), state_details=details)
+        return State(type=StateType.PAUSED, name=PAUSED, message=told, state_details=details)
+
+
+def _how_to_go_on(told: str, parameters: Mapping[str, Any]) -> str:
+    """Return the words of a deployment's run with what its Resume can do: it starts it with the same parameters."""
+    if any(str(each).startswith(f"{BUDGET}=") for each in parameters.get("overrides") or ()):
+        return (
+            f"{told}\nThe budget is among this run's overrides, which Resume keeps: start another run with a larger "
+            f"{BUDGET}, or take it from the overrides into the recipe's file, and delete this one."
+        )
+    return f"{told}\nWrite a larger {BUDGET} into the recipe's file, and press Resume."
 
 
 def render_ended(ended: PausedRun | CancelledRun) -> str:

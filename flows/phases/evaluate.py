@@ -4,7 +4,7 @@
 
     read:      collect -> items                      then benchmarks are refused that are not whole, or cannot be judged
     training:  collect -> nearness                   only where the recipe says what the student was trained on
-    evaluate:  ask (or given) -> verify -> samples
+    evaluate:  ask (or given) -> verify -> [judge] -> samples
     score:     score                                 one task over all shards
 """
 
@@ -23,6 +23,7 @@ from tasks.evaluation.answers import Questions, ask_student_shard, given_respons
 from tasks.evaluation.items import Picking, pick_items_shard
 from tasks.evaluation.nearness import nearness_shard, texts_of_items
 from tasks.evaluation.scores import Scoring, judged_samples_shard, score_items
+from tasks.judges import JudgeRound, judge_shard
 from tasks.snapshot import collect_shard
 from tasks.verify import verify_shard
 from tracemill.core import Category, Dropped, Section, rows_of
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from flows.engine.context import RunContext
     from flows.engine.steps import Step
     from tracemill.recipe.evaluation import Evaluated, Evaluation
-    from tracemill.recipe.sections.verify import Verify
     from tracemill.sources import Source
     from tracemill.store import RawShard, Shard
 
@@ -81,7 +81,7 @@ def evaluate_all(context: RunContext[Evaluation]) -> EvaluatedShards:
         benchmark = by_name[history.source]
         questions = Questions(student=recipe.student_for(benchmark), samples=benchmark.samples, ledger=context.ledger)
         work[label] = partial(
-            _evaluate_one, history=history, questions=questions, given=given.get(label), verify=recipe.verify
+            _evaluate_one, history=history, questions=questions, given=given.get(label), recipe=recipe
         )
     done = context.phase("evaluate", judged_samples_shard.name, work, after=[one.current for one in read.values()])
     samples = [history.outputs("samples")[-1] for history in done.values()]
@@ -118,7 +118,7 @@ def read_benchmarks(context: RunContext[Evaluation]) -> dict[str, ShardHistory]:
             _read_one,
             raw=raw,
             source=by_name[raw.source].source,
-            picking=_picking(by_name[raw.source], recipe.verify),
+            picking=_picking(by_name[raw.source], recipe),
         )
         for label, raw in zip(shard_labels(collection), raws, strict=True)
     }
@@ -131,8 +131,9 @@ def read_benchmarks(context: RunContext[Evaluation]) -> dict[str, ShardHistory]:
     return read
 
 
-def _picking(benchmark: Evaluated, verify: Verify) -> Picking:
-    return Picking(dates=benchmark.dates, zeros=benchmark.has_zeros, verify=verify)
+def _picking(benchmark: Evaluated, recipe: Evaluation) -> Picking:
+    compared = recipe.judge.compares if recipe.judge else ()
+    return Picking(dates=benchmark.dates, zeros=benchmark.has_zeros, verify=recipe.verify, compared=compared)
 
 
 def _read_one(step: Step, raw: RawShard, source: Source, picking: Picking) -> ShardHistory:
@@ -193,7 +194,7 @@ def _given(context: RunContext[Evaluation], read: Mapping[str, ShardHistory]) ->
 
 
 def _evaluate_one(
-    step: Step, history: ShardHistory, questions: Questions, given: Shard | None, verify: Verify
+    step: Step, history: ShardHistory, questions: Questions, given: Shard | None, recipe: Evaluation
 ) -> ShardHistory:
     """Items to judged samples."""
     inputs = {"problems": history.current}
@@ -203,10 +204,17 @@ def _evaluate_one(
         inputs |= {name: asked.outputs[name] for name in ("responses", "unanswered")}
     else:
         inputs |= {"responses": given}
-    to_verify = {name: inputs[name] for name in ("problems", "responses")}
-    verified = step(verify_shard, verify, to_verify)
-    judged = step(judged_samples_shard, verify, inputs | {"verdicts": verified.outputs["verdicts"]})
-    return replace(history, manifests=(*history.manifests, verified, judged))
+    to_judge = {name: inputs[name] for name in ("problems", "responses")}
+    verified = step(verify_shard, recipe.verify, to_judge)
+    inputs |= {"verdicts": verified.outputs["verdicts"]}
+    history = replace(history, manifests=(*history.manifests, verified))
+    if recipe.judge is not None:
+        looked = to_judge | {"verdicts-000": verified.outputs["verdicts"]}
+        second = step(judge_shard, JudgeRound(judge=recipe.judge, ledger=questions.ledger), looked)
+        inputs |= {"opinions": second.outputs["verdicts"]}
+        history = replace(history, manifests=(*history.manifests, second))
+    judged = step(judged_samples_shard, recipe.verify, inputs)
+    return replace(history, manifests=(*history.manifests, judged))
 
 
 def _groups(context: RunContext[Evaluation], read: Mapping[str, ShardHistory]) -> tuple[dict[str, str], int | None]:

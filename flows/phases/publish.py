@@ -26,15 +26,15 @@ from tracemill.inference.refusals import REFUSED
 from tracemill.inference.usage import did_of, usage_of
 from tracemill.label.counts import label_summary
 from tracemill.publish import Funnel, Output, Publication, dataset_output
-from tracemill.publish.card import card, licences_text
+from tracemill.publish.card import card, kind_of_rows, licences_text
 from tracemill.publish.earlier import figures_of
 from tracemill.publish.examples import examples_of
 from tracemill.publish.export import CARD, LICENCE_FILE, REPORT
 from tracemill.publish.report import report
 from tracemill.publish.summary import BuildSummary
 from tracemill.publish.tally import PublishedTally
+from tracemill.publish.vote_report import VoteReport, vote_report
 from tracemill.recipe import Recipe
-from tracemill.select import sample_kind
 from tracemill.select.calibration import Threshold
 from tracemill.store import Manifest, Shard
 
@@ -116,6 +116,7 @@ def _summary(context: RunContext, distilled: Distilled, funnel: pa.Table) -> Bui
         usage_of(manifests),
         did_of(manifests),
         examples_of(context.store, distilled.outputs("dropped")),
+        votes=_votes_of(context, distilled),
     )
 
 
@@ -154,9 +155,19 @@ def _publication(context: RunContext, distilled: Distilled, summary: BuildSummar
         texts=texts | _compared(summary, out),
         beside=beside,
         keep=recipe.export.keep_versions,
-        kind=sample_kind(recipe.select),
+        kind=kind_of_rows(recipe),
         facts=_facts(summary) | distilled.conflicts.facts() | poison | refused | _missing(distilled.n_unjudged),
     )
+
+
+def _votes_of(context: RunContext, distilled: Distilled) -> VoteReport | None:
+    """Return what samples say of references, by source; None where the recipe does not ask."""
+    if context.recipe.majority is None:
+        return None
+    found = vote_report(
+        (shard.source, manifest.stage, manifest.facts) for shard in distilled.shards for manifest in shard.manifests
+    )
+    return found.with_examples(context.store.read_table(table) for table in distilled.outputs("references"))
 
 
 def _missing(unjudged: int) -> dict[str, int]:
@@ -180,6 +191,7 @@ def _facts(summary: BuildSummary) -> dict[str, Any]:
         "funnel": summary.funnel.to_pylist(),
         "labels": summary.labels._asdict(),
     }
+    facts |= summary.votes.facts() if summary.votes else {}
     cuts = {"cuts": {name: cut._asdict() for name, cut in summary.cuts.items()}} if summary.cuts else {}
     return facts | figures_of(summary) | cuts
 
@@ -200,4 +212,5 @@ def output_of(recipe: Recipe) -> Output:
 def _beside(recipe: Recipe) -> list[str]:
     """Folders that are published beside the dataset."""
     optional = {"preferences": recipe.select.preferences, "rejected": recipe.select.rejected}
+    optional |= {"references": recipe.majority is not None}
     return ["traces", "grey", *(name for name, wanted in optional.items() if wanted)]

@@ -97,7 +97,7 @@ def select_one(step: Step, found: Filtered, recipe: Recipe, strings: Shard | Non
     if strings is not None and recipe.frequent_strings is not None:
         inputs = found.inputs("responses", "verdicts") | {"strings": strings}
         found = found.then(step(drop_frequent_shard, recipe.frequent_strings, inputs))
-    inputs = found.inputs("responses", "verdicts", "unasked")
+    inputs = found.inputs("responses", "verdicts", "unasked", "references")
     inputs |= found.outputs("measures") | found.outputs("perplexities")
     selected = step(select_shard, recipe.select, inputs)
     manifests = (*found.history.manifests, *found.rounds.manifests, *found.filters)

@@ -5,7 +5,7 @@
     curate:   collect -> clean -> sign
     prepare:  drop duplicates -> decontaminate -> label -> [label by model]* -> [downsample]
     distill:  [over the limit?] -> reuse -> VERIFY -> (distill -> VERIFY)*        then see flows/phases/select.py
-    VERIFY:   verify -> [reward] -> [rubric] -> [judge]      models only where the recipe names them
+    VERIFY:   verify -> [reward] -> [rubric] -> [judge] -> [vote]    models and votes only where the recipe names them
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from tasks.engine.work import NoSettings
 from tasks.judges import JudgeRound, ScoreRound, judge_shard, reward_shard, rubric_shard
 from tasks.label import LabelRound, Measure, downsample_shard, label_by_model_shard, label_shard
 from tasks.snapshot import collect_shard
-from tasks.verify import verify_shard
-from tracemill.core import Outcome, Section, digest
+from tasks.verify import VoteRound, verify_shard, vote_shard
+from tracemill.core import Section, digest
 from tracemill.inference.refusals import REFUSED
 from tracemill.recipe.sections.judges import ModelJudged
 
@@ -132,7 +132,8 @@ def distill_one(
         inputs = {"problems": history.current, "over": over}
         history = history.then(step(apply_limit_shard, recipe.distill, inputs))
     problems, turns = history.current, recipe.distill.turns
-    rounds = Rounds(problems, verifications(recipe, cuts, ledger))
+    voting = None if recipe.majority is None else VoteRound(majority=recipe.majority, verify=recipe.verify)
+    rounds = Rounds(problems, verifications(recipe, cuts, ledger), voting=voting)
     if recipe.reused:
         inputs = {"problems": problems} | numbered(history.manifests, "texts")
         reuse = Reuse if turns else ReuseOnly
@@ -163,6 +164,7 @@ def _round(turn: Turn, number: int, ledger: str, recipe: Recipe) -> DistillRound
         ledger=ledger,
         purse=recipe.distill.purse(recipe.name),
         name=turn.name,
+        vote_samples=recipe.vote_samples,
     )
 
 
@@ -189,32 +191,46 @@ def verifications(recipe: Recipe, cuts: Mapping[str, Threshold], ledger: str) ->
 
 
 def judged_by_models(recipe: Recipe) -> ModelJudged:
-    """Return where models can judge what rules cannot."""
+    """Return where models, or votes, can judge what rules cannot."""
     scored = {str(category) for scores in (recipe.reward, recipe.rubric) if scores for category in scores.categories}
-    compares = recipe.judge is not None and Outcome.UNVERIFIABLE in recipe.judge.outcomes
     return ModelJudged(
         scored=tuple(sorted(scored)),
-        compared=tuple(sorted(recipe.judge.categories)) if recipe.judge and compares else (),
+        compared=recipe.judge.compares if recipe.judge else (),
+        voted=tuple(sorted(recipe.majority.categories)) if recipe.majority and recipe.majority.make else (),
     )
 
 
 @dataclass(frozen=True)
 class Rounds:
-    """The rounds of responses to one shard's problems, and their verdicts."""
+    """The rounds of responses to one shard's problems, and their verdicts.
+
+    Attributes:
+        stages: that judge a round.
+        manifests: of all rounds; of votes, which are over all rounds so far, the last one.
+        voting: how samples are counted, if they are.
+    """
 
     problems: Shard
     stages: Stages
     manifests: tuple[Manifest, ...] = ()
+    voting: VoteRound | None = None
 
     def judge(self, step: Step, answered: Manifest) -> Rounds:
         """Verifies one more round; each stage sees the verdicts of those before it, and adds its own."""
         inputs = {"problems": self.problems, "responses": answered.outputs["responses"]}
-        rounds = replace(self, manifests=(*self.manifests, answered))
+        rounds = replace(self, manifests=(*self._without_vote, answered))
         for number, (stage, section) in enumerate(self.stages):
             verified = step(stage, section, inputs | rounds.inputs(SET_ASIDE))
             inputs = inputs | {f"verdicts-{number:03d}": verified.outputs["verdicts"]}
             rounds = replace(rounds, manifests=(*rounds.manifests, verified))
-        return rounds
+        if self.voting is None:
+            return rounds
+        inputs = {"problems": self.problems} | rounds.inputs("responses", "verdicts", SET_ASIDE)
+        return replace(rounds, manifests=(*rounds.manifests, step(vote_shard, self.voting, inputs)))
+
+    @property
+    def _without_vote(self) -> tuple[Manifest, ...]:
+        return tuple(found for found in self.manifests if found.stage != vote_shard.name)
 
     def refused(self, teacher: str | None) -> dict[str, Shard]:
         """Return what a teacher has refused in these rounds, as inputs of the next one; nothing where it has not."""

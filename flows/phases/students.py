@@ -164,8 +164,22 @@ def _candidates(recipe: Comparison, traces: list[Trace]) -> pa.Table:
 
 def _tokens(recipe: Comparison, texts: list[str]) -> list[int]:
     beside = Path(recipe.trainer.base) / "tokenizer.json"
+    if recipe.trainer.tokenizer and beside.is_file() and beside.read_bytes() != _read(recipe.trainer.tokenizer):
+        raise RecipeError(
+            "tokens would be counted by another tokenizer than the base's",
+            got=f"trainer.tokenizer: {recipe.trainer.tokenizer}",
+            expected=f"{beside}",
+            remedy="leave trainer.tokenizer out: the base has its own beside it",
+        )
     file = recipe.trainer.tokenizer or (str(beside) if beside.is_file() else None)
     return [estimated_tokens(text) for text in texts] if file is None else count_tokens(texts, file)
+
+
+def _read(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise RecipeError(f"trainer.tokenizer cannot be read: {path}", got=error.strerror or "") from error
 
 
 def code_of(recipe: Comparison) -> str:

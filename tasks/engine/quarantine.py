@@ -39,6 +39,7 @@ _STAGES: Final = {
     "reward": "verify",
     "rubric": "verify",
     "judge": "verify",
+    "vote": "verify",
     "perplexity": "quality",
     "safety": "quality",
     "drop_frequent": "quality",

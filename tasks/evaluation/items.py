@@ -22,11 +22,13 @@ class Picking(Section):
         dates: the window.
         zeros: references may begin with zeros that say nothing.
         verify: settings of the check that an answer could be judged at all.
+        compared: categories in which a judge can, where no rule does.
     """
 
     dates: Dates | None = None
     zeros: bool = False
     verify: Verify = Field(json_schema_extra={"operational": True})
+    compared: tuple[str, ...] = Field(default=(), json_schema_extra={"silent": True})
 
 
 @task(name="items", task_run_name="items {label}", version="1", retries=RETRIES, cache_policy=BY_KEY, **STORED)
@@ -37,7 +39,7 @@ def pick_items_shard(work: Work) -> Produced:
     problems = work.rows(Problem, "problems")
     found = picked(problems, plan.dates, zeros=plan.zeros)
     names = {problem.id: name_of(problem.info, problem.row) for problem in found.kept}
-    hopeless = unjudgeable(found.kept, plan.verify, ModelJudged())
+    hopeless = unjudgeable(found.kept, plan.verify, ModelJudged(compared=plan.compared))
     facts = {
         "first": found.first,
         "last": found.last,

@@ -19,7 +19,9 @@ from tracemill.evaluate.items import date_of, name_of
 from tracemill.evaluate.scores import REFUSED
 from tracemill.evaluate.votes import contested, merged
 from tracemill.recipe.sections.verify import Verify
-from verifiers import Attempt, verify
+from tracemill.select.verdicts import by_response, rule_of, settled
+from verifiers import verify
+from verifiers.ballots import comparison
 
 VOTING = frozenset({Category.MATH, Category.CHOICE})
 
@@ -36,7 +38,8 @@ VOTING = frozenset({Category.MATH, Category.CHOICE})
 def judged_samples_shard(work: Work) -> Produced:
     """Every sample with its verdict and its vote; equal votes are answers that the verifier takes for the same."""
     problems = {problem.id: problem for problem in work.rows(Problem, "problems")}
-    verdicts = {verdict.response_id: verdict for verdict in work.rows(Verdict, "verdicts")}
+    opinions = work.rows(Verdict, "opinions") if "opinions" in work.inputs else []  # of the judge
+    verdicts = by_response([*work.rows(Verdict, "verdicts"), *opinions])
     answered = [
         _sample(problems[response.problem_id], response, verdicts[response.id])
         for response in work.rows(Response, "responses")
@@ -47,7 +50,9 @@ def judged_samples_shard(work: Work) -> Produced:
     return Produced({"samples": table_of(JudgedSample, samples)}, len(samples), len(samples))
 
 
-def _sample(problem: Problem, response: Response, verdict: Verdict) -> JudgedSample:
+def _sample(problem: Problem, response: Response, verdicts: Sequence[Verdict]) -> JudgedSample:
+    """Return a response with the verdict that counts, and the answer that the rule has read."""
+    verdict, extracted = settled(verdicts), rule_of(verdicts).extracted
     return JudgedSample(
         benchmark=problem.source,
         item=name_of(problem.info, problem.row),
@@ -56,8 +61,8 @@ def _sample(problem: Problem, response: Response, verdict: Verdict) -> JudgedSam
         response_id=response.id,
         outcome=verdict.outcome,
         cause=verdict.cause,
-        vote=verdict.extracted,
-        extracted=verdict.extracted,
+        vote=extracted,
+        extracted=extracted,
         detail=verdict.detail,
         verifier=verdict.verifier,
         finish_reason=response.finish_reason,
@@ -88,7 +93,7 @@ def with_votes(
         if problems[problem_id].category in VOTING and (texts := contested(found))
     }
     attempts = [
-        _comparison(problems[problem_id], one, other, f"{problem_id} {number}")
+        comparison(problems[problem_id], one, other, f"{problem_id} {number}")
         for problem_id, listed in pairs.items()
         for number, (one, other) in enumerate(listed)
     ]
@@ -102,18 +107,6 @@ def with_votes(
         for problem_id, found in by_problem.items()
         for sample in merged(found, same.get(problem_id, ()), votes=problems[problem_id].category in VOTING)
     ]
-
-
-def _comparison(problem: Problem, one: str, other: str, name: str) -> Attempt:
-    """Return one answer as an attempt whose reference is the other."""
-    return Attempt(
-        id=name,
-        category=problem.category,
-        prompt=problem.prompt,
-        answer=rf"\boxed{{{one}}}",
-        reference_answer=other,
-        problem_id=problem.id,
-    )
 
 
 class Scoring(Section):

@@ -18,7 +18,7 @@ from prefect import task
 from tasks.engine.stage import BY_KEY, STORED, stage
 from tasks.engine.work import Produced, Work
 from tracemill.core import Origin, Problem, Response, Section, TrainerError, digest, json_text, table_of
-from tracemill.core.child_process import die_with_parent
+from tracemill.core.child_process import run_child
 from tracemill.generate.prompts import TEMPLATES
 from tracemill.recipe.sections.students import Arm, Trainer
 from tracemill.text.think import split_think
@@ -141,15 +141,7 @@ def _train(section: Training, place: Path) -> str | None:
     command += ["--rows", str(place / "rows.jsonl"), "--held-out", str(place / "held_out.jsonl")]
     command += ["--settings", json.dumps(trainer.settings), "--seed", str(section.seed), "--out", str(place / "out")]
     try:
-        ended = subprocess.run(  # noqa: S603 - the recipe's own command
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=trainer.limit_s,
-            check=False,
-            preexec_fn=die_with_parent(),
-        )
+        ended = run_child(command, trainer.limit_s)
     except OSError as error:
         raise TrainerError(
             "the trainer cannot be started",

@@ -7,7 +7,7 @@ import pytest
 from tests.support.docs.small_benchmarks import SMALL
 from tests.support.needs import ROOT
 
-HELPERS = {"benchmarks.crash.teacher"}  # programs that benchmarks start
+HELPERS = {"benchmarks.crash.teacher", "benchmarks.engine.datatrove_rate"}  # programs that benchmarks start
 PROGRAMS = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in (ROOT / "benchmarks").rglob("*.py")

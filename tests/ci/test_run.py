@@ -14,9 +14,10 @@ from tests.support.needs import ROOT
 PROVIDED = [
     "make sandbox-image BASE=tracemill-base:bookworm",
     "make setup",
-    "make embeddings scale-out",
+    "make embeddings scale-out work-pools",
     "make teacher",
 ]
+PYTHON = ["make setup", "make embeddings scale-out work-pools", "make check", "warm"]  # one after the other
 TESTS = "make test TEST_MARKS="
 STUB = """#!/bin/sh
 echo "$(basename "$0") $*" >>"$CALLS"
@@ -31,7 +32,7 @@ def run(folder: Path, fails: str) -> tuple[subprocess.CompletedProcess[str], lis
     (folder / ".ci").mkdir()
     for name in ("run", "beside"):
         shutil.copy(ROOT / ".ci" / name, folder / ".ci" / name)
-    for place in (".ci/docker-engine", ".ci/browser", ".ci/compose-bases", ".ci/apt", "make", "cc"):
+    for place in (".ci/docker-engine", ".ci/browser", ".ci/compose-bases", ".ci/apt", ".ci/warm", "make", "cc"):
         (folder / place).write_text(STUB)
         (folder / place).chmod(0o755)
     own = {"PATH": f"{folder}:{os.environ['PATH']}", "CALLS": str(folder / "calls"), "FAILS": fails}
@@ -48,12 +49,12 @@ def test_everything_is_there_before_the_tests(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert calls[-2:] == [TESTS, "tracemill-base:bookworm ours"]
     assert set(PROVIDED) <= set(calls[:-2])
-    assert {"docker-engine", "browser", "compose-bases", "make check"} <= set(calls[:-2])
+    assert {"docker-engine", "browser", "compose-bases", *PYTHON} <= set(calls[:-2])
     assert calls.index("docker-engine") < min(calls.index(PROVIDED[0]), calls.index("compose-bases"))
-    assert calls.index("make setup") < calls.index("make embeddings scale-out") < calls.index("make check")
+    assert sorted(calls.index(part) for part in PYTHON) == [calls.index(part) for part in PYTHON]
 
 
-@pytest.mark.parametrize("fails", [*PROVIDED, "docker-engine", "browser", "compose-bases", "make check"])
+@pytest.mark.parametrize("fails", [*PROVIDED, "docker-engine", "browser", "compose-bases", "make check", "warm"])
 def test_no_test_runs_on_half_a_machine(tmp_path: Path, fails: str) -> None:
     """Where a part fails, its output is shown, and the run fails before the tests."""
     done, calls = run(tmp_path, fails)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tracemill.cli import doctor
-from tracemill.cli.doctor import State
+from tracemill.cli.checks import State
 from tracemill.cli.main import main
 from tracemill.core import TracemillError
 from tracemill.recipe.sections.decontaminate import Decontaminate
@@ -94,6 +94,54 @@ def test_a_wrong_recipe_is_refused() -> None:
     """As every command refuses it."""
     with pytest.raises(TracemillError, match="nowhere"):
         doctor.examined(Path("nowhere.yaml"), Path())
+
+
+def checked(recipe: Path) -> dict[str, tuple[State, str]]:
+    return {check.what: (check.state, check.found) for check in doctor.examined(recipe, Path())}
+
+
+def test_the_recipe_of_an_evaluation_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whom it asks, its benchmarks one by one, its baseline; nobody is asked, nothing is fetched."""
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.delenv("STUDENT_URL", raising=False)
+    paper = checked(Path("recipes/evaluate-am-32b.yaml"))
+    assert paper["student"][0] == State.NOTE
+    assert paper["math-500"][0] == State.FINE
+    assert paper["gpqa-diamond"] == (State.NOTE, "Idavidrein/gpqa is gated, and HF_TOKEN is not set")
+    monkeypatch.setattr(doctor, "_engine", lambda _: None)
+    assert checked(Path("recipes/evaluate-am-32b.yaml"))["programs"][0] == State.MISSING
+    sections = {
+        "name": "a",
+        "student": {"model": "m", "responses": "none.jsonl"},
+        "benchmarks": [{"name": "own", "path": "rows.jsonl"}, {"known": "aime-2025"}],
+        "baseline": str(tmp_path / "none"),
+    }
+    recipe = tmp_path / "evaluation.yaml"
+    recipe.write_text(json.dumps(sections))
+    found = checked(recipe)
+    assert [found[what][0] for what in ("student", "own", "aime-2025", "baseline")] == 4 * [State.MISSING]
+    assert "decontamination" not in found
+    sections["student"] = {"model": "m", "base_urls": ["http://127.0.0.1:1/v1"]}
+    recipe.write_text(json.dumps(sections))
+    assert checked(recipe)["student"] == (State.FINE, "m at http://127.0.0.1:1/v1; not asked here")
+    (tmp_path / "rows.jsonl").touch()
+    assert checked(recipe)["own"][0] == State.FINE
+
+
+def test_the_recipe_of_a_comparison_is_looked_at(tmp_path: Path) -> None:
+    """The run that its arms are made of, what is held out, the trainer and its environment."""
+    shipped = checked(Path("recipes/compare-demo.yaml"))
+    assert [shipped[what][0] for what in ("held out", "trainer", "base")] == 3 * [State.FINE]
+    text = Path("recipes/compare-demo.yaml").read_text()
+    for wrong, other in (
+        ("demo.student.train", "nowhere.train"),
+        (".venv-vllm", "no-venv"),
+        ("runs/student", "no/run"),
+    ):
+        text = text.replace(wrong, other)
+    (tmp_path / "comparison.yaml").write_text(text)
+    found = checked(tmp_path / "comparison.yaml")
+    assert [found[what][0] for what in ("trainer", "environment", "traces")] == 3 * [State.MISSING]
 
 
 def test_scripts_get_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from demo.student.__main__ import NOBODY, SHIPPED
-from demo.student.make_problems import ASKED, HELD_OUT, asked, exam, lines
+from demo.student.make_problems import ASKED, HELD_OUT, asked, held_out, lines
 from tests.support.needs import ROOT
 from tracemill.recipe.loading import load_comparison
 from tracemill.runs.rows import batches
@@ -18,8 +18,8 @@ from tracemill.runs.rows import batches
 def test_problems_are_made_by_the_code() -> None:
     """Both files are what the code makes, and no problem is in both."""
     assert ASKED.read_text() == lines(asked())
-    assert HELD_OUT.read_text() == lines(exam())
-    assert not {p.prompt for p in asked()} & {p.prompt for p in exam()}
+    assert HELD_OUT.read_text() == lines(held_out())
+    assert not {one.problem.prompt for one in asked()} & {one.problem.prompt for one in held_out()}
 
 
 @pytest.mark.parametrize("name", ["compare-demo", "compare-gsm8k-h100"])

@@ -7,15 +7,18 @@ import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from flows import evaluate_student
 from tests.support.needs import ROOT
 from tests.support.runs.small_evaluation import SmallEvaluation
 from tests.support.runs.small_run import digests_of, question, table
 from tests.support.servers.chat_server import ChatServer
+from tests.support.servers.judge_server import JudgeServer
 from tracemill.cli.main import main
 from tracemill.core import RecipeError, SourceError, StoreError, TeacherMisconfiguredError, TracemillError
 from tracemill.evaluate.publication import HUB_FOLDER
@@ -57,6 +60,32 @@ def test_more_samples_pay_for_those_alone_and_a_second_run_asks_nothing(tmp_path
     assert (score["samples"], score["items"], list(score["pass_at"])) == (5, 12, ["1", "2", "4", "5"])
 
 
+def test_an_evaluation_that_is_finished_is_found_without_prefect(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same scores, and nothing done; where a sample or the published folder is missing, a flow run does it."""
+    with ChatServer(wrong_percent=40) as server:
+        small = SmallEvaluation(tmp_path, server.url)
+        first = small.run()
+        monkeypatch.delenv("PREFECT_API_URL", raising=False)
+        monkeypatch.setattr("sys.argv", ["x", str(small.recipe_path), "--out", str(tmp_path / "out")])
+        monkeypatch.setattr(
+            evaluate_student, "evaluate_student", started := Mock(side_effect=RecipeError("a flow run"))
+        )
+        assert evaluate_student.main() == 0
+        told = capsys.readouterr().out
+        assert "everything was cached" in told
+        assert f"{100 * first.scores['benchmarks']['sums']['avg']:.1f} %" in told
+        received, before = server.received, digests_of(tmp_path / "out")
+        (tmp_path / "out/manifest.json").rename(tmp_path / "manifest.json")
+        assert evaluate_student.main() == 1
+        (tmp_path / "manifest.json").rename(tmp_path / "out/manifest.json")
+        small.benchmark["samples"] = 3
+        small.write()
+        assert evaluate_student.main() == 1
+        assert (started.call_count, server.received, digests_of(tmp_path / "out")) == (2, received, before)
+
+
 def test_everything_that_a_score_is_made_of_is_published(tmp_path: Path) -> None:
     """Items, responses and verdicts join by their ids, and come to the score; the page and the Hub's file tell it."""
     with ChatServer(wrong_percent=40) as server:
@@ -76,6 +105,38 @@ def test_everything_that_a_score_is_made_of_is_published(tmp_path: Path) -> None
     assert "<svg" in page
     assert not (out / HUB_FOLDER).exists()  # a file is no dataset of the Hub
     assert "step by step" not in server.bodies[0]["messages"][-1]["content"]
+
+
+def test_a_judge_has_a_second_look_where_the_recipe_names_one(tmp_path: Path) -> None:
+    """At what the rules call wrong, and at questions that no rule can judge, which are refused without one."""
+    rows = [{"prompt": f"Who wrote book {n}, and why?", "answer": f"Author {n}, out of envy"} for n in range(4)]
+    benchmark = {"layout": "plain", "category": "other", "samples": 1}
+    answers = given(range(4), 1)
+    for n, answer in enumerate(answers):
+        answer["content"] = f"<think>\nwho\n</think>\n\n{'It was' if n else 'Not'} author {n}, for envy."
+    small = SmallEvaluation(tmp_path, rows=rows, benchmark=benchmark, student={"responses": "given.jsonl"})
+    small.write_rows("given.jsonl", answers)
+    with pytest.raises(SourceError, match="no answer can be judged"):
+        small.run()
+    with JudgeServer(lambda asked: "correct" if "It was author" in asked else "incorrect") as judge:
+        small.sections["judge"] = {"model": "judge", "base_urls": [judge.url], "categories": ["other"]}
+        scores = small.run().scores
+        assert judge.completed == 4
+        assert small.run().n_executed == 0
+    assert (scores["benchmarks"]["sums"]["avg"], scores["student"]["judge"]) == (0.75, "judge")
+    assert scores["benchmarks"]["sums"]["maj"] is None
+    verdicts = table(tmp_path / "out", "verdicts").to_pylist()
+    assert {row["verifier"].split("-")[0] for row in verdicts} == {"judge"}
+
+
+def test_a_student_that_answers_under_another_name_is_told(tmp_path: Path) -> None:
+    """The name that stands in the responses is in scores and report beside the one that was asked."""
+    with ChatServer() as server:
+        server.answers_as = "demo-2026-11"
+        scores = SmallEvaluation(tmp_path, server.url).run().scores
+    assert (scores["student"]["model"], scores["student"]["answered_as"]) == ("demo", ["demo-2026-11"])
+    assert "demo-2026-11" in (tmp_path / "out" / "report.html").read_text()
+    assert set(table(tmp_path / "out", "responses").column("model").to_pylist()) == {"demo-2026-11"}
 
 
 def test_a_known_benchmark_tells_the_hub(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.utilities.schema_tools.validation import validate
 
 from flows.deploy import deploy
+from flows.engine.paused import PAUSED
 from tests.support.needs import ROOT
 from tests.support.runs.small_run import SmallRun, question
 from tests.support.servers.chat_server import ChatServer
@@ -140,6 +141,61 @@ def test_a_worker_runs_a_deployment(deployed: dict[str, DeploymentResponse], tmp
     assert standing is not None
     assert standing["recipe"] == "small"
     check_artifacts(artifacts_of(started.id), run, standing)
+
+
+def priced(run: SmallRun, budget: float | None) -> None:
+    """Write the recipe of a run whose teacher takes one of some currency a token, with so much to spend."""
+    teacher = run.recipe()["distill"]["teacher"] | {"price": {"input": 0, "output": 1_000_000}, "max_tokens": 64}
+    run.sections["distill"] = {"teacher": teacher} | ({} if budget is None else {"budget": budget})
+    run.write()
+
+
+@pytest.mark.slow
+def test_resume_goes_on_with_the_budget_of_the_recipes_file(
+    deployed: dict[str, DeploymentResponse], tmp_path: Path
+) -> None:
+    """A run that is paused for its budget has no process; resumed, it pays what is left to pay, and completes."""
+    with ChatServer(wrong_percent=0) as teacher, get_client(sync_client=True) as client:
+        run = SmallRun(tmp_path, teacher.url, rows=[question(n) for n in range(8)])
+        priced(run, budget=30)
+        started = start(client, deployed["build-dataset"], recipe=str(run.recipe_path), out=str(run.out))
+        log = work_once(tmp_path)
+        paused, n_paid = client.read_flow_run(started.id).state, teacher.completed
+        assert paused is not None
+        assert (paused.name, paused.is_paused()) == (PAUSED, True), f"{paused}\n{log}"
+        assert "press Resume" in str(paused.message)
+        priced(run, budget=100_000)
+        client.resume_flow_run(started.id)
+        log = work_once(tmp_path)
+        ended = client.read_flow_run(started.id).state
+        assert ended is not None
+        assert ended.is_completed(), f"{ended}\n{log}"
+        assert 0 < n_paid < teacher.completed == len({str(body) for body in teacher.bodies})
+    assert published(Store(str(run.out))) is not None
+
+
+@pytest.mark.slow
+def test_resume_keeps_the_budget_that_a_run_was_started_with(
+    deployed: dict[str, DeploymentResponse], tmp_path: Path
+) -> None:
+    """Where the form's overrides name the budget, Resume cannot raise it, and the state says what can."""
+    with ChatServer(wrong_percent=0) as teacher, get_client(sync_client=True) as client:
+        run = SmallRun(tmp_path, teacher.url, rows=[question(n) for n in range(8)])
+        priced(run, budget=None)
+        parameters = {"recipe": str(run.recipe_path), "out": str(run.out), "overrides": ["distill.budget=30"]}
+        started = start(client, deployed["build-dataset"], **parameters)
+        log = work_once(tmp_path)
+        paused = client.read_flow_run(started.id).state
+        assert paused is not None
+        assert paused.is_paused(), f"{paused}\n{log}"
+        assert "press Resume" not in str(paused.message)
+        assert "overrides" in str(paused.message)
+        another = start(client, deployed["build-dataset"], **parameters | {"overrides": ["distill.budget=100000"]})
+        work_once(tmp_path)
+        ended = client.read_flow_run(another.id).state
+        assert ended is not None
+        assert ended.is_completed()
+        client.delete_flow_run(started.id)
 
 
 def artifacts_of(flow_run_id: UUID) -> dict[str, Any]:

@@ -6,12 +6,14 @@ import contextlib
 import dataclasses
 import errno
 import io
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 
 from tests.support.runs.publications import ids, publication, samples
 from tests.support.runs.samples import problem, response, verdict
@@ -153,6 +155,26 @@ def test_bytes_do_not_depend_on_threads_or_memory(
     assert not list((tmp_path / "out/.tmp").iterdir())
 
 
+def test_large_lines_are_compressed_by_many_threads(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above some size zstd divides its work: the bytes are the same for one thread and for many, and one stream."""
+    chance = random.Random(0)  # noqa: S311 - texts, not secrets
+    texts = ["".join(chance.choices("abcdefgh", k=20_000)) for _ in range(400)]
+    rows = [dataclasses.replace(row, think=text) for row, text in zip(samples(400), texts, strict=True)]
+    made = publication(store, [rows], rows_per_file=1000)
+    publish(store, Store(str(tmp_path / "small")), made)
+    monkeypatch.setattr(export, "DIVIDED_BYTES", 0)
+    for n_threads in (1, 2, 8):
+        monkeypatch.setattr(export, "n_cores", lambda n=n_threads: n)
+        publish(store, Store(str(tmp_path / f"by {n_threads}")), made)
+    files = [(tmp_path / name / "am.jsonl.zst").read_bytes() for name in ("by 1", "by 2", "by 8", "small")]
+    assert files[0] == files[1] == files[2] != files[3]
+    lines = [zstandard.ZstdDecompressor().decompressobj().decompress(file) for file in files]
+    assert lines[0] == lines[3]
+    assert lines[0].count(b"\n") == 400
+
+
 @pytest.mark.parametrize("sizes", [(), (0,), (1,), (999, 1), (1000, 1000), (2500,), (300, 800, 0, 1400, 77)])
 @pytest.mark.parametrize("rows_per_file", [1, 400, 1000, 1300, 5000])
 def test_files_are_those_of_whole_tables(tmp_path: Path, sizes: tuple[int, ...], rows_per_file: int) -> None:
@@ -227,5 +249,5 @@ def test_what_fails_in_a_thread_fails_the_publication(
             publish(store, out, publication(store, [samples(2300)], key="new"))
     assert published(out) == before
     assert not list(Path(out.path(".tmp")).iterdir())
-    publish(store, out, publication(store, [samples(8)], key="new"))
-    assert len(ids(out)) == 8
+    publish(store, out, publication(store, [samples(2300)], key="new"))
+    assert len(ids(out)) == 2300

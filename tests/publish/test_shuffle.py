@@ -13,7 +13,7 @@ import pytest
 from tests.support.runs.publications import samples
 from tracemill.core import digest, table_of
 from tracemill.publish import shuffle
-from tracemill.publish.directory.run_directory import rows_until_cut
+from tracemill.publish.directory.row_groups import rows_until_cut
 from tracemill.publish.shuffle import Piece, TakenBytes, shuffled
 from tracemill.select import Sample
 from tracemill.store import Shard, Store

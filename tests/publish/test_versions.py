@@ -17,6 +17,7 @@ import pytest
 
 from tests.support.needs import ROOT
 from tests.support.runs.publications import folder, ids, publication, samples
+from tests.support.runs.small_run import digests_of
 from tracemill.core import StoreError
 from tracemill.publish import publish, published
 from tracemill.publish.directory.run_directory import _publish_in_place
@@ -37,8 +38,12 @@ def die(*_): os.kill(os.getpid(), signal.SIGKILL)
 where, what = sys.argv[1:]
 module, name = {"switch": (versions.Versions, "switch"), "manifest": (run_directory, "_json"),
                 "prune": (versions.Versions, "prune"), "text": (run_directory.RunDirectory, "text"),
-                "rows": (run_directory.RunDirectory, "_count")}[what]
-setattr(module, name, die)
+                "rows": (run_directory.RunDirectory, "_count"), "4 files": (run_directory.RunDirectory, "_enter")}[what]
+enter = run_directory.RunDirectory._enter
+def die_of_four(directory, *entry):
+    enter(directory, *entry)
+    if len(directory.files) >= 4: die()
+setattr(module, name, die_of_four if what == "4 files" else die)
 store = Store(where + "/store")
 run_directory.publish(store, Store(where + "/out"), publication(store, [samples(25)], key="new"))
 """
@@ -103,6 +108,52 @@ def test_a_kill_leaves_one_whole_version(store: Store, out: Store, tmp_path: Pat
     assert at in {None, written.stat().st_mtime_ns}
     out.sweep()
     assert not list((folder(out) / ".tmp").iterdir())
+
+
+def killed(tmp_path: Path, moment: str) -> dict[str, tuple[int, int]]:
+    """Publish 25 rows as version 1 and be killed; inode and time of the files that it has finished, by name."""
+    command = [sys.executable, "-c", KILLED, str(tmp_path), moment]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    return finished_files(tmp_path / "out/versions/0001")
+
+
+def finished_files(version: Path) -> dict[str, tuple[int, int]]:
+    """Inode and time of the tables of a version, by name."""
+    paths = [path for path in version.rglob("*") if path.suffix in {".parquet", ".zst"}]
+    return {str(path.relative_to(version)): (path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
+
+
+@pytest.mark.parametrize(("moment", "least"), [("4 files", 3), ("text", 6)])
+def test_what_a_killed_publication_has_finished_is_kept(
+    store: Store, out: Store, tmp_path: Path, moment: str, least: int
+) -> None:
+    """The next one writes none of those files again, and what stands is what an undisturbed one has written."""
+    before = killed(tmp_path, moment)
+    assert len(before) >= least
+    made = publication(store, [samples(25)], key="new")
+    manifest = publish(store, out, made)
+    after = finished_files(folder(out) / "versions/0001")
+    assert {name: after[name] for name in before} == before
+    assert manifest == publish(store, Store(str(tmp_path / "other")), made)
+    assert digests_of(tmp_path / "out") == digests_of(tmp_path / "other")
+
+
+@pytest.mark.parametrize("changed", ["bytes", "another file", "another publication"])
+def test_what_has_changed_since_a_kill_is_not_gone_on_with(
+    store: Store, out: Store, tmp_path: Path, changed: str
+) -> None:
+    """A file with other bytes of the same size, one that is nobody's, and what was to become something else."""
+    name = next(name for name in killed(tmp_path, "text") if name.startswith("verdicts/"))
+    path = tmp_path / "out/versions/0001" / name
+    if changed == "bytes":
+        path.write_bytes(bytes(reversed(path.read_bytes())))
+    if changed == "another file":
+        path.with_name("mine").write_text("mine")
+    made = publication(store, [samples(25)], key="other" if changed == "another publication" else "new")
+    manifest = publish(store, out, made)
+    assert manifest["version"] == (1 if changed == "another publication" else 2)
+    assert path.exists()
+    assert manifest["files"] == publish(store, Store(str(tmp_path / "other")), made)["files"]
 
 
 def test_readers_see_one_version(store: Store, out: Store) -> None:

@@ -40,12 +40,14 @@ def test_every_evaluation_is_one(path: Path) -> None:
     assert f"evaluate-{load_evaluation(path).name}" == path.stem
 
 
-def test_the_papers_evaluation_says_where_its_numbers_are_from() -> None:
+@pytest.mark.parametrize(("name", "paper"), [("evaluate-am-32b", "P1"), ("evaluate-na", "NA")])
+def test_the_papers_evaluations_say_where_their_numbers_are_from(name: str, paper: str) -> None:
     """Each names the section, or that it is ours or the benchmark's."""
-    [path] = [path for path in EVALUATIONS if path.stem == "evaluate-am-32b"]
+    [path] = [path for path in EVALUATIONS if path.stem == name]
     lines = settings(path)
     assert len(lines) > 8
-    assert [line for line, comment in lines if not re.search(r"P1|LCB|ours", comment) and "revision:" not in line] == []
+    named = re.compile(rf"{paper}|LCB|ours")
+    assert [line for line, comment in lines if not named.search(comment) and "revision:" not in line] == []
 
 
 @pytest.mark.parametrize("path", by_name(PAPER))

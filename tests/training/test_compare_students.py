@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ import pytest
 
 from tests.support.needs import ROOT
 from tests.support.training.small_comparison import ARMS, SmallComparison
-from tracemill.core import RecipeError, StageCrashedError, TracemillError, TrainerError
+from tracemill.core import RecipeError, StageCrashedError, TracemillError, TrainerError, child_process
+from tracemill.core.child_process import end_children, run_child
 
 
 def test_a_planted_effect_is_found_and_a_killed_comparison_goes_on(tmp_path: Path) -> None:
@@ -136,6 +140,19 @@ def test_a_wrong_recipe_is_refused(tmp_path: Path, sections: dict[str, Any], tol
         SmallComparison(tmp_path, sections=sections).run()
 
 
+@pytest.mark.parametrize(("other", "told"), [("{}", "another tokenizer"), (None, "cannot be read")])
+def test_tokens_are_counted_by_the_bases_own_tokenizer(tmp_path: Path, other: str | None, told: str) -> None:
+    """Arms equal in tokens of another tokenizer are not equal in what the student learns from."""
+    small = SmallComparison(tmp_path)
+    recipe = small.recipe()
+    (tmp_path / "base/tokenizer.json").write_text("{ }")
+    if other is not None:
+        (tmp_path / "other.json").write_text(other)
+    small.sections = {"trainer": recipe["trainer"] | {"tokenizer": str(tmp_path / "other.json")}}
+    with pytest.raises(RecipeError, match=told):
+        small.run()
+
+
 @pytest.mark.slow
 def test_the_command(tmp_path: Path) -> None:
     """Under Prefect, too: figures and the sentence on the terminal, and where the files are."""
@@ -151,3 +168,34 @@ def test_the_command(tmp_path: Path) -> None:
     assert "verified − mixed is +" in ended.stdout
     assert f"report    {os.path.relpath(tmp_path / 'out', ROOT)}/report.html" in ended.stdout
     assert (tmp_path / "out/answers").is_dir()
+
+
+def test_children_end_when_they_are_told_to() -> None:
+    """At once, and as by SIGTERM: the thread that waits for one goes on."""
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(run_child, [sys.executable, "-c", "import time; time.sleep(600)"], 600) for _ in "ab"]
+        while sum(future.running() for future in waiting) < 2 or len(child_process._RUNNING) < 2:
+            time.sleep(0.01)
+        end_children()
+        assert [future.result(60).returncode for future in waiting] == [-signal.SIGTERM, -signal.SIGTERM]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_comparison_that_is_told_to_end_ends_its_trainings(tmp_path: Path, number: signal.Signals) -> None:
+    """Told alone, as schedulers do it, not with its whole terminal: no training is waited for, none is left behind."""
+    trainers = tmp_path / "trainers"
+    trainers.mkdir()
+    small = SmallComparison(tmp_path, {"hang": str(trainers)})
+    recipe = tmp_path / "comparison.yaml"
+    recipe.write_text(json.dumps(small.recipe()), encoding="utf-8")
+    command = [sys.executable, "-m", "flows.compare_students", str(recipe), "--out", str(tmp_path / "out")]
+    environment = os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True) as process:
+        deadline = time.monotonic() + 300
+        while len(list(trainers.iterdir())) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(number)
+        assert process.wait(120) != 0
+    for trainer in trainers.iterdir():
+        assert not Path(f"/proc/{trainer.name}").exists()

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tracemill.core import Dropped, Int32, Problem, Response, Row, Text, Verdict, dropped_problem
+from tracemill.core import Dropped, Int32, Problem, ReferenceBy, Response, Row, Text, Verdict, dropped_problem
+from tracemill.core.schema import REFERENCE_BY
 from tracemill.select import source_traces
 from tracemill.text.tokens import estimated_tokens
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 STAGE: Final = "audit"
 NO_RESPONSE: Final = "no_response"
+BY_MAJORITY: Final = " (reference by majority)"  # behind the source of rows that say so: they are counted apart
 _HEAD_CHARS: Final = 300  # of a prompt, so that a person knows the row
 _KIND_CHARS: Final = 80
 _QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -148,9 +150,10 @@ def _audited(problem: Problem, response: Response, verdict: Verdict, index: int)
 
 
 def upstream_source(problem: Problem) -> str:
-    """Return where the row says that it is from, or the source's name."""
+    """Return where the row says that it is from, or the source's name; and whether samples made its reference."""
     label = problem.info.get("upstream_source")
-    return str(label) if label is not None and label != "" else problem.source
+    name = str(label) if label is not None and label != "" else problem.source
+    return f"{name}{BY_MAJORITY}" if problem.info.get(REFERENCE_BY) == ReferenceBy.MAJORITY else name
 
 
 def reason_kind(detail: str) -> str:

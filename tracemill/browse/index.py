@@ -32,7 +32,7 @@ AUDITED: Final = "audited"
 OUTCOMES: Final = tuple(Outcome)
 FACETS: Final = ("stage", "reason", "source", "category")
 _DIGITS: Final = 16
-_FOLDERS: Final = ("dataset", "dropped", "verdicts", "traces", "grey", "rejected")
+_FOLDERS: Final = ("dataset", "dropped", "verdicts", "traces", "grey", "rejected", "references")
 # The column that names a folder's problem.
 _ID: Final = dict.fromkeys(("verdicts", "traces", "responses"), "problem_id")
 # Stages that judge: what was dropped before has no outcome, though a copy of it may.

@@ -10,6 +10,8 @@ from markupsafe import Markup, escape
 
 from tracemill.browse.mathematics import mathml
 from tracemill.browse.texts import code, plain, rendered, short, table, value, visible
+from tracemill.core import ReferenceBy
+from tracemill.core.schema import REFERENCE_BY
 from tracemill.runs.why import render
 
 if TYPE_CHECKING:
@@ -116,7 +118,7 @@ def life(row: Record, records: Sequence[Record], texts: Sequence[Record]) -> Lif
         turns=[(visible(str(turn.get("role"))), rendered(str(turn.get("content")))) for turn in asked[-_MOST_BESIDE:]],
         prompt=rendered(prompt) if prompt else value(row.get("raw", "")),
         facts=list(_facts(row)),
-        judged_by=list(_judged_by(row)),
+        judged_by=[*_judged_by(row), *_votes(records)],
         way=plain(render(records)) if records else _NOTHING,
         responses=answered[:_MOST_RESPONSES],
         n_more_responses=max(len(answered) - _MOST_RESPONSES, 0),
@@ -153,9 +155,18 @@ def _judged_by(row: Record) -> Iterator[tuple[str, Markup]]:
     reference = _as_text(row.get("reference_answer") or "")
     if reference:
         drawn = mathml(reference, block=True) if row.get("category") == "math" and "\\" in reference else None
-        yield "reference answer", drawn or rendered(reference)
+        by = ", made by majority" if row.get(REFERENCE_BY) == ReferenceBy.MAJORITY else ""
+        yield f"reference answer{by}", drawn or rendered(reference)
     if row.get("constraints"):
         yield "constraints", value(row["constraints"])
+
+
+def _votes(records: Sequence[Record]) -> Iterator[tuple[str, Markup]]:
+    """Yield what its samples say of a reference, made or given."""
+    for record in [each for each in records if each["where"] == "references"][:_MOST_BESIDE]:
+        answers = [each for each in record.get("answers") or [] if isinstance(each, list)][:_MOST_CASES]
+        shown = [[value(_as_text(answer)), n] for answer, n in answers]
+        yield f"what its samples say: {str(record.get('finding')).replace('_', ' ')}", table(["answer", "votes"], shown)
 
 
 def _responses(row: Record, records: Sequence[Record], texts: Sequence[Record]) -> Iterator[Answered]:

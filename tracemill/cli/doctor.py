@@ -14,13 +14,15 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tracemill.recipe import load_recipe
+from tracemill.cli.checks import Check, State
+from tracemill.cli.doctor_students import of_comparison, of_evaluation
+from tracemill.recipe.evaluation import Evaluation
+from tracemill.recipe.loading import load_any
+from tracemill.recipe.recipe import Recipe
 from tracemill.recipe.sections.verify import Sandbox
 
 if TYPE_CHECKING:
@@ -41,57 +43,39 @@ _BY_TEXT_ALONE: Final = "6 %"
 _BY_MEANING: Final = "98 %"
 
 
-class State(StrEnum):
-    """How a check came out."""
-
-    FINE = "ok"
-    NOTE = "note"
-    MISSING = "missing"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at.
-
-    Attributes:
-        what: the part of the set-up.
-        state: how it is.
-        found: what is there, in a few words.
-        remedy: what to do about it; "" if nothing.
-    """
-
-    what: str
-    state: State
-    found: str
-    remedy: str = ""
-
-
 def examined(recipe: Path | None, folder: Path) -> list[Check]:
     """Return all checks, those of a recipe if one is given.
 
     Args:
-        recipe: YAML file.
+        recipe: YAML file, of a dataset, an evaluation or a comparison.
         folder: where a run would write.
 
     Raises:
         TracemillError: the recipe cannot be read.
     """
-    read = None if recipe is None else load_recipe(recipe, pinned=False)
+    read = None if recipe is None else load_any(recipe)
     settings = Sandbox() if read is None else read.verify.sandbox
     has_library = importlib.util.find_spec("sentence_transformers") is not None
     url, api = os.environ.get("TEACHER_URL", ""), os.environ.get("PREFECT_API_URL", "")
-    of_recipe = [] if read is None else [read.deduplicate.semantic, read.decontaminate.embeddings]
+    of_recipe = [read.deduplicate.semantic, read.decontaminate.embeddings] if isinstance(read, Recipe) else []
+    engine = _engine(settings)
     machine = [
         python(sys.version_info[:3]),
         packages(_locked(ROOT / "requirements.lock"), {each.name: each.version for each in distributions()}),
         space(shutil.disk_usage(folder).free),
-        *sandbox(shutil.which("docker"), _engine(settings), settings.image, has_image=_has_image(settings)),
+        *sandbox(shutil.which("docker"), engine, settings.image, has_image=_has_image(settings)),
         teacher(sorted(path.name for path in ROOT.glob(".venv-vllm/.ready-*")), url),
         gpu(_said("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader")),
         server(api, is_up=bool(api) and _answers(f"{api.rstrip('/')}/health")),
         embedder([settings for settings in of_recipe if settings], has_library=has_library),
     ]
-    return machine if read is None else [*machine, paraphrases(read.decontaminate)]
+    if read is None:
+        return machine
+    if isinstance(read, Recipe):
+        return [*machine, paraphrases(read.decontaminate)]
+    if isinstance(read, Evaluation):
+        return [*machine, *of_evaluation(read, os.environ, has_engine=engine is not None)]
+    return [*machine, *of_comparison(read)]
 
 
 def _said(*command: str) -> str | None:

@@ -69,6 +69,14 @@ class Origin(StrEnum):
     REFERENCE = "reference"  # nobody: it is made of the reference, to see whether that can be judged by
 
 
+class ReferenceBy(StrEnum):
+    """Who says what the answer is, where votes may: column ``reference_by``, and the same key of ``info``."""
+
+    SOURCE = "source"
+    MAJORITY = "majority"  # of the samples, see select/majority.py
+
+
+REFERENCE_BY: Final = "reference_by"
 CUT_OFF = "length"  # the finish_reason of a response that ended at max_tokens
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tracemill.evaluate.baseline import Baseline
     from tracemill.evaluate.scores import ItemScore
-    from tracemill.recipe.evaluation import Evaluated, Evaluation, Student
+    from tracemill.recipe.evaluation import Evaluated, Evaluation
 
 FAR: Final = "far"
 NEAR: Final = "near"
@@ -56,7 +56,7 @@ def summary(
     return {
         "evaluation": evaluation.name,
         "complete": all(score["complete"] for score in benchmarks.values()),
-        "student": student_facts(evaluation.student, asked.served_as),
+        "student": student_facts(evaluation, asked.served_as),
         "overall": None if mean is None else mean.as_json(),
         "benchmarks": benchmarks,
         **({"trained_on": _trained_on(evaluation, asked)} if evaluation.trained_on else {}),
@@ -64,10 +64,12 @@ def summary(
     }
 
 
-def student_facts(student: Student, served_as: Sequence[str]) -> dict[str, Any]:
+def student_facts(evaluation: Evaluation, served_as: Sequence[str]) -> dict[str, Any]:
     """Return who was asked and how: what a score depends on, and nothing of where the server is."""
+    student, judge = evaluation.student, evaluation.judge
+    second_look = {"judge": f"{judge.model} {judge.revision}".strip()} if judge else {}
     if student.responses is not None:
-        return {"model": student.model, "revision": student.revision, "responses": "given"}
+        return {"model": student.model, "revision": student.revision, "responses": "given", **second_look}
     others = [name for name in served_as if name != student.model]
     return {
         "model": student.model,
@@ -80,6 +82,7 @@ def student_facts(student: Student, served_as: Sequence[str]) -> dict[str, Any]:
         "template": student.template_version,
         **({"force_think": True} if student.force_think else {}),
         **({"extra_body": student.extra_body} if student.extra_body else {}),
+        **second_look,
     }
 
 
@@ -125,7 +128,7 @@ def _baseline(evaluation: Evaluation, found: Mapping[str, Sequence[ItemScore]], 
     return {
         "evaluation": baseline.name,
         "student": baseline.student,
-        "asked_otherwise": asked_otherwise(baseline.student, student_facts(evaluation.student, ())),
+        "asked_otherwise": asked_otherwise(baseline.student, student_facts(evaluation, ())),
         "overall": None if mean is None else mean.as_json(),
     }
 

@@ -7,28 +7,36 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from tracemill.core import ReferenceBy
+from tracemill.core.schema import REFERENCE_BY
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     import pyarrow as pa
 
-# Columns of published rows that it is made of.
+# Columns of published rows that it is made of; and the one that says of a reference that nobody gave it, where it is.
 AM_COLUMNS: Final = ["source", "messages", "think", "answer", "reference_answer", "tests", "model"]
 _ROWS_AT_ONCE: Final = 100  # As Python's strings a row of traces takes up to eight times its bytes.
 
 
 def am_lines(table: pa.Table) -> Iterator[bytes]:
     """Yield a line for each row of a table that has ``AM_COLUMNS``, in order."""
-    for batch in table.select(AM_COLUMNS).to_batches(max_chunksize=_ROWS_AT_ONCE):
+    marked = [REFERENCE_BY] if REFERENCE_BY in table.column_names else []
+    for batch in table.select([*AM_COLUMNS, *marked]).to_batches(max_chunksize=_ROWS_AT_ONCE):
         yield from map(am_line, batch.to_pylist())
 
 
 def am_line(sample: Mapping[str, Any]) -> bytes:
-    """Return one row, with the line's LF."""
+    """Return one row, with the line's LF.
+
+    The layout has no place to say that samples made a reference: such a row has none there.
+    """
     unset = {"think_content": None, "answer_content": None}
     *history, user, assistant = sample["messages"]
     case = am_test_case(json.loads(sample["tests"])) if sample["tests"] else None
-    asked = {"source": sample["source"], "reference_answer": sample["reference_answer"], "test_case": case, **unset}
+    reference = None if sample.get(REFERENCE_BY) == ReferenceBy.MAJORITY else sample["reference_answer"]
+    asked = {"source": sample["source"], "reference_answer": reference, "test_case": case, **unset}
     answered = {
         "source": sample["model"],
         "think_content": sample["think"],

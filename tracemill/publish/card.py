@@ -278,9 +278,9 @@ def card(summary: BuildSummary) -> str:
     recipe, tally = summary.recipe, summary.tally
     return render_markdown(
         "publish/templates/card.md.j2",
-        front_matter=front_matter(
-            recipe.name, recipe.sources, sample_kind(recipe.select), tally, summary.labels
-        ).to_yaml(original_order=_READ_FIRST),
+        front_matter=front_matter(recipe.name, recipe.sources, kind_of_rows(recipe), tally, summary.labels).to_yaml(
+            original_order=_READ_FIRST
+        ),
         summary=summary,
         recipe=recipe,
         tally=tally,
@@ -289,6 +289,7 @@ def card(summary: BuildSummary) -> str:
         licence_unknown=any(each.licence == "unknown" for each in tally.licences),
         contamination=as_markdown(summary.contamination),
         conflicts=conflict_report.as_markdown(summary.conflicts),
+        votes=summary.votes,
         labels=list(label_rows(summary.labels)),
         funnel=render(summary.funnel),
         thresholds=list(thresholds(recipe)),
@@ -296,10 +297,15 @@ def card(summary: BuildSummary) -> str:
     )
 
 
+def kind_of_rows(recipe: Recipe) -> type[Sample]:
+    """Return what the rows of a recipe's dataset are."""
+    return sample_kind(recipe.select, is_voted=recipe.majority is not None)
+
+
 def thresholds(recipe: Recipe) -> Iterator[tuple[str, str, Any]]:
     """(section, setting, value) of what decides what stays."""
     content = recipe.content()
-    for section in ("clean", "deduplicate", "decontaminate", "verify", "quality", "select"):
+    for section in ("clean", "deduplicate", "decontaminate", "verify", "majority", "quality", "select"):
         yield from ((section, name, value) for name, value in _flat(content.get(section, {})))
 
 

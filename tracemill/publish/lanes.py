@@ -9,21 +9,26 @@ import contextlib
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
 
-MOST_THREADS: Final = 3  # the caller's, and a lane each for lines of JSON and for the folders beside
+Item = TypeVar("Item")
+
+MOST_FOLDERS: Final = 4  # written at once; each holds one shard, some 50 MB
+_READ_AHEAD: Final = 2  # pieces of at most a thousand rows
+_END: Final = object()
 
 
 class Lane:
-    """Does what it is given, one after the other.
+    """Does what it is given, one after the other; of several threads, as many at once.
 
     Args:
-        executor: of one thread; without one everything is done at once.
+        executor: without one everything is done at once.
     """
 
     def __init__(self, executor: ThreadPoolExecutor | None = None) -> None:
@@ -47,8 +52,10 @@ class Lane:
 
     def check(self) -> None:
         """Raise what finished work has raised."""
-        while self._given and self._given[0].done():
-            self._given.popleft().result()
+        finished = [future for future in self._given if future.done()]
+        self._given = deque(future for future in self._given if future not in finished)
+        for future in finished:
+            future.result()
 
     def finish(self) -> None:
         """Wait until everything is done; raises what it has raised."""
@@ -56,11 +63,30 @@ class Lane:
             self._given.popleft().result()
 
 
-class Lanes(NamedTuple):
-    """What is written beside the dataset's Parquet files, which are the caller's own."""
+@dataclass(frozen=True)
+class Lanes:
+    """What is written beside the dataset's Parquet files, which are the caller's own.
+
+    Attributes:
+        lines: of JSON, in order.
+        folders: beside the dataset's, several at once.
+        reader: one thread that makes what the caller writes; none where the caller is the only thread.
+    """
 
     lines: Lane
     folders: Lane
+    reader: ThreadPoolExecutor | None = None
+
+    def ahead(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Yield the items, of which a few are made before they are wanted."""
+        if self.reader is None:
+            yield from items
+            return
+        left = iter(items)
+        waiting: deque[Future[object]] = deque(self.reader.submit(next, left, _END) for _ in range(_READ_AHEAD))
+        while (item := waiting.popleft().result()) is not _END:
+            waiting.append(self.reader.submit(next, left, _END))
+            yield item  # type: ignore[misc]  # an Item, as it is not the end
 
 
 def n_cores() -> int:
@@ -73,15 +99,17 @@ def side_by_side(n_threads: int, stop: threading.Event) -> Iterator[Lanes]:
     """Lanes in threads of their own; whatever happens, nothing runs in them afterwards.
 
     Args:
-        n_threads: with the caller's; of one everything is done in it, of two all lanes are one.
+        n_threads: that the machine has cores for. Of one everything is done in the caller's; otherwise every lane has
+            a thread of its own, also where there are fewer cores: so the folders keep nobody from the dataset's rows.
         stop: is set where the block fails; long work then ends by itself.
     """
-    executors = [ThreadPoolExecutor(1, thread_name_prefix="publish") for _ in range(min(n_threads, MOST_THREADS) - 1)]
-    lanes = [Lane(executor) for executor in executors] or [Lane()]
+    sizes = (1, min(max(1, n_threads - 2), MOST_FOLDERS), 1) if n_threads > 1 else ()
+    executors = [ThreadPoolExecutor(size, thread_name_prefix="publish") for size in sizes]
+    lanes = Lanes(Lane(executors[0]), Lane(executors[1]), executors[2]) if executors else Lanes(Lane(), Lane())
     try:
-        yield Lanes(lanes[0], lanes[-1])
-        for lane in lanes:
-            lane.finish()
+        yield lanes
+        lanes.lines.finish()
+        lanes.folders.finish()
     except BaseException:
         stop.set()
         raise

@@ -166,6 +166,7 @@ def report(summary: BuildSummary) -> str:
         funnel=_funnel_rows(summary.funnel, n_in),
         contamination=as_html(summary.contamination),
         conflicts=conflict_report.as_html(summary.conflicts),
+        votes=summary.votes,
         licences=summary.licences,
         costs=summary.costs,
         currency=summary.recipe.distill.money,

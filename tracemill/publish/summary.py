@@ -16,6 +16,7 @@ from tracemill.publish.earlier import Earlier
 from tracemill.publish.examples import Example
 from tracemill.publish.funnel import source_yields, totals
 from tracemill.publish.tally import LicensedRows, PublishedTally
+from tracemill.publish.vote_report import VoteReport
 from tracemill.recipe import Recipe
 from tracemill.select.calibration import Threshold
 
@@ -37,6 +38,7 @@ class BuildSummary:
         usage: what the teachers' answers took, by teacher.
         did: how each of several teachers did.
         examples: a few dropped rows by (stage, reason).
+        votes: what samples say of references; None where the recipe does not ask.
         earlier: what the report compares with, where there is anything.
     """
 
@@ -50,6 +52,7 @@ class BuildSummary:
     usage: Mapping[str, Usage] = field(default_factory=dict)
     did: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     examples: Mapping[tuple[str, str], Sequence[Example]] = field(default_factory=dict)
+    votes: VoteReport | None = None
     earlier: Earlier | None = None
 
     @property

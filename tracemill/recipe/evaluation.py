@@ -16,6 +16,7 @@ from tracemill.core.settings import Name, Positive
 from tracemill.recipe.known_benchmarks import KNOWN, Known
 from tracemill.recipe.recipe import Collect, Run
 from tracemill.recipe.sections.decontaminate import Overlap
+from tracemill.recipe.sections.judges import Judge
 from tracemill.recipe.sections.server import Teacher, Template
 from tracemill.recipe.sections.verify import Verify
 from tracemill.sources import Source
@@ -184,6 +185,11 @@ class Evaluation(Section):
     benchmarks: tuple[Evaluated, ...] = Field(min_length=1)
     collect: Collect = Field(default=Collect(shard_rows=100), description="Items per task.")
     verify: Verify = Verify()
+    judge: Judge | None = Field(
+        default=None,
+        description="A model's second look at what the rules call wrong or cannot judge, as in a build.",
+        json_schema_extra={"silent": True},
+    )
     baseline: str | None = Field(
         default=None,
         description="Directory of another finished evaluation, to be compared with item by item.",

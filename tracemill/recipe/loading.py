@@ -122,6 +122,21 @@ def load_comparison(path: str | Path, overrides: list[str] | None = None) -> Com
     return parse_section(Comparison, read_yaml(path), overrides or [], origin=str(path))
 
 
+def load_any(path: str | Path) -> Recipe | Evaluation | Comparison:
+    """Read a recipe of whichever kind, to look at and not to run.
+
+    Raises:
+        RecipeError: the file cannot be read, or any key or value in it is wrong.
+    """
+    raw = read_yaml(path)
+    sections: set[object] = set(raw) if isinstance(raw, dict) else set()
+    if "sources" not in sections and "student" in sections:
+        return load_evaluation(path, pinned=False)
+    if "sources" not in sections and sections & {"arms", "trainer"}:
+        return load_comparison(path)
+    return load_recipe(path, pinned=False)
+
+
 def parse_recipe(raw: object, overrides: list[str] | None = None, *, origin: str = "recipe") -> Recipe:
     """Validate plain data as a recipe; see :func:`parse_section`."""
     return parse_section(Recipe, raw, overrides, origin=origin)

@@ -20,7 +20,7 @@ from tracemill.recipe.sections.quality import FrequentStrings, Perplexity, Quali
 from tracemill.recipe.sections.run import Runner
 from tracemill.recipe.sections.select import Select
 from tracemill.recipe.sections.server import Teacher
-from tracemill.recipe.sections.verify import Verify
+from tracemill.recipe.sections.verify import Majority, Verify
 from tracemill.sources import Source
 
 __all__ = ["Recipe", "Teacher"]
@@ -129,6 +129,11 @@ class Recipe(Section):
     label: Label = Label()
     distill: Distill
     verify: Verify = Verify()
+    majority: Majority | None = Field(
+        default=None,
+        description="References by vote where there are none, and an audit of the others; off unless given.",
+        json_schema_extra={"silent": True},
+    )
     reward: Reward | None = None
     rubric: Rubric | None = None
     judge: Judge | None = None
@@ -150,6 +155,11 @@ class Recipe(Section):
         """Models whose traces are reused; none where the recipe says so."""
         return self.distill.reuse_models if self.distill.reuse_traces else ()
 
+    @property
+    def vote_samples(self) -> int | None:
+        """Of a problem whose reference they make, by each teacher in each round; None: as many as of any other."""
+        return self.majority.samples if self.majority is not None and self.majority.make else None
+
     @model_validator(mode="after")
     def _measured_perplexity(self) -> Recipe:
         if self.select.prefer == "lowest_perplexity" and self.perplexity is None:
@@ -163,6 +173,34 @@ class Recipe(Section):
             raise ValueError(
                 f"select.teachers names {', '.join(unknown)}; expected of distill.teachers: "
                 f"{', '.join(names) or 'none'}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _countable_votes(self) -> Recipe:
+        if self.majority is None or not self.distill.turns:
+            return self
+        n_samples = self.distill.max_rounds * sum(self.vote_samples or turn.samples for turn in self.distill.turns)
+        if self.majority.votes > n_samples:
+            raise ValueError(
+                f"majority.votes is {self.majority.votes}, and a problem is asked {n_samples} times at most: set "
+                "majority.samples, or more of distill's samples and rounds"
+            )
+        alike = [one for one in self.distill.asked if one.temperature == 0 or "seed" in one.extra_body]
+        if self.majority.make and alike:
+            raise ValueError(
+                "majority counts samples, and with teacher.temperature 0 or a seed all of them are the same one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _open_problems_stay(self) -> Recipe:
+        if self.majority is None or not self.majority.make:
+            return self
+        if gone := sorted(set(self.majority.categories) & set(self.clean.unusable_reference)):
+            raise ValueError(
+                f"majority makes references of {', '.join(gone)}, and clean.unusable_reference drops the problems that "
+                "have none: take the category out of either; a reference that nothing can be judged by is not paid for"
             )
         return self
 

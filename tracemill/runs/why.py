@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tracemill.core import StoreError
+from tracemill.core import ReferenceBy, StoreError
+from tracemill.core.schema import REFERENCE_BY
 from tracemill.ledger.survey import recorded
 from tracemill.publish.funnel import DROP_STAGES
 from tracemill.runs.rows import batches, parquet_in
+from tracemill.select.majority import CONTRADICTED, MADE, NO_MAJORITY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -60,6 +62,7 @@ def _life(name: str, records: Sequence[Record]) -> Iterator[str]:
     if rows:
         yield from _section("the row", [_pair(*pair) for pair in _about(rows[0])])
         yield from _section("its way", [_pair(stage, what) for stage, what in _way(rows, by_place)])
+    yield from _section("what its samples say", list(_said(by_place.get("references", []))))
     yield from _section("rows it was taken together with", _table(_COMPARED_COLUMNS, by_place.get("compared", [])))
     yield from _section("benchmark items it comes near to, and is not", _table(_GREY, by_place.get("grey", [])))
     yield from _section("requests and responses", _table(_REQUESTS, _requests(by_place)))
@@ -84,7 +87,8 @@ def _about(row: Record) -> Iterator[tuple[str, str]]:
     if row.get("prompt"):
         yield "prompt", _cell(row["prompt"], 90)
     if row.get("reference_answer") is not None:
-        yield "reference", _cell(row["reference_answer"], 90)
+        by = " (by majority of its samples)" if row.get(REFERENCE_BY) == ReferenceBy.MAJORITY else ""
+        yield "reference", _cell(row["reference_answer"], 90) + by
     if known.get("former_id"):
         yield "was called", str(known["former_id"])
 
@@ -108,6 +112,25 @@ def _way(rows: Sequence[Record], by_place: Mapping[str, list[Record]]) -> Iterat
     yield lost["stage"], f"dropped: {lost['reason']}"
     for name, value in _dict(lost.get("evidence") or {}).items():
         yield "", f"{name}: {_cell(value, 200)}"
+
+
+def _said(votes: Sequence[Record]) -> Iterator[str]:
+    """Yield what a vote found of the reference, and the answers with their votes."""
+    for vote in votes:
+        yield _pair("reference", _cell(vote.get("reference") or "none", 90))
+        yield _pair("finding", _finding(vote))
+        without = [f"{n} without a vote ({why})" for why, n in _dict(vote.get("without_vote")).items()]
+        yield from (f"{n:>5} of {vote['voters']}  {_cell(answer, 90)}" for answer, n in vote.get("answers") or [])
+        yield from (f"{'':>5}{told}" for told in without)
+
+
+def _finding(vote: Record) -> str:
+    told = {
+        MADE: f"a reference was made by majority: {vote.get('answer')}",
+        NO_MAJORITY: f"no reference could be made: {vote.get('why')}",
+        CONTRADICTED: f"most samples contradict the reference, and say {vote.get('answer')}",
+    }
+    return _cell(told.get(vote["finding"], vote["finding"]), 200) + (", dropped" if vote.get("is_dropped") else "")
 
 
 def _passed(stage: str, row: Record, by_place: Mapping[str, list[Record]]) -> str:
@@ -244,7 +267,8 @@ def story(run: Path, asked: str, ledger: Path | None = None) -> list[Record]:
     """Return the records of a problem, each saying where it is from.
 
     In order: ``dataset`` and ``dropped`` (the row, or where it was lost), ``compared`` (rows that were taken for the
-    same, with score), ``grey`` (the benchmark items that it comes near to), ``verdicts``, ``traces`` (every response),
+    same, with score), ``grey`` (the benchmark items that it comes near to), ``references`` (what its samples say of its
+    reference), ``verdicts``, ``traces`` (every response),
     ``ledger`` (when it was asked for, and what the server said).
 
     Args:
@@ -272,6 +296,7 @@ def story_by(records: Records, asked: str, ledger: Path | None = None, *, texts:
         raise StoreError(f"{len(ids)} rows begin with {asked}", got=", ".join(ids[:5]), remedy="give more of the id")
     found += _compared(records, found, ids)
     found += records.of("grey", ids)
+    found += records.of("references", ids)
     found += records.of("verdicts", ids, asked)
     traces = records.of("traces", ids, asked)
     found += traces

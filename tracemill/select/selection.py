@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracemill.core import (
@@ -16,6 +16,7 @@ from tracemill.core import (
     Origin,
     Outcome,
     Problem,
+    ReferenceBy,
     Response,
     Row,
     Text,
@@ -24,10 +25,12 @@ from tracemill.core import (
     dropped_problem,
     json_text,
 )
-from tracemill.core.schema import CUT_OFF
+from tracemill.core.json_values import parsed
+from tracemill.core.schema import CUT_OFF, REFERENCE_BY
 from tracemill.label import labels_of
 from tracemill.quality.filters import published_turn
 from tracemill.select.difficulty import Measured, measured, spread_of
+from tracemill.select.majority import CONTRADICTED_REFERENCE, MADE, NO_MAJORITY
 from tracemill.select.records import content_digest
 from tracemill.select.verdicts import settled_by_response
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
     from tracemill.quality.filters import Fault
     from tracemill.recipe.sections.select import Select
+    from tracemill.select.majority import VotedReference
 
 # Of several failed responses, the outcome that says most about why the problem was lost.
 _TELLING = (
@@ -111,8 +115,34 @@ class NumberedSample(Sample):
     sample_index: Int32
 
 
-def sample_kind(rules: Select) -> type[Sample]:
-    """Return what published rows are."""
+@dataclass(frozen=True, slots=True)
+class VotedSample(Sample):
+    """One published row where votes may make references.
+
+    Attributes:
+        reference_by: ``source`` where the reference answer came with the row, ``majority`` where samples made it, None
+            where there is none.
+    """
+
+    reference_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedVotedSample(NumberedSample):
+    """The same where a problem may have several rows."""
+
+    reference_by: str | None
+
+
+def sample_kind(rules: Select, *, is_voted: bool = False) -> type[Sample]:
+    """Return what published rows are.
+
+    Args:
+        rules: how many rows a problem may have.
+        is_voted: whether the recipe has a section ``majority``.
+    """
+    if is_voted:
+        return VotedSample if rules.keep == 1 else NumberedVotedSample
     return Sample if rules.keep == 1 else NumberedSample
 
 
@@ -131,10 +161,12 @@ def select(
     unasked: Mapping[str, Unasked],
     rules: Select,
     perplexities: Mapping[str, float] | None = None,
+    votes: Mapping[str, VotedReference] | None = None,
 ) -> tuple[list[Sample], list[Dropped]]:
     """Choose among the correct responses without a fault; every other problem is dropped where it was lost.
 
-    The rows of a problem come one after the other, the preferred one first; they are ``sample_kind(rules)``.
+    The rows of a problem come one after the other, the preferred one first; they are ``sample_kind(rules)``, or those
+    of a recipe with votes.
 
     Args:
         problems: of one shard.
@@ -144,24 +176,29 @@ def select(
         unasked: by problem id, why the teacher was not asked or did not answer.
         rules: which passing responses are preferred, and how many are kept.
         perplexities: by response id, where they were measured.
+        votes: by problem id, what votes found of references; None where the recipe counts none.
     """
+    kind = sample_kind(rules, is_voted=votes is not None)
     answered: dict[str, list[Response]] = defaultdict(list)
     for response in responses:
         answered[response.problem_id].append(response)
     samples: list[Sample] = []
     dropped: list[Dropped] = []
     for problem in problems:
-        given = answered[problem.id]
+        given, vote = answered[problem.id], (votes or {}).get(problem.id)
         correct = [r for r in given if verdicts[r.id].outcome == Outcome.CORRECT]
         passing = [r for r in correct if r.id not in faults]
-        if passing and (low := _too_little_spread(problem, given, verdicts, rules)) is not None:
+        if vote is not None and vote.is_dropped:
+            dropped.append(_contradicted(problem, vote))
+        elif passing and (low := _too_little_spread(problem, given, verdicts, rules)) is not None:
             dropped.append(dropped_problem(problem, "quality", "low_spread", low))
         elif passing:
             found = measured(given, verdicts, rules.pass_rate)
             kept = _preferred(passing, rules, perplexities or {})
-            samples += [_sample(problem, chosen, given, verdicts, found, sample_kind(rules)) for chosen in kept]
+            shown = [_sample(problem, chosen, given, verdicts, found, kind) for chosen in kept]
+            samples += shown if votes is None else [_with_vote(sample, problem, vote) for sample in shown]
         else:
-            dropped.append(_lost(problem, given, correct, verdicts, faults, unasked))
+            dropped.append(_lost(problem, given, correct, verdicts, faults, unasked, vote))
     return samples, dropped
 
 
@@ -227,6 +264,7 @@ def _lost(
     verdicts: Mapping[str, Verdict],
     faults: Mapping[str, Fault],
     unasked: Mapping[str, Unasked],
+    vote: VotedReference | None,
 ) -> Dropped:
     if correct:
         found = [faults[response.id] for response in correct]
@@ -243,7 +281,27 @@ def _lost(
         return dropped_problem(problem, "distill", "truncated", evidence)
     outcomes = {verdicts[response.id].outcome for response in given}
     outcome = next(outcome for outcome in _TELLING if outcome in outcomes)
-    return dropped_problem(problem, "verify", str(outcome), {"verdicts": _judged(given, verdicts)})
+    evidence = {"verdicts": _judged(given, verdicts)} | ({"vote": vote.evidence()} if vote else {})
+    is_undecided = vote is not None and vote.finding == NO_MAJORITY and outcome == Outcome.UNVERIFIABLE
+    return dropped_problem(problem, "verify", NO_MAJORITY if is_undecided else str(outcome), evidence)
+
+
+def _contradicted(problem: Problem, vote: VotedReference) -> Dropped:
+    evidence = {"reference": problem.reference_answer, "vote": vote.evidence()}
+    return dropped_problem(problem, "verify", CONTRADICTED_REFERENCE, evidence)
+
+
+def _with_vote(sample: Sample, problem: Problem, vote: VotedReference | None) -> Sample:
+    """Return a row of a recipe with votes: how its reference came about, and what its samples say of it."""
+    told: dict[str, Any] = {REFERENCE_BY: None}
+    if vote is not None and vote.finding == MADE:
+        told = {REFERENCE_BY: str(ReferenceBy.MAJORITY), "reference_answer": vote.answer}
+    elif problem.reference_answer is not None:  # a row that was published before may say that samples made it
+        told = {REFERENCE_BY: problem.info.get(REFERENCE_BY, str(ReferenceBy.SOURCE))}
+    if vote is not None and vote.finding != NO_MAJORITY:
+        info = parsed(sample.info.encode()) | {"vote": {"finding": vote.finding, **vote.evidence()}}
+        told |= {"info": json_text(info)}
+    return replace(sample, **told)
 
 
 def _judged(given: list[Response], verdicts: Mapping[str, Verdict]) -> list[dict[str, Any]]:
@@ -269,9 +327,10 @@ def _sample(
     record, labels = problem.as_record(), labels_of(problem)
     think = chosen.think or ""
     turn = {"role": "assistant", "content": published_turn(think, chosen.answer)}
-    numbered = {"sample_index": chosen.sample_index} if kind is NumberedSample else {}
+    beside: dict[str, Any] = {"sample_index": chosen.sample_index} if issubclass(kind, NumberedSample) else {}
+    beside |= {"reference_by": None} if issubclass(kind, VotedSample | NumberedVotedSample) else {}
     return kind(
-        **numbered,
+        **beside,
         id=problem.id,
         response_id=chosen.id,
         source=problem.source,

@@ -191,7 +191,7 @@ def render(found: Mapping[str, Any]) -> str:
             f"{around(arm['interval']):<16}{seeds}"
         )
     noise = found["noise"]
-    lines += ["", f"base as it is {points(found['base'])}, over {found['items']:,} held-out problems"]
+    lines += ["", f"base as it is {points(found['base'])}, over {found['items']:,} held-out problems{_lift(found)}"]
     if noise["between_seeds"] is not None:
         lines.append(
             f"{noise['arm']} differs from seed to seed by {points(noise['between_seeds'])} points; to find "
@@ -204,6 +204,12 @@ def render(found: Mapping[str, Any]) -> str:
         lines.append(f"secondary, {name} ({second['items']:,}): {means}; contrast {told}")
     lines += [f"failed: {each}" for each in found["failed"]]
     return "\n".join(lines)
+
+
+def _lift(found: Mapping[str, Any]) -> str:
+    ahead = found["contrast"]["ahead"]
+    lift = found["against_base"].get(ahead)
+    return f"; {ahead} is {signed(lift['difference'])} to it ({around(lift['interval'])})" if lift else ""
 
 
 def _mean(numbers: Sequence[int]) -> str:

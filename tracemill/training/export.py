@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from tracemill.core import RecipeError, StoreError, pretty_json
 from tracemill.runs.report import finished_run
 from tracemill.text.tokens import ESTIMATE, count_tokens, estimated_tokens
-from tracemill.training.shapes import SHAPES, VERL, VERL_SCHEMA, record_of, verl_record
-from tracemill.training.traces import PUBLISHED, criteria_of, traces_of
+from tracemill.training.shapes import SHAPES, VERL, record_of, verl_record, verl_schema
+from tracemill.training.traces import PUBLISHED, criteria_of, is_voted, traces_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -73,8 +73,9 @@ def export_sft(run: Path, wanted: Wanted, out: Path) -> dict[str, Any]:
     partial = out.with_name(f".{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    writing = _Writing(wanted)
-    files = _write(partial, _schema(wanted), writing.kept(_rows(run, wanted)))
+    schema = _schema(wanted, run)
+    writing = _Writing(wanted, schema.names)
+    files = _write(partial, schema, writing.kept(_rows(run, wanted)))
     if not writing.n_rows:
         shutil.rmtree(partial)
         raise StoreError(
@@ -106,8 +107,8 @@ def _refuse(wanted: Wanted) -> None:
         )
 
 
-def _schema(wanted: Wanted) -> pa.Schema:
-    return VERL_SCHEMA if wanted.shape == VERL else SHAPES[wanted.shape].schema
+def _schema(wanted: Wanted, run: Path) -> pa.Schema:
+    return verl_schema(is_voted=is_voted(run)) if wanted.shape == VERL else SHAPES[wanted.shape].schema
 
 
 def _rows(run: Path, wanted: Wanted) -> Iterator[_Row]:
@@ -128,8 +129,8 @@ def _rows(run: Path, wanted: Wanted) -> Iterator[_Row]:
 class _Writing:
     """Counts rows as they go by, and leaves out those that are too long."""
 
-    def __init__(self, wanted: Wanted) -> None:
-        self._wanted = wanted
+    def __init__(self, wanted: Wanted, columns: list[str]) -> None:
+        self._wanted, self._columns = wanted, columns
         self._problems: set[str] = set()
         self._licences: Counter[str] = Counter()
         self._tokens: list[int] = []
@@ -177,7 +178,7 @@ class _Writing:
             "shape": wanted.shape,
             "system": wanted.system,
             "traces": wanted.traces,
-            "columns": _schema(wanted).names,
+            "columns": self._columns,
             "loss": _LOSS.get(wanted.shape, _LOSS["messages"]),
             "rows": self.n_rows,
             "problems": len(self._problems),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pyarrow as pa
 
 from tracemill.core import Messages, json_text
+from tracemill.core.schema import REFERENCE_BY
 from tracemill.generate.prompts import SYSTEM_PROMPTS
 
 if TYPE_CHECKING:
@@ -119,6 +120,15 @@ VERL_SCHEMA: Final = pa.schema(
 )
 
 
+def verl_schema(*, is_voted: bool) -> pa.Schema:
+    """Return the schema of problems; of a run with votes, ``extra_info`` says how each reference came about."""
+    if not is_voted:
+        return VERL_SCHEMA
+    place = VERL_SCHEMA.get_field_index("extra_info")
+    fields = [*VERL_SCHEMA.field(place).type, pa.field(REFERENCE_BY, pa.string())]
+    return VERL_SCHEMA.set(place, pa.field("extra_info", pa.struct(fields)))
+
+
 def verl_record(problem: Mapping[str, Any], index: int, system: str) -> dict[str, Any]:
     """Return the row of a problem; ``extra_info`` has all that ``python -m verifiers`` judges by.
 
@@ -141,5 +151,6 @@ def verl_record(problem: Mapping[str, Any], index: int, system: str) -> dict[str
             "ability": problem["category"],
             "prompt": problem["asked"][-1]["content"],
             **judged_by,
+            **({REFERENCE_BY: problem[REFERENCE_BY]} if REFERENCE_BY in problem else {}),
         },
     }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow.compute as pc
 
 from tracemill.core import Outcome, StoreError
+from tracemill.core.schema import REFERENCE_BY
 from tracemill.quality.filters import published_turn
 from tracemill.runs.report import finished_run
 from tracemill.runs.rows import parquet_in
@@ -100,9 +101,11 @@ def _rows(folder: Path, outcomes: tuple[Outcome, ...] | None) -> Iterator[Trace]
 def criteria_of(run: Path) -> Iterator[dict[str, Any]]:
     """Yield what the answers to each published problem are judged by, one row a problem.
 
-    Columns: ``id``, ``source``, ``category``, ``asked``, ``reference_answer``, ``tests``, ``constraints`` (JSON text).
+    Columns: ``id``, ``source``, ``category``, ``asked``, ``reference_answer``, ``tests``, ``constraints`` (JSON text);
+    of a run with votes also ``reference_by``.
     """
     columns = ["id", "source", "category", "messages", "reference_answer", "tests", "constraints", "non_commercial"]
+    columns += [REFERENCE_BY] if is_voted(run) else []
     seen: set[str] = set()
     scanner = parquet_in(run / "dataset").scanner(
         columns=[*columns, "licence"], batch_size=_ROWS_AT_ONCE, batch_readahead=1, fragment_readahead=1
@@ -112,3 +115,8 @@ def criteria_of(run: Path) -> Iterator[dict[str, Any]]:
             if row["id"] not in seen:
                 seen.add(row["id"])
                 yield {**row, "asked": row.pop("messages")[:-1]}
+
+
+def is_voted(run: Path) -> bool:
+    """Tell whether rows of a run say how their references came about."""
+    return REFERENCE_BY in parquet_in(run / "dataset").schema.names

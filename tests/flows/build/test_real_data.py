@@ -42,7 +42,8 @@ def test_gsm8k_and_math(real_data: Path, tmp_path: Path) -> None:
         assert (again.n_executed, teacher.received) == (0, asked)
     dropped = sum(n for key, n in counts.items() if key.split("/")[0] not in {"source", "published"})
     assert counts["source/rows"] == 12_473 == counts["published/rows"] + dropped
-    assert counts["verify/incorrect"] >= 45, "the chat server knows nothing of such problems"
+    n_wrong = counts["verify/incorrect"] + counts.get("verify/unverifiable", 0)  # of "I say 06b84517" much can be read
+    assert n_wrong >= 45, "the chat server knows nothing of such problems"
     assert asked <= 50
 
     no_math_500_is_left(real_data, out)

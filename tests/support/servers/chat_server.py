@@ -63,6 +63,7 @@ class ChatServer:
         n_busy: chat requests that are being answered; peak: the most of them at once.
         bodies: of the chat requests, in order of arrival (the last 10,000); headers: likewise.
         refused_fields: a request with one of these gets 400, in OpenAI's words.
+        answers_as: the model that an answer names, in place of the one that was asked.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class ChatServer:
         self.truncates, self.template, self.refused_fields = truncates, template, refused_fields
         self.faults: deque[Fault] = deque()
         self.always: Fault | None = None
+        self.answers_as = ""
         self.completed = self.received = self.peak = self.n_models_asked = self.n_busy = 0
         self.bodies: deque[dict[str, Any]] = deque(maxlen=10_000)
         self.headers: deque[dict[str, str]] = deque(maxlen=10_000)
@@ -213,7 +215,13 @@ class ChatServer:
             n_answer = len(message["content"].split(" "))
         usage = {"prompt_tokens": n_prompt, "completion_tokens": n_answer, "total_tokens": n_prompt + n_answer}
         choice = {"index": 0, "message": message, "finish_reason": finish_reason}
-        return {"id": digest, "object": "chat.completion", "model": body["model"], "choices": [choice], "usage": usage}
+        return {
+            "id": digest,
+            "object": "chat.completion",
+            "model": self.answers_as or body["model"],
+            "choices": [choice],
+            "usage": usage,
+        }
 
     def _solve(self, prompt: str, digest: str) -> str:
         sums = _SUM.findall(prompt)

@@ -24,12 +24,12 @@ DATABASE: Final = "prefect.db"
 def prefect_home(folder: Path, database: str = DATABASE) -> Path:
     """Makes a home for a new server; returns the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(_migrated(), folder / database)
+    shutil.copyfile(migrated(), folder / database)
     return folder
 
 
 @functools.cache
-def _migrated() -> Path:
+def migrated() -> Path:
     """A database without a row, made by the first who asks for it."""
     place = Path(tempfile.gettempdir()) / f"tracemill-tests-{os.getuid()}-prefect-{version('prefect')}"
     place.mkdir(exist_ok=True, mode=0o700)

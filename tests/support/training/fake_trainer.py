@@ -1,7 +1,7 @@
 """A trainer for tests: its student is right the more often the more of its rows are. Takes the real one's command line.
 
 ``settings``: ``effect`` (points for all rows right), ``noise`` (from seed to seed), ``fail`` (``nan``, ``crash`` or
-``partial`` on the arm whose rows are all wrong), ``samples``.
+``partial`` on the arm whose rows are all wrong), ``samples``, ``hang`` (a folder for its process id: it never ends).
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import re
 import sys
+import time
 from pathlib import Path
 
 SUM = re.compile(r"(\d+) \+ (\d+)")
@@ -27,6 +29,9 @@ def main() -> None:
         parser.add_argument(name, required=True)
     given = parser.parse_args()
     settings = json.loads(given.settings)
+    if "hang" in settings:
+        (Path(settings["hang"]) / str(os.getpid())).touch()
+        time.sleep(600)
     rows = [json.loads(line) for line in Path(given.rows).read_text().splitlines()]
     items = [json.loads(line) for line in Path(given.held_out).read_text().splitlines()]
     right = sum("RIGHT" in row["completion"][0]["content"] for row in rows) / (len(rows) or 1)

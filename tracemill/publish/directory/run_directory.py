@@ -23,7 +23,8 @@ import pyarrow.parquet as pq
 from tracemill.core import CorruptShardError, StoreError
 from tracemill.publish.directory.foreign import foreign_entries
 from tracemill.publish.directory.in_place import foreign_in_place, known_in_place, standing_in_place
-from tracemill.publish.directory.versions import Versions, equal_files, held, share, shown, versions_of
+from tracemill.publish.directory.row_groups import ROW_GROUP_ROWS, RowGroup, Rows, StoredRows, row_groups
+from tracemill.publish.directory.versions import Begun, Versions, equal_files, held, share, shown, versions_of
 from tracemill.publish.directory.written_record import Record
 from tracemill.publish.manifest import MANIFEST, kind_of, n_published, rendered, tops
 from tracemill.store.files import partial_path
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from tracemill.store import Shard, Store
-
-ROW_GROUP_ROWS: Final = 1000
 
 _log: Final = logging.getLogger(__name__)
 
@@ -225,13 +224,15 @@ def _publish_version(
     store: Store, out: Store, publication: Published, versions: Versions, told: Told | None
 ) -> dict[str, Any]:
     versions.adopt()
-    versions.discard_unfinished()
+    begun = versions.begun(publication.key)
+    versions.discard_unfinished(begun.number if begun else None)
     # Also one that was finished before its process was killed at the switch, or that an older recipe had made.
     same = (number for number, manifest in versions.whole().items() if manifest["key"] == publication.key)
     number = next(filter(versions.is_unchanged, same), None)
     if number is None:
-        number = versions.free_number()
-        _write_version(store, out, publication, versions, number, told)
+        begun = begun or Begun(versions.free_number(), {})
+        _write_version(store, out, publication, versions, begun, told)
+        number = begun.number
     manifest = versions.manifest(number)
     if manifest is None:
         raise CorruptShardError(
@@ -248,11 +249,11 @@ def _publish_version(
 
 
 def _write_version(
-    store: Store, out: Store, publication: Published, versions: Versions, number: int, told: Told | None
+    store: Store, out: Store, publication: Published, versions: Versions, begun: Begun, told: Told | None
 ) -> None:
-    prefix = f"{versions.place(number)}/"
-    record = Record(out, prefix, {})
-    directory = RunDirectory(out, prefix, record, equal_files(versions), told)
+    prefix = f"{versions.place(begun.number)}/"
+    record = Record(out, prefix, {name: [which] for name, which in begun.finished.items()}, publication.key)
+    directory = RunDirectory(out, prefix, record, equal_files(versions), told, begun.finished)
     publication.write(store, directory)
     out.write_bytes(prefix + MANIFEST, _json(publication, directory))
     record.remove()
@@ -298,6 +299,7 @@ class RunDirectory:
         record: told of every file before it appears.
         equal: files that are there already, by SHA-256; what is equal to one is kept once.
         told: how far it is, if :meth:`expect` has said of what.
+        finished: size and SHA-256 of files that stand there already, as they are going to be: they are not written.
 
     Attributes:
         files: rows (of tables), size and SHA-256 by name.
@@ -311,9 +313,10 @@ class RunDirectory:
         record: Record | None = None,
         equal: Mapping[str, Path] | None = None,
         told: Told | None = None,
+        finished: Mapping[str, tuple[int, str]] | None = None,
     ) -> None:
         self._out, self._prefix, self._record, self._equal = out, prefix, record, equal or {}
-        self._told = told
+        self._told, self._finished = told, finished or {}
         self._expected, self._rows, self._size = Amount(0, 0), 0, 0.0
         self._lock = threading.Lock()
         self.files: dict[str, dict[str, Any]] = {}
@@ -357,9 +360,20 @@ class RunDirectory:
             if self._record is not None:
                 with self._lock:
                     self._record.add(name, hashing.size, sha256)
-        self.files[name] = {"rows": hashing.rows, "size": hashing.size, "sha256": sha256}
+        self._enter(name, hashing.rows, hashing.size, sha256)
+
+    def _enter(self, name: str, rows: int | None, size: int, sha256: str) -> None:
+        """A file stands."""
+        self.files[name] = {"rows": rows, "size": size, "sha256": sha256}
         if sha256 in self._equal and self._out.folder is not None:
             share(self._out.folder, self._equal[sha256], Path(self._out.path(self._prefix + name)), sha256)
+
+    def keeps(self, name: str, rows: int) -> bool:
+        """Tell whether a file stands already, as a killed publication has left it; then it has so many rows."""
+        if name not in self._finished:
+            return False
+        self._enter(name, rows, *self._finished[name])
+        return True
 
     def text(self, name: str, text: str) -> None:
         """One text file."""
@@ -368,24 +382,39 @@ class RunDirectory:
 
     def table(self, name: str, table: pa.Table) -> None:
         """One Parquet file."""
-        self._table(name, table.schema, _row_groups([table], table.num_rows or 1))
+        self._table(name, table.schema, row_groups([table], table.num_rows or 1))
 
-    def _table(self, name: str, schema: pa.Schema, row_groups: Iterable[pa.Table], bytes_a_row: float = 0) -> None:
+    def _table(self, name: str, schema: pa.Schema, groups: Iterable[RowGroup], bytes_a_row: float = 0) -> None:
         """One Parquet file; of no rows it has no group of rows, as one without rows is an error to `datasets`."""
+        if name in self._finished:
+            self._pass_over(name, groups, bytes_a_row)
+            return
         with self._file(name) as sink, pq.ParquetWriter(sink, schema, compression="zstd") as writer:
             sink.rows = 0
-            for table in row_groups:
-                if self.stop.is_set():
-                    raise StoreError(f"{name} is not written to its end, as another file could not be written")
-                writer.write_table(table.cast(schema), row_group_size=ROW_GROUP_ROWS)
-                sink.rows += table.num_rows
-                self._count(table.num_rows, table.num_rows * bytes_a_row)
+            for group in groups:
+                self._refuse_to_go_on(name)
+                writer.write_table(group.table().cast(schema), row_group_size=ROW_GROUP_ROWS)
+                sink.rows += group.n_rows
+                self._count(group.n_rows, group.n_rows * bytes_a_row)
+
+    def _pass_over(self, name: str, groups: Iterable[RowGroup], bytes_a_row: float) -> None:
+        """Take the rows of a file that stands, and write nothing."""
+        n_rows = 0
+        for group in groups:
+            self._refuse_to_go_on(name)
+            n_rows += group.n_rows
+            self._count(group.n_rows, group.n_rows * bytes_a_row)
+        self.keeps(name, n_rows)
+
+    def _refuse_to_go_on(self, name: str) -> None:
+        if self.stop.is_set():
+            raise StoreError(f"{name} is not written to its end, as another file could not be written")
 
     def tables(
         self,
         folder: str,
         schema: pa.Schema,
-        tables: Iterable[pa.Table],
+        tables: Iterable[Rows],
         amount: Amount,
         rows_per_file: int,
         prefix: str = "part",
@@ -398,7 +427,7 @@ class RunDirectory:
             CorruptShardError: there are more rows than ``amount`` says.
         """
         n_files = max(1, -(-amount.rows // rows_per_file))
-        groups = _row_groups(tables, rows_per_file)
+        groups = row_groups(tables, rows_per_file)
         groups_a_file = -(-rows_per_file // ROW_GROUP_ROWS)
         bytes_a_row = amount.size / max(1, amount.rows)
         for number in range(n_files):
@@ -412,33 +441,9 @@ class RunDirectory:
             )
 
     def shards(self, folder: str, schema: pa.Schema, store: Store, shards: Sequence[Shard], rows_per_file: int) -> None:
-        """The rows of stored shards, in order."""
-        tables = (store.read_table(shard) for shard in shards if shard.rows)
+        """The rows of stored shards, in order; of files that stand already none are read."""
+        tables = (StoredRows(store, shard) for shard in shards if shard.rows)
         self.tables(folder, schema, tables, Amount.of(shards), rows_per_file)
-
-
-def rows_until_cut(position: int, rows_per_file: int) -> int:
-    """Return rows from one on to the next end of a row group, or of its file: at most ``ROW_GROUP_ROWS``."""
-    in_file = position % rows_per_file
-    return min(rows_per_file - in_file, ROW_GROUP_ROWS - in_file % ROW_GROUP_ROWS)
-
-
-def _row_groups(tables: Iterable[pa.Table], rows_per_file: int) -> Iterator[pa.Table]:
-    """Yield the rows, one row group of a file after the other; chunks are kept, as Parquet's pages depend on them."""
-    parts: list[pa.Table] = []
-    position = 0
-    for table in tables:
-        start = 0
-        while start < table.num_rows:
-            n_wanted = rows_until_cut(position, rows_per_file)
-            parts.append(table.slice(start, n_wanted))
-            start += parts[-1].num_rows
-            position += parts[-1].num_rows
-            if parts[-1].num_rows == n_wanted:
-                yield pa.concat_tables(parts)
-                parts = []
-    if parts:
-        yield pa.concat_tables(parts)
 
 
 class _HashingSink:

@@ -21,7 +21,7 @@ import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tracemill.core import StoreError
 from tracemill.core.file_lock import locked
@@ -40,7 +40,7 @@ from tracemill.publish.directory.foreign import (
     sha256_of,
     top_names,
 )
-from tracemill.publish.directory.written_record import RECORD
+from tracemill.publish.directory.written_record import RECORD, key_in
 from tracemill.publish.manifest import MANIFEST, is_as_written, n_published, tops
 from tracemill.store.files import partial_path
 
@@ -52,6 +52,18 @@ _READ_ONLY: Final = 0o444
 _MOST_SHOWN: Final = 10
 _NAMED: Final = re.compile(r"(?P<run>.+)@(?P<version>\d+)")
 _NO_LINKS: Final = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+
+
+class Begun(NamedTuple):
+    """A version that is being written.
+
+    Attributes:
+        number: its own.
+        finished: files that stand in it already, with size and SHA-256.
+    """
+
+    number: int
+    finished: dict[str, tuple[int, str]]
 
 
 class Versions:
@@ -129,19 +141,43 @@ class Versions:
         if not is_link_of_ours(self.root / name):
             (self.root / name).symlink_to(f"{CURRENT}/{name}")
 
-    def discard_unfinished(self) -> None:
-        """Remove what killed processes have left."""
+    def begun(self, key: str) -> Begun | None:
+        """The version that a killed process was writing under this key, if it is the newest and nothing has changed.
+
+        Its files are read, at about 1 GB/s: what has other bytes than were written is not gone on with.
+        """
+        number = max((number for number in self.numbers() if not self._is_known(number)), default=0)
+        if number < self._next_number():
+            return None
+        folder = self.root / self.place(number)
+        try:
+            contents = contents_of_version(None, folder)
+            if contents is None or key_in((folder / RECORD).read_bytes()) != key:
+                return None
+        except OSError:
+            return None
+        if differences(folder, contents, by_bytes=True):
+            return None
+        finished = {name: which[0] for name, which in contents.items() if len(which) == 1}
+        return Begun(number, {name: which for name, which in finished.items() if (folder / name).is_file()})
+
+    def discard_unfinished(self, but: int | None = None) -> None:
+        """Remove what killed processes have left, but for a version that is gone on with."""
         for number in self.numbers():
-            if not self._is_known(number):
+            if number != but and not self._is_known(number):
                 self.discard(number)
 
     def free_number(self) -> int:
         """Return the number of the next version."""
-        finished = max((number for number in self.numbers() if self._is_known(number)), default=0)
-        number = max(finished, self.current() or 0) + 1
+        number = self._next_number()
         while self._is_taken(number):
             number += 1
         return number
+
+    def _next_number(self) -> int:
+        """Return the number behind those of all that were finished."""
+        finished = max((number for number in self.numbers() if self._is_known(number)), default=0)
+        return max(finished, self.current() or 0) + 1
 
     def _is_known(self, number: int) -> bool:
         return manifest_at(self.root / self.place(number)) is not None

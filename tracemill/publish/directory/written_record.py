@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 RECORD: Final = ".written.json"
 _KIND: Final = "files that tracemill has published here: size, SHA-256"
+_OF: Final = "publication"
 
 
 class Record:
@@ -27,11 +28,12 @@ class Record:
     Args:
         out: the run's directory.
         prefix: of the folder in it, with its slash.
-        known: what stands there already, and is going to be replaced.
+        known: what stands there already, and is going to be replaced or kept.
+        key: of the publication, where another process may go on with it.
     """
 
-    def __init__(self, out: Store, prefix: str, known: Contents) -> None:
-        self._out, self._prefix = out, prefix
+    def __init__(self, out: Store, prefix: str, known: Contents, key: str = "") -> None:
+        self._out, self._prefix, self._key = out, prefix, key
         self._contents = {name: list(which) for name, which in known.items()}
         self._write()
 
@@ -59,7 +61,8 @@ class Record:
         self._write()
 
     def _write(self) -> None:
-        self._out.write_bytes(self._prefix + RECORD, json.dumps({_KIND: self._contents}, ensure_ascii=False).encode())
+        told = {_KIND: self._contents} | ({_OF: self._key} if self._key else {})
+        self._out.write_bytes(self._prefix + RECORD, json.dumps(told, ensure_ascii=False).encode())
 
 
 def recorded(data: bytes) -> Contents | None:
@@ -71,3 +74,8 @@ def recorded(data: bytes) -> Contents | None:
         }
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
         return None
+
+
+def key_in(data: bytes) -> str:
+    """Return the key of the publication that a record is of; "" where it names none, or is no record."""
+    return str(json.loads(data).get(_OF, "")) if recorded(data) is not None else ""

@@ -42,6 +42,11 @@ class Judge(ChatServer):
     )
     answer_chars: Positive = Field(default=4000, description="Of a longer answer only so many at its end are shown.")
 
+    @property
+    def compares(self) -> tuple[str, ...]:
+        """Categories whose answers it judges where no rule can."""
+        return tuple(sorted(self.categories)) if "unverifiable" in self.outcomes else ()
+
 
 class Scored(ModelServer):
     """What the models that score answers have in common: what is scored, and the cut above which an answer passes."""
@@ -128,12 +133,14 @@ class Rubric(Scored, ChatServer):
 
 
 class ModelJudged(Section):
-    """Categories in which models can judge answers that rules cannot.
+    """Categories in which models can judge answers that rules cannot, or votes.
 
     Attributes:
         scored: any answer.
         compared: answers to problems with a usable reference answer.
+        voted: answers to problems without a reference answer, which the majority of them makes.
     """
 
     scored: tuple[str, ...] = ()
     compared: tuple[str, ...] = ()
+    voted: tuple[str, ...] = Field(default=(), json_schema_extra={"silent": True})

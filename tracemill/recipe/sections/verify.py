@@ -1,4 +1,7 @@
-"""Section ``verify`` of the recipe: how responses are judged, and what with."""
+"""Section ``verify`` of the recipe: how responses are judged, and what with.
+
+Section ``majority`` of the recipe: references where there are none, and an audit of those that are there.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tracemill.core import Section
+from tracemill.core import Category, Section
 from tracemill.core.settings import AtOnce, Fraction, Mebibytes, Positive, WallSeconds
+from tracemill.recipe.sections.distill import Often
 
 
 class Sandbox(Section):
@@ -72,3 +76,34 @@ class Verify(Section):
     code: CodeTests = CodeTests()
     instructions: Instructions = Instructions()
     sandbox: Sandbox = Field(default=Sandbox(), json_schema_extra={"operational": True})
+
+
+_Voting = Literal[Category.MATH, Category.CHOICE]
+
+
+class Majority(Section):
+    """What most samples of a problem say, by the verifier's equivalence; see docs/verification.md."""
+
+    votes: Annotated[int, Field(ge=2, le=1000)] = Field(
+        default=4, description="At least so many samples have to say the same."
+    )
+    share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.6, description="And at least this share of those whose answer can be read."
+    )
+    categories: tuple[_Voting, ...] = Field(
+        default=(Category.MATH, Category.CHOICE), min_length=1, description="Whose problems are voted on."
+    )
+    make: bool = Field(
+        default=True,
+        description="Problems without a reference answer are asked about, and get what the majority says as one. "
+        "false: only references that are there are looked at.",
+    )
+    samples: Often | None = Field(
+        default=None,
+        description="Of a problem without a reference, by each teacher in each round; as many as of any other unless "
+        "given.",
+    )
+    contradicted: Literal["keep", "drop"] = Field(
+        default="keep",
+        description="Problems whose reference most samples contradict: marked, or dropped as contradicted_reference.",
+    )

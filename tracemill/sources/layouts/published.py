@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tracemill.core import ReferenceBy
+from tracemill.core.schema import REFERENCE_BY
 from tracemill.sources.adapter import Draft, LayoutAdapter
 from tracemill.sources.layouts.columns import category_of, constraints_of, history_of, parsed, tests_of
 from tracemill.sources.layouts.traces import model_named, parted_trace, tagged_trace
@@ -25,10 +27,16 @@ def published(row: dict[str, Any], _source: RowSource) -> Draft:
         tests=tests_of(row.get("tests")),
         constraints=constraints_of(row.get("constraints")),
         traces=[trace],
-        info={"upstream_source": row.get("source"), "upstream_id": row.get("id")},
+        info={"upstream_source": row.get("source"), "upstream_id": row.get("id"), **_made_by(row)},
         licence=row.get("licence"),
         non_commercial=row.get("non_commercial"),
     )
+
+
+def _made_by(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the mark of a reference that samples made, which must not be taken for one that was given."""
+    by = row.get(REFERENCE_BY)
+    return {REFERENCE_BY: by} if by == ReferenceBy.MAJORITY else {}
 
 
 PUBLISHED_LAYOUTS: Final[dict[str, LayoutAdapter]] = {
