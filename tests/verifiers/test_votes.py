@@ -98,7 +98,7 @@ def test_a_majority_makes_a_reference_and_judges_by_it(verifier_set: VerifierSet
     assert (found.finding, found.votes, found.voters) == ("made", 4, 5)
     assert held.outcomes == ["correct"] * 4 + ["incorrect"]
     told = held.verdicts["r0"]
-    assert told.verifier == "majority-math@6"
+    assert told.verifier == "majority-math@7"
     assert "4 of 5 votes" in told.detail
     assert told.provenance is not None
     assert '"votes":4' in told.provenance
