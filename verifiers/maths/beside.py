@@ -61,12 +61,12 @@ _BEFORE: Final = {
         r"\b(?:answer|result|value|solution|total|it)\s+(?:is|was|must\s+be|should\s+be|can\s+be|may\s+be|will\s+be|:)\s*"
         r"(?:at\s+(?:most|least)|no\s+(?:more|less|fewer)\s+than|up\s+to|(?:an?\s+)?(?:multiple|divisor)\s+of"
         r"|divisible\s+by|bounded\s+by|limited\s+to|close\s+to|near(?:ly)?|almost|not\s+quite|just\s+(?:under|over))\s*$"
-        r"|(?<![<\w/])[a-zA-Z]\s*[<>≠]\s*\$?\s*$",
+        r"|(?<![<\w/])[a-zA-Z]\s*[<>≠]\s*\$?\s*$|\\(?:geq?|leq?|neq?|gt|lt)(?:slant)?\s*\$\s*\$?\s*$",
         re.IGNORECASE,
     ),
     "an operation": re.compile(
         r"[\d)]\s*\$?\s*[-−+/×·^÷]\s*$|\d\*\s*$|(?<=[\s(:=])[-−]$|√\s*$"
-        r"|\\(?:cdot|times|div|pm|log|ln|sqrt|sin|cos|tan|exp)(?![a-zA-Z])\s*\$?\s*$|\$\s*[-−+]\s*\$\s*$"
+        r"|\\(?:cdot|times|div|pm|log|ln|sqrt|sin|cos|tan|exp)(?![a-zA-Z])\s*\$?\s*$|\$\s*[-−+]\s*\$*\s*$"
         r"|(?<![\w}])\d*/\s*$"
     ),
 }
