@@ -47,7 +47,6 @@ def _row(arm: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     rows, tokens = ([f"{n:,}" for n in sorted(set(arm[name]))] for name in ("rows", "tokens"))
     shown = [
         arm["name"],
-        arm["traces"],
         _range(rows),
         _range(tokens),
         "–" if arm["wrong_share"] is None else f"{arm['wrong_share']:.0%}",
