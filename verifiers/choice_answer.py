@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from tracemill.text.boxes import EMPTY_BOX
 from tracemill.text.think import UNCLOSED_THINK
 from verifiers.choice_options import Named, Options, named, options_of
+from verifiers.choice_statements import last_line, said
 from verifiers.maths.boxes import boxed
 from verifiers.maths.words import why_missing
 from verifiers.protocol import Judgement, correct, incorrect, unreadable, unusable
@@ -22,36 +23,13 @@ if TYPE_CHECKING:
 
 NO_ANSWER: Final = "no answer found in the response"
 _MAX_CHARS: Final = 20_000  # of an answer part that is searched for statements; the end counts
-_SAID: Final = (
-    r"(?:(?:clearly|probably|most likely|likely|therefore|thus|definitely|simply|obviously|indeed|hence)[ ,]+)?"
-)
-_STATEMENT: Final = re.compile(
-    r"(?<!wrong )(?<!incorrect )(?<!false )\b"
-    r"(?:(?:final|correct|right|best)\s+)?(?:answer|option|choice)(?:\s+(?:choice|option))?"
-    r"(?:\s*(?:is|are|would\s+be|should\s+be|must\s+be|[:：=])\s*[:：]?|[ \t]+[-–—](?=[ \t]+\S))\s*"
-    rf"{_SAID}(?:option\s+|choice\s+)?(?=(?P<en>[^\n]{{1,200}}))"
-    r"|\b(?:antwort|respuesta|réponse|risposta|resposta|ответ)[ \t]*(?:ist|es|est|è|é)?[ \t]*[:：]?[ \t]*"
-    r"(?=(?P<other>[^\n]{1,200}))"
-    r"|(?<!不)(?<!不应)(?<!不能)(?<!不该)(?<!不要)(?<!非)(?:答案|正确的?(?:选项|答案)|(?:应该?|故)?选择?)\s*(?:应该?)?(?:是|为|[:：])?\s*"
-    r"(?P<zh>[（(]?[A-J](?:[、,，]?[A-J])*[)）]?)",
-    re.IGNORECASE,
-)
-_IS_RIGHT: Final = re.compile(
-    r"(?<![\w'])[(\[$\\]*(?P<letter>[A-J])[)\]$\\]*\s+(?:is|would be|must be|has to be)\s+"
-    rf"{_SAID}(?:the\s+)?(?:correct|right|best)\b(?:\s+(?:answer|option|choice|one))?"
-)
-_SENTENCE_END: Final = re.compile(
-    r"(?<=[\w)\]*}$\"'])[.!。](?:\s|$)|;\s|,\s+(?:because|since|as|so|which)\b|\s+(?:because|since)\s"
-)
 _EITHER: Final = re.compile(r"\b[A-J]\)?\s+or\s+\(?[A-J]\b")
-_IS_NO_STATEMENT: Final = re.compile(r"(?:correct|right|wrong|incorrect|given|as follows|below|above)\b", re.IGNORECASE)
-_LINES: Final = re.compile(r"\n\s*")
 
 
 class ChoiceVerifier:
     """See the module. Reads the prompt's options, the reference and the answer part."""
 
-    version: Final = "choice@4"
+    version: Final = "choice@5"
 
     def begin(self, attempt: Attempt, resources: VerifierResources) -> Judgement:  # noqa: ARG002 - the Verifier contract
         """Decide at once."""
@@ -125,30 +103,15 @@ def _statements(answer: str, options: Options) -> list[str]:
     """Return what the answer part says its answer is; several where it says so several times."""
     box = boxed(answer)
     if box is None:
-        return _said(EMPTY_BOX.sub("", answer)) or _last_line(answer)
+        return said(EMPTY_BOX.sub("", answer), options) or last_line(answer, options)
     if box.text is None:
         return []
     told = named(box.text, options)
-    later = [said for said in _said(answer[answer.rfind("box") :]) if (found := named(said, options)) and found.letters]
+    behind = said(answer[answer.rfind("box") :], options)
+    later = [each for each in behind if (found := named(each, options)) and found.letters]
     if not later:
         return [box.text]
     return later if told is None or not told.letters else [box.text, *later]
-
-
-def _said(answer: str) -> list[str]:
-    """Explicit statements: "the answer is B"; where there is none, "B is correct"."""
-    plain = answer.replace("**", "").replace("__", "")
-    stated = [
-        match.group("zh") or _SENTENCE_END.split(match.group("en") or match.group("other"))[0].strip()
-        for match in _STATEMENT.finditer(plain)
-    ]
-    stated = [statement for statement in stated if statement and not _IS_NO_STATEMENT.match(statement)]
-    return stated or [match.group("letter") for match in _IS_RIGHT.finditer(plain)]
-
-
-def _last_line(answer: str) -> list[str]:
-    last = _LINES.split(EMPTY_BOX.sub("", answer).strip())[-1].strip()
-    return [_SENTENCE_END.split(last)[0].strip() or last] if last else []
 
 
 def _shown(found: set[Named] | list[Named]) -> str:

@@ -14,10 +14,13 @@ _MARK: Final = re.compile(
 )
 _LETTERS: Final = "ABCDEFGHIJ"
 _LETTER: Final = re.compile(
-    r"(?:\\[(\[]|[\s*_$(\[（])*(?:option|choice|选项)?\s*[(\[（]?([A-Ja-j])[)\]）]?(?:\\[)\]]|[\s*_$.。:：)])*",
+    r"(?:\\[(\[]|[\s*_$(\[（“\"'])*(?:option|choice|选项)?\s*[(\[（]?([A-Ja-j])[)\]）]?(?:\\[)\]]|[\s*_$.。:：)”\"'])*",
     re.IGNORECASE,
 )
 _LABELLED: Final = re.compile(r"[*_(\[（]*([A-J])(?:[)\]）][.:]?|[.:：、])[*_]*\s*(\S.*)", re.DOTALL)
+# A label and a text with a dash or brackets between them, or the label behind the text.
+_LABEL_BESIDE: Final = re.compile(r"[*_]*([A-J])[*_]*\s*(?:[-–—]\s*|\(|（)(\S[^()]*?)[)）]?[.]?", re.DOTALL)
+_LABEL_BEHIND: Final = re.compile(r"(\S.*?)\s*[(\[（]([A-J])[)\]）][.]?", re.DOTALL)
 _SMALL_LABEL: Final = re.compile(r"[*_(\[（]*([a-j])[)\]）.:：]+[*_]*\s*(\S.*)", re.DOTALL)
 _SEVERAL: Final = re.compile(r"[(\[]?([A-J])[)\]]?(?:\s*(?:,|;|&|、|，|and|和)\s*(?:and\s+)?[(\[]?([A-J])[)\]]?)+\.?")
 _NUMBERED: Final = re.compile(r"[(\[]?([1-9])(?:[)\].:]+\s*(\S.*)?)?", re.DOTALL)
@@ -119,6 +122,15 @@ def _label_of(text: str, options: Options) -> tuple[str, str] | None:
         return small.group(1).upper(), small.group(2)
     if labelled and (not options or labelled.group(1) in options):
         return labelled.group(1), labelled.group(2)
+    return _label_beside(text, options) if options else None
+
+
+def _label_beside(text: str, options: Options) -> tuple[str, str] | None:
+    """Return the letter and the text of ``B - a whale``, ``B (a whale)``, ``a whale (B)``, where it is an option's."""
+    for pattern, letter, body in ((_LABEL_BESIDE, 1, 2), (_LABEL_BEHIND, 2, 1)):
+        match = pattern.fullmatch(text)
+        if match and match.group(letter) in options and _holding(match.group(body), options):
+            return match.group(letter), match.group(body)
     return None
 
 

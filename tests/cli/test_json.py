@@ -6,7 +6,6 @@ import argparse
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from tests.support.needs import ROOT
 from tests.support.runs.small_run import SmallRun, question
 from tests.support.servers.chat_server import ChatServer
+from tests.support.warm import start as programs
 from tracemill.cli.main import parser
 
 PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
@@ -33,9 +33,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallRun]:
 
 
 def typed(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tracemill", *map(str, arguments)]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(cwd)}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return programs.run("tracemill", *map(str, arguments), cwd=cwd, environment=environment)
 
 
 def document(*arguments: object, cwd: Path) -> Any:

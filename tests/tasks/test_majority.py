@@ -211,6 +211,35 @@ def test_references_that_most_samples_contradict(contradicted: str, tmp_path: Pa
         assert "vote" not in published[str(right(0))]
 
 
+def test_traces_alone_make_references_and_contradict_them(tmp_path: Path) -> None:
+    """Without a teacher the traces that came along vote; nobody is asked."""
+    rows = [
+        {
+            "problem": question(number)["question"],
+            "answer": answer,
+            "generations": [
+                f"<think>\nway {n} of {number}\n</think>\n\n{BOX % (value or right(number))}"
+                for n, value in enumerate([None, None, 5])
+            ],
+        }
+        for number, answer in enumerate([None, "77", str(right(2))])
+    ]
+    run = SmallRun(tmp_path / "run", "http://127.0.0.1:9/v1", rows=rows)
+    run.sections |= {
+        "sources": [{"name": "rows", "path": "rows.jsonl", "layout": "openr1_math"}],
+        "decontaminate": {"benchmarks": []},
+        "distill": {"teacher": None},
+        "majority": {"votes": 2},
+    }
+    counts = funnel(run.build())
+    assert counts == {"source/rows": 3, "published/rows": 2, "verify/incorrect": 1}
+    found = {row["finding"]: row for row in table(run.out, "references").to_pylist()}
+    assert {finding: (row["reference"], row["answer"], row["votes"]) for finding, row in found.items()} == {
+        "made": (None, str(right(0)), 2),
+        "contradicted": ("77", str(right(1)), 2),
+    }
+
+
 def test_nothing_that_cannot_be_voted_on_is_paid_for(tmp_path: Path) -> None:
     """Other categories, and references that nothing can be judged by, are closed before anybody is asked."""
     with Electorate(lambda _: AGREED) as teacher:

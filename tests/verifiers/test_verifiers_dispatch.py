@@ -21,10 +21,10 @@ def test_every_category_has_an_entry() -> None:
     """Each category of the schema is dispatched to a verifier with a version."""
     assert set(verifiers_for(Verify())) == set(Category)
     assert verifier_versions() == {
-        "choice": "choice@4",
-        "code": "code@4",
+        "choice": "choice@5",
+        "code": "code@5",
         "instruction": "instructions@4",
-        "math": "math@6",
+        "math": "math@7",
         "other": "none@1",
     }
     assert list(verifier_versions()) == sorted(verifier_versions())

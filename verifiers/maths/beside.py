@@ -19,7 +19,7 @@ _ORDINALS: Final = r"halves|thirds|fourths|fifths|sixths|sevenths|eighths|ninths
 _BEHIND: Final = {
     "a bound": re.compile(
         r"(?:or|and)\s+(?:more|less|fewer|greater|higher|larger|smaller|bigger|lower|above|below|up|over|under|later"
-        r"|earlier|older|younger|beyond)\b|at\s+(?:least|most)\b|(?:minimum|maximum|tops)\s*(?:[.;!]|$)",
+        r"|earlier|older|younger|beyond|so)\b|at\s+(?:least|most)\b|(?:minimum|maximum|tops)\s*(?:[.;!]|$)",
         re.IGNORECASE,
     ),
     "another value": re.compile(
@@ -42,7 +42,8 @@ _LETTER: Final = re.compile(r"([b-zB-HJ-Z])\s*\$?\s*(?:[.,;!?]\s|[.,;!?]?\s*$)")
 _BEFORE: Final = {
     "another value": re.compile(
         r"\b(?:(?:answers?|results?|solutions?|values?)\s+(?:is|are|was|were|must\s+be|:)|either|neither|one\s+of)\s+"
-        r"[^.\n]{0,30}(?:\d|\}|\\pi)\s*\$?\s*,?\s+(?:or|and|nor|to|through)\s*$|\bbetween\s+\S{1,20}\s+and\s*$",
+        r"[^.\n]{0,30}(?:\d|\}|\\pi)\s*\$?\s*,?\s+(?:or|and|nor|to|through)\s*$"
+        r"|(?:\b[a-z]+\s+-?\d+|\$-?\d+(?:\.\d+)?\$)\s+or\s*$|\bbetween\s+\S{1,20}\s+and\s*$",
         re.IGNORECASE,
     ),
     "a part or a multiple": re.compile(

@@ -42,11 +42,13 @@ _REMARK: Final = re.compile(
     re.IGNORECASE,
 )
 _JOINT: Final = re.compile(
-    r"(?:[\s,;$&*]|\\[,;:!() \[\]\\]|\\q?quad\b|\b(?:and|or)\b|和|与|或|、|，"
+    r"(?:\n\s*(?:[-*•]|\(?\w\)|\d+\.)\s|[\s,;$&*]|\\[,;:!() \[\]\\]|\\q?quad\b|\b(?:and|or)\b|和|与|或|、|，"
     r"|\\(?:text|mathrm|mbox)\s*\{\s*,?\s*(?:and|or|,)?\s*,?\s*\}"
     r"|\\(?:land|lor|wedge|vee)\b|(?:[a-zA-Z](?:_\{?\w\}?)?|\([a-z](?:\s*,\s*[a-z])+\))\s*=)*"
 )
-_HAS_JOINT: Final = re.compile(r",|;|\band\b|\bor\b|和|与|或|、|，|\\(?:land|lor|wedge|vee)|quad|\$\s*\$?")
+_HAS_JOINT: Final = re.compile(
+    r"\n\s*(?:[-*•]|\(?\w\)|\d+\.)\s|,|;|\band\b|\bor\b|和|与|或|、|，|\\(?:land|lor|wedge|vee)|quad|\$\s*\$?"
+)
 CALLED_WRONG: Final = re.compile(
     r"\W*(?:\\text\s*\{)?\s*(?:(?:is|was|are|would be|will be|were|seems?)\s+)(?:\w+ly\s+|of course\s+)?"
     r"(?:wrong|incorrect|not|never|false|invalid|rejected|excluded|impossible|too)\b"
@@ -56,8 +58,22 @@ CALLED_WRONG: Final = re.compile(
 _DENIED: Final = re.compile(
     r"(?:\bnot(?:\s+be|\s+equal(?:\s+to)?)?|n't(?:\s+be)?|\bnever|\bcannot\s+be|\b(?:greater|less|more|fewer|larger|smaller|bigger|higher|lower)\s+than"
     r"|\bminus|\bnegative|\brather\s+than|\binstead\s+of|\bunlike|\bwrongly|\b(?:incorrect|wrong)\s+(?:answer|value|result)(?:\s+(?:is|of|was))?"
-    r"|\b(?:above|below|exceeds|under|over|between))"
+    r"|\b(?:above|below|exceeds|under|over|between|whereas|wrong\s+to\s+\w+|incorrect\s+to\s+\w+))"
     r"(?:\s+(?:simply|just|exactly|the|a|an|be|to|answer|value|number|:))*[\s:*$({}]*(?:\\[\[(]\s*)?$",
+    re.IGNORECASE,
+)
+# Of a box in the same sentence: what somebody else may have got.
+_MISTAKEN: Final = re.compile(
+    r"\b(?:common|typical|easy|frequent|usual|careless)\s+(?:mistake|error|trap|misconception|wrong\s+answer)"
+    r"|\b(?:wrong|incorrect|mistaken|false|erroneous)\s+(?:answer|value|result)|\bconfus(?:e|ed|ing)\b"
+    r"|\bif\s+(?:we|you|one|i|someone)\s+(?:had\s+)?(?:wrongly\s+|mistakenly\s+)?"
+    r"(?:forg[eo]t|forgotten|miss|ignor|overlook|mis[a-z]{3,}|neglect|omit)",
+    re.IGNORECASE,
+)
+_SCALED_IN_TEXT: Final = re.compile(  # words in a formula that change the box before them
+    r"(?:\s|~|\\[,;:! ]|\\q?quad)*\\(?:text|mathrm|mbox|textrm)\s*\{\s*"
+    r"(?:(?:hundred|thousand|million|billion|trillion|dozen)s?\b|squared|cubed|factorial|thirds|halves|quarters|tenths"
+    r"|or\s+(?:more|less|fewer|greater)|and\s+(?:above|below|up)|at\s+(?:most|least)|times|plus|minus)[^{}]*\}",
     re.IGNORECASE,
 )
 _OPENINGS: Final = re.compile(r"\$\$|\$|\\\[|\\\]|\\\(|\\\)|\n\s*\n|\\begin\{[a-z]+\*?\}|\\end\{[a-z]+\*?\}")
@@ -131,7 +147,7 @@ def _of_boxes(answer: str, boxes: list[FoundBox], reference: str) -> Stated:
 
 def _is_denied(before: str, after: str) -> bool:
     line = re.split(r"\n\s*\n|(?<=[.!?])\s+(?=[A-Z])", before)[-1]
-    return bool(_DENIED.search(line[-80:]) or CALLED_WRONG.match(after[:60]))
+    return bool(_DENIED.search(line[-80:]) or _MISTAKEN.search(line[-200:]) or CALLED_WRONG.match(after[:60]))
 
 
 def _joined(answer: str, boxes: list[FoundBox]) -> list[FoundBox]:
@@ -260,6 +276,9 @@ def _last_part(text: str) -> str:
 
 def _first_part(text: str) -> str:
     """Return what stands before the first relation after the box, if it is more than words or what sets text."""
+    scaled = _SCALED_IN_TEXT.match(text)
+    if scaled:
+        return scaled.group()
     part = _RELATION.split(text, maxsplit=1)[0]
     rest = _SETTING.sub("", part).strip("()[]| ")
     is_words = re.fullmatch(r"[A-Za-z]{2,}.*", rest, re.DOTALL) and not _SCALE.match(rest)

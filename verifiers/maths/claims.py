@@ -47,8 +47,9 @@ _REFUSAL: Final = re.compile(
 _HEDGES_TEXT: Final = """
 nicht kein pas não non не not never no
 either neither nor or between than least most minus negative approximately about roughly around if
-wrong incorrect would might could may cannot unless except excluding maybe perhaps probably exceed exceeds above
-below under over another other otherwise false mistake too instead squared cubed times half plus step steps case cases
+wrong incorrect nobody would might could may cannot unless except excluding maybe perhaps probably exceed exceeds
+above below under over another other otherwise false mistake too instead squared cubed times half plus
+step steps case cases
 """
 _HEDGES: Final = frozenset(
     _HEDGES_TEXT.split()
@@ -261,6 +262,18 @@ _HARMLESS: Final = _FILLERS | frozenset(
         "than",
     ]
 ) - frozenset(["than"])
+# A number that says which step, theorem or option is meant; and one of which something is taken.
+_NUMBERING: Final = re.compile(
+    r"\b(?:theorem|lemma|proposition|corollary|definition|equations?|eq|step|section|chapter|figure|fig|table|page|"
+    r"problem|question|exercise|example|method|rule|property|axiom|part|remark|note|base)\.?\s*[(#]?\s*$",
+    re.IGNORECASE,
+)
+_TAKEN_OF: Final = re.compile(
+    r"\b(?:cubes?|squares?|power|sine|cosine|tangent|logarithm|log|reciprocal|inverse|opposite|factorial|multiple|"
+    r"fraction|predecessor|successor|complement|negation|third|quarter|half|double|triple|(?:square|cube)\s+root|"
+    r"absolute\s+value)\s+of\s*$",
+    re.IGNORECASE,
+)
 _SEVERAL_VALUES: Final = "several values without a box"
 _BEFORE_END: Final = re.compile(
     r"(?P<lead>(?:\S+\s+){0,4})(?:\b(?:is|are|was|were|equals?|be|becomes?|gets?|have|has|gives?|yields?|obtain|find|that|to|of|by|is\s+just|simply|implies|means)|\b(?:therefore|thus|hence|so|then),?|=|:)\s*$",
@@ -315,6 +328,8 @@ def _value_with_unit(clause: str, value: re.Match[str]) -> Stated:
     """The one value of a clause, with the unit that follows; a letter or sign that is glued to it leaves it open."""
     raw = value.group().strip()
     before, after = clause[: value.start()].rstrip(), clause[value.end() :]
+    if _NUMBERING.search(before) or _TAKEN_OF.search(before):
+        return Stated(clause, "a number of a step or theorem, or something of a value")
     if _WRAPPED.fullmatch(raw):
         text = _unwrapped(raw)
         unit = re.match(r"\s*([A-Za-z]+(?:\s+per\s+[A-Za-z]+)?)\b", after)
@@ -356,8 +371,13 @@ def _of_sentence(sentences: list[str], reference: str) -> Stated:
     return Stated(None, _UNREAD)
 
 
+_CJK_NUMBER: Final = re.compile(r"\W*[零〇一二三四五六七八九十百千万亿两負负]+\W*")
+
+
 def _may_answer(sentence: str, reference: str) -> bool:
     """Whether a sentence without a figure has an answer in words: a number, infinity, the words of the reference."""
+    if _CJK_NUMBER.fullmatch(sentence):
+        return True
     words = [word.lower() for word in _LETTERS.findall(sentence)]
     known = {
         word.lower() for word in _LETTERS.findall(re.sub(r"\\(?:text\w*|mathrm)", " ", reference)) if len(word) > 1
@@ -383,7 +403,24 @@ def _main_clause(clause: str) -> str:
 
 
 def _of_last_clause(sentence: str) -> Stated:
-    """Return a sentence's value: behind its last sign of equality, or the only one it has."""
+    """Return a sentence's value: behind its last sign of equality, or the only one it has; open where these differ."""
+    found = _of_clause(sentence)
+    results = list(_RESULT.finditer(sentence))
+    if found.text is None or found.why or not results or _figures(results[-1].group(1)) in _figures(found.text):
+        return found
+    if re.search(r"\bround|\banswer\b", sentence[results[-1].end() :]):
+        return found
+    return Stated(sentence, "a value, and another one behind a sign of equality")
+
+
+_RESULT: Final = re.compile(r"=[\s$]*([-−]?[\d,]*\d(?:\.\d+)?)")
+
+
+def _figures(text: str) -> str:
+    return re.sub(r"[^\d.]", "", text)
+
+
+def _of_clause(sentence: str) -> Stated:
     if _REFUSAL.search(sentence):
         return Stated(sentence, "the answer is not given for certain")
     parts = re.split(

@@ -21,6 +21,7 @@ _FUNCTION: Final = re.compile(r"\\(?:gcd|max|min)|[A-Zf-h]\(")
 _TEXT: Final = re.compile(r"\\text\s*\{([^{}]*)\}")
 _DATE: Final = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}/\d{1,2}/\d{4}|\d{1,2}[-.]\d{1,2}[-.]\d{4}")
 _LOST: Final = re.compile(r"(?<![A-Za-z])[fgh]\^\{?-1\}?(?=\()|\\int(?![a-zA-Z])(?!\s*_)|\b0[xXbo][0-9A-Fa-f]+\b")
+_CROSSED: Final = re.compile(r"\\(?:vec|mathbf|bm|boldsymbol|hat|overrightarrow)\s*(?:\{[^{}]*\}|\w)\s*\\times")
 _CONJUNCTION: Final = re.compile(r",?\s*(?:and|or|,)?\s*")
 
 
@@ -105,6 +106,11 @@ def _other_notation(gold: str, target: str) -> bool:
     return any(_LOST.search(text) for text in (gold, target))
 
 
+def _other_products(gold: str, target: str) -> bool:
+    r"""Return of vectors ``\cdot`` and ``\times`` are two things, and of numbers one."""
+    return len(_CROSSED.findall(gold)) != len(_CROSSED.findall(target))
+
+
 def _has_words(gold: str, target: str) -> bool:
     return any(not _CONJUNCTION.fullmatch(words.strip()) for text in (gold, target) for words in _TEXT.findall(text))
 
@@ -118,6 +124,7 @@ _DOUBTS: Final = (
     ("words that say more than an answer", _has_statement),
     ("dates or codes", _are_dates),
     ("a notation that is no arithmetic", _other_notation),
+    ("another product of vectors", _other_products),
 )
 _LOSSES: Final = (
     ("a letter that may be a unit or a factor", _unit_or_factor),

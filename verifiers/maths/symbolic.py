@@ -19,10 +19,10 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
 from verifiers.maths import numeric
-from verifiers.maths.comparison import compare_texts
+from verifiers.maths.comparing.comparison import compare_texts
+from verifiers.maths.comparing.sameness import ONLY_REAL, Found
 from verifiers.maths.doubts import why_lost
 from verifiers.maths.reading.tokens import SIDE_BY_SIDE, NotUnderstood
-from verifiers.maths.sameness import ONLY_REAL, Found
 from verifiers.maths.text import tidy
 from verifiers.maths.words import core, split_choice, split_unit, without_unit
 

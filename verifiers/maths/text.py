@@ -10,6 +10,7 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
+from tracemill.text.boxes import closing_brace
 from tracemill.text.boxes import last_box as last_box  # noqa: PLC0414 - what it finds is what is read here
 
 _UNICODE = str.maketrans(
@@ -34,6 +35,7 @@ _REWRITES = tuple(
         (r"\\[!,;:>]|\\q?quad(?![a-zA-Z])|(?<!\\)\\ |~", " "),
         (r"\^\{?\s*\\(?:circ|degree)\s*\}?|\\degree(?![a-zA-Z])", r"^\\circ"),
         (r"\\(?:ldots|cdots|dots|dotsc|dotsb)(?![a-zA-Z])|\.\.\.+", r"\\ldots "),
+        (r"(?<![\d.\\])\.(?=\d+\s*\\ldots)", "0."),
         (r"(?<=\d)(\.\d*?)(\d)\2\2+\s*\\ldots\s*$", r"\1\\overline{\2}"),
         (r"(?<=\d)(\.\d+)\s*\\ldots\s*$", r"\1"),
         (r"\\varnothing(?![a-zA-Z])|\\\{\s*\\\}", r"\\emptyset "),
@@ -67,6 +69,7 @@ def tidy(latex: str) -> str:
         inner = text[len(opening) : -len(closing)]
         if text.startswith(opening) and text.endswith(closing) and opening not in inner and inner:
             text = inner
+    text = _without_frame(text)
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
     if _SPACED.fullmatch(text):  # 1 000 000, as it is written in half of the world
@@ -74,6 +77,13 @@ def tidy(latex: str) -> str:
     text = text.strip().rstrip(".,;:").strip() if not text.endswith("\\.") else text.strip()
     text = re.sub(r"^\\text\s*\{\s*([^{}]*?)[\s.]*\}$", _plain_if_number, text)
     return _REPEATING.sub(_as_fraction, text)
+
+
+def _without_frame(text: str) -> str:
+    r"""Return an answer without a sign of equality before it, a line break behind it, and braces around all of it."""
+    text = re.sub(r"^\s*=\s*|(?:\\\\|\\newline)\s*$", "", text).strip()
+    is_framed = text.startswith("{") and closing_brace(text, 0) == len(text) - 1
+    return text[1:-1].strip() if is_framed and len(text) > 2 else text
 
 
 def _plain_if_number(match: re.Match[str]) -> str:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracemill.core import Outcome
 from tracemill.text.think import UNCLOSED_THINK
-from verifiers.maths.comparison import compare_texts
+from verifiers.maths.comparing.comparison import compare_texts
+from verifiers.maths.comparing.sameness import Found
 from verifiers.maths.doubts import why_doubtful
 from verifiers.maths.reading.reader import read
 from verifiers.maths.reading.tokens import NotUnderstood
 from verifiers.maths.reading.tree import Call, Node, Num, Quantity
 from verifiers.maths.reading.units import may_be_number
-from verifiers.maths.sameness import Found
 from verifiers.maths.statement import NO_ANSWER, Stated, stated
 from verifiers.maths.text import read_number, tidy
 from verifiers.maths.words import (
@@ -53,7 +53,7 @@ _PLAIN_CHARS: Final = 60  # of a number that is compared in this process
 class MathVerifier:
     """See the module. Reads the reference answer and the answer part, nothing else."""
 
-    version: Final = "math@6"
+    version: Final = "math@7"
 
     def begin(self, attempt: Attempt, resources: VerifierResources) -> Judgement | Pending:
         """Decide at once or asks a worker."""
@@ -178,7 +178,7 @@ def _decide_words(gold: str, target: str, box: str) -> Judgement | None:
     """Return words are the same or another word; whether two phrases mean the same is not for this verifier."""
     gold_words, target_words = words_of(gold), words_of(target)
     if gold_words is None:
-        is_other = target_words and not may_be_number(target_words) and _is_figure(gold)
+        is_other = target_words and not may_be_number(target_words) and not _is_read(target) and _is_figure(gold)
         return _wrong(gold, target, box) if is_other else None
     if gold_words == target_words:
         return correct(box, "the same words")
@@ -193,8 +193,11 @@ def _decide_words(gold: str, target: str, box: str) -> Judgement | None:
 
 def _is_figure(text: str) -> bool:
     """Tell whether a reference is mathematics with digits, which no word says."""
-    if not re.search(r"\d", text):
-        return False
+    return re.search(r"\d", text) is not None and _is_read(text)
+
+
+def _is_read(text: str) -> bool:
+    """Tell whether a text is mathematics to our reader: "arctan x" is no word."""
     try:
         read(text)
     except NotUnderstood:

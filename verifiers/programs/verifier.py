@@ -50,7 +50,7 @@ class CodeVerifier:
         settings: section ``verify.code`` of the recipe.
     """
 
-    version: Final = "code@4"
+    version: Final = "code@5"
 
     def __init__(self, settings: CodeTests) -> None:
         self._settings = settings

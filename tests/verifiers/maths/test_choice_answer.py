@@ -149,7 +149,43 @@ def test_options(prompt: str, options: dict[str, str]) -> None:
 def test_verdicts(prompt: str, reference: str | None, answer: str, outcome: str) -> None:
     """What names the reference's option is correct, another is incorrect, and what reads in two ways is neither."""
     found = judged(prompt, reference, answer)
-    assert (found.outcome, found.verifier) == (outcome, "choice@4"), found.detail
+    assert (found.outcome, found.verifier) == (outcome, "choice@5"), found.detail
+
+
+STATED = [
+    "The answer is {}.", "Answer {}", "Answer: **{}**", "<answer>{}</answer>", "I choose {}.", "Choose {}.",
+    "It is {}.",
+    "Hence, option ({}).", "The letter is {}.", "Thus {} is the only correct option.", "The answers are {}.",
+    "The correct answer is {}, and not any other.", "答えは{}です。", "정답: {}", "因此，正确的选项是 {}。", "“{}”",
+    "{}\n\nExplanation: so it must be.", "I would go with {}.", "If it swims, then the answer is {}.",
+]  # fmt: skip
+WEIGHED = [
+    "The answer is not {}.", "Do not choose {}.", "Nobody would choose {}.", "I doubt that {} is correct.", "故不选{}",
+    "It is false that {} is correct.", "If {} is correct, then cats swim.", "which option is {}", "Not {}",
+    "{} is wrong.",
+    "It is unlikely that the answer is {}.", "I wonder whether the answer is {}.", "{}错误", "Everything except {}",
+]  # fmt: skip
+
+
+@given(st.sampled_from("ABCD"), st.sampled_from("ABCD"), st.sampled_from(STATED))
+def test_a_choice_may_be_stated_in_many_words(gold: str, letter: str, words: str) -> None:
+    """Whatever the words in which a letter is chosen, the verdict is that on the letter."""
+    assert judged(LINES, gold, words.format(letter)).outcome == ("correct" if gold == letter else "incorrect")
+
+
+@given(st.sampled_from("ABCD"), st.sampled_from(WEIGHED))
+def test_a_choice_that_is_only_weighed_is_not_made(gold: str, words: str) -> None:
+    """A letter that is denied, doubted, asked or supposed is never taken for the answer."""
+    assert judged(LINES, gold, words.format(gold)).outcome != "correct"
+
+
+@pytest.mark.parametrize("shape", ["{0}. {1}", "{0}) {1}.", "{0} - {1}", "{0} ({1})", "{1} ({0})", "**{0}: {1}**"])
+@pytest.mark.parametrize("frame", ["{}", "The answer is {}", "Answer: {}", r"\boxed{{{}}}"])
+def test_a_label_beside_a_text(shape: str, frame: str) -> None:
+    """A letter with its own option's text is that option; with another option's text it is none."""
+    assert judged(LINES, "B", frame.format(shape.format("B", "a whale"))).outcome == "correct"
+    assert judged(LINES, "B", frame.format(shape.format("C", "a cat"))).outcome == "incorrect"
+    assert judged(LINES, "B", frame.format(shape.format("B", "a cat"))).outcome == "unverifiable"
 
 
 def test_a_response_that_never_ends_its_thinking_is_wrong() -> None:

@@ -219,6 +219,26 @@ BOXED: dict[str, Table] = {
 }  # fmt: skip
 
 # Reference, the whole answer, which verdicts are right.
+BOXED |= {
+    "letters and their habits": [
+        (r"\varphi(15)", "8", "CU"), (r"\Gamma(6)", "120", "CU"), ("A_6^2", "30", "CU"), (r"\phi", "φ", "C"),
+        (r"\theta", r"\vartheta", "C"), ("x^3+C", "x^3+K", "CU"), ("x^3+C", "x^2+K", "I"), (r"\alpha", r"\beta", "I"),
+        (r"\vec{u}\cdot\vec{v}", r"\vec{u}\times\vec{v}", "IU"), ("(2,5)", "(y,x)=(2,5)", "IU"),
+        ("(2,5)", "(x,y)=(2,5)", "C"), ("g(x)=x^3", "g(t)=x^3", "IU"), ("g(x)=x^3", "g(t)=t^3", "C"),
+        (r"\sqrt{a^2b}", r"a\sqrt{b}", "CU"), ("|a|", "a", "I"), ("9", r"\bar 9", "IU"), ("9", r"\hat{9}", "IU"),
+    ],
+    "numbers in dress": [
+        ("9", r"\mathbf{\text{9}}", "C"), ("9", r"\underline{\text{9}}", "C"), ("9", "{9}", "C"),
+        ("9", r"= 9 \\", "C"),
+        (r"\text{Friday}", r"{\text{Friday}}", "C"), (r"\text{Friday}", r"= \text{Friday}", "C"),
+        (r"\pm 4", "+-4", "C"), (r"\pm 4", "+/-4", "C"), (r"\frac{\pi^2}{8}", r"\frac{\pi**2}{8}", "C"),
+        (r"\frac{8}{9}", ".888...", "C"), (r"\tan^{-1} y", "arctan y", "C"), ("5", "arctan y", "I"),
+        (r"2\cos 31^\circ", r"2\cos 31 \text{ degrees}", "C"), ("45,310", r"45, \!310", "C"),
+        (r"7 \frac{1}{4}", "7 (1/4)", "CU"),
+        ("5300000", "5.3 million dollars", "C"), ("5.3", "5.3 million dollars", "IU"), ("9", r"9 \text{ kilo}", "IU"),
+    ],
+}  # fmt: skip
+
 STATED: dict[str, Table] = {
     "claims without a box": [
         ("9", "The answer is not 9.", "IU"), ("9", "The answer is less than 9.", "IU"),

@@ -12,6 +12,7 @@ from verifiers.maths.reading.tree import IMAGINARY, INFINITY, PI, Call, E, Index
 from verifiers.maths.reading.units import UNIT_NAMES, is_change, number_in_words
 
 _NO_FUNCTION_NAMES: Final = frozenset("fgh")
+_ARRANGEMENTS: Final = frozenset("AP")
 SMALL_WORDS: Final = frozenset(
     [
         "is",
@@ -179,6 +180,8 @@ class Atoms(Functions):
         if self.at("'"):
             raise NotUnderstood("a mark on a letter")
         node: Node = self._indexed(Name(name))
+        if name in _ARRANGEMENTS and isinstance(node, Indexed) and isinstance(node.index, Num) and self.at("^"):
+            self.is_ambiguous = True  # A_5^2 may be 20
         if node == Name("e"):
             return E
         return IMAGINARY if node == Name("i") else node
@@ -256,7 +259,7 @@ class Atoms(Functions):
         if text in {"inf", "infty", "infinity", "oo", "Infinity"}:
             return INFINITY
         if text in GREEK:
-            return self._indexed(Name(f"\\{text}"))
+            return self._greek(text)
         value = number_in_words(text)
         if value is not None and len(text) > 2:
             return self._more_words(text)

@@ -87,7 +87,7 @@ class Functions(Cursor):
         if name in FUNCTIONS:
             return self._applied(FUNCTIONS[name], is_plain=False)
         if name in GREEK:
-            return self._indexed(Name("∅" if name in {"emptyset", "varnothing"} else f"\\{name}"))
+            return self._greek(name)
         if name in {"lfloor", "lceil"}:
             inner = self.sum()
             if not self.at_command("r" + name[1:]):
@@ -105,6 +105,23 @@ class Functions(Cursor):
         if name == "begin":
             return self._environment()
         raise NotUnderstood(f"\\{name}")
+
+    def _greek(self, name: str) -> Node:
+        """Return a Greek letter, of whatever cut; before a number in brackets it may be a function."""
+        if name in {"emptyset", "varnothing"}:
+            return Name("∅")
+        self.is_ambiguous |= self._is_of_numbers()
+        return self._indexed(Name(f"\\{name.removeprefix('var')}"))
+
+    def _is_of_numbers(self) -> bool:
+        r"""Tell whether a bracket with numbers alone follows at once, as in \varphi(12)."""
+        ahead = 1
+        token = self.peek()
+        if token is None or token.kind != "(" or token.spaced:
+            return False
+        while (inner := self.peek(ahead)) is not None and inner.kind in {"number", ",", "-"}:
+            ahead += 1
+        return ahead > 1 and inner is not None and inner.kind == ")"
 
     def _argument(self) -> Node:
         """Return what a command of TeX takes: a group or one sign."""
@@ -262,6 +279,8 @@ class Functions(Cursor):
                 return Name("over " + " ".join(token.text for token in inside))
         self.place = begun
         inner = self._argument()
+        if isinstance(inner, Num):
+            return Name(f"over {inner.value}")
         return call("conj", inner) if inner.__class__ is not Name else Name(f"over {inner.name}")
 
     def _big(self, name: str) -> Node:

@@ -127,7 +127,10 @@ class Terms(Atoms):
                     raise NotUnderstood(SIDE_BY_SIDE)
                 if token.kind == "number" and self.tokens[self.place - 1].kind == "letter" and not token.spaced:
                     raise NotUnderstood("a number behind a letter")
-                node = call("mul", node, self.power())
+                is_whole_number = isinstance(node, Num) and node.value.denominator == 1 and token.kind == "("
+                factor = self.power()
+                self.is_ambiguous |= is_whole_number and _is_plain_fraction(factor)  # 6 (3/4) may be mixed
+                node = call("mul", node, factor)
             else:
                 return node
 
@@ -172,7 +175,8 @@ class Terms(Atoms):
         """Tell whether a plain word or letter behind a number is a unit, as in 5 cm."""
         token = self.peek()
         before = self.tokens[self.place - 1] if self.place else None
-        if token is None or before is None or before.kind not in {"number", "}", ")", "command", "%"}:
+        is_scale = before is not None and before.kind == "text" and not before.text  # of 2 million dollars
+        if token is None or before is None or not (is_scale or before.kind in {"number", "}", ")", "command", "%"}):
             return False
         if token.kind == "word":
             return self._words_unit() is not None
@@ -262,7 +266,9 @@ class Terms(Atoms):
         return self._percent_or_quantity(node, unit)
 
     def _percent_or_quantity(self, node: Node, unit: str) -> Node:
-        return call("percent", node) if unit == "percent" else Quantity(node, unit)
+        if unit == "percent":
+            return call("percent", node)
+        return (_of_degrees(node) if unit == "degree" else None) or Quantity(node, unit)
 
     def _unit_power(self) -> str:
         token, following = self.peek(), self.peek(1)
@@ -275,6 +281,17 @@ class Terms(Atoms):
             self.place += 4
             return f"^{digit.text}"
         return ""
+
+
+def _of_degrees(node: Node) -> Node | None:
+    """Return of "cos 58 degrees" the cosine of 58 degrees; None of what is no such function."""
+    match node:
+        case Call("sin" | "cos" | "tan" | "cot" | "sec" | "csc" as name, (angle,)):
+            return Call(name, (call("deg", angle),))
+        case Call("mul", (factor, inner)) if (found := _of_degrees(inner)) is not None:
+            return call("mul", factor, found)
+        case _:
+            return None
 
 
 def _is_plain_fraction(node: Node) -> bool:

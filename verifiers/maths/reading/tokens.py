@@ -80,7 +80,9 @@ _SILENT: Final = re.compile(
 )
 _BLANK: Final = re.compile(r"(?:\s|\\[,;:> ]|\\!|\\q?quad(?![a-zA-Z])|~|\\\\(?=\s*$)|\\$)+")
 _DIGITS: Final = r"\d+(?:\.\d+)?|\.\d+"
-_GROUPS: Final = r"(?:\{,\s*\}|,\\!|\\!|\\,|'|,(?:\\,|\s)(?=0))"  # a blank behind a comma makes a list, but of 1, 000
+_GROUPS: Final = (
+    r"(?:\{,\s*\}|,\s*\\!|\\!|\\,|'|,(?:\\,|\s)(?=0))"  # a blank behind a comma makes a list, but of 1, 000
+)
 _NUMBER: Final = re.compile(
     rf"(?P<hex>0[xXbo][0-9A-Fa-f]+)"
     rf"|(?P<repeat>(?P<before>\d*\.\d*?)(?:\\(?:overline|bar|dot|overset\{{\.\}})\s*(?P<brace>\{{)?(?P<block>\d+)(?(brace)\}})|\((?P<round>\d+)\))"
@@ -92,7 +94,7 @@ _NUMBER: Final = re.compile(
     rf"|(?P<plain>{_DIGITS}|\d+\.(?!\d))"
 )
 _EXPONENT: Final = re.compile(r"[eE]([+-]?\d+)(?![\d.a-zA-Z])")
-_COMMAND: Final = re.compile(r"\\([a-zA-Z]+)\*?|\\([{}|%$#&_\-\\])")
+_COMMAND: Final = re.compile(r"\\([a-zA-Z]+)(?:(?<=operatorname)\*)?|\\([{}|%$#&_\-\\])")
 _LETTERS: Final = re.compile(r"[A-Za-z]+")
 _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
 _TEXT_COMMANDS: Final = frozenset(
@@ -128,6 +130,7 @@ _BOLD: Final = frozenset(
         "overrightarrow",
     ]
 )
+_MARKING: Final = frozenset(["vec", "hat", "widehat", "tilde", "overrightarrow"])  # what they stand on is no number
 _SLANTED: Final = frozenset(["mathit", "mathsf", "mathnormal", "ensuremath", "mathtt"])
 _TWO_SIGNS: Final = {"<=": "le", ">=": "ge", "!=": "ne", "=>": "implies", "->": "to", "**": "^", "==": "="}
 _MATHS_IN_TEXT: Final = re.compile(r"[-+\d\s.,/()%=:]*\d[-+\d\s.,/()%=:]*")
@@ -144,6 +147,7 @@ def tokens_of(text: str, mode: str = GROUPED) -> list[Token]:
         NotUnderstood: a sign that is no mathematics.
     """
     text = re.sub(r"^\s*\*\*(.*)\*\*\s*$", r"\1", text, flags=re.DOTALL)
+    text = re.sub(r"\+\s?/\s?-|^\s*\+-", r"\\pm ", text)
     text = _RAISED_RUN.sub(_raised, text)
     text = _LOWERED_RUN.sub(lambda run: "_{" + unicodedata.normalize("NFKC", run.group()) + "}", text)
     text = text.translate(_SIGNS)
@@ -340,9 +344,9 @@ class _Scanner:
         self.place = end
 
     def _dressed(self, name: str, content: str, end: int) -> None:
-        plain = re.sub(r"\\(?:imath|jmath)", lambda found: found.group()[1], content).strip(" {}")
-        plain = re.sub(r"\\(?:math|text)(?:bf|rm)\s*\{([^{}]*)\}", r"\1", plain)
-        if re.fullmatch(r"[\d.,+\-\s]+", plain):
+        plain = re.sub(r"\\(?:imath|jmath)", lambda found: found.group()[1], content)
+        plain = re.sub(r"\\(?:math|text)(?:bf|rm|it|sf|normal)?\s*\{([^{}]*)\}", r"\1", plain).strip(" {}")
+        if re.fullmatch(r"[\d.,+\-\s]+", plain) and name not in _MARKING:
             self._splice(plain, end)
             return
         dress = "blackboard" if (name in {"mathbb", "mathbf"} and plain in set("RNZQC")) else "bold"

@@ -17,7 +17,7 @@ UNIT_NAMES: Final = {
         "kilometre": "km kms kilometer kilometers kilometre kilometres", "micrometre": "micrometer micrometers",
         "nanometre": "nm nanometer nanometers", "inch": "in inch inches", "foot": "ft foot feet",
         "yard": "yd yds yard yards", "mile": "mi mile miles", "acre": "acre acres", "hectare": "ha hectare hectares",
-        "gram": "g gm gram grams", "kilogram": "kg kgs kilo kilos kilogram kilograms",
+        "gram": "g gm gram grams", "kilogram": "kg kgs kilos kilogram kilograms",
         "milligram": "mg milligram milligrams",
         "tonne": "tonne tonnes", "ton": "ton tons", "pound": "lb lbs pound pounds", "ounce": "oz ounce ounces",
         "stone": "stone stones", "second": "s sec secs second seconds", "millisecond": "ms millisecond milliseconds",

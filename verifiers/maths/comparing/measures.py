@@ -5,10 +5,10 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
+from verifiers.maths.comparing.sameness import DIFFERENT, EQUAL, Finding, Found, same_value, unsure
+from verifiers.maths.comparing.values import letters_of
 from verifiers.maths.reading.tree import Call, Name, Node, Num, Quantity
 from verifiers.maths.reading.units import UNIT_NAMES
-from verifiers.maths.sameness import DIFFERENT, EQUAL, Finding, Found, same_value, unsure
-from verifiers.maths.values import letters_of
 
 _SHORT_SCALES: Final[dict[Node, Node]] = {Name("k"): Num(Fraction(10**3)), Name("M"): Num(Fraction(10**6))}
 _HALF_TURN: Final = Num(Fraction(180))

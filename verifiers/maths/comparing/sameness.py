@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from mpmath import mp
 
+from verifiers.maths.comparing.values import Evaluation, NoValueError, letters_of
 from verifiers.maths.reading.tree import IMAGINARY, Call, Name, Node, Num, Quantity, children, walk, with_children
-from verifiers.maths.values import Evaluation, NoValueError, letters_of
 
 
 class Found(StrEnum):
@@ -38,6 +38,7 @@ _ENOUGH: Final = 3  # points at which two expressions agree before they are call
 _SIX_PLACES: Final = Fraction(1, 10**6)  # what math-verify and most checkers forgive of a decimal
 _NEARLY: Final = 1e-5  # relative: decimals of that many digits are rounded, not wrong
 _ROUNDED: Final = 2e-3  # 0.000333 for 1/3000 is three digits, and off by one in a thousand
+_OF_SIGN: Final = frozenset(["root", "ln", "log", "pow"])  # which need positive numbers, or make them so
 _EMBEDDED_PLACES: Final = 6
 _HARDLY: Final = 1e-12  # 1/2^99 and 1/2^98: most checkers call them equal, so nobody asked for that
 
@@ -121,7 +122,7 @@ class _Pair:
             elif left and self.is_real:
                 n_left += 1
             else:
-                return self._at_whole_numbers() or DIFFERENT
+                return self._for_some() or DIFFERENT
         if not n_agreed and not n_left:
             return self._of_whole_numbers()
         if not n_agreed:
@@ -137,6 +138,17 @@ class _Pair:
         if more is not None and not self._agree(more[0], more[1], _MORE_DIGITS):
             return unsure("equal to 30 digits, and not to 100")
         return EQUAL
+
+    def _for_some(self) -> Finding | None:
+        """Of two that differ: whether they are one for the numbers that letters often stand for."""
+        operations = {part.name for side in self.sides for part in walk(side) if isinstance(part, Call)}
+        if not operations & _OF_SIGN or "abs" in operations:  # |x| says that x may be negative
+            return self._at_whole_numbers()
+        points = [self._at(self._point(kind, number), _DIGITS) for kind, number in _POINTS if kind == _POSITIVE]
+        agreed = [self._agree(found[0], found[1], _DIGITS) for found in points if found is not None]
+        if len(agreed) >= _ENOUGH and all(agreed):
+            return unsure("equal only where letters are positive")
+        return self._at_whole_numbers()
 
     def _at_whole_numbers(self) -> Finding | None:
         """Of two that differ: whether they are one for whole numbers, as (-1)^n and cos(n pi)."""

@@ -7,12 +7,14 @@ from typing import Any, Final, NamedTuple
 
 from mpmath import mp
 
+from verifiers.maths.comparing.names import named
+from verifiers.maths.comparing.sameness import DIFFERENT, EQUAL, Finding, Found, close, same_value, unsure
+from verifiers.maths.comparing.values import Evaluation, NoValueError, letters_of
 from verifiers.maths.reading.tree import Call, Indexed, Logic, Name, Node, Num, Quantity, Relation, Seq, Sets
-from verifiers.maths.sameness import EQUAL, Finding, Found, close, same_value
-from verifiers.maths.values import Evaluation, NoValueError, letters_of
 
 _DIGITS: Final = 40
 _MIRRORED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
+_INEQUALITIES: Final = frozenset(["<", ">", "<=", ">=", "!="])
 _PAIRS: Final = frozenset(["()", "[]", "(]", "[)"])
 
 
@@ -246,3 +248,50 @@ def _same_link(one: tuple[Node, bool], other: tuple[Node, bool]) -> bool:
         return False
     finding = same_value(ratio, Num(value))
     return finding is not None and finding.found == Found.EQUAL
+
+
+# Answers that tell areas
+
+
+def compare_areas(gold: Node, target: Node) -> Finding | None:  # noqa: PLR0911 - one case a line
+    """Of inequalities beside inequalities or intervals: whether they tell the same real numbers."""
+    gold_told, target_told = _is_told(gold), _is_told(target)
+    if not gold_told and not target_told:
+        return _unions(gold, target)
+    letters = [letters_told(side) for side in (gold, target)]
+    if len(letters[0] | letters[1]) > 1 and isinstance(gold, Relation) and isinstance(target, Relation):
+        return same_links(gold, target)
+    if max(map(len, letters)) > 1:
+        return unsure("inequalities in several unknowns")
+    one, other = area_of(gold), area_of(target)
+    if one is None or other is None:
+        return None
+    if not same_area(one, other):
+        is_listed = any(isinstance(side, Logic) and side.word == "," for side in (gold, target))
+        return unsure("inequalities between commas") if is_listed else DIFFERENT
+    if letters[0] and letters[1] and letters[0] != letters[1]:
+        return unsure("the same of different unknowns")
+    return EQUAL
+
+
+def _unions(gold: Node, target: Node) -> Finding | None:
+    """Of intervals, of which one at least is no mere pair."""
+    gold, target = named(gold)[1], named(target)[1]
+    if not (isinstance(gold, Sets) or isinstance(target, Sets)):
+        return None
+    one, other = area_of(gold), area_of(target)
+    if one is None or other is None:
+        return None
+    return EQUAL if same_area(one, other) else DIFFERENT
+
+
+def _is_told(node: Node) -> bool:
+    match node:
+        case Relation(ops, _):
+            return bool(set(ops) & _INEQUALITIES)
+        case Logic(_, items):
+            return any(map(_is_told, items))
+        case Seq("{|}", _):
+            return True
+        case _:
+            return False
