@@ -37,10 +37,10 @@ embeddings: setup  ## optional: sentence-transformers in .venv, for semantic dup
 	@deployments/embeddings_env.sh $(VENV)
 
 scale-out: setup  ## optional: Dask and Ray in .venv, for shard tasks on a cluster (run.runner)
-	@deployments/scale_out_env.sh $(VENV)
+	@deployments/integrations_env.sh $(VENV) scale-out
 
 work-pools: setup  ## optional: Prefect's workers for Docker and Kubernetes in .venv (POOL=docker, POOL=kubernetes)
-	@deployments/work_pools_env.sh $(VENV)
+	@deployments/integrations_env.sh $(VENV) work-pools
 
 sandbox-image:   ## where programs run: the image tracemill-sandbox, from any Debian-like BASE=…
 	docker build --build-arg BASE=$(BASE) --tag tracemill-sandbox - < deployments/sandbox.Dockerfile

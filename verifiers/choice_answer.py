@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tracemill.text.boxes import EMPTY_BOX
+from tracemill.text.boxes import EMPTY_BOX, boxes_of
 from tracemill.text.think import UNCLOSED_THINK
 from verifiers.choice_options import Named, Options, named, options_of
 from verifiers.choice_statements import last_line, said
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 NO_ANSWER: Final = "no answer found in the response"
 _MAX_CHARS: Final = 20_000  # of an answer part that is searched for statements; the end counts
+_OR_BEHIND: Final = re.compile(r"[\s$*.)}]*(?:,\s*)?(?:or|/)\s*(?:possibly\s+|maybe\s+|perhaps\s+)?[(*]*[A-J](?![\w'])")
+_OR_BEFORE: Final = re.compile(r"(?<![\w'])[(*]*[A-J][)*]*\s*,?\s*(?:or|/)\s*[\s$*({\\\[]*$")
 _EITHER: Final = re.compile(r"\b[A-J]\)?\s+or\s+\(?[A-J]\b")
 
 
@@ -69,8 +71,10 @@ def read_choice(answer: str, options: Options) -> Choice | Judgement:
     """Return what an answer part says, or why it says nothing, whatever the reference is."""
     answer = answer[-_MAX_CHARS:]
     box = boxed(answer)
-    if box is not None and box.text is not None and box.why:
-        return unreadable(box.text, box.why)
+    if box is not None and box.text is not None:
+        why = box.why or _why_one_of_two(answer)
+        if why:
+            return unreadable(box.text, why)
     statements = _statements(answer, options)
     if not statements:
         return incorrect(None, NO_ANSWER)
@@ -83,6 +87,13 @@ def read_choice(answer: str, options: Options) -> Choice | Judgement:
     if len(read) > 1:
         return unreadable(extracted, f"the answer is stated in different ways: {_shown(read)}")
     return Choice(read.pop(), extracted)
+
+
+def _why_one_of_two(answer: str) -> str:
+    """Return why the last box does not decide, where another letter stands beside it, behind or before an "or"."""
+    last = boxes_of(answer)[-1:]
+    is_one = any(_OR_BEHIND.match(answer[box.end :]) or _OR_BEFORE.search(answer[: box.start]) for box in last)
+    return "the answer names another option beside its box" if is_one else ""
 
 
 def _compare(found: Named, gold: Named, options: Options, extracted: str) -> Judgement:

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from tracemill.text.boxes import EMPTY_BOX
-from verifiers.choice_options import Options, named
+from verifiers.choice_options import Options, fold, named
 
 _SAID: Final = (
     r"(?:(?:clearly|probably|most likely|likely|therefore|thus|definitely|simply|obviously|indeed|hence)[ ,]+)?"
@@ -27,7 +27,8 @@ _STATEMENT: Final = re.compile(
     re.IGNORECASE,
 )
 _IS_RIGHT: Final = re.compile(
-    r"(?<![\w'])[(\[$\\]*(?P<letter>[A-J])[)\]$\\]*\s+(?:is|would be|must be|has to be)\s+"
+    r"(?<![\w'])(?:[(\[$\\]*(?P<letter>[A-J])[)\]$\\]*|(?i:option|choice)\s+[(\[]?(?P<small>[a-j])[)\]]?)"
+    r"\s+(?:is|would be|must be|has to be)\s+"
     rf"{_SAID}(?:the\s+)?(?:only\s+)?(?:correct|right|best)\b(?:\s+(?:answer|option|choice|one))?"
 )
 _SENTENCE_END: Final = re.compile(
@@ -39,10 +40,22 @@ _IS_NO_STATEMENT: Final = re.compile(r"(?:correct|right|wrong|incorrect|given|as
 # Before a statement, in its own clause: it is denied, doubted, asked or supposed.
 _WEIGHED: Final = re.compile(
     r"\b(?:if|whether|unless|suppos\w+|assum\w+|doubt\w*|unlikely|nobody|no\s+one|never|not|cannot|which|what|"
-    r"false|wrong|untrue|mistaken\w*|(?:is|are|was|do|does|did|ca|would|could|should)n['’]t)\b[^.!?;\n]*$",
+    r"except|excluding|besides|other\s+than|apart\s+from|false|wrong|untrue|mistaken\w*|(?:is|are|was|do|does|did|ca|would|could|should)n['’]t)\b[^.!?;\n]*$",
     re.IGNORECASE,
 )
 _CLAUSE: Final = re.compile(r"[.!?;:,\n]\s|\b(?:so|but|hence|thus|therefore|then)\b", re.IGNORECASE)
+# "A is wrong, so B.", and "Hence B. Wait, actually C.": what is concluded, or corrected, at the very end.
+_CONCLUDED: Final = re.compile(
+    r"(?:,\s*|[.;]\s+)(?i:so|hence|thus|therefore|then)\b,?\s*(?:it(?:['’]s|\s+is|\s+must\s+be)\s+)?"
+    r"(?:option\s+)?[(*]*(?P<letter>[A-J])[)*]*\.?\s*$"
+)
+_CORRECTED: Final = re.compile(
+    r"\b(?:wait|actually|correction|scratch\s+that|hold\s+on|sorry|oops|on\s+second\s+thought)\b"
+    r"[^.!?\n]{0,40}?(?<![\w'])[(*]*(?P<letter>[A-J])(?![\w'])(?![^.!?\n]*\b(?:not|wrong|incorrect)\b)",
+    re.IGNORECASE,
+)
+_PREDICATE: Final = re.compile(r"[^.!?\n]*?\b(?:is|are|was|were)\s+(?:the\s+)?(?P<text>[^.!?\n]+?)\s*[.!]?\s*$")
+_DENIES: Final = re.compile(r"\b(?:not|never|no|neither|nor|if|unless|except|or|either|[a-z]+n['’]t)\b", re.IGNORECASE)
 _LINES: Final = re.compile(r"\n\s*")
 _LEAD: Final = re.compile(
     r"(?:(?:so|thus|hence|therefore|finally|it\s+is|it's|that\s+is|this\s+is|"
@@ -62,7 +75,13 @@ def said(answer: str, options: Options) -> list[str]:
         match["zh"] or match["asian"] or _cut((match["en"] or match["other"]).strip(), options) for match in matches
     ]
     stated = [statement for statement in stated if statement and not _IS_NO_STATEMENT.match(statement)]
-    return stated or [match["letter"] for match in _IS_RIGHT.finditer(plain) if not _is_weighed(plain, match)]
+    right = [match for match in _IS_RIGHT.finditer(plain) if not _is_weighed(plain, match)]
+    found = stated or [match["letter"] or match["small"].upper() for match in right]
+    return [*found, *_corrections(plain)] if found else []
+
+
+def _corrections(text: str) -> list[str]:
+    return [match["letter"] for match in _CORRECTED.finditer(text) if match["letter"].isupper()]
 
 
 def _is_weighed(text: str, match: re.Match[str]) -> bool:
@@ -89,9 +108,25 @@ def last_line(answer: str, options: Options) -> list[str]:
 
 
 def _of_line(line: str, options: Options) -> str:
+    plain = line.replace("**", "")
+    ended = _corrections(plain)[-1:] or [match["letter"] for match in _CONCLUDED.finditer(plain)]
+    if ended and not _DENIES.search(plain):
+        return ended[0]
+    if len(ended) == 1 and ended == _corrections(plain)[-1:]:
+        return line
+    predicate = _PREDICATE.fullmatch(plain)
+    if predicate and not _DENIES.search(plain) and _names_alone(predicate["text"], plain, options):
+        return predicate["text"]
     cut = _cut(line, options) or line
     bare = _LEAD.sub("", cut, count=1) if (found := _LEAD.match(cut)) and found.end() else cut
     return bare if _names(bare, options) else cut
+
+
+def _names_alone(text: str, line: str, options: Options) -> bool:
+    """Tell whether a text is an option's, and its line has no other option's: "the largest planet is Jupiter"."""
+    low = line.lower()
+    others = [each for each in options.values() if each and re.search(rf"\b{re.escape(each.lower())}", low)]
+    return _names(text, options) and len(others) == 1 and fold(others[0]) == fold(text)
 
 
 def _names(text: str, options: Options) -> bool:

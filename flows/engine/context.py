@@ -95,7 +95,7 @@ class RunContext(Generic[Plan]):
 
     def spent(self) -> str:
         """Return what the recipe's teachers have cost in all its runs, for people; "" where no price is known."""
-        purse = self.recipe.distill.purse(self.recipe.name) if isinstance(self.recipe, Recipe) else None
+        purse = self.recipe.purse if isinstance(self.recipe, Recipe) else None
         return "" if purse is None else shared_spending(purse, self.ledger).line()
 
     def prepare(self, out: str, output: Output) -> None:

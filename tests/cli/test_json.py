@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -153,3 +155,13 @@ def test_exit_codes(arguments: list[str], status: int, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     if status:
         assert (done.stdout, bool(done.stderr)) == ("", True)
+
+
+def test_nobody_reads_to_the_end() -> None:
+    """Output that is cut off, as by head, is no error that is told; the exit code says so."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "tracemill", "completion", "bash"]
+    done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, timeout=120, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")

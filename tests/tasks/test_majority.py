@@ -19,9 +19,12 @@ from tests.support.servers.chat_server import ChatServer
 from tracemill.core import RecipeError
 from tracemill.recipe import parse_recipe
 from tracemill.runs.why import render, story
+from tracemill.select.verdicts import VOTE
 from tracemill.training import export_sft
 from tracemill.training.export import Wanted
+from verifiers.maths.verifier import MathVerifier
 
+VOTED = VOTE + MathVerifier.version
 NOTE = re.compile(r"Note (\d+) ")
 SUM = re.compile(r"What is (\d+) \+ (\d+)\?")
 
@@ -79,14 +82,14 @@ def test_samples_make_the_references_that_are_missing(tmp_path: Path) -> None:
         2: "source"
     }
     assert eval_of(by[0]["reference_answer"]) == right(0)
-    assert (by[0]["n_correct"], by[0]["n_judged"], by[0]["verifier"]) == (4, 5, "majority-math@6")
+    assert (by[0]["n_correct"], by[0]["n_judged"], by[0]["verifier"]) == (4, 5, VOTED)
     vote = json.loads(by[0]["info"])["vote"]
     assert (vote["finding"], vote["votes"], vote["voters"], vote["share"]) == ("made", 4, 5, 0.8)
     assert "vote" not in json.loads(by[2]["info"])
 
     judged = Counter((v["verifier"], v["outcome"]) for v in table(run.out, "verdicts").to_pylist())
-    assert judged["majority-math@6", "correct"] == 12
-    assert judged["majority-math@6", "incorrect"] == 3
+    assert judged[VOTED, "correct"] == 12
+    assert judged[VOTED, "incorrect"] == 3
     references = table(run.out, "references").to_pylist()
     assert Counter(row["finding"] for row in references) == {"made": 3}
     assert built.manifest["votes"]["rows"] | {"audited": 0} == {
@@ -163,7 +166,7 @@ def test_rounds_go_on_until_the_votes_are_enough(tmp_path: Path) -> None:
         assert teacher.asked == {0: 5, 1: 1}
     assert funnel(built) == {"source/rows": 2, "published/rows": 2}
     votes = Counter(v["verifier"] for v in table(run.out, "verdicts").to_pylist())
-    assert votes == {"math@6": 6, "majority-math@6": 5}
+    assert votes == {MathVerifier.version: 6, VOTED: 5}
 
 
 def test_samples_of_several_teachers_vote_together(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ PATHS = [
     # mathematics: the response
     (attempt("math", "?", r"\boxed{???}", "5"), Cause.RESPONSE),
     (attempt("math", "?", rf"\boxed{{{'1' * 3000}}}", "5"), Cause.RESPONSE),
-    (attempt("math", "?", r"\boxed{5\text{ m}}", r"5\text{ cm}"), Cause.RESPONSE),
+    (attempt("math", "?", r"\boxed{5\text{ kg}}", r"5\text{ cm}"), Cause.RESPONSE),
     (attempt("math", "?", r"\boxed{\$18}", "€18"), Cause.RESPONSE),
     (attempt("math", "?", r"\boxed{2x+3=7}", "7"), Cause.RESPONSE),
     (attempt("math", "?", r"\boxed{\emptyset}", r"\text{no solution}"), Cause.RESPONSE),

@@ -10,7 +10,9 @@ from verifiers.maths.text import read_number
 from verifiers.maths.words import says_more
 
 _LAST_LETTER: Final = re.compile(r"([-\d.,/]+)\s*[a-zA-Z](?:\^\{?[23]\}?)?")  # 5 m, 5m^2
-_BASE: Final = re.compile(r"\d_\{?(\d+)\}?$")
+_HEX: Final = re.compile(r"[0-9A-F]*[A-F][0-9A-F]*_\{?(?:1[1-9]|2\d|3[0-6])\}?")
+_LINE: Final = re.compile(r"\\(?:overline|bar|overrightarrow|overleftrightarrow|vec|widehat)\s*\{\s*([A-Z]{2,3})\s*\}")
+_BARE: Final = re.compile(r"\\(?:text|mathrm|mathit)\s*\{([^{}]*)\}")
 # f', x^{\prime}, A^T. A mark after a number is of feet or minutes.
 _MARKS: Final = re.compile(r"(?<=[A-Za-z)}])(?:'+|\^\s*\{?\s*(?:(?:\\prime)+|T|\\top|\\dagger|\*)\s*\}?)")
 _POINTS: Final = re.compile(r"[A-Z]{2,}")  # as in \angle ABC
@@ -20,7 +22,10 @@ _SEVERAL: Final = re.compile(r"=|,(?!\d{3}(?!\d))")
 _FUNCTION: Final = re.compile(r"\\(?:gcd|max|min)|[A-Zf-h]\(")
 _TEXT: Final = re.compile(r"\\text\s*\{([^{}]*)\}")
 _DATE: Final = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}/\d{1,2}/\d{4}|\d{1,2}[-.]\d{1,2}[-.]\d{4}")
-_LOST: Final = re.compile(r"(?<![A-Za-z])[fgh]\^\{?-1\}?(?=\()|\\int(?![a-zA-Z])(?!\s*_)|\b0[xXbo][0-9A-Fa-f]+\b")
+_LOST: Final = re.compile(
+    r"(?<![A-Za-z])[fgh]\^\{?-1\}?(?=\()|\\int(?![a-zA-Z])(?!\s*_)|\b0[xXbo][0-9A-Fa-f]+\b"
+    r"|\\frac\s*\{\s*d\s*\}\s*\{\s*d[a-z]\s*\}"
+)
 _CROSSED: Final = re.compile(r"\\(?:vec|mathbf|bm|boldsymbol|hat|overrightarrow)\s*(?:\{[^{}]*\}|\w)\s*\\times")
 _CONJUNCTION: Final = re.compile(r",?\s*(?:and|or|,)?\s*")
 
@@ -35,9 +40,14 @@ def why_lost(gold: str, target: str) -> str | None:
     return next((reason for reason, holds in _LOSSES if holds(gold, target)), None)
 
 
-def _other_bases(gold: str, target: str) -> bool:
-    bases = _BASE.search(gold), _BASE.search(target)
-    return bases[0] is not None and bases[1] is not None and bases[0].group(1) != bases[1].group(1)
+def _has_letters_for_digits(gold: str, target: str) -> bool:
+    return any(_HEX.fullmatch(_BARE.sub(r"\1", text)) for text in (gold, target))
+
+
+def _other_line(gold: str, target: str) -> bool:
+    r"""``\overline{AB}`` and ``AB``: a segment, its length, or a number of two digits."""
+    plain = [_LINE.sub(r"\1", text) for text in (gold, target)]
+    return plain[0] == plain[1] and gold != target
 
 
 def _has_ellipsis(gold: str, target: str) -> bool:
@@ -117,7 +127,8 @@ def _has_words(gold: str, target: str) -> bool:
 
 # Before anything is read, and before math-verify is asked about what our own reader does not know.
 _DOUBTS: Final = (
-    ("numbers to different bases", _other_bases),
+    ("a number to another base", _has_letters_for_digits),
+    ("a line over letters", _other_line),
     ("an ellipsis cannot be compared", _has_ellipsis),
     ("the same letters in another order", _other_order),
     ("marks that make another thing of a letter", _other_marks),

@@ -5,7 +5,7 @@ this process; math-verify with a numeric second opinion, in a worker. Step two d
 decide in the same way (tested), so it changes the cost and never the verdict.
 
 Lenient on purpose: 50% for 50 or 0.5, a missing unit, x = 5 for 5, (1, 2) for 1, 2, decimals within six places.
-Strict on purpose: a different unit, an equation for a value, a list of another length are unverifiable.
+Strict on purpose: a unit of another kind, an equation for a value, a list of another length are unverifiable.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tracemill.core import Outcome
 from tracemill.text.think import UNCLOSED_THINK
 from verifiers.maths.comparing.comparison import compare_texts
 from verifiers.maths.comparing.sameness import Found
+from verifiers.maths.dates import same_date_or_time
 from verifiers.maths.doubts import why_doubtful
 from verifiers.maths.reading.reader import read
 from verifiers.maths.reading.tokens import NotUnderstood
@@ -154,6 +155,7 @@ def _decide_text(reference: str, content: str, told: frozenset[str]) -> Judgemen
     return (
         _decide_words(gold, target, content)
         or _decide_choices(gold, target, content)
+        or _decide_dates(gold, target, content)
         or _doubt(gold, target, content)
         or _decide_numbers(core(reference), content, told)
         or _decide_phrases(gold, target, content)
@@ -167,6 +169,13 @@ def _decide_phrases(gold: str, target: str, box: str) -> Judgement | None:
         return None
     words, numbers = ([pattern(phrase) for phrase in phrases] for pattern in (_FIGURE.split, _FIGURE.findall))
     return _wrong(gold, target, box) if words[0] == words[1] and numbers[0] != numbers[1] else None
+
+
+def _decide_dates(gold: str, target: str, box: str) -> Judgement | None:
+    is_same = same_date_or_time(gold, target)
+    if is_same is None:
+        return None
+    return correct(box, "the same date or time") if is_same else _wrong(gold, target, box)
 
 
 def _doubt(gold: str, target: str, box: str) -> Judgement | None:

@@ -2,13 +2,14 @@
 
 Some of them, by ``PICTURES``, are also written to ``docs/pictures``, which git keeps: small, as the pages show them.
 
-The demo recipe is started from its form, with a small server that answers sums as its teacher; ``TEACHER_URL`` and
+The demo recipe is started from its form; its teacher is a small server that knows the problems. ``TEACHER_URL`` and
 ``TEACHER_MODEL`` name another one, as for ``make demo``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import tempfile
@@ -16,9 +17,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
+from demo.make_sources import make_plan
 from flows.build_dataset import build
 from flows.engine.plain_run import plain_run
 from flows.teacher_from_env import load_recipe_with_env
@@ -33,6 +36,7 @@ KEPT = Path("docs/pictures")
 PICTURES = {
     "form": "form-build-dataset",
     "report": "report-head",
+    "comparison": "report-compared",
     "rows": "rows",
     "row": "row",
     "rows-dark": "rows-dark-narrow",
@@ -50,6 +54,27 @@ FORMS = (
 )
 NOBODY = "http://127.0.0.1:9/v1"
 SLOW_S = 4.0  # an answer, until the run under way has its picture
+
+
+class DemoServer(ChatServer):
+    """A server that knows the demo's problems, and answers a few of them wrong, always the same."""
+
+    def __init__(self) -> None:
+        super().__init__(models=("demo-teacher",), wrong_percent=4)
+        self._known = {_words(each.prompt): each.problem for each in make_plan().entries if each.problem is not None}
+
+    def _reply(self, body: dict[str, Any], prompt: str) -> dict[str, Any]:
+        reply = super()._reply(body, prompt)
+        found = self._known.get(_words(prompt.partition("\n\nLet's think")[0]))
+        if found is not None:
+            said, answer = found.response, str(found.answer)
+            wrong = int(hashlib.sha256(prompt.encode()).hexdigest()[:8], 16) % 100 < self.wrong_percent
+            reply["choices"][0]["message"]["content"] = said.replace(answer, f"{answer}0") if wrong else said
+        return reply
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split()).lower()
 
 
 @dataclass
@@ -73,7 +98,7 @@ def teacher() -> Iterator[Teacher]:
     if url:
         yield Teacher(url, os.environ["TEACHER_MODEL"])
         return
-    with ChatServer(models=("demo-teacher",)) as server:
+    with DemoServer() as server:
         yield Teacher(server.url, "demo-teacher", server)
 
 

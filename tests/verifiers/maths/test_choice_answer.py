@@ -188,6 +188,35 @@ def test_a_label_beside_a_text(shape: str, frame: str) -> None:
     assert judged(LINES, "B", frame.format(shape.format("B", "a cat"))).outcome == "unverifiable"
 
 
+PLANETS = "Which planet is largest?\n\nA. Mars\nB. Jupiter\nC. Venus\nD. Earth"
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ("A is wrong, so B.", "correct"),
+        ("A is too small. So it's B.", "correct"),
+        ("C is right, hence C.", "incorrect"),
+        ("Therefore, option (b) is correct.", "correct"),
+        ("Option (c) is right.", "incorrect"),
+        ("The largest planet is Jupiter.", "correct"),
+        ("The largest planet is Mars.", "incorrect"),
+        ("The largest planet is not Jupiter.", "unverifiable"),
+        ("Hence B. Wait, actually C.", "incorrect"),
+        ("Hence A. Hold on, B.", "correct"),
+        ("The answer is B. Wait, actually it's C.", "unverifiable"),
+        ("Every option except B is right.", "unverifiable"),
+        (r"\boxed{B} or D", "unverifiable"),
+        (r"D or $\boxed{B}$", "unverifiable"),
+        (r"\boxed{B}/D", "unverifiable"),
+        (r"The answer is $\boxed{B}$, or Jupiter.", "correct"),
+    ],
+)
+def test_what_is_concluded_or_taken_back(answer: str, outcome: str) -> None:
+    """What is concluded last counts; another letter beside it, or a denial, leaves it open."""
+    assert judged(PLANETS, "B", answer).outcome == outcome
+
+
 def test_a_response_that_never_ends_its_thinking_is_wrong() -> None:
     """An answer that stands inside an unclosed think part is none."""
     assert judged(LINES, "B", "", UNCLOSED_THINK).outcome == "incorrect"

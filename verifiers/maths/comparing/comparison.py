@@ -24,11 +24,13 @@ from verifiers.maths.reading.tree import Call, Grid, Indexed, Name, Node, Num, R
 
 _MODES: Final = (LISTED, DECIMAL_COMMA, EUROPEAN, INDIAN)
 _DOUBTFUL_DIGITS: Final = re.compile(r"\d[.,]\d{2,3}|\d,\d")
+_THOUSANDS: Final = re.compile(r"^[^\d.,]*\d{1,3}(?:,000)+(?![\d,.])")  # nobody writes 8 as 8,000
 # Letters that stand for one thing by habit, of answers that differ otherwise.
 _OTHER_NAMES: Final[tuple[tuple[dict[str, Node], str], ...]] = (
     ({"j": Name("i")}, "j, which may be the imaginary unit"),
     ({"K": Name("C"), "c": Name("C"), "k": Name("C")}, "another letter for a constant"),
 )
+_FREE: Final = frozenset("kmnlpqst")  # that go through the whole numbers by habit, where the problem names none of them
 _HALF_DAY: Final = 12  # hours between 3:30 and 15:30
 
 
@@ -47,7 +49,7 @@ def compare_texts(gold: str, target: str, told: frozenset[str] = frozenset()) ->
         NotUnderstood: of either side, in its first reading.
     """
     reading, other = read(gold, told=told), read(target, told=told)
-    finding = compare(reading, other)
+    finding = compare(reading, other, told)
     if finding is not None and finding.found == Found.EQUAL:
         return finding
     return _read_otherwise(gold, target, told, reading) or finding
@@ -56,14 +58,14 @@ def compare_texts(gold: str, target: str, told: frozenset[str] = frozenset()) ->
 def _read_otherwise(gold: str, target: str, told: frozenset[str], first: Reading) -> Finding | None:
     """Return what other readings of digits with commas and points between them say: 2,75 may be 2.75."""
     for text, mode in [(target, mode) for mode in _MODES] + [(gold, mode) for mode in _MODES]:
-        if not _DOUBTFUL_DIGITS.search(text):
+        if not _DOUBTFUL_DIGITS.search(text) or (mode != LISTED and _THOUSANDS.search(text)):
             continue
         try:
             one = read(gold, mode, told) if text is gold else first
             other = read(target, mode if text is target else GROUPED, told)
         except NotUnderstood:
             continue
-        finding = compare(one, other)
+        finding = compare(one, other, told)
         if finding is not None and finding.found == Found.EQUAL:
             if mode == LISTED and text is target and isinstance(first.node, Seq):
                 return finding  # of "7, 120" and "7,120" the first is a list
@@ -71,20 +73,34 @@ def _read_otherwise(gold: str, target: str, told: frozenset[str], first: Reading
     return None
 
 
-def compare(gold: Reading, target: Reading) -> Finding | None:
-    """Compare two readings; None where there is no telling."""
+def compare(gold: Reading, target: Reading, told: frozenset[str] = frozenset()) -> Finding | None:
+    """Compare two readings; None where there is no telling. ``told`` are the words of the problem."""
     a, b = expanded(gold.node), expanded(target.node)
     finding = _compared(a, b)
     if finding is None or finding.found != Found.DIFFERENT:
         return finding
     if gold.is_ambiguous or target.is_ambiguous:
         return unsure("a notation that may be read otherwise")
-    return next((unsure(why) for names, why in _OTHER_NAMES if _equal_if_renamed(a, b, names)), finding)
+    free = _free_letters(a, b, told)
+    others = [*_OTHER_NAMES, *([(free, "another letter for any whole number")] if free else [])]
+    return next((unsure(why) for names, why in others if _equal_if_renamed(a, b, names)), finding)
+
+
+def _free_letters(a: Node, b: Node, told: frozenset[str]) -> dict[str, Node]:
+    """Return the one letter of the reference for the one of the answer, where both may stand for any whole number."""
+    ones, others = _letters(a), _letters(b)
+    gold, target = ones - others, others - ones
+    if len(gold) != 1 or len(target) != 1 or not (gold | target) <= _FREE or (gold | target) & told:
+        return {}
+    return {target.pop(): Name(gold.pop())}
+
+
+def _letters(node: Node) -> set[str]:
+    return {part.name for part in walk(node) if isinstance(part, Name)}
 
 
 def _equal_if_renamed(a: Node, b: Node, names: dict[str, Node]) -> bool:
-    letters = {part.name for side in (a, b) for part in walk(side) if isinstance(part, Name)}
-    if not letters & names.keys():
+    if not (_letters(a) | _letters(b)) & names.keys():
         return False
     finding = _compared(*(renamed(side, names) for side in (a, b)))
     return finding is not None and finding.found == Found.EQUAL
@@ -178,11 +194,19 @@ def _ratios(gold: Ratio, target: Ratio) -> Finding | None:
         for a, b in zip(gold.parts[1:], target.parts[1:], strict=True)
     ]
     if all(each is not None and each.found == Found.EQUAL for each in scaled):
-        return unsure("times or ratios in different terms")
+        return (
+            EQUAL if not (_may_be_time(gold) or _may_be_time(target)) else unsure("times or ratios in different terms")
+        )
     hours = [side.parts[0].value if isinstance(side.parts[0], Num) else None for side in (gold, target)]
     if None not in hours and abs((hours[0] or 0) - (hours[1] or 0)) == _HALF_DAY:
         return unsure("times or ratios in different terms")
     return DIFFERENT
+
+
+def _may_be_time(ratio: Ratio) -> bool:
+    """Tell whether 2:30 may be a time of day: hours to 24, and minutes of two digits."""
+    first, *others = (part.value if isinstance(part, Num) else None for part in ratio.parts)
+    return first is not None and first <= 2 * _HALF_DAY and all(o is not None and 10 <= o < 60 for o in others)
 
 
 _LISTS: Final = Lists(_compared)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Final
 
+from verifiers.maths.comparing.conversion import TEMPERATURES, of_other_unit
 from verifiers.maths.comparing.sameness import DIFFERENT, EQUAL, Finding, Found, same_value, unsure
 from verifiers.maths.comparing.values import letters_of
 from verifiers.maths.reading.tree import Call, Name, Node, Num, Quantity
@@ -17,11 +18,9 @@ _HALF_TURN: Final = Num(Fraction(180))
 def same_measure(gold: Node, target: Node) -> Finding | None:
     """Compare two values with their units; a unit that one of them lacks is forgiven."""
     (gold, gold_unit), (target, target_unit) = _measure(gold), _measure(target)
-    bases = [unit for unit in (gold_unit, target_unit) if unit and unit.startswith("base ")]
-    if len(bases) == 1:
-        return _bases(gold, gold_unit, target, target_unit)
-    if gold_unit and target_unit and gold_unit != target_unit:
-        return unsure(f"the units differ: {gold_unit} and {target_unit}")
+    of_units = _units(gold, gold_unit, target, target_unit)
+    if of_units is not None:
+        return of_units
     percents = [isinstance(side, Call) and side.name == "percent" for side in (gold, target)]
     if any(percents):
         return _percents(gold, target, is_unit=bool(gold_unit or target_unit))
@@ -30,14 +29,31 @@ def same_measure(gold: Node, target: Node) -> Finding | None:
     finding = _moduli(gold, target) or same_value(gold, target)
     if (finding == EQUAL and is_letter) or (finding == DIFFERENT and _is_number_and_letters(gold, written)):
         return unsure("a letter that may be a unit or a factor")
-    if (
-        finding is None
-        or finding.found == Found.EQUAL
-        or "degree" not in {gold_unit, target_unit}
-        or gold_unit == target_unit
-    ):
+    is_settled = finding is None or finding.found == Found.EQUAL or gold_unit == target_unit
+    if is_settled or "degree" not in {gold_unit, target_unit}:
         return finding
     return _in_radians(gold, gold_unit, target) or finding
+
+
+def _units(gold: Node, gold_unit: str | None, target: Node, target_unit: str | None) -> Finding | None:
+    """Return what two units say of the values; None where they are the same, or the values alone decide."""
+    bases = [unit for unit in (gold_unit, target_unit) if unit and unit.startswith("base ")]
+    if len(bases) == 1:
+        return _bases(gold, gold_unit, target, target_unit)
+    if gold_unit and not target_unit:
+        value, letter = _number_and_letter(target)  # 5000 g is a number and a letter, until a unit is expected
+        unit = UNIT_NAMES.get(letter)
+        other = of_other_unit(gold, gold_unit, value, unit) if value is not None and unit else None
+        return EQUAL if other == EQUAL else None
+    if gold_unit is None or target_unit is None or gold_unit == target_unit:
+        return None
+    if len(bases) == 2:
+        return _other_bases(_to_base(gold, gold_unit), _to_base(target, target_unit))
+    if "degree" in (gold_unit, target_unit) and TEMPERATURES.keys() & {gold_unit, target_unit}:
+        return same_value(gold, target)
+    return of_other_unit(gold, gold_unit, target, target_unit) or unsure(
+        f"the units differ: {gold_unit} and {target_unit}"
+    )
 
 
 def _bases(gold: Node, gold_unit: str | None, target: Node, target_unit: str | None) -> Finding | None:
@@ -48,6 +64,12 @@ def _bases(gold: Node, gold_unit: str | None, target: Node, target_unit: str | N
     value = _to_base(*((gold, gold_unit or "") if is_gold else (target, target_unit or "")))
     other = target if is_gold else gold
     return unsure("numbers to different bases") if value is None or same_value(value, other) == EQUAL else DIFFERENT
+
+
+def _other_bases(gold: Node | None, target: Node | None) -> Finding:
+    """Of two numbers to different bases: another value is another number, the same one is another notation."""
+    is_other = gold is not None and target is not None and gold != target
+    return DIFFERENT if is_other else unsure("numbers to different bases")
 
 
 def _to_base(digits: Node, unit: str) -> Node | None:

@@ -15,6 +15,7 @@ from verifiers.maths.reading.tree import Call, Indexed, Logic, Name, Node, Num, 
 _DIGITS: Final = 40
 _MIRRORED: Final = {"<": ">", ">": "<", "<=": ">=", ">=": "<=", "!=": "!=", "=": "="}
 _INEQUALITIES: Final = frozenset(["<", ">", "<=", ">=", "!="])
+_REALS: Final = Name("blackboard R")
 _PAIRS: Final = frozenset(["()", "[]", "(]", "[)"])
 
 
@@ -46,7 +47,7 @@ def area_of(node: Node) -> Area | None:  # noqa: PLR0911 - one case a line
         case Seq("{}", items):
             values = [_constant(item) for item in items]
             return None if None in values else _union([Piece(value, True, value, True) for value in values])
-        case Name("blackboard R"):
+        case Name() if node == _REALS:
             return _ALL
         case _:
             return area_told(node)
@@ -277,7 +278,7 @@ def compare_areas(gold: Node, target: Node) -> Finding | None:  # noqa: PLR0911 
 def _unions(gold: Node, target: Node) -> Finding | None:
     """Of intervals, of which one at least is no mere pair."""
     gold, target = named(gold)[1], named(target)[1]
-    if not (isinstance(gold, Sets) or isinstance(target, Sets)):
+    if not any(isinstance(side, Sets) or side == _REALS for side in (gold, target)):
         return None
     one, other = area_of(gold), area_of(target)
     if one is None or other is None:

@@ -49,6 +49,8 @@ SMALL_WORDS: Final = frozenset(
     ]
 )
 
+_SCALES: Final = {"C": "celsius", "F": "fahrenheit"}
+
 
 class Atoms(Functions):
     """What stands alone, and its powers."""
@@ -67,16 +69,21 @@ class Atoms(Functions):
             else:
                 node = self._postfixed(call("pow", node, self.exponent()))
             if isinstance(node, Call) and node.name == "deg":
-                self._celsius()
+                node = self._with_scale(node)
         if self.at_command("degree"):
             self.place += 1
             node = call("deg", node)
         return node
 
-    def _celsius(self) -> None:
-        token = self.peek()
-        if token and token.kind in {"letter", "text", "dressed"} and token.text in {"C", "F"}:
+    def _with_scale(self, angle: Call) -> Node:
+        """Return degrees of Celsius or Fahrenheit as a temperature."""
+        token, following = self.peek(), self.peek(1)
+        if token is None or token.kind not in {"letter", "text", "dressed"} or token.text.strip() not in _SCALES:
+            return angle
+        if following is not None and following.kind not in {")", "}", ","}:
             raise NotUnderstood("degrees of temperature")
+        self.place += 1
+        return Quantity(angle.args[0], _SCALES[token.text.strip()])
 
     def exponent(self) -> Node:
         """Return what stands behind ^ or _."""

@@ -11,6 +11,7 @@ from verifiers.maths.reading.cursor import call, is_whole, value_of
 from verifiers.maths.reading.functions import FUNCTIONS, GREEK, STARTS
 from verifiers.maths.reading.tokens import SIDE_BY_SIDE, NotUnderstood, Token
 from verifiers.maths.reading.tree import Call, Node, Num, Quantity
+from verifiers.maths.reading.unit_factors import together
 from verifiers.maths.reading.units import SCALES, unit_of
 
 _PLUS_MINUS: Final = ("pm", "mp")
@@ -219,7 +220,7 @@ class Terms(Atoms):
             if found is not None:
                 self.place += found[1]
                 self.take(".")
-                return self._percent_or_quantity(node, found[0] + self._unit_power())
+                return self._with_smaller(self._percent_or_quantity(node, found[0] + self._unit_power()))
         if token.kind == "(" and (inner := self.peek(1)) and inner.kind in {"text", "word"} and (close := self.peek(2)):
             unit = unit_of(inner.text, told=self.told)
             if unit and close.kind == ")":
@@ -239,7 +240,7 @@ class Terms(Atoms):
     def _with_text_unit(self, node: Node, token: Token) -> Node:
         if self._is_conjunction(token) or token.text == "to":
             return node
-        bare = token.text.strip(" ()")
+        bare = re.sub(r"[ ,]+and$", "", token.text.strip(" ()"))
         unit, place = unit_of(bare, told=self.told), self.place
         if unit is None:
             return node
@@ -253,6 +254,13 @@ class Terms(Atoms):
                 return node
             self.place += 2
             unit = f"{unit} per {per}{self._unit_power()}"
+        measure = self._percent_or_quantity(node, unit)
+        together_ = self._with_smaller(measure)
+        if together_ is not measure:
+            return together_
+        if bare != token.text.strip(" ()"):
+            self.place = place
+            return node
         following = self.peek()
         if self.at_command("cdot") and (after := self.peek(1)) and after.kind == "text":
             raise NotUnderstood("a product of units")
@@ -263,7 +271,29 @@ class Terms(Atoms):
             and following.text != "to"
         ):
             raise NotUnderstood(f"more behind a unit: {following.text!r}", is_words=True)
-        return self._percent_or_quantity(node, unit)
+        return measure
+
+    def _with_smaller(self, first: Node) -> Node:
+        """Return 2 hours 30 minutes, or 5 feet and 6 inches, as one measure; as it is where there is no such pair."""
+        token, following = self.peek(), self.peek(1)
+        if not isinstance(first, Quantity) or token is None:
+            return first
+        is_joined = self._is_conjunction(token) and token.text.strip(" ,").lower() in {"and", ""}
+        number = following if is_joined else token
+        if number is None or number.kind != "number":
+            return first
+        place, is_ambiguous = self.place, self.is_ambiguous
+        self.place += is_joined
+        try:
+            second = self.term()
+        except NotUnderstood:
+            second = None
+        if isinstance(second, Quantity):
+            value = together(first.value, first.unit, second.value, second.unit)
+            if value is not None:
+                return Quantity(value, first.unit)
+        self.place, self.is_ambiguous = place, is_ambiguous
+        return first
 
     def _percent_or_quantity(self, node: Node, unit: str) -> Node:
         if unit == "percent":

@@ -44,6 +44,7 @@ UNIT_NAMES: Final = {
     }.items()
     for name in names.split()
 }  # fmt: skip
+_TEMPERATURES: Final = {"celsius": "celsius", "c": "celsius", "fahrenheit": "fahrenheit", "f": "fahrenheit"}
 # Units as signs and words of Chinese and Japanese.
 _CJK_UNITS: Final = {
     "米": "metre", "厘米": "centimetre", "毫米": "millimetre", "千米": "kilometre", "公里": "kilometre",
@@ -195,6 +196,8 @@ def _one_unit(text: str, power: str | None, told: frozenset[str]) -> str | None:
         words = words[:-1]
     if not words:
         return None
+    if len(words) == 2 and words[0] in {"degree", "degrees"} and words[1] in _TEMPERATURES:
+        return _TEMPERATURES[words[1]]
     if len(words) == 1:
         inner = _POWER.search(words[0])
         if inner:
