@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracemill.core import Cause, Outcome
 from tracemill.text.think import UNCLOSED_THINK
+from verifiers.programs.absent import unless_absent
 from verifiers.programs.cases import InvalidTests, Tests, read_tests
 from verifiers.programs.judges import JUDGES
 from verifiers.programs.results import CaseResult, Code
@@ -111,7 +112,7 @@ def run_tests(session: Session, program: str, tests: Tests, settings: CodeTests)
         found = judge(session, case, limits, settings)
         spent_s += sum(result.wall_s for result in found)
         results.extend(found)
-    return Judged(_unless_nodes(results, program, tests), session.provenance)
+    return Judged(unless_absent(_unless_nodes(results, program, tests)), session.provenance)
 
 
 def _unless_nodes(results: list[CaseResult], program: str, tests: Tests) -> list[CaseResult]:

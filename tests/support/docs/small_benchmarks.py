@@ -87,6 +87,7 @@ SMALL = (
         needs="docker",
     ),
     Small("verification.maths_agreement", r"% agreement over 15 decided", "--pairs 5", needs="real_data"),
+    Small("verification.decided_styles", r"all +\d+ +\d", "--workers 1 --tests 1 --styles leetcode", needs="docker"),
     Small("verification.verdict_faults", r"K1 +1 +1", "--workers 1 {folder}/faults/few.jsonl"),
     Small("verification.traces", r"quality: [\d.]+ x reading", "--rows 8 --shards 2"),
     Small("evaluation.coverage", r"AIME24 30 x 16: t over items [\d.]+%", "--simulations 20"),

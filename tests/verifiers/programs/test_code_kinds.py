@@ -192,7 +192,7 @@ def test_right_programs_pass_and_wrong_ones_do_not(verifier_set: VerifierSet, ki
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("def test_it(tmp_path):\n    assert f(1) == 2\n", "wants fixtures: tmp_path"),
+        ("def test_it(mocker):\n    assert f(1) == 2\n", "wants fixtures: mocker"),
         ("import pytest\n\n@pytest.mark.skip\ndef test_it():\n    assert f(1) == 2\n", "is marked skip"),
         ("def test_it(:\n", "do not compile"),
         ("def helper():\n    assert f(1) == 2\n\ntest = 3\n", "there are no tests"),

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.programs.fake_session import ECHO, FINE, LIMITS, STOPPED, FakeSession
-from tracemill.core import Verdict
+from tracemill.core import Cause, Verdict
 from tracemill.recipe.sections.verify import CodeTests, Verify
 from tracemill.text.think import UNCLOSED_THINK
 from verifiers import Attempt, VerifierSet, verify
+from verifiers.programs.absent import unless_absent
 from verifiers.programs.cases import InvalidTests, read_tests
 from verifiers.programs.judges import read_reports
 from verifiers.programs.output_comparison import why_different
@@ -30,6 +31,18 @@ from verifiers.sandbox.protocol import NoSandbox, Run, SandboxFailure, Session
 
 T = TypeVar("T")
 DEEP: list[Any] = json.loads("[" * 500 + "]" * 500)
+
+
+@pytest.mark.parametrize(
+    ("package", "code", "cause"),
+    [("requests", Code.IE, Cause.VERIFIER), ("sklearn.svm", Code.IE, Cause.VERIFIER), ("magicsolver", Code.RE, None)],
+)
+def test_a_known_package_that_is_absent_is_our_limit(package: str, code: Code, cause: Cause | None) -> None:
+    """A program that imports a well-known package which the image lacks is not wrong; an invented one is an error."""
+    told = CaseResult(Code.RE, f"exit status 1: ModuleNotFoundError: No module named '{package}'", 0.5)
+    [result] = unless_absent([told])
+    assert (result.code, result.cause) == (code, cause)
+    assert package.partition(".")[0] in result.detail
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,18 @@ INNOCENT = [
     "def f(x):\n    return type(x)",
     "if __name__ == '__main__':\n    print(int(input()))",
     "import random\ndef f(a):\n    random.shuffle(a)",
+    "import csv, io\ndef f(s):\n    return list(csv.reader(io.StringIO(s)))",
+    "import logging\nlog = logging.getLogger('a')\nlog.warning('b')",
+    "from contextlib import contextmanager, suppress\n@contextmanager\ndef f():\n    yield 1",
+    "import warnings\nwarnings.warn('old')",
 ]
 
 # A program, and a word of what it is told for.
 SUSPECT = [
     ("import subprocess", "subprocess"),
+    ("import logging\nlogging.FileHandler('/proc/self/mem')", "FileHandler"),
+    ("from contextlib import redirect_stdout", "redirect_stdout"),
+    ("import warnings\nwarnings.sys", "sys"),
     ("import importlib", "importlib"),
     ("import os.path, ctypes", "ctypes"),
     ("import numpy.testing", "numpy.testing"),

@@ -13,15 +13,32 @@ import ast
 from collections.abc import Iterator
 
 _MODULES = frozenset((
-    "abc", "array", "bisect", "calendar", "cmath", "collections", "copy", "dataclasses", "datetime", "decimal", "enum",
-    "fractions", "functools", "hashlib", "heapq", "io", "itertools", "json", "math", "networkx", "numbers", "numpy",
+    "abc", "array", "bisect", "calendar", "cmath", "collections", "contextlib", "copy", "csv", "dataclasses",
+    "datetime", "decimal", "enum", "fractions", "functools", "hashlib", "heapq", "io", "itertools", "json", "logging",
+    "math", "networkx", "numbers", "numpy",
     "operator", "os", "pandas", "queue", "random", "re", "scipy", "sortedcontainers", "statistics", "string", "sympy",
-    "sys", "textwrap", "time", "typing", "unicodedata", "__future__",
+    "sys", "textwrap", "time", "typing", "unicodedata", "warnings", "__future__",
 ))  # fmt: skip
 _OF_MODULE = {
     "os": {"path", "environ", "getenv", "sep", "linesep"},
     "sys": {"stdin", "stdout", "stderr", "maxsize", "setrecursionlimit", "float_info", "version_info"},
     "io": {"StringIO", "BytesIO"},
+    "contextlib": {"contextmanager", "suppress", "closing", "nullcontext"},
+    "logging": {
+        "getLogger",
+        "debug",
+        "info",
+        "warning",
+        "error",
+        "critical",
+        "exception",
+        "DEBUG",
+        "INFO",
+        "WARNING",
+        "ERROR",
+        "CRITICAL",
+    },
+    "warnings": {"warn"},
 }
 _FORBIDDEN_NAMES = frozenset((
     "BaseException", "GeneratorExit", "KeyboardInterrupt", "StopIteration", "SystemExit", "breakpoint", "compile",

@@ -16,6 +16,7 @@ import unittest
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from verifiers.sandbox.inside.testing import given_fixtures
 from verifiers.sandbox.inside.testing.remote import Remote
 
 Test = tuple[str, Callable[[], object]]
@@ -35,7 +36,7 @@ def tests_in(scope: dict[str, Any]) -> list[Test]:
     Raises:
         InvalidTests: one wants a fixture that there is none of, or is marked not to be run.
     """
-    fixtures = _Fixtures(scope)
+    fixtures = _Fixtures(scope, given=True)
     prepare = _once(_hooks(scope, ("setup_module", "setUpModule")))
     tests: list[Test] = []
     for name, found in list(scope.items()):
@@ -223,8 +224,11 @@ def _fixtures_in(names: dict[str, Any]) -> Iterator[_Fixture]:
 class _Fixtures:
     """The fixtures that a test may ask for, and the values of those that last longer than a test."""
 
-    def __init__(self, names: dict[str, Any], lasting: dict[Any, Any] | None = None) -> None:
-        self._by_name = {each.name: each for each in _fixtures_in(names)}
+    def __init__(self, names: dict[str, Any], lasting: dict[Any, Any] | None = None, *, given: bool = False) -> None:
+        of_pytest = given_fixtures.given() if given else {}
+        marker = given_fixtures.marker()
+        self._by_name = {name: _Fixture(name, function, marker) for name, function in of_pytest.items()}
+        self._by_name.update({each.name: each for each in _fixtures_in(names)})
         self._lasting = {} if lasting is None else lasting
 
     @property
@@ -243,7 +247,7 @@ class _Fixtures:
         """Those of the names and what they ask for themselves, in the order in which they are made.
 
         Raises:
-            InvalidTests: one of them is none of the module's own.
+            InvalidTests: one of them is neither the module's own nor given.
         """
         ordered: dict[str, None] = {}
         missing: list[str] = []
