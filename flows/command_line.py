@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -133,7 +136,7 @@ def run_command(
             print(tell(made, time.monotonic() - began))
             return 0
         with temporary_settings({PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: SERVER_START_S}):
-            with bars_in_terminal():
+            with bars_in_terminal(), _server_ends_with_us():
                 made = work()
             seconds = time.monotonic() - began
             _let_task_runs_be_recorded()
@@ -145,6 +148,28 @@ def run_command(
         return 1
     print(tell(made, seconds))
     return 0
+
+
+@contextlib.contextmanager
+def _server_ends_with_us() -> Iterator[None]:
+    """Have SIGTERM end Prefect's temporary server, too: its default ends a process without what it does at exit."""
+
+    def end(number: int, _: object) -> None:
+        serving = sys.modules.get("prefect.server.api.server")  # where none was started, it is not worth its import
+        if serving is not None:
+            serving.SubprocessASGIServer().stop()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def how_to_look() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -180,10 +181,20 @@ def test_children_end_when_they_are_told_to() -> None:
         assert [future.result(60).returncode for future in waiting] == [-signal.SIGTERM, -signal.SIGTERM]
 
 
+def processes_with(setting: str) -> list[str]:
+    """Programs that run in an environment with a setting, such as Prefect's temporary server."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if setting.encode() in (process / "environ").read_bytes().split(b"\0"):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_comparison_that_is_told_to_end_ends_its_trainings(tmp_path: Path, number: signal.Signals) -> None:
-    """Told alone, as schedulers do it, not with its whole terminal: no training is waited for, none is left behind."""
+    """Told alone, as schedulers do it, not with its whole terminal: no training is waited for, and nothing is left."""
     trainers = tmp_path / "trainers"
     trainers.mkdir()
     small = SmallComparison(tmp_path, {"hang": str(trainers)})
@@ -199,3 +210,4 @@ def test_a_comparison_that_is_told_to_end_ends_its_trainings(tmp_path: Path, num
         assert process.wait(120) != 0
     for trainer in trainers.iterdir():
         assert not Path(f"/proc/{trainer.name}").exists()
+    assert processes_with(f"PREFECT_HOME={tmp_path / 'prefect'}") == []
