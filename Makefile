@@ -8,11 +8,13 @@ export DO_NOT_TRACK ?= 1
 
 BASE ?= debian:bookworm-slim
 UI_PORT ?= 4200
+# Where flow runs happen: a file of deployments/pools by its name, or one of yours by its path.
+POOL ?= process
 # Twice the cores of a small machine: what starts servers and processes waits for them half of the time.
 TEST_JOBS ?= 4
 TEST_MARKS ?= not slow
 
-.PHONY: help setup teacher embeddings scale-out sandbox-image env demo evaluate student ui deploy worker test test-all screenshots check docs lock clean
+.PHONY: help setup teacher embeddings scale-out work-pools sandbox-image env demo evaluate student ui deploy worker test test-all screenshots check docs lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -35,7 +37,10 @@ embeddings: setup  ## optional: sentence-transformers in .venv, for semantic dup
 	@deployments/embeddings_env.sh $(VENV)
 
 scale-out: setup  ## optional: Dask and Ray in .venv, for shard tasks on a cluster (run.runner)
-	@deployments/scale_out_env.sh $(VENV)
+	@deployments/integrations_env.sh $(VENV) scale-out
+
+work-pools: setup  ## optional: Prefect's workers for Docker and Kubernetes in .venv (POOL=docker, POOL=kubernetes)
+	@deployments/integrations_env.sh $(VENV) work-pools
 
 sandbox-image:   ## where programs run: the image tracemill-sandbox, from any Debian-like BASE=…
 	docker build --build-arg BASE=$(BASE) --tag tracemill-sandbox - < deployments/sandbox.Dockerfile
@@ -64,11 +69,14 @@ ui: setup        ## Prefect's UI with every run so far
 deploy worker: export PREFECT_API_URL ?= http://127.0.0.1:$(UI_PORT)/api
 
 deploy: setup    ## the flows as deployments on a running Prefect server (make ui, or PREFECT_API_URL)
-	@$(VENV)/bin/python -m flows.deploy
+	@POOL=$(POOL) $(VENV)/bin/python -m flows.deploy
 
-worker: setup    ## runs what is started or scheduled on that server
+worker: POOL_FILE = $(firstword $(wildcard deployments/pools/$(POOL).yaml) $(POOL))
+worker: $(if $(filter process,$(POOL)),setup,work-pools)  ## runs what is started or scheduled on that server
 	@-$(VENV)/bin/python -m flows.crashed_runs
-	TRACEMILL_HOME=$(CURDIR) $(VENV)/bin/prefect worker start --pool tracemill --type process
+	@mkdir -p data
+	TRACEMILL_HOME=$(CURDIR) $(VENV)/bin/prefect worker start --install-policy never \
+	  --pool "$$(sed -n 's/^name: *//p' $(POOL_FILE))" --type "$$(sed -n 's/^type: *//p' $(POOL_FILE))"
 
 screenshots: setup  ## Prefect's UI, a report and its rows as pictures, below .tracemill/screenshots and in docs/pictures (needs Chromium)
 	@$(VENV)/bin/python -m tests.support.browser.screenshots

@@ -8,8 +8,11 @@ ENV PATH=/opt/tracemill/bin:$PATH
 RUN python3 -m venv /opt/tracemill \
  && useradd --uid 1000 --create-home tracemill \
  && install -d -o tracemill /app/.tracemill /app/runs
-COPY requirements.lock deployments/requirements-server.lock ./
-RUN python -m pip install --no-cache-dir --requirement requirements.lock --requirement requirements-server.lock
+COPY requirements.lock requirements-work-pools.lock deployments/requirements-server.lock ./
+# Of the image of a worker that starts jobs of Kubernetes: requirements-work-pools.lock.
+ARG ALSO=
+RUN python -m pip install --no-cache-dir --requirement requirements.lock --requirement requirements-server.lock \
+      ${ALSO:+--requirement "$ALSO"}
 COPY . .
 # Nobody but root may change the code; compiled loops and downloads go where the user may write, and last.
 RUN python -m compileall -q .

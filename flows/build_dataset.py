@@ -203,7 +203,7 @@ def choose_thresholds(
             limit=recipe.distill.limit,
             verify=recipe.verify,
             ledger=context.ledger,
-            purse=recipe.distill.purse(recipe.name),
+            purse=recipe.purse,
         )
         found = context.single(calibrate, plan, inputs, scored.place, again=True).facts
         cuts[scored.place] = Threshold(found["cut"], f"quantile {scored.quantile:g} of {found['n_scores']} scores")

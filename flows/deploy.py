@@ -1,7 +1,7 @@
 """Puts every flow on a running Prefect server: ``make deploy``, or ``python -m flows.deploy``.
 
-The server is the one that PREFECT_API_URL names, or the one that ``make ui`` starts. The work pool is made if it is
-missing; deployments that are there, and the automation that finds crashed runs, are brought up to date.
+The server is the one that PREFECT_API_URL names, or the one that ``make ui`` starts. The work pool (POOL: a name or a
+file, ``flows/work_pools.py``), deployments, and the automation that finds crashed runs are made or brought up to date.
 """
 
 from __future__ import annotations
@@ -13,40 +13,44 @@ from pathlib import Path
 
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.crashed_runs import DEFAULT_API_URL, WORK_POOL, set_up_automation, usual_silence
+from flows.crashed_runs import DEFAULT_API_URL, set_up_automation, usual_silence
 from flows.engine.notifications import set_up_notifications
 from flows.parameters import refuse_secrets
+from flows.work_pools import USUAL, make_work_pool, read_pool
 from tracemill.core import ServerError, TracemillError
 
 ROOT = Path(__file__).parent.parent
 DEPLOYMENTS = "deployments/prefect.yaml"
+POOL_VARIABLE = "TRACEMILL_POOL"  # by which that file is told of the pool
 
 
-def deploy(api_url: str, notify: str | None = None) -> None:
+def deploy(api_url: str, notify: str | None = None, pool: str = USUAL) -> None:
     """Make or updates the work pool, the automation that finds crashed runs, and all deployments.
 
     Args:
         api_url: of the server.
         notify: TYPE/NAME of the block by which people are called; "": nobody is any more; None: as it stands.
+        pool: where runs are to happen, by name or file (``read_pool``).
 
     Raises:
         ServerError: no server answers, or it refuses them.
-        RecipeError: a deployment's parameters hold a secret, or there is no such block.
+        RecipeError: a deployment's parameters hold a secret, or there is no such block or pool.
     """
     refuse_kept_secrets()
+    wanted = read_pool(pool)
     with temporary_settings({PREFECT_API_URL: api_url}), get_client(sync_client=True) as client:
         require_server(client, api_url)
-        make_work_pool(client)
+        if told := make_work_pool(client, wanted):
+            print(told)
         set_up_automation(client, usual_silence())
         if notify is not None:
             occasions = set_up_notifications(client, notify)
             print(f"{notify or 'nobody'} is told when {', or '.join(occasions) or 'anything happens'}")
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", DEPLOYMENTS]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "PREFECT_API_URL": api_url}, check=False)  # noqa: S603
+    settings = {"PREFECT_API_URL": api_url, POOL_VARIABLE: wanted.name}
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, check=False)  # noqa: S603
     if done.returncode != 0:
         raise ServerError(
             "prefect did not take every deployment",
@@ -81,24 +85,17 @@ def require_server(client: SyncPrefectClient, api_url: str) -> None:
         ) from error
 
 
-def make_work_pool(client: SyncPrefectClient) -> None:
-    """Make the work pool, whose workers run flows as processes, unless it is there."""
-    try:
-        client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type="process"))
-    except ObjectAlreadyExists:
-        return
-    print(f"made the work pool {WORK_POOL}")
-
-
 def main() -> int:
     """Run the command; returns the exit status."""
     api_url = PREFECT_API_URL.value() or DEFAULT_API_URL
     try:
-        deploy(api_url, os.environ.get("NOTIFY"))
+        pool = os.environ.get("POOL") or USUAL
+        deploy(api_url, os.environ.get("NOTIFY"), pool)
     except TracemillError as error:
         print(f"deploy failed: {error}", file=sys.stderr)
         return 1
-    print(f"deployed on {api_url}. `make worker` runs what is started or scheduled at {api_url.removesuffix('/api')}")
+    worker = "make worker" if pool == USUAL else f"make worker POOL={pool}"
+    print(f"deployed on {api_url}. `{worker}` runs what is started or scheduled at {api_url.removesuffix('/api')}")
     return 0
 
 

@@ -98,12 +98,14 @@ class ModelCosts:
 
     Attributes:
         found: what each of them took.
+        purse: who pays those whose price is known.
     """
 
     plan: ModelsPlan
     ledger: str
     sample: Sequence[Pair]
     found: list[ModelMeasured] = field(default_factory=list)
+    purse: Purse | None = None
 
     def measure(self) -> tuple[ModelMeasured, ...]:
         """Ask all; judges first, then what filters."""
@@ -154,7 +156,7 @@ class ModelCosts:
         answers: Answers = [None] * len(requests)
         began, rate = time.perf_counter(), None
         try:
-            answers = ask(requests, server, self.ledger, dialect)
+            answers = ask(requests, server, self.ledger, dialect, self.purse)
             rate = n_new / (time.perf_counter() - began) if n_new else None
         except ServerUnavailableError:
             pass
@@ -255,7 +257,7 @@ def estimate_cost(
     sample = [(request, problem) for _, request, problem in drawn]
     with claimed(store, "estimate-cost", digest([request.key for request, _ in sample]), warn):
         measured, answered = _measured(sample, plan)
-        models = ModelCosts(plan.asked, plan.ledger, answered).measure() if plan.asked.any else ()
+        models = ModelCosts(plan.asked, plan.ledger, answered, purse=plan.purse).measure() if plan.asked.any else ()
     labels = tuple((f"label.labellers ({name})", n_problems) for name in plan.labellers)
     others = tuple(
         Other(turn.teacher.named, n_left, turn.teacher.paid)

@@ -30,6 +30,7 @@ from tracemill.decontaminate.report import JUDGED, shard_facts
 from tracemill.decontaminate.semantic import decontaminate_by_meaning, items_as_problems
 from tracemill.embeddings import shared_embedder
 from tracemill.recipe.sections.decontaminate import Benchmark, SameQuestion
+from tracemill.recipe.sections.money import Purse
 from tracemill.sources import fingerprint
 from tracemill.store import Shard, Store
 
@@ -135,6 +136,7 @@ class JudgeContamination(Section):
 
     judge: SameQuestion
     ledger: str = Field(json_schema_extra={"operational": True})
+    purse: Purse | None = Field(default=None, json_schema_extra={"operational": True})
 
 
 @task(
@@ -155,7 +157,7 @@ def judge_contamination_shard(work: Work) -> Produced:
     pairs = worst_pairs(pair for pair in grey if pair["id"] in set(ids))
     asked = dict(zip(ids, asked_texts(problems), strict=True))
     requests = [same_question_request(asked[name], pair["item_text"], plan.judge) for name, pair in pairs.items()]
-    asking = Asking(work, plan.ledger)
+    asking = Asking(work, plan.ledger, plan.purse)
     words = [word_of(answer) for answer in asking.ask(requests, plan.judge)]
     overlaps = {
         name: overlap_by_word(pair, word, plan.judge) for (name, pair), word in zip(pairs.items(), words, strict=True)

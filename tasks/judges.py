@@ -40,6 +40,7 @@ class JudgeRound(Section):
 
     judge: Judge
     ledger: str = Field(json_schema_extra={"operational": True})
+    purse: Purse | None = Field(default=None, json_schema_extra={"operational": True})
 
 
 @task(name="judge", task_run_name="judge {label}", version="2", retries=RETRIES, cache_policy=BY_KEY, **STORED)
@@ -55,7 +56,7 @@ def judge_shard(work: Work) -> Produced:
         if may_be_asked(problems[response.problem_id], response, settled(verdicts[response.id]), plan.judge)
     ]
     requests = [equivalence_request(problem, response, plan.judge) for problem, response in asked]
-    asking = Asking(work, plan.ledger)
+    asking = Asking(work, plan.ledger, plan.purse)
     answers = asking.ask(requests, plan.judge)
     found = [
         equivalence_verdict(rule_of(verdicts[response.id]), answer, plan.judge)
@@ -81,6 +82,7 @@ class ScoreRound(Section):
     scored: Reward | Rubric
     cut: float | None
     ledger: str = Field(json_schema_extra={"operational": True})
+    purse: Purse | None = Field(default=None, json_schema_extra={"operational": True})
 
 
 @task(name="reward", task_run_name="reward {label}", version="2", retries=RETRIES, cache_policy=BY_KEY, **STORED)
@@ -109,7 +111,7 @@ def _scored(work: Work) -> Produced:
             expected="a fixed cut",
             remedy=f"set {plan.scored.place}.threshold instead of quantile",
         )
-    asking = Asking(work, plan.ledger)
+    asking = Asking(work, plan.ledger, plan.purse)
     answers = _answers(asked, scorer, asking)
     found = [
         score_verdict(rules[response.id], answers.get(response.id), scorer, plan.cut or 0.0) for _, response in asked

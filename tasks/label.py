@@ -17,6 +17,7 @@ from tracemill.core import Problem, RecipeError, RunnerError, Section
 from tracemill.label import answered, downsample, labels_request, with_labels
 from tracemill.label.counts import count_labels
 from tracemill.recipe.sections.label import Label, Labeller
+from tracemill.recipe.sections.money import Purse
 from tracemill.text.language.guess import VERSION as LANGUAGE_VERSION
 from tracemill.text.language.guess import language
 from tracemill.text.tokens import ESTIMATE, count_tokens, estimated_tokens
@@ -106,6 +107,7 @@ class LabelRound(Section):
 
     labeller: Labeller
     ledger: str = Field(json_schema_extra={"operational": True})
+    purse: Purse | None = Field(default=None, json_schema_extra={"operational": True})
 
 
 @task(
@@ -121,7 +123,7 @@ def label_by_model_shard(work: Work) -> Produced:
     """Asks one model about every problem; what it does not say is an empty label, and the row stays."""
     plan: LabelRound = work.section
     problems = work.rows(Problem, "problems")
-    asking = Asking(work, plan.ledger)
+    asking = Asking(work, plan.ledger, plan.purse)
     answers = asking.ask([labels_request(problem, plan.labeller) for problem in problems], plan.labeller)
     labelled = [answered(problem, answer, plan.labeller) for problem, answer in zip(problems, answers, strict=True)]
     return asking.with_refusals(_all(labelled, plan.labeller.labels))

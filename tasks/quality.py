@@ -45,6 +45,7 @@ from tracemill.quality.safety import (
     pieces,
     rule_fault,
 )
+from tracemill.recipe.sections.money import Purse
 from tracemill.recipe.sections.quality import FrequentStrings, Perplexity, Quality, Safety
 from tracemill.recipe.sections.server import ModelServer
 from tracemill.select.verdicts import settled_by_response
@@ -194,6 +195,7 @@ class PerplexityRound(Section):
 
     perplexity: Perplexity
     ledger: str = Field(json_schema_extra={"operational": True})
+    purse: Purse | None = Field(default=None, json_schema_extra={"operational": True})
 
 
 @task(
@@ -206,7 +208,7 @@ def perplexity_shard(work: Work) -> Produced:
     problems = {problem.id: problem for problem in work.rows(Problem, "problems")}
     responses = fit_responses(work)
     requests = [perplexity_request(problems[given.problem_id], given, plan.perplexity) for given in responses]
-    asking = Asking(work, plan.ledger)
+    asking = Asking(work, plan.ledger, plan.purse)
     answers = asking.ask(requests, plan.perplexity, LogprobDialect(plan.perplexity))
     rows = [
         {
@@ -234,6 +236,7 @@ class SafetyRound(Section):
 
     safety: Safety
     ledger: str = Field(json_schema_extra={"operational": True})
+    purse: Purse | None = Field(default=None, json_schema_extra={"operational": True})
 
 
 @task(name="safety", task_run_name="safety {label}", version="2", retries=RETRIES, cache_policy=BY_KEY, **STORED)
@@ -246,7 +249,7 @@ def safety_shard(work: Work) -> Produced:
     found: dict[str, Fault] = {}
     if plan.safety.rules:
         found |= {given.id: fault for given in responses if (fault := rule_fault(given)) is not None}
-    asking = Asking(work, plan.ledger)
+    asking = Asking(work, plan.ledger, plan.purse)
     for model_says in _models(plan, problems, asking):
         left = [(given, piece) for given in responses if given.id not in found for piece in _pieces(given, plan.safety)]
         found |= model_says(left)

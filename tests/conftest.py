@@ -29,7 +29,9 @@ settings.load_profile("tracemill")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-STARTED = {"prefect_server", "by_flow", "checkout", "matrix", "composed"}  # fixtures with servers or processes
+# Seconds of a test, by what it needs and by its fixtures: roughly, on two cores with four files at once.
+SECONDS_BY_NEED = {"scale_out": 40.0, "browser": 30.0, "vllm": 10.0}
+SECONDS_BY_FIXTURE = {"matrix": 30.0, "prefect_server": 5.0, "by_flow": 5.0, "checkout": 5.0, "composed": 5.0}
 LEFT_OUT = pytest.StashKey[int]()  # tests that were deselected
 
 
@@ -80,12 +82,16 @@ def slow_files_first(items: list[pytest.Item]) -> None:
 
 
 def likely_seconds(item: pytest.Item) -> float:
-    """Of a rehearsal, of a test with a server or processes of its own, of one with an engine outside, of any other."""
-    if item.get_closest_marker("slow"):
-        return 60.0
-    if STARTED & set(getattr(item, "fixturenames", ())):
-        return 5.0
-    return 0.5 if any(marker.name.startswith("needs_") for marker in item.iter_markers()) else 0.05
+    """Of a rehearsal what its mark says or a minute, of others what their needs and fixtures suggest."""
+    slow = item.get_closest_marker("slow")
+    if slow:
+        return float(slow.args[0]) if slow.args else 60.0
+    needs = [marker.name.removeprefix("needs_") for marker in item.iter_markers() if marker.name.startswith("needs_")]
+    suggested = [
+        *(SECONDS_BY_NEED.get(need, 0.5) for need in needs),
+        *(SECONDS_BY_FIXTURE.get(name, 0.0) for name in getattr(item, "fixturenames", ())),
+    ]
+    return max(suggested, default=0.05) or 0.05
 
 
 @pytest.fixture

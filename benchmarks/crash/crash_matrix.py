@@ -35,7 +35,7 @@ from benchmarks.crash.scene import PATIENCE_S, Scene, on_scene, until
 
 KINDS = ("flow", "worker", "process", "containers", "teacher", "server")
 IN_PROCESSES = frozenset({"flow", "process"})  # these builds compute in worker processes, the undisturbed in threads
-SHARD_ROWS, LATENCY_MS, N_PROGRAMS = 50, 600.0, 24
+SHARD_ROWS, LATENCY_MS, N_PROGRAMS, N_FEW_PROGRAMS = 50, 600.0, 24, 6
 _DEAD_S = 1.0  # how long what was killed stays away
 
 
@@ -247,18 +247,21 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=6)
     parser.add_argument("--problems", type=int, metavar="N", help="N of the demo's and few programs (default: all)")
+    parser.add_argument("--shard-rows", type=int, default=SHARD_ROWS)
+    parser.add_argument("--latency-ms", type=float, default=LATENCY_MS, help="of the teacher's answers, in the mean")
+    parser.add_argument("--folder", type=Path, help="where everything goes (default: a temporary one)")
     given = parser.parse_args()
     kinds = [kind.strip() for kind in given.kinds.split(",")]
     if unknown := set(kinds) - set(KINDS):
         parser.error(f"unknown kinds {sorted(unknown)}: known are {', '.join(KINDS)}")
-    folder = Path(tempfile.mkdtemp(prefix="tracemill-crash-"))
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="tracemill-crash-"))
     if given.problems:
-        problems = few_problems(folder / "sources", given.problems, min(N_PROGRAMS, given.problems))
+        problems = few_problems(folder / "sources", given.problems, min(N_FEW_PROGRAMS, given.problems))
     else:
         problems = demo_problems(folder / "sources", N_PROGRAMS)
     outcomes: list[Outcome] = []
     with on_scene(folder) as scene:
-        matrix = Matrix(scene, maker(scene, problems, SHARD_ROWS, LATENCY_MS), given.seed)
+        matrix = Matrix(scene, maker(scene, problems, given.shard_rows, given.latency_ms), given.seed)
         print(f"an undisturbed build takes {matrix.duration_s:.1f} s; seed {given.seed}", flush=True)
         for number in range(given.first, given.first + given.moments):
             outcomes.append(matrix.moment(kinds[number % len(kinds)], number))

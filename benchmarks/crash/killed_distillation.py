@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 MAX_TOKENS = 300
 HARD_SHARE = 0.15  # as in the demo's sources
-KILLS = 4  # server, build, server, build
 FIRST_KILL, LAST_KILL = 0.1, 0.9  # of the first round of samples, as recorded in the ledger
 
 
@@ -82,8 +81,9 @@ def write_inputs(trial: Trial) -> None:
 def kill_moments(given: argparse.Namespace) -> list[int]:
     """Return how many responses are in the ledger when something is killed: one moment in each of equal parts."""
     rng = Random(given.seed + 1)  # noqa: S311 - reproducible moments
-    n_first, width = given.problems * given.samples_per_round, (LAST_KILL - FIRST_KILL) / KILLS
-    return [round(n_first * (FIRST_KILL + width * (part + rng.random()))) for part in range(KILLS)]
+    n_first, n_kills = given.problems * given.samples_per_round, 2 * given.legs
+    width = (LAST_KILL - FIRST_KILL) / n_kills
+    return [round(n_first * (FIRST_KILL + width * (part + rng.random()))) for part in range(n_kills)]
 
 
 def measure_bench(trial: Trial, meter: Meter, number: int) -> None:
@@ -164,7 +164,7 @@ def run(trial: Trial) -> None:
     meter.start()
     trial.wait(lambda: is_up(trial.prefect_port), lambda: "waiting for Prefect's server")
     moments = kill_moments(trial.given)
-    for number, leg in enumerate([moments[:2], moments[2:], []]):
+    for number, leg in enumerate([*(moments[2 * leg : 2 * leg + 2] for leg in range(trial.given.legs)), []]):
         measure_bench(trial, meter, number)
         server = run_leg(trial, meter, server, leg)
     measure_bench(trial, meter, len(moments))
@@ -190,6 +190,7 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=2000)
     parser.add_argument("--samples", type=int, default=4, help="of a problem at most")
     parser.add_argument("--samples-per-round", type=int, default=2, help="rounds go on until one passes")
+    parser.add_argument("--legs", type=int, default=2, help="in each the server is killed once, and then the build")
     parser.add_argument("--in-flight", type=int, default=64)
     parser.add_argument("--bench-prompts", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0, help="of problems and of the moments to kill")

@@ -30,8 +30,9 @@ from tracemill.store import Shard
 Result = TypeVar("Result")
 
 MOST_TAGS = 20  # sources that a flow run is tagged by; a recipe may have hundreds
-# Blocks with shards under way at once: the tail of one may outlast the whole next one.
-MOST_OPEN = 3
+# Blocks that are open at once: the tail of one may outlast the whole next one, and each takes a second to close, in
+# which Prefect waits for its thread that beats.
+MOST_OPEN = 8
 # What is wrong with one shard for these reasons is wrong with all of them: no further shard is begun.
 FATAL = (RecipeError, SourceError, TeacherMisconfiguredError, BudgetReachedError)
 

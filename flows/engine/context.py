@@ -19,6 +19,7 @@ from flows.engine.artifacts import Artifacts, ServerArtifacts, Tables, failures_
 from flows.engine.blocks import Block, Phase
 from flows.engine.failures import failed, raise_paused
 from flows.engine.lineage import Lineage, Node, finished
+from flows.engine.look_ahead import looked_ahead
 from flows.engine.poison import tell_of_poison
 from flows.engine.progress import Progress, Publishing, Watched, reported
 from flows.engine.runners import check_cluster, computing, everywhere, shard_tasks, shards_at_once
@@ -94,7 +95,7 @@ class RunContext(Generic[Plan]):
 
     def spent(self) -> str:
         """Return what the recipe's teachers have cost in all its runs, for people; "" where no price is known."""
-        purse = self.recipe.distill.purse(self.recipe.name) if isinstance(self.recipe, Recipe) else None
+        purse = self.recipe.purse if isinstance(self.recipe, Recipe) else None
         return "" if purse is None else shared_spending(purse, self.ledger).line()
 
     def prepare(self, out: str, output: Output) -> None:
@@ -223,15 +224,21 @@ class RunContext(Generic[Plan]):
         """
         run = self._run_of(name)
         progress = Progress(name, len(work), last_stage)
-        blocks = [Block(labels) for labels in _few(list(start_order or work), run.shards_per_flow)]
+        labels = list(start_order or work)
+        blocks = [Block(some) for some in _few(labels, run.shards_per_flow)]
 
         def steps(label: str, go_on: Callable[[], None]) -> ShardSteps:
-            return ShardSteps(self.store, label, progress, self.lineage, run.show_cached, run.poison_share, go_on)
+            return ShardSteps(
+                self.store, label, progress, self.lineage, run.show_cached, run.poison_share, go_on, found(label)
+            )
 
         phase = Phase(name, work, steps, shards_at_once(run))
         # Other processes' teachers tell of their tokens only when a shard is done.
         tokens = (lambda: progress.n_tokens) if run.runner.is_cluster else tokens_received
-        with reported(progress, self.logger, run.progress_every_s, tokens, spent=self.spent):
+        with (
+            reported(progress, self.logger, run.progress_every_s, tokens, spent=self.spent),
+            looked_ahead(self.store, work, labels, run.poison_share) as found,
+        ):
             phase.run(blocks, shard_tasks(run), self.lineage, self.lineage.nodes(after))
         self._count(cached=progress.n_cached, executed=progress.n_executed)
         self.tables |= phase_artifact(self.artifacts, progress)

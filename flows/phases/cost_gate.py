@@ -81,7 +81,7 @@ def cost_plan(recipe: Recipe, counting: Measure, ledger: str) -> CostPlan:
         labellers=tuple(labeller.model for labeller in recipe.label.labellers),
         vote_samples=recipe.vote_samples,
         ledger=ledger,
-        purse=recipe.distill.purse(recipe.name),
+        purse=recipe.purse,
     )
 
 

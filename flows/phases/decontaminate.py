@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tracemill.recipe import Recipe
     from tracemill.recipe.sections.decontaminate import Decontaminate, Embeddings
     from tracemill.recipe.sections.deduplicate import Semantic
+    from tracemill.recipe.sections.money import Purse
     from tracemill.store import Manifest, Shard
 
 
@@ -80,7 +81,10 @@ def decontamination(
         semantic = context.recipe.deduplicate.semantic
         embedding = partial(_embedded, settings=settings.embeddings, semantic=semantic, merged_by=merged_by)
     ledger = context.ledger if settings.judge else ""
-    return partial(_compare_one, benchmarks=benchmarks, embedding=embedding, ledger=ledger, settings=settings)
+    purse = context.recipe.purse if settings.judge else None
+    return partial(
+        _compare_one, benchmarks=benchmarks, embedding=embedding, ledger=ledger, settings=settings, purse=purse
+    )
 
 
 def _compare_one(
@@ -90,6 +94,7 @@ def _compare_one(
     embedding: Callable[[Step, Shard], dict[str, Shard]] | None,
     ledger: str,
     settings: Decontaminate,
+    purse: Purse | None,
 ) -> ShardHistory:
     inputs = {"problems": history.current, "benchmarks": benchmarks.items}
     history = history.then(step(decontaminate_shard, settings.overlap(), inputs))
@@ -99,7 +104,7 @@ def _compare_one(
         history = history.then(step(decontaminate_by_meaning_shard, settings.meaning(), inputs))
     if settings.judge is not None:
         grey = {f"grey-{number:03d}": shard for number, shard in enumerate(history.outputs("grey"))}
-        plan = JudgeContamination(judge=settings.judge, ledger=ledger)
+        plan = JudgeContamination(judge=settings.judge, ledger=ledger, purse=purse)
         history = history.then(step(judge_contamination_shard, plan, {"problems": history.current} | grey))
     return history
 

@@ -78,9 +78,11 @@ def filterings(recipe: Recipe, counting: Measure, ledger: str) -> Stages:
     """Return the filters of a shard, in order: what costs nothing first."""
     stages: list[tuple[StageTask, Section]] = [(quality_shard, QualityPlan(rules=recipe.quality, counting=counting))]
     if recipe.perplexity is not None:
-        stages.append((perplexity_shard, PerplexityRound(perplexity=recipe.perplexity, ledger=ledger)))
+        stages.append(
+            (perplexity_shard, PerplexityRound(perplexity=recipe.perplexity, ledger=ledger, purse=recipe.purse))
+        )
     if recipe.safety is not None:
-        stages.append((safety_shard, SafetyRound(safety=recipe.safety, ledger=ledger)))
+        stages.append((safety_shard, SafetyRound(safety=recipe.safety, ledger=ledger, purse=recipe.purse)))
     return tuple(stages)
 
 

@@ -115,7 +115,10 @@ def prepare_one(
 def labellings(recipe: Recipe, measure: Measure, ledger: str) -> Stages:
     """The stages that label problems, and the one that selects by labels: apart, so that other rules ask nobody."""
     stages: list[tuple[StageTask, Section]] = [(label_shard, measure)]
-    stages += [(label_by_model_shard, LabelRound(labeller=model, ledger=ledger)) for model in recipe.label.labellers]
+    stages += [
+        (label_by_model_shard, LabelRound(labeller=model, ledger=ledger, purse=recipe.purse))
+        for model in recipe.label.labellers
+    ]
     if recipe.label.drop or recipe.label.downsample:
         stages.append((downsample_shard, recipe.label.selected))
     return tuple(stages)
@@ -162,7 +165,7 @@ def _round(turn: Turn, number: int, ledger: str, recipe: Recipe) -> DistillRound
         models=judged_by_models(recipe),
         verify=recipe.verify,
         ledger=ledger,
-        purse=recipe.distill.purse(recipe.name),
+        purse=recipe.purse,
         name=turn.name,
         vote_samples=recipe.vote_samples,
     )
@@ -181,12 +184,23 @@ def start_order(recipe: Recipe, prepared: Mapping[str, ShardHistory]) -> list[st
 def verifications(recipe: Recipe, cuts: Mapping[str, Threshold], ledger: str) -> Stages:
     """Return the stages that judge a round of responses, in order: the rules, then the models that the recipe names."""
     stages: list[tuple[StageTask, Section]] = [(verify_shard, recipe.verify)]
+    cost = {"ledger": ledger, "purse": recipe.purse}
     if recipe.reward is not None:
-        stages.append((reward_shard, ScoreRound(scored=recipe.reward, cut=cuts["reward"].value, ledger=ledger)))
+        stages.append(
+            (
+                reward_shard,
+                ScoreRound(scored=recipe.reward, cut=cuts["reward"].value, **cost),
+            )
+        )
     if recipe.rubric is not None:
-        stages.append((rubric_shard, ScoreRound(scored=recipe.rubric, cut=cuts["rubric"].value, ledger=ledger)))
+        stages.append(
+            (
+                rubric_shard,
+                ScoreRound(scored=recipe.rubric, cut=cuts["rubric"].value, **cost),
+            )
+        )
     if recipe.judge is not None:
-        stages.append((judge_shard, JudgeRound(judge=recipe.judge, ledger=ledger)))
+        stages.append((judge_shard, JudgeRound(judge=recipe.judge, **cost)))
     return tuple(stages)
 
 

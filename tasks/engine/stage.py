@@ -40,6 +40,10 @@ RETRY_DELAYS_S: Final = [2.0, 10.0]
 _PASSING = (ServerUnavailableError, StoreError, LedgerError)
 
 
+_MOST_DIGESTS: Final = 64  # a phase has some ten sections, and makes a few for each shard
+_digests: Final[dict[int, tuple[Section, str]]] = {}  # by identity, which the section that is kept with it owns
+
+
 class ManifestCache(CachePolicy):
     """Prefect's cache key = the store's own key, and which store it is."""
 
@@ -144,7 +148,19 @@ def body_of(task: StageTask) -> Body:
 def key_of(task: StageTask, section: Section, inputs: Mapping[str, Shard]) -> str:
     """Return the cache key of one task of a stage."""
     digests = {name: shard.sha256 for name, shard in inputs.items()}
-    return stage_key(task.name, str(task.version), section.digest(), digests)
+    return stage_key(task.name, str(task.version), _digest_of(section), digests)
+
+
+def _digest_of(section: Section) -> str:
+    """Return a section's digest; the same frozen object comes with every shard, and to write it out takes 100 us."""
+    known = _digests.get(id(section))
+    if known is not None and known[0] is section:
+        return known[1]
+    if len(_digests) >= _MOST_DIGESTS:
+        _digests.clear()
+    found = section.digest()
+    _digests[id(section)] = section, found
+    return found
 
 
 def perform(

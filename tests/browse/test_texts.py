@@ -20,6 +20,7 @@ from tracemill.browse.texts import code, plain, rendered, short, value, visible
         ("\\[\na\n\\]\n", '<math display="block"><mrow><mi>a</mi></mrow></math>'),
         ("So \\boxed{5}.", "<menclose"),
         ("$5 and $6", "<p>$5 and $6</p>"),
+        ("tests:\nassert f() == 1", "tests:<br />\nassert f() == 1"),
         ("```python\nprint(1)\n```", '<span class="nb">print</span>'),
         ('```"><script>\nx\n```', "x\n"),
         ("[a](http://x) ![p](http://y) <http://z>", "[a](http://x) ![p](http://y) &lt;http://z&gt;"),

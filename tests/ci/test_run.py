@@ -14,10 +14,10 @@ from tests.support.needs import ROOT
 PROVIDED = [
     "make sandbox-image BASE=tracemill-base:bookworm",
     "make setup",
-    "make embeddings scale-out",
+    "make embeddings scale-out work-pools",
     "make teacher",
 ]
-PYTHON = ["make setup", "make embeddings scale-out", "make check", "warm"]  # one after the other
+PYTHON = ["make setup", "make embeddings scale-out work-pools", "make check", "warm"]  # one after the other
 TESTS = "make test TEST_MARKS="
 STUB = """#!/bin/sh
 echo "$(basename "$0") $*" >>"$CALLS"

@@ -135,13 +135,16 @@ def test_several_files_are_several_sources(init: Any, tmp_path: Path, capsys: py
 
 
 def test_it_says_what_it_saw_and_what_is_next(init: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Columns with samples, the layout, and the two commands."""
+    """Columns with samples, the layout, and the three commands."""
     assert init(written(tmp_path, "rows.jsonl", KINDS["maths"])) == 0
     printed = capsys.readouterr().out
     for said in ("'What is the sum of 0 and 7?'", "layout plain", "math 5", "a number or formula 5"):
         assert said in printed
     assert printed.endswith(
-        "next:\n  python -m flows.check_references recipe.yaml\n  python -m flows.build_dataset recipe.yaml\n"
+        "next:\n"
+        "  python -m flows.check_references recipe.yaml\n"
+        "  python -m flows.build_dataset recipe.yaml --preview 3\n"
+        "  python -m flows.build_dataset recipe.yaml\n"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from tests.support.needs import ROOT
 from tests.support.runs.small_run import SmallRun, question
 from tests.support.servers.chat_server import ChatServer
+from tests.support.warm import start as programs
 from tracemill.cli.main import parser
 
 PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
@@ -33,9 +35,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallRun]:
 
 
 def typed(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tracemill", *map(str, arguments)]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(cwd)}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return programs.run("tracemill", *map(str, arguments), cwd=cwd, environment=environment)
 
 
 def document(*arguments: object, cwd: Path) -> Any:
@@ -154,3 +155,13 @@ def test_exit_codes(arguments: list[str], status: int, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     if status:
         assert (done.stdout, bool(done.stderr)) == ("", True)
+
+
+def test_nobody_reads_to_the_end() -> None:
+    """Output that is cut off, as by head, is no error that is told; the exit code says so."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "tracemill", "completion", "bash"]
+    done = subprocess.run(command, cwd=ROOT, stdout=writer, stderr=subprocess.PIPE, timeout=120, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")

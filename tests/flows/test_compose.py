@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.request import urlopen
 
 import pyarrow.compute as pc
@@ -19,8 +18,8 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from tests.support.needs import ROOT
-from tests.support.runs.small_run import SmallRun, question, table
-from tests.support.servers.composed import Composed, docker
+from tests.support.runs.small_run import SmallRun, programs, question, table
+from tests.support.servers.composed import Composed, docker, one_build
 from tracemill.publish import published
 from tracemill.store import Store
 
@@ -28,8 +27,6 @@ pytestmark = [pytest.mark.needs_compose, pytest.mark.timeout(900)]
 
 RUN_S = 300
 SANDBOX_END_S = 60
-ADD = "a, b = map(int, input().split())\nprint(a {} b)"
-STREAMS = {"inputs": ["1 2\n", "5 7\n"], "outputs": ["3\n", "12\n"]}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +37,8 @@ def composed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composed]:
     it.write()
     small_run(it).write()
     try:
-        it("build")
+        with one_build():
+            it("build")
         it("up", "--detach")
         it.wait_until_healthy()
         environment = {**os.environ, "PREFECT_API_URL": it.api_url}
@@ -57,14 +55,6 @@ def client(composed: Composed) -> Iterator[SyncPrefectClient]:
         yield connected
 
 
-def program(prompt: str, operator: str) -> dict[str, Any]:
-    """A row in AM's layout whose trace is a program, and whose tests say whether it adds."""
-    info = {"source": "x", "test_case": {"ground_truth": STREAMS}}
-    said = f"<think>\nadd\n</think>\n<answer>```python\n{ADD.format(operator)}\n```</answer>"
-    user = {"role": "user", "content": prompt, "info": info}
-    return {"messages": [user, {"role": "assistant", "content": said, "info": {}}]}
-
-
 def small_run(composed: Composed) -> SmallRun:
     """A few sums for the teacher, and two programs for the sandbox; paths are the worker's."""
     sources = [
@@ -79,9 +69,7 @@ def small_run(composed: Composed) -> SmallRun:
         "run": {"store": ".tracemill/store", "workers": 2},
     }
     run = SmallRun(composed.data, "", rows=[question(n) for n in range(12)], sections=sections)
-    right = program("Read two integers from one line of standard input and print their sum.", "+")
-    wrong = program("Each line has the weights of a boat and of its cargo; say how heavy they are together.", "-")
-    (composed.data / "programs.jsonl").write_text(f"{json.dumps(right)}\n{json.dumps(wrong)}\n")
+    (composed.data / "programs.jsonl").write_text(programs())
     return run
 
 

@@ -37,6 +37,7 @@ RUNS = [
     for run in dict.fromkeys(case.runs)
 ]
 BENCHMARKS = [small.documented for small in SMALL]  # tests/benchmarks/ types them
+OTHER_TESTS = {*ELSEWHERE.values(), *(small.elsewhere for small in SMALL if small.elsewhere)}
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +157,7 @@ def test_the_evaluation_of_the_demo(checkout: Checkout) -> None:
     assert re.search(r"sums +129 +4 +\d", other.stdout), other.stdout + other.stderr
 
 
-@pytest.mark.parametrize("test", sorted(set(ELSEWHERE.values())))
+@pytest.mark.parametrize("test", sorted(OTHER_TESTS))
 def test_the_tests_that_are_named_exist(test: str) -> None:
     """A renamed test loses the commands that it covers."""
     file, name = test.split("::")

@@ -85,6 +85,7 @@ def test_three_questions_become_a_dataset(tmp_path: Path) -> None:
 def check_what_was_said(printed: dict[str, str], place: Path) -> None:
     """The page's claims, one by one."""
     assert re.search(r"all +3 +3 +0 +100\.0 %", printed["python -m flows.check_references recipe.yaml"])
+    assert "questions: 3 rows, 2 published" in printed["python -m flows.build_dataset recipe.yaml --preview 3"]
     assert re.search(r"published +2", printed["python -m flows.build_dataset recipe.yaml"])
     assert re.search(r"incorrect +-1", printed["python -m flows.build_dataset recipe.yaml"])
     assert "questions: 2 rows" in printed["python -m tracemill report"]

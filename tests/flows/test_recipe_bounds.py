@@ -31,13 +31,14 @@ from tracemill.recipe.values import bounds
 
 # Times and shares of them that nothing can be done in, what needs another setting beside it, and what stands in place
 # of another (a price by hours of one by tokens): see ALONE.
-TOO_MUCH = ("samples_per_round", "max_rounds")  # a thousand of either is a large run, and no other one
+TOO_MUCH = ("samples_per_round", "max_rounds", "majority.samples", "majority.votes")  # a thousand of one is a large run
 NOT_AT_ONCE = (
     "_s",
     "quantile",
     "calibration",
     "model_gpus",
     "max_tokens",
+    "teacher.temperature",
     "pass_rate.above",
     "gpu_hour",
     "price.gpus",
@@ -149,7 +150,12 @@ def every_section(url: str) -> dict[str, Any]:
             "downsample": [{"label": "difficulty", "value": "easy", "keep": 0.5}],
             "drop": [{"label": "n_prompt_tokens", "above": 4000}],
         },
-        "distill": {"truncation": {"policy": "continue"}, "cost": {"sample": 2, "gpus": 1, "price_per_gpu_hour": 1}},
+        "majority": {"votes": 2, "samples": 4},
+        "distill": {
+            "max_rounds": 2,
+            "truncation": {"policy": "continue"},
+            "cost": {"sample": 2, "gpus": 1, "price_per_gpu_hour": 1},
+        },
         "reward": model | {"profile": "decision-tree-reward", "threshold": 0.1},
         "rubric": model | {"threshold": 0.1},
         "judge": model,
@@ -199,6 +205,7 @@ ALONE = [
     ["reward.threshold=null", "reward.quantile=0.000001"],
     ["reward.threshold=null", "reward.quantile=0.999999", "reward.calibration=1"],
     ["distill.teacher.max_tokens=1"],
+    ["distill.teacher.temperature=0", "majority.make=false"],
     ["distill.teacher.price={gpu_hour: 0, gpus: 1}", "distill.budget=0.000001"],
     ["distill.teacher.price={input: 1e9, output: 1e9}", "distill.budget=1e9"],
     ["select.pass_rate.above=[1, 0.6, 0.3, 0]"],

@@ -21,8 +21,7 @@ def test_a_refresh_says_what_it_found(tmp_path: Path) -> None:
     """Nothing new is Completed with that message; new rows are a new version, beside the one that stood."""
     with ChatServer(wrong_percent=0) as teacher:
         run = SmallRun(tmp_path, teacher.url, rows=[question(n) for n in range(8)])
-        run.write()
-        first = refresh_dataset(str(run.recipe_path), out=str(run.out))
+        first = run.refresh()
         n_rows = table(run.out, "dataset").num_rows
         assert first.note == f"{run.out}, version 1, {n_rows} rows (the first)"
         state = refresh_dataset(str(run.recipe_path), out=str(run.out), return_state=True)
@@ -30,12 +29,11 @@ def test_a_refresh_says_what_it_found(tmp_path: Path) -> None:
             "Completed",
             f"nothing new: {run.out}, version 1, {n_rows} rows, as before",
         )
-        same = refresh_dataset(str(run.recipe_path), out=str(run.out))
+        same = run.refresh()
         assert (same.n_executed, same.manifest, same.note) == (0, first.manifest, state.message)
         asked = teacher.completed
         run.rows += [question(n) for n in range(20, 23)]
-        run.write()
-        grown = refresh_dataset(str(run.recipe_path), out=str(run.out))
+        grown = run.refresh()
         assert grown.note == f"{run.out}, version 2, {n_rows + 3} rows (before: {n_rows})"
         assert teacher.completed == asked + 3
         found = diff(run_place(f"{run.out}@1"), run_place(f"{run.out}@2"))

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from tasks.judges import JudgeRound
 from tests.support.runs.samples import problem
 from tests.support.runs.small_run import SmallRun, table
+from tests.support.servers.chat_server import ChatServer
 from tests.support.servers.hosted_server import HostedServer, Kind
+from tests.support.servers.judge_server import JudgeServer, server_of
 from tracemill.core import BudgetReachedError, RecipeError, TeacherMisconfiguredError
 from tracemill.generate import Estimate, build_request
 from tracemill.generate.cost import Measured, Outstanding
@@ -257,3 +260,32 @@ def test_a_build_stops_at_its_budget_goes_on_with_more_and_tells_what_it_took(tm
     card = (run.out / "dataset" / "README.md").read_text()
     assert f"| demo | {server.completed} |" in card
     assert "What the answers cost" in (run.out / "report.html").read_text()
+
+
+def test_a_judge_with_a_price_is_counted_and_kept_to_the_budget(tmp_path: Path) -> None:
+    """What judges cost is spent beside what teachers cost; the budget ends their asking, and a larger one goes on."""
+    with ChatServer(wrong_percent=60) as teacher, JudgeServer(says=lambda _: "incorrect") as judge:
+        run = SmallRun(tmp_path, teacher.url)
+        distill = run.recipe()["distill"]
+        distill["teacher"]["price"] = {"input": 0, "output": 0}
+        run.sections["judge"] = server_of(judge, price={"input": 0, "output": 1_000_000}, max_in_flight=1)
+        run.sections["distill"] = distill | {"budget": 3}
+        with pytest.raises(BudgetReachedError, match="the budget is spent"):
+            run.build()
+        assert judge.completed == 3  # a token each
+        run.sections["distill"] = distill | {"budget": 1000}
+        built = run.build()
+        assert judge.completed > 3
+        assert built.spent == f"spent {judge.completed}.00 of 1,000.00 USD"
+
+
+def test_the_price_of_a_judge_is_in_no_key() -> None:
+    """It changes nothing in what the judge says; where nobody has a price, nothing is counted."""
+    raw = {"name": "r", "sources": [{"name": "s", "path": "s"}], "distill": {"teacher": {"model": "m"}}}
+    plain = parse_recipe(raw | {"judge": {"model": "j"}})
+    priced = parse_recipe(raw | {"judge": {"model": "j", "price": {"input": 1, "output": 2}}})
+    assert plain.digest() == priced.digest()
+    assert plain.purse is None
+    assert priced.purse is not None
+    rounds = [JudgeRound(judge=one.judge, ledger="l", purse=one.purse) for one in (plain, priced) if one.judge]
+    assert rounds[0].digest() == rounds[1].digest()

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +15,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from tests.support.warm import start as programs
 from tracemill.core import RecipeError
 from tracemill.recipe import load_evaluation, load_recipe
 from tracemill.recipe.pinning import places, with_revisions
@@ -89,8 +89,7 @@ PINNED = (
 def run(path: Path, endpoint: str, *options: str) -> subprocess.CompletedProcess[str]:
     """The command, as a user gives it."""
     variables = os.environ | {"HF_ENDPOINT": endpoint, "HF_HUB_DISABLE_TELEMETRY": "1"}
-    command = [sys.executable, "-m", "tracemill", "pin", str(path), *options]
-    return subprocess.run(command, capture_output=True, text=True, env=variables, check=False, timeout=120)
+    return programs.run("tracemill", "pin", str(path), *options, environment=variables)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -15,11 +14,11 @@ import pytest
 from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard
 
-from tests.support.needs import ROOT
 from tests.support.runs.browsed_run import rejected
 from tests.support.runs.cards import LIMITED, OPEN, TALLY, text
 from tests.support.runs.published_runs import run, sample
 from tests.support.servers.hub_commits import Hub
+from tests.support.warm import start as programs
 from tracemill.core import CorruptShardError, StoreError, table_of
 from tracemill.publish.tally import LicensedRows
 from tracemill.runs import shipment
@@ -119,9 +118,9 @@ def test_only_what_was_published_is_sent(tmp_path: Path) -> None:
 
 def push(folder: Path, *words: str, hub: Hub | None = None) -> subprocess.CompletedProcess[str]:
     """The command, with a Hub of ours where one is given."""
-    line = [sys.executable, "-m", "tracemill", "push", str(folder), "--repo", "org/name", *words]
     place = {"HF_ENDPOINT": hub.url, "HF_TOKEN": "hf_nobody", "HF_HUB_DISABLE_XET": "1"} if hub else {}
-    return subprocess.run(line, cwd=ROOT, env=os.environ | place, capture_output=True, text=True, check=False)
+    words = ("push", str(folder), "--repo", "org/name", *words)
+    return programs.run("tracemill", *words, environment=os.environ | place)
 
 
 def test_the_hub_gets_the_files_in_one_commit(tmp_path: Path, hub: Hub) -> None:

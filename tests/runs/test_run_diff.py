@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.needs import ROOT
 from tests.support.runs.published_runs import run, sample
 from tests.support.runs.samples import problem
+from tests.support.warm import start as programs
 from tracemill.core import Dropped, StoreError, dropped_problem, json_text
 from tracemill.runs import diff
 from tracemill.runs.diff import render
@@ -124,8 +123,7 @@ def test_commands(tmp_path: Path) -> None:
     a, b = run(tmp_path / "a", [row]), run(tmp_path / "b", [dataclasses.replace(row, quality=5), sample("question 2")])
 
     def command(*words: object) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-m", "tracemill", *map(str, words)]
-        return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+        return programs.run("tracemill", *map(str, words))
 
     assert "published" in command("report", a).stdout
     assert command("report", a, "--html").stdout.strip() == str(a / "report.html")

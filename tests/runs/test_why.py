@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.needs import ROOT
 from tests.support.runs.audited_set import write
 from tests.support.runs.small_run import SmallRun, audit, question, table
 from tests.support.servers.chat_server import ChatServer
+from tests.support.warm import start as programs
 from tracemill.core import StoreError
 from tracemill.runs import story
 from tracemill.runs.why import nearest_ids, render
@@ -112,8 +111,7 @@ def test_the_command(run: SmallRun) -> None:
     (row, *_) = ids(run, "dropped", reason="incorrect")
 
     def command(*words: object) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-m", "tracemill", "why", *map(str, words), "--run", str(run.out)]
-        return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+        return programs.run("tracemill", "why", *map(str, words), "--run", str(run.out))
 
     assert "dropped: incorrect" in command(row[:14]).stdout
     records = json.loads(command(row, "--json", "--ledger", run.folder / "store" / "ledger").stdout)

@@ -1,7 +1,7 @@
 """What tests need from outside: Docker, vLLM, Chromium, a model, a cluster, data, and tools that make a machine fail.
 
-Absent means skipped, unless required: ``TRACEMILL_REQUIRE=docker,compose,vllm,embeddings,scale_out,real_data`` names
-what must be there, of the names in ``NEEDS``: then its tests fail instead of skipping.
+Absent means skipped, unless required: ``TRACEMILL_REQUIRE=docker,compose,vllm,embeddings,real_data`` names what must be
+there, of the names in ``NEEDS``: then its tests fail instead of skipping.
 """
 
 from __future__ import annotations
@@ -68,6 +68,11 @@ def _missing_scale_out() -> str | None:
     return None if all(there) else "no Dask and Ray: run `make scale-out`"
 
 
+def _missing_work_pools() -> str | None:
+    there = [importlib.util.find_spec(name) for name in ("prefect_docker", "prefect_kubernetes")]
+    return None if all(there) else "no workers for Docker and Kubernetes: run `make work-pools`"
+
+
 def _missing_mounts() -> str | None:
     """Disks that fill up and go read-only are small mounts in a mount namespace of the test's own."""
     command = [*OWN_MOUNTS, "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/mnt"]
@@ -107,6 +112,7 @@ NEEDS = {
     "browser": _missing_browser,
     "embeddings": _missing_embeddings,
     "scale_out": _missing_scale_out,
+    "work_pools": _missing_work_pools,
     "real_data": _missing_real_data,
     "mounts": _missing_mounts,
     "compiler": _missing_compiler,

@@ -19,9 +19,12 @@ from tests.support.servers.chat_server import ChatServer
 from tracemill.core import RecipeError
 from tracemill.recipe import parse_recipe
 from tracemill.runs.why import render, story
+from tracemill.select.verdicts import VOTE
 from tracemill.training import export_sft
 from tracemill.training.export import Wanted
+from verifiers.maths.verifier import MathVerifier
 
+VOTED = VOTE + MathVerifier.version
 NOTE = re.compile(r"Note (\d+) ")
 SUM = re.compile(r"What is (\d+) \+ (\d+)\?")
 
@@ -79,14 +82,14 @@ def test_samples_make_the_references_that_are_missing(tmp_path: Path) -> None:
         2: "source"
     }
     assert eval_of(by[0]["reference_answer"]) == right(0)
-    assert (by[0]["n_correct"], by[0]["n_judged"], by[0]["verifier"]) == (4, 5, "majority-math@7")
+    assert (by[0]["n_correct"], by[0]["n_judged"], by[0]["verifier"]) == (4, 5, VOTED)
     vote = json.loads(by[0]["info"])["vote"]
     assert (vote["finding"], vote["votes"], vote["voters"], vote["share"]) == ("made", 4, 5, 0.8)
     assert "vote" not in json.loads(by[2]["info"])
 
     judged = Counter((v["verifier"], v["outcome"]) for v in table(run.out, "verdicts").to_pylist())
-    assert judged["majority-math@7", "correct"] == 12
-    assert judged["majority-math@7", "incorrect"] == 3
+    assert judged[VOTED, "correct"] == 12
+    assert judged[VOTED, "incorrect"] == 3
     references = table(run.out, "references").to_pylist()
     assert Counter(row["finding"] for row in references) == {"made": 3}
     assert built.manifest["votes"]["rows"] | {"audited": 0} == {
@@ -163,7 +166,7 @@ def test_rounds_go_on_until_the_votes_are_enough(tmp_path: Path) -> None:
         assert teacher.asked == {0: 5, 1: 1}
     assert funnel(built) == {"source/rows": 2, "published/rows": 2}
     votes = Counter(v["verifier"] for v in table(run.out, "verdicts").to_pylist())
-    assert votes == {"math@7": 6, "majority-math@7": 5}
+    assert votes == {MathVerifier.version: 6, VOTED: 5}
 
 
 def test_samples_of_several_teachers_vote_together(tmp_path: Path) -> None:
@@ -209,6 +212,35 @@ def test_references_that_most_samples_contradict(contradicted: str, tmp_path: Pa
         assert counts == {"source/rows": 4, "published/rows": 3, "verify/incorrect": 1}
         assert published["77"]["vote"]["finding"] == "contradicted"
         assert "vote" not in published[str(right(0))]
+
+
+def test_traces_alone_make_references_and_contradict_them(tmp_path: Path) -> None:
+    """Without a teacher the traces that came along vote; nobody is asked."""
+    rows = [
+        {
+            "problem": question(number)["question"],
+            "answer": answer,
+            "generations": [
+                f"<think>\nway {n} of {number}\n</think>\n\n{BOX % (value or right(number))}"
+                for n, value in enumerate([None, None, 5])
+            ],
+        }
+        for number, answer in enumerate([None, "77", str(right(2))])
+    ]
+    run = SmallRun(tmp_path / "run", "http://127.0.0.1:9/v1", rows=rows)
+    run.sections |= {
+        "sources": [{"name": "rows", "path": "rows.jsonl", "layout": "openr1_math"}],
+        "decontaminate": {"benchmarks": []},
+        "distill": {"teacher": None},
+        "majority": {"votes": 2},
+    }
+    counts = funnel(run.build())
+    assert counts == {"source/rows": 3, "published/rows": 2, "verify/incorrect": 1}
+    found = {row["finding"]: row for row in table(run.out, "references").to_pylist()}
+    assert {finding: (row["reference"], row["answer"], row["votes"]) for finding, row in found.items()} == {
+        "made": (None, str(right(0)), 2),
+        "contradicted": ("77", str(right(1)), 2),
+    }
 
 
 def test_nothing_that_cannot_be_voted_on_is_paid_for(tmp_path: Path) -> None:

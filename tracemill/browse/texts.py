@@ -87,7 +87,7 @@ def _markdown() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     # maxNesting bounds what quotes and lists in one another cost.
-    parser = MarkdownIt("commonmark", {"html": False, "maxNesting": 20, "highlight": _fenced})
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": 20, "highlight": _fenced})
     parser.enable(["table", "strikethrough"])
     parser.disable(["link", "image", "autolink", "reference", "html_block", "html_inline", "entity"])
     parser.inline.ruler.before("escape", "formula", _formula)

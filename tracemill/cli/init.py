@@ -161,9 +161,10 @@ def _seen(one: Inspected) -> Iterator[str]:
     yield from (f"  note        {note}" for note in one.notes)
 
 
-def _next(out: Path) -> tuple[str, str]:
+def _next(out: Path) -> tuple[str, ...]:
     recipe = f"'{out}'" if " " in str(out) else str(out)
-    return f"python -m flows.check_references {recipe}", f"python -m flows.build_dataset {recipe}"
+    build = f"python -m flows.build_dataset {recipe}"
+    return f"python -m flows.check_references {recipe}", f"{build} --preview 3", build
 
 
 def _counts(counts: Counter[str]) -> str:
@@ -188,10 +189,11 @@ def _scalar(text: str) -> str:
 
 def _lines(found: Sequence[Inspected], out: Path, model: str | None) -> Iterator[str]:
     folder = _folder(found)
-    check, build = _next(out)
+    check, preview, build = _next(out)
     names = ", ".join(_quoted(one.path.name) for one in found[:_NAMED]) + (" …" if len(found) > _NAMED else "")
     yield f"# Written by python -m tracemill init, after a look at {names}. Every key: docs/recipe-reference.md"
     yield f"# First  {check}   (no model is asked: can answers be judged?)"
+    yield f"# then   {preview}   (a few rows through all stages, and what all would ask)"
     yield f"# then   {build}"
     yield f"name: {found[0].name if out.stem == 'recipe' else _dataset_name(out.stem, found[0].name)}"
     yield f"data_dir: {_scalar(_from(folder, out.absolute().parent))} # what paths are relative to, seen from this file"

@@ -36,6 +36,7 @@ from tracemill.runs.why import render as render_life
 
 _MOST_PORT = 65_535
 _STOPPED = 130  # as after Ctrl-C
+_UNREAD = 141  # as after SIGPIPE
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,9 +72,13 @@ def main() -> int:
     arguments = parser().parse_args()
     try:
         status: int = arguments.run_command(arguments)
+        sys.stdout.flush()
     except TracemillError as error:
         print(error, file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever read has had enough, as head; Python would write once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _UNREAD
     return status
 
 

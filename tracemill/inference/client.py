@@ -29,6 +29,7 @@ from tracemill.inference.request_table import RequestTable
 from tracemill.inference.servers import Patience
 from tracemill.inference.spending import shared_spending
 from tracemill.ledger import Completion, Ledger, shared_ledger
+from tracemill.recipe.sections.server import PricedServer
 from tracemill.recipe.sections.server import Teacher as TeacherSettings
 
 if TYPE_CHECKING:
@@ -192,10 +193,10 @@ def shared_client(
     ledger = shared_ledger(ledger_dir)
     dialect = dialect or ChatDialect(settings)
     account = None
-    if purse is not None and isinstance(settings, TeacherSettings) and settings.price is not None:
+    if purse is not None and isinstance(settings, PricedServer) and settings.price is not None:
         account = shared_spending(purse, ledger_dir).account(settings)
     # The process is part of the name: threads do not survive a fork, so a child needs a teacher of its own.
-    name = (os.getpid(), dialect, ledger.directory, purse.name if purse else None)
+    name = (os.getpid(), dialect, ledger.directory, purse.name if purse and account else None)
     with _shared_lock:
         if name not in _shared:
             _shared[name] = ModelClient(settings, ledger, dialect=dialect, account=account)

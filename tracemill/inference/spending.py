@@ -1,4 +1,4 @@
-"""What teachers have cost so far, and whether the next request is still within the budget.
+"""What a run's models have cost so far, teachers and judges, and whether the next request is still within the budget.
 
 Counted is every answer that a server has sent, when it has come: those that are in the ledger by then, and the small
 ones that only try a server out. What earlier runs of the same recipe have spent counts too: each process keeps its
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tracemill.ledger import Completion
     from tracemill.recipe.sections.money import Purse
-    from tracemill.recipe.sections.server import Teacher
+    from tracemill.recipe.sections.server import PricedServer
 
 FOLDER: Final = "spent"
 _OTHERS_S: Final = 2.0  # how old may be what is known of other processes' spending
@@ -55,7 +55,7 @@ class Spent(Usage):
         self.amount += other.amount if isinstance(other, Spent) else 0.0
 
 
-def cost_of(completion: Completion, settings: Teacher) -> float:
+def cost_of(completion: Completion, settings: PricedServer) -> float:
     """Return what an answer has cost; 0 where it is the hours that cost.
 
     Raises:
@@ -91,9 +91,9 @@ class Spending:
         self._accounts: dict[str, Account] = {}
         self._others, self._looked_at = self._file.others(), time.monotonic()
 
-    def account(self, settings: Teacher) -> Account:
+    def account(self, settings: PricedServer) -> Account:
         """Return the account of a teacher."""
-        name = settings.named
+        name = settings.account
         with self._lock:
             if name not in self._accounts:
                 self._accounts[name] = Account(self, settings, self._lock)
@@ -140,7 +140,7 @@ class Spending:
     def spent_error(self) -> BudgetReachedError:
         """Return the error that ends a run whose budget is spent."""
         return BudgetReachedError(
-            "the budget of the teachers is spent",
+            "the budget is spent",
             got=f"{_money(self.amount)} {self.purse.currency} by all runs of {self.purse.name} so far",
             expected=f"another request to fit into distill.budget = {_money(self.purse.budget or 0.0)}",
             remedy="raise distill.budget and run again: everything that was answered is kept and not asked again; "
@@ -154,7 +154,7 @@ class Spending:
 
 
 class Account:
-    """What one teacher of a purse has cost in this process.
+    """What one model of a purse has cost in this process.
 
     Attributes:
         name: of the teacher.
@@ -162,9 +162,9 @@ class Account:
         n_in_flight: requests under way.
     """
 
-    def __init__(self, spending: Spending, settings: Teacher, lock: threading.RLock) -> None:
+    def __init__(self, spending: Spending, settings: PricedServer, lock: threading.RLock) -> None:
         self.spending, self._settings, self._lock = spending, settings, lock
-        self.name = settings.named
+        self.name = settings.account
         self.spent, self.n_in_flight = Spent(), 0
         self._busy_since = 0.0
 
@@ -173,7 +173,7 @@ class Account:
         if so_far.n:
             return so_far.amount / so_far.n
         price = self._settings.paid
-        return 0.0 if price is None else price.of(0, self._settings.max_tokens)
+        return 0.0 if price is None else price.of(0, self._settings.answer_tokens)
 
     def begin(self) -> None:
         """A request is sent."""

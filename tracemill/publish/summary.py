@@ -38,8 +38,8 @@ class BuildSummary:
         usage: what the teachers' answers took, by teacher.
         did: how each of several teachers did.
         examples: a few dropped rows by (stage, reason).
-        earlier: what the report compares with, where there is anything.
         votes: what samples say of references; None where the recipe does not ask.
+        earlier: what the report compares with, where there is anything.
     """
 
     recipe: Recipe
@@ -52,8 +52,8 @@ class BuildSummary:
     usage: Mapping[str, Usage] = field(default_factory=dict)
     did: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     examples: Mapping[tuple[str, str], Sequence[Example]] = field(default_factory=dict)
-    earlier: Earlier | None = None
     votes: VoteReport | None = None
+    earlier: Earlier | None = None
 
     @property
     def costs(self) -> list[Line]:

@@ -15,6 +15,7 @@ from tracemill.recipe.sections.deduplicate import Deduplicate
 from tracemill.recipe.sections.distill import Distill
 from tracemill.recipe.sections.judges import Judge, Reward, Rubric
 from tracemill.recipe.sections.label import Label
+from tracemill.recipe.sections.money import Purse
 from tracemill.recipe.sections.push import Push
 from tracemill.recipe.sections.quality import FrequentStrings, Perplexity, Quality, Safety
 from tracemill.recipe.sections.run import Runner
@@ -154,6 +155,14 @@ class Recipe(Section):
     def reused(self) -> tuple[str, ...]:
         """Models whose traces are reused; none where the recipe says so."""
         return self.distill.reuse_models if self.distill.reuse_traces else ()
+
+    @property
+    def purse(self) -> Purse | None:
+        """Whose money teachers, and models that judge and filter, spend; None where nobody's price is known."""
+        safety = (self.safety.guard, self.safety.classifier) if self.safety else ()
+        beside = (self.reward, self.rubric, self.judge, self.perplexity, self.decontaminate.judge, *safety)
+        asked = [*self.distill.asked, *self.label.labellers, *(one for one in beside if one is not None)]
+        return self.distill.purse(self.name) if any(one.price is not None for one in asked) else None
 
     @property
     def vote_samples(self) -> int | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tracemill.recipe.sections.distill import Distill
     from tracemill.runs.why import Record
 
-_PROMPT_CHARS: Final = 100
+_PROMPT_CHARS: Final = 200
 _WHAT_CHARS: Final = 160
 _ANSWER_CHARS: Final = 120
 

@@ -138,8 +138,8 @@ def _passed(stage: str, row: Record, by_place: Mapping[str, list[Record]]) -> st
     outcomes = Counter(trace["outcome"] for trace in traces)
     told = {
         "clean": f"rewritten: {_cell(_dict(row.get('info') or {}).get('rewritten', ''), 120)}",
-        "deduplicate": f"kept; {len(compared)} other row(s) were dropped for it",
-        "decontaminate": f"in no benchmark; near to {len(by_place.get('grey', []))} item(s)",
+        "deduplicate": f"kept; rows dropped for it: {len(compared)}",
+        "decontaminate": f"in none of the recipe's benchmarks; near to {len(by_place.get('grey', []))} of their items",
         "label": ", ".join(f"{name} {row[name]}" for name in _LABELS if row.get(name) is not None),
         "distill": f"{len(traces)} response(s): {_counts(Counter(trace['origin'] for trace in traces))}",
         "verify": _counts(outcomes),

@@ -183,7 +183,7 @@ def render(found: Mapping[str, Any]) -> str:
     """Return the figures for a terminal."""
     lines = [f"{'arm':<16}{'rows':>8}{'tokens':>10}{'wrong':>8}{'score':>8}  {'95 %':<16}{'by seed'}"]
     for arm in found["arms"]:
-        rows, tokens = (_mean(arm[name]) for name in ("rows", "tokens"))
+        rows, tokens = (average(arm[name]) for name in ("rows", "tokens"))
         share = "–" if arm["wrong_share"] is None else f"{arm['wrong_share']:.0%}"
         seeds = " ".join(points(score) for score in arm["by_seed"].values())
         lines.append(
@@ -212,5 +212,6 @@ def _lift(found: Mapping[str, Any]) -> str:
     return f"; {ahead} is {signed(lift['difference'])} to it ({around(lift['interval'])})" if lift else ""
 
 
-def _mean(numbers: Sequence[int]) -> str:
+def average(numbers: Sequence[int]) -> str:
+    """Return the mean of counts, one a seed."""
     return f"{sum(numbers) / len(numbers):,.0f}" if numbers else "–"

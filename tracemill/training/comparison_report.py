@@ -9,7 +9,7 @@ from markupsafe import Markup
 from tracemill.html.charts import WIDTH, legend
 from tracemill.html.figures import figure
 from tracemill.html.templates import render_html
-from tracemill.training.comparison import around, points, signed
+from tracemill.training.comparison import around, average, points, signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,12 +44,10 @@ def report(found: Mapping[str, Any]) -> str:
 
 
 def _row(arm: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    rows, tokens = ([f"{n:,}" for n in sorted(set(arm[name]))] for name in ("rows", "tokens"))
     shown = [
         arm["name"],
-        arm["traces"],
-        _range(rows),
-        _range(tokens),
+        average(arm["rows"]),
+        average(arm["tokens"]),
         "–" if arm["wrong_share"] is None else f"{arm['wrong_share']:.0%}",
         points(arm["mean"]),
         around(arm["interval"]),
@@ -66,10 +64,6 @@ def _told(difference: Mapping[str, Any] | None) -> str:
 def _secondary_row(name: str, second: Mapping[str, Any]) -> list[str]:
     means = second["means"]
     return [name, f"{second['items']:,}", *(points(mean) for mean in means.values()), _told(second["contrast"])]
-
-
-def _range(texts: Sequence[str]) -> str:
-    return "–" if not texts else texts[0] if len(texts) == 1 else f"{texts[0]}–{texts[-1]}"
 
 
 def _dots(found: Mapping[str, Any]) -> Markup:

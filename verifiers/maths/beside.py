@@ -33,6 +33,11 @@ _BEHIND: Final = {
         r"|remainder\s+\S|(?:squared|cubed|factorial|pi|half|root)\b",
         re.IGNORECASE,
     ),
+    "a condition": re.compile(
+        r"(?:unless|provided\s+(?:that)?|assuming|only\s+if|iff)\b|if\s+[^.\n]{0,60}\b(?:otherwise|else)\b"
+        r"|if\s+\$?\s*[a-z]\s*(?:[<>=≠≤≥]|\\(?:leq?|geq?|neq?)(?![a-zA-Z]))",
+        re.IGNORECASE,
+    ),
     "a part of a number": re.compile(
         rf"(?:{_ORDINALS})\b|and\s+(?:a|one|two|three)[\s-]+(?:half|third|quarter|fourth|fifth|tenth)|score\b",
         re.IGNORECASE,
@@ -67,9 +72,11 @@ _BEFORE: Final = {
     "an operation": re.compile(
         r"[\d)]\s*\$?\s*[-−+/×·^÷]\s*$|\d\*\s*$|(?<=[\s(:=])[-−]$|√\s*$"
         r"|\\(?:cdot|times|div|pm|log|ln|sqrt|sin|cos|tan|exp)(?![a-zA-Z])\s*\$?\s*$|\$\s*[-−+]\s*\$*\s*$"
-        r"|(?<![\w}])\d*/\s*$"
+        r"|(?<![\w}])\d*/\s*$|\d\.$"
     ),
 }
+_WORDS: Final = re.compile(r"\\(?:text|mbox|mathrm|textrm)\s*\{([^{}]*)\}")
+_JOINED: Final = re.compile(r"(?:\d|\}|\\pi)\s*(?:or|and|to)\s*$")
 _MARKUP_BEFORE: Final = re.compile(r"(?:\*\*|__|[\s({\[:]|\\[\[(]|\$)+$")
 _MARKUP_BEHIND: Final = re.compile(r"(?:\*\*|__|[ \t}]|\\[,;:! ]|~)*\n?[ \t]*")
 _CORRECTION: Final = re.compile(
@@ -79,6 +86,18 @@ _CORRECTION: Final = re.compile(
     r"(?P<value>[-−]?\d[\d.,/]*)",
     re.IGNORECASE,
 )
+
+
+def beside_in_formula(front: str, back: str) -> str | None:
+    r"""Return what words in the formula of a box make another answer of it, as in ``9\text{ or }\boxed{8}``; else None.
+
+    Args:
+        front: the formula before the box.
+        back: the formula behind it.
+    """
+    if _JOINED.search(_WORDS.sub(r"\1", front)):
+        return "another value before the box"
+    return beside("", "", _WORDS.sub(r"\1", back)) if _WORDS.search(back) else None
 
 
 def beside(before: str, text: str, behind: str) -> str | None:

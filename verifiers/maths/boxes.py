@@ -11,7 +11,7 @@ import re
 from typing import Final, NamedTuple
 
 from tracemill.text.boxes import FoundBox, boxes_of
-from verifiers.maths.beside import beside
+from verifiers.maths.beside import beside, beside_in_formula
 
 NO_ANSWER: Final = "no answer found in the response"
 
@@ -107,7 +107,7 @@ _SCALE: Final = re.compile(r"(?:hundred|thousand|million|billion|trillion|dozen)
 _BOUNDED: Final = re.compile(r"(?:(?:\S[ \t]+|[\d})]|\b[a-zA-Z])[<>]|≠|\\(?:lt|gt|neq?))\s*\{?\s*$")
 _PLACE: Final = "\ue002"  # of the box
 _TUPLE: Final = re.compile(
-    rf"\([^()$\n]{{0,40}},\s*{_PLACE}\s*(?:,[^()$\n]{{0,40}})?\)|\(\s*{_PLACE}\s*,[^()$\n]{{0,40}}\)"
+    rf"[(\[][^()$\n]{{0,40}},\s*{_PLACE}\s*(?:,[^()$\n]{{0,40}})?[)\]]|[(\[]\s*{_PLACE}\s*,[^()$\n]{{0,40}}[)\]]"
 )
 
 
@@ -138,7 +138,11 @@ def _of_boxes(answer: str, boxes: list[FoundBox], reference: str) -> Stated:
         return Stated(text, "the box is compared with, or a part of a tuple")
     formula = _formula(before, after)
     ahead = "" if _SETTING.sub("", formula.front) else formula.before
-    why = beside(ahead, text, formula.behind) or _one_of_several(answer, boxes, group)
+    why = (
+        beside(ahead, text, formula.behind)
+        or beside_in_formula(formula.front, formula.back)
+        or _one_of_several(answer, boxes, group)
+    )
     if why is not None:
         return Stated(text, why)
     whole = _with_surroundings(formula, text)

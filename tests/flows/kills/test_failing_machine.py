@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.runs.jumping_clock import JumpingClock
-from tests.support.runs.killed_run import PATIENCE_S, end, finish, n_ledger_lines, start
+from tests.support.runs.killed_run import PATIENCE_S, Process, end, finish, n_ledger_lines, start
 from tests.support.runs.small_disk import SmallDisk, small_disk
 from tests.support.runs.small_run import SmallRun
 from tests.support.servers.chat_server import ChatServer
@@ -33,7 +32,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return published_bytes(run)
 
 
-def until(met: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+def until(met: Callable[[], bool], process: Process) -> None:
     """Waits for a moment of a run that must come before it ends."""
     deadline = time.monotonic() + PATIENCE_S
     while not met():

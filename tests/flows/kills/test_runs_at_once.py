@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from pathlib import Path
 
-from tests.support.runs.killed_run import PATIENCE_S, end, has_paid_for, n_ledger_lines, start
+from tests.support.runs.killed_run import PATIENCE_S, Process, end, has_paid_for, n_ledger_lines, start
 from tests.support.runs.small_run import SmallRun, digests_of, question
 from tests.support.servers.chat_server import ChatServer
 
@@ -15,7 +14,7 @@ N_ROWS = 40
 IN_FLIGHT = 8
 
 
-def start_two(run: SmallRun) -> list[subprocess.Popen[bytes]]:
+def start_two(run: SmallRun) -> list[Process]:
     """Two builds of one recipe into one store."""
     return [start(run, out=run.folder / out) for out in ("one", "two")]
 

@@ -2,22 +2,31 @@
 
 Some of them, by ``PICTURES``, are also written to ``docs/pictures``, which git keeps: small, as the pages show them.
 
-The demo recipe is started from its form, with a small server that answers sums as its teacher; ``TEACHER_URL`` and
+The demo recipe is started from its form; its teacher is a small server that knows the problems. ``TEACHER_URL`` and
 ``TEACHER_MODEL`` name another one, as for ``make demo``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpx
+
+from demo.make_sources import make_plan
+from flows.build_dataset import build
+from flows.engine.plain_run import plain_run
+from flows.teacher_from_env import load_recipe_with_env
 from tests.support.browser.prefect_pages import Pages, browser
-from tests.support.browser.ui_server import free_port, running, ui_server
+from tests.support.browser.ui_server import UiServer, free_port, running, ui_server
 from tests.support.servers.chat_server import ChatServer
 from tracemill.browse import address
 
@@ -27,6 +36,7 @@ KEPT = Path("docs/pictures")
 PICTURES = {
     "form": "form-build-dataset",
     "report": "report-head",
+    "comparison": "report-compared",
     "rows": "rows",
     "row": "row",
     "rows-dark": "rows-dark-narrow",
@@ -34,18 +44,70 @@ PICTURES = {
 RUN_S = 900.0
 TABS = ("Details", "Logs", "Task Runs", "Subflow Runs", "Artifacts")
 ARTIFACTS = ("funnel", "phase-distill", "progress-distill")
-FORMS = ("build-dataset", "refresh-dataset", "verify-dataset", "check-references", "evaluate-student")
+FORMS = (
+    "build-dataset",
+    "refresh-dataset",
+    "verify-dataset",
+    "check-references",
+    "evaluate-student",
+    "compare-students",
+)
+NOBODY = "http://127.0.0.1:9/v1"
+SLOW_S = 4.0  # an answer, until the run under way has its picture
+
+
+class DemoServer(ChatServer):
+    """A server that knows the demo's problems, and answers a few of them wrong, always the same."""
+
+    def __init__(self) -> None:
+        super().__init__(models=("demo-teacher",), wrong_percent=4)
+        self._known = {_words(each.prompt): each.problem for each in make_plan().entries if each.problem is not None}
+
+    def _reply(self, body: dict[str, Any], prompt: str) -> dict[str, Any]:
+        reply = super()._reply(body, prompt)
+        found = self._known.get(_words(prompt.partition("\n\nLet's think")[0]))
+        if found is not None:
+            said, answer = found.response, str(found.answer)
+            wrong = int(hashlib.sha256(prompt.encode()).hexdigest()[:8], 16) % 100 < self.wrong_percent
+            reply["choices"][0]["message"]["content"] = said.replace(answer, f"{answer}0") if wrong else said
+        return reply
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split()).lower()
+
+
+@dataclass
+class Teacher:
+    """Who answers: address and model; the small server, unless it is somebody else's."""
+
+    url: str
+    model: str
+    server: ChatServer | None = None
+
+    def wait(self, seconds: float) -> None:
+        """So long for each answer from now on, where it is the small server."""
+        if self.server is not None:
+            self.server.latency_s = seconds
 
 
 @contextlib.contextmanager
-def teacher() -> Iterator[tuple[str, str]]:
-    """Address and model of the teacher."""
+def teacher() -> Iterator[Teacher]:
+    """Whoever ``TEACHER_URL`` names, or a small server."""
     url = os.environ.get("TEACHER_URL")
     if url:
-        yield url, os.environ["TEACHER_MODEL"]
+        yield Teacher(url, os.environ["TEACHER_MODEL"])
         return
-    with ChatServer(models=("demo-teacher",), latency_s=1.0) as server:
-        yield server.url, "demo-teacher"
+    with DemoServer() as server:
+        yield Teacher(server.url, "demo-teacher", server)
+
+
+@contextlib.contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Say how long something took."""
+    start = time.monotonic()
+    yield
+    print(f"{time.monotonic() - start:5.0f} s  {what}", flush=True)
 
 
 def forms(pages: Pages) -> None:
@@ -66,37 +128,63 @@ def forms(pages: Pages) -> None:
 
 @dataclass
 class Demo:
-    """Runs of the demo recipe, each started from a form.
+    """Runs of the demo recipe.
 
     Attributes:
-        url, model: of the teacher.
-        folder: of the store and of what is published.
+        teacher: who answers.
+        server: Prefect's.
+        folder: of the stores and of what is published.
     """
 
     pages: Pages
-    url: str
-    model: str
+    teacher: Teacher
+    server: UiServer
     folder: Path
 
-    def start(self, name: str, deployment: str, called: str, *, url: str = "", under_way: bool = False) -> None:
-        """Fills a form in, sends it, and follows the run to its end, if asked with a picture on the way."""
-        self.pages.custom_run(deployment)
+    def settings(self, url: str = "", store: str = "store") -> list[str]:
+        """What is set on top of the recipe."""
+        return [
+            f"distill.teacher.base_urls=[{url or self.teacher.url}]",
+            f"distill.teacher.model={self.teacher.model}",
+            f"run.store={self.folder / store}",
+            "run.progress_every_s=2",
+        ]
+
+    def publish_before(self) -> None:
+        """A publication of fewer rows, so that the next one has something to compare with; without Prefect."""
+        settings = [*self.settings(store="store-before"), "distill.limit=250"]
+        build(plain_run(load_recipe_with_env("recipes/demo.yaml", settings)), str(self.folder / "demo"))
+
+    def ask_for(self, deployment: str, out: str, settings: Sequence[str]) -> str:
+        """Start a run as a schedule would; returns its page."""
+        with httpx.Client(base_url=self.server.api_url, timeout=60) as api:
+            found = api.get(f"/deployments/name/{deployment}/{deployment}").raise_for_status().json()
+            parameters = {"recipe": "recipes/demo.yaml", "overrides": list(settings), "out": str(self.folder / out)}
+            asked = api.post(f"/deployments/{found['id']}/create_flow_run", json={"parameters": parameters})
+            return f"runs/flow-run/{asked.raise_for_status().json()['id']}"
+
+    def ended(self, page: str) -> None:
+        """Follow a run to its end; its page shows it then."""
+        self.pages.open(page)
+        self.pages.see("Task Runs", "Artifacts")
+        self.pages.tab("Logs")
+        self.pages.ended(RUN_S)
+        self.pages.reload()
+
+    def start(self, name: str, called: str) -> None:
+        """A run from its form, with a picture on the way."""
+        self.teacher.wait(SLOW_S)
+        self.pages.custom_run("build-dataset")
         self.pages.fill("Run Name", name)
         self.pages.fill("out", str(self.folder / "demo"))
-        settings = (
-            f"distill.teacher.base_urls=[{url or self.url}]",
-            f"distill.teacher.model={self.model}",
-            f"run.store={self.folder / 'store'}",
-            "run.progress_every_s=2",
-        )
-        for number, setting in enumerate(settings):
+        for number, setting in enumerate(self.settings()):
             self.pages.set_override(number, setting)
         self.pages.picture(f"form-{name}-filled")
         self.pages.send()
         self.pages.follow_run(name, called)
-        if under_way:
-            self.pages.until("the distillation", self._distils, RUN_S)
-            self.pages.picture(f"{name}-under-way")
+        self.pages.until("the distillation", self._distils, RUN_S)
+        self.pages.picture(f"{name}-under-way")
+        self.teacher.wait(0)
         self.pages.tab("Logs")
         self.pages.ended(RUN_S)
         self.pages.reload()
@@ -120,6 +208,7 @@ class Demo:
             self.pages.tab("Artifacts")
             self.pages.open_artifact(artifact)
             self.pages.picture(f"{name}-artifact-{artifact}")
+        self.pages.driver.get(page)
 
     def look_at_phase(self, name: str, phase: str) -> None:
         """A picture of the subflow of a phase, with the graph of its tasks."""
@@ -140,30 +229,51 @@ class Demo:
 
 def runs(demo: Demo) -> None:
     """One whose teacher is away, one that goes to its end, and a refresh that finds nothing new."""
-    demo.start("failed", "build-dataset", "build recipes/demo.yaml", url="http://127.0.0.1:9/v1")
-    demo.look("failed", ("Details",), ("failed-distill",))
-    demo.start("run", "build-dataset", "build recipes/demo.yaml", under_way=True)
-    demo.look("run", TABS, ARTIFACTS)
-    demo.look_at_phase("run", "distill")
-    demo.start("refresh", "refresh-dataset", "refresh recipes/demo.yaml")
-    demo.look("refresh", ("Details",), ())
+    with timed("an earlier publication"):
+        demo.publish_before()
+    away = [*demo.settings(NOBODY, "store-failed"), "distill.teacher.give_up_after_s=1"]
+    failing = demo.ask_for("build-dataset", "failed", away)  # goes on beside what follows
+    with timed("forms"):
+        forms(demo.pages)
+    with timed("a run whose teacher is away"):
+        demo.ended(failing)
+        demo.look("failed", ("Details",), ("failed-distill",))
+    with timed("a run from its form"):
+        demo.start("run", "build recipes/demo.yaml")
+    refreshing = demo.ask_for("refresh-dataset", "demo", demo.settings())
+    with timed("its tabs, artifacts and phases"):
+        demo.look("run", TABS, ARTIFACTS)
+        demo.look_at_phase("run", "distill")
+    with timed("a refresh"):
+        demo.ended(refreshing)
+        demo.look("refresh", ("Details",), ())
 
 
 def report(pages: Pages, path: Path) -> None:
-    """A run's page, as wide as a screen and as a telephone, all of it."""
+    """A run's page: its first screen, all of it as wide as a screen and as a telephone, and in the dark."""
+    pages.driver.set_window_size(1000, 900)
     pages.driver.get(path.resolve().as_uri())
-    for name, width in (("report", 1200), ("report-narrow", 420)):
+    pages.picture("report-head")
+    for name, width, scheme in (
+        ("report", 1200, "light"),
+        ("report-narrow", 420, "light"),
+        ("report-dark", 1000, "dark"),
+    ):
+        in_colours(pages, scheme)
         pages.driver.set_window_size(width, 900)
         height = int(pages.driver.execute_script("return document.documentElement.scrollHeight"))
         pages.driver.set_window_size(width, min(height + 150, 12_000))
         pages.picture(name)
-
-
-def head(pages: Pages, path: Path) -> None:
-    """The first screen of a report."""
+    in_colours(pages, "light")
     pages.driver.set_window_size(1000, 900)
-    pages.driver.get(path.resolve().as_uri())
-    pages.picture("report-head")
+    pages.driver.get(f"{path.resolve().as_uri()}#compared")
+    pages.picture("report-compared")
+
+
+def in_colours(pages: Pages, scheme: str) -> None:
+    """Light or dark, as a person's machine would have it."""
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    pages.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 def rows(pages: Pages, run: Path, ledger: Path, folder: Path) -> None:
@@ -177,8 +287,7 @@ def rows(pages: Pages, run: Path, ledger: Path, folder: Path) -> None:
             ("row", 1000, "light", "/?stage=published"),
             ("rows-dark-narrow", 500, "dark", "/"),
         ):
-            features = [{"name": "prefers-color-scheme", "value": scheme}]
-            pages.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+            in_colours(pages, scheme)
             pages.driver.set_window_size(width, 900)
             pages.driver.get(address(port, path))
             if name == "row":
@@ -201,14 +310,14 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        url, model = stack.enter_context(teacher())
-        server = stack.enter_context(ui_server(scratch))
-        pages = Pages(stack.enter_context(browser(scratch)), server.url, FOLDER.resolve())
-        forms(pages)
-        runs(Demo(pages, url, model, scratch))
-        report(pages, scratch / "demo" / "report.html")
-        head(pages, scratch / "demo" / "report.html")
-        rows(pages, scratch / "demo", scratch / "store" / "ledger", scratch)
+        asked = stack.enter_context(teacher())
+        with timed("Prefect's server, its deployments, a worker, and a browser"):
+            server = stack.enter_context(ui_server(scratch))
+            pages = Pages(stack.enter_context(browser(scratch)), server.url, FOLDER.resolve())
+        runs(Demo(pages, asked, server, scratch))
+        with timed("the report, and its rows"):
+            report(pages, scratch / "demo" / "report.html")
+            rows(pages, scratch / "demo", scratch / "store" / "ledger", scratch)
     keep()
     for path in sorted(FOLDER.glob("*.png")):
         print(path)

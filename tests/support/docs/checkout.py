@@ -24,6 +24,7 @@ from tests.support.runs.audited_set import PLANTED, write
 from tests.support.runs.small_evaluation import SmallEvaluation
 from tests.support.runs.small_run import SmallRun, question, table
 from tests.support.servers.prefect_home import prefect_home
+from tests.support.warm.start import as_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,19 +40,22 @@ class Checkout:
     Attributes:
         place: of the folder.
         values: by name, as the table of commands uses them.
+        python: what the ``python`` that is found first needs in its environment.
         done: what was run, by command.
     """
 
     place: Path
     values: dict[str, str] = field(default_factory=dict)
+    python: dict[str, str] = field(default_factory=dict)
     done: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
         """As a user has it who works in the environment that ``make setup`` makes, on the server that he started."""
-        path = f"{self.place}/.venv/bin:{os.environ['PATH']}"
+        path = f"{self.place}/warm:{self.place}/.venv/bin:{os.environ['PATH']}"
         port = self.values["port"]
-        own = {"SANDBOX_SOCKET": f"{self.place}/engine.sock"} | {
+        own = self.python | {
+            "SANDBOX_SOCKET": f"{self.place}/engine.sock",
             "PATH": path,
             "UI_PORT": port,
             "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
@@ -150,7 +154,7 @@ def make_checkout(place: Path, teacher_url: str) -> Checkout:
     }
     with socket.socket(socket.AF_UNIX) as engine:  # `make env` wants to see one
         engine.bind(str(place / "engine.sock"))
-    return Checkout(place, values)
+    return Checkout(place, values, as_python(place / "warm"))
 
 
 def _write_responses(place: Path) -> None:

@@ -318,6 +318,7 @@ QUICK_START = (
     "python -m tracemill init questions.jsonl",
     "python -m tracemill init questions.jsonl --model NAME --force",
     "python -m flows.check_references recipe.yaml",
+    "python -m flows.build_dataset recipe.yaml --preview 3",
     "python -m flows.build_dataset recipe.yaml",
     "TEACHER_URL=http://host:8000/v1 python -m flows.build_dataset recipe.yaml",
     "python -m tracemill report",
@@ -377,6 +378,12 @@ ELSEWHERE = {
     ),
     ".venv/bin/prefect deployment run verify-dataset/verify-dataset --param dataset=data/am.jsonl.zst "
     "--param limit=1000": ("test_documented_commands.py::test_a_server_the_deployments_and_a_worker"),
+    "make deploy POOL=docker": "test_pool_files.py::test_every_deployment_can_be_on_every_pool",
+    "make deploy POOL=kubernetes": "test_pool_files.py::test_every_deployment_can_be_on_every_pool",
+    "make worker POOL=docker": "test_docker_pool.py::test_killed_and_cancelled_containers",
+    "docker build -f deployments/worker.Dockerfile -t tracemill .": (
+        "test_docker_pool.py::test_killed_and_cancelled_containers"
+    ),
     "docker compose up --detach": "test_compose.py::test_a_run_is_published",
     "python -m flows.verify_dataset a-m-team/AM-DeepSeek-R1-Distilled-1.4M --config am_0.5M "
     "--revision 53531c06634904118a2dcd83961918c4d69d1cdf --limit 10000": (
@@ -412,6 +419,9 @@ UNTESTED = {
     "RAY_USAGE_STATS_ENABLED=0 .venv/bin/ray start --address=10.0.0.1:6379": "it joins a second machine to a cluster",
     "DOCKER_HOST=unix:///run/user/1001/docker.sock make sandbox-image": "as make sandbox-image, on a second engine",
     "docker compose --profile cpu up --detach": "builds vLLM's image; test_compose.py has the stack with a chat server",
+    "DOCKER_HOST=tcp://… make sandbox-image": "the same",
+    "docker run --rm --volume tracemill-runs:/runs tracemill tar -c -C /runs demo | tar -x": "a volume, by hand",
+    "kubectl apply -f deployments/kubernetes/worker.yaml": "no cluster; test_pool_files.py checks the file",
     "make screenshots": "test_browser.py drives the same pages; this makes pictures of them, to be looked at",
     "docker compose build --pull": "test_compose.py builds, and does not pull",
     "docker compose down": "test_compose.py ends with down --volumes",
@@ -427,8 +437,9 @@ IN_CI = {
     "make test": "make test",
     "make test-all": "make test TEST_MARKS=",  # what it is short for
     "make teacher": "make teacher",
-    "make embeddings": "make embeddings scale-out",
-    "make scale-out": "make embeddings scale-out",
+    "make embeddings": "make embeddings scale-out work-pools",
+    "make scale-out": "make embeddings scale-out work-pools",
+    "make work-pools": "make embeddings scale-out work-pools",
     "make sandbox-image": "make sandbox-image",
     "make sandbox-image [BASE=debian:bookworm-slim]": "make sandbox-image BASE=",
 }

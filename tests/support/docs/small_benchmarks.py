@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.support.needs import ROOT
 from tests.support.servers.prefect_home import prefect_home
+from tests.support.warm.start import run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,14 +25,16 @@ class Small(NamedTuple):
         shows: pattern in what it prints.
         small: put behind it; ``{folder}`` is the test's.
         needs: what must be there: docker, vllm, embeddings, real_data; several by spaces.
-        slow: it takes more than twenty seconds.
+        slow: seconds that it takes, where they are more than twenty.
+        elsewhere: the test that types it, and not the one of its package.
     """
 
     name: str
-    shows: str
+    shows: str = ""
     small: str = ""
     needs: str = ""
-    slow: bool = False
+    slow: int = 0
+    elsewhere: str = ""
 
     @property
     def documented(self) -> str:
@@ -49,13 +49,13 @@ class Small(NamedTuple):
 
 SMALL = (
     Small("engine.scaling", r"\| measured \|"),
-    Small("engine.orchestration", r"[\d.]+ x the plain stages", "--rows 40 --shard-rows 20", slow=True),
-    Small("engine.cached_rerun", r"[\d.]+ x computing", "--shards 2 --shard-rows 5", slow=True),
-    Small("engine.task_runners", r"threads [\d.]+ ms \(1.00 x\)", "--tasks 4", slow=True),
-    Small("engine.reuse_path", r"[\d.]+ x the floor of", "--rows 40 --workers 1", slow=True),
+    Small("engine.orchestration", r"[\d.]+ x the plain stages", "--rows 40 --shard-rows 20", slow=60),
+    Small("engine.cached_rerun", r"[\d.]+ x computing", "--shards 2 --shard-rows 5", slow=60),
+    Small("engine.task_runners", elsewhere="test_scale_out.py::test_the_benchmark_compares_clusters_with_threads"),
+    Small("engine.reuse_path", r"[\d.]+ x the floor of", "--rows 40 --workers 1", slow=60),
     Small("curation.near_duplicates", r"[\d.]+ x datasketch", "--rows 400 --sample 200 --rounds 1", needs="real_data"),
     Small(
-        "curation.all_stages", r"t\(200\) / t\(20\) = [\d.]+", "--rows 200 --real-rows 10", needs="real_data", slow=True
+        "curation.all_stages", r"t\(200\) / t\(20\) = [\d.]+", "--rows 200 --real-rows 10", needs="real_data", slow=60
     ),
     Small("curation.cleaning", r"[\d.]+ x reading", "--rounds 1", needs="real_data"),
     Small("curation.label_prompts FOLDER", r"1 prompts, [\d.]+ ms each"),
@@ -66,16 +66,16 @@ SMALL = (
         needs="embeddings real_data",
     ),
     Small(
-        "curation.number_guard", r"of 5 copies merged", "--copies 5 --rows 50", needs="embeddings real_data", slow=True
+        "curation.number_guard", r"of 5 copies merged", "--copies 5 --rows 50", needs="embeddings real_data", slow=60
     ),
     Small("curation.decontamination DATA", r"\| rows/s \|", "--sample 2 --rows 20", needs="real_data"),
-    Small("curation.rephrased DATA", r"% \|", "--items 40 --rows 20", needs="embeddings real_data", slow=True),
+    Small("curation.rephrased DATA", r"% \|", "--items 40 --rows 20", needs="embeddings real_data", slow=60),
     Small(
         "teacher.client_throughput",
         r"client/server [\d.]+",
         "--prompts 4 --output-len 8 --rounds 1",
         needs="vllm",
-        slow=True,
+        slow=60,
     ),
     Small("teacher.client_saturation", r"[\d.]+ x one at a time", "--shards 2 --shard-rows 5 --rounds 1"),
     Small("teacher.rate_limits", r"told bucket: [\d.]+ of 200/s", "--rate 200 --seconds 0.5"),
@@ -96,33 +96,27 @@ SMALL = (
     Small("storage.publishing", r"publishing: [\d.]+ x reading", "--rows 8 --shards 2"),
     Small("storage.browse_rows", r"the slowest filter [\d.]+ s, [\d.]+ x a plain scan", "--rows 200 --rounds 1"),
     Small("storage.diff_runs", r"'added': 2, 'removed': 2, 'changed': 1", "--rows 200"),
-    Small(
-        "crash.crash_matrix",
-        r"an undisturbed build takes(?s:.*)\| flow \| 1 ",
-        "--kinds flow --moments 1 --problems 8",
-        needs="docker",
-        slow=True,
-    ),
+    Small("crash.crash_matrix", elsewhere="test_crash_matrix.py::test_the_table"),
     Small(
         "crash.killed_distillation",
         r"in the ledger",
-        "--problems 40 --samples 2 --bench-prompts 4 --in-flight 8",
+        "--problems 40 --samples 2 --bench-prompts 4 --in-flight 8 --legs 1",
         needs="vllm",
-        slow=True,
+        slow=300,
     ),
 )
 
 
 def of(package: str) -> list[object]:
     """The benchmarks of one package, as parameters with their marks."""
-    chosen = [small for small in SMALL if small.name.startswith(f"{package}.")]
+    chosen = [small for small in SMALL if small.name.startswith(f"{package}.") and not small.elsewhere]
     return [
         pytest.param(
             small,
             id=small.name.split()[0],
             marks=[
                 *(getattr(pytest.mark, f"needs_{name}") for name in small.needs.split()),
-                *((pytest.mark.slow,) if small.slow else ()),
+                *((pytest.mark.slow(small.slow),) if small.slow else ()),
             ],
         )
         for small in chosen
@@ -137,14 +131,7 @@ def goes_through(small: Small, folder: Path, settings: Mapping[str, str] | None 
         (folder / name / "few.jsonl").write_text(json.dumps(row) + "\n")
     places = {"DATA": os.environ.get("TRACEMILL_REAL_DATA", ""), "FOLDER": str(folder / "prompts")}
     words = [places[word] for word in small.name.split()[1:]] + small.small.format(folder=folder).split()
-    done = subprocess.run(
-        [sys.executable, "-m", small.module, *words],
-        cwd=ROOT,
-        env=os.environ | {"PREFECT_HOME": str(prefect_home(folder / "prefect"))} | dict(settings or {}),
-        capture_output=True,
-        text=True,
-        timeout=540,
-        check=False,
-    )
+    own = {"PREFECT_HOME": str(prefect_home(folder / "prefect"))} | dict(settings or {})
+    done = run(small.module, *words, environment=os.environ | own, timeout=540)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(small.shows, done.stdout), done.stdout + done.stderr

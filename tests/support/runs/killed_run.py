@@ -9,31 +9,35 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from tests.support.needs import ROOT
+from tests.support.warm import start as programs
 
 if TYPE_CHECKING:
     from tests.support.runs.small_run import SmallRun
 
-ROOT = Path(__file__).parents[3]
+Process: TypeAlias = "subprocess.Popen[bytes] | programs.Started"
 PATIENCE_S = 240.0
 
 
-def start(run: SmallRun, *, by_flow: bool = False, out: Path | None = None, **more: Any) -> subprocess.Popen[bytes]:
+def start(run: SmallRun, *, by_flow: bool = False, out: Path | None = None, **more: Any) -> Process:
     """Starts a build: without Prefect, or as a flow on this test session's server; ``more`` is of :func:`launch`."""
     run.write()
     if by_flow:
         return launch(run.folder, "flows.build_dataset", str(run.recipe_path), "--out", str(out or run.out), **more)
-    return _popen(
-        run.folder, ["-m", "tests.support.runs.plain_build", str(run.recipe_path), str(out or run.out)], **more
+    return _started(
+        run.folder, ["tests.support.runs.plain_build", str(run.recipe_path), str(out or run.out)], {}, **more
     )
 
 
 def launch(
     folder: Path, module: str, *arguments: str, prefix: Sequence[str] = (), settings: Mapping[str, str] | None = None
-) -> subprocess.Popen[bytes]:
+) -> Process:
     """Starts a flow on this test session's Prefect server; its log and Prefect's results go into ``folder``.
 
-    ``prefix`` comes first on the command line, ``settings`` are further environment variables.
+    ``prefix`` comes first on the command line, ``settings`` are further environment variables; either is of a process
+    that has an interpreter of its own.
     """
     from prefect.settings import PREFECT_API_URL
 
@@ -42,15 +46,21 @@ def launch(
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(folder / "prefect-results"),
         "PREFECT_LOGGING_LEVEL": "WARNING",
     }
-    return _popen(folder, ["-m", module, *arguments], prefix, server | dict(settings or {}))
+    return _started(folder, [module, *arguments], server, prefix, settings)
 
 
-def _popen(
-    folder: Path, arguments: list[str], prefix: Sequence[str] = (), settings: Mapping[str, str] | None = None
-) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, **(settings or {})}
-    with (folder / "build.log").open("a") as log:
-        command = [*prefix, sys.executable, *arguments]
+def _started(
+    folder: Path,
+    words: list[str],
+    server: Mapping[str, str],
+    prefix: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+) -> Process:
+    environment = {**os.environ, **server, **(settings or {})}
+    with (folder / "build.log").open("ab") as log:
+        if not (prefix or settings):
+            return programs.start(*words, stdout=log, stderr=log, environment=environment)
+        command = [*prefix, sys.executable, "-m", *words]
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
@@ -59,7 +69,7 @@ def finish(run: SmallRun, *, by_flow: bool = False) -> None:
     end(start(run, by_flow=by_flow), run.folder)
 
 
-def end(process: subprocess.Popen[bytes], folder: Path) -> None:
+def end(process: Process, folder: Path) -> None:
     """Waits for a flow that must end well."""
     assert process.wait(PATIENCE_S) == 0, (folder / "build.log").read_text()[-3000:]
 
@@ -69,7 +79,7 @@ def kill_when(run: SmallRun, moment: Callable[[SmallRun], bool], *, by_flow: boo
     kill(start(run, by_flow=by_flow), run.folder, lambda: moment(run))
 
 
-def kill(process: subprocess.Popen[bytes], folder: Path, moment: Callable[[], bool]) -> None:
+def kill(process: Process, folder: Path, moment: Callable[[], bool]) -> None:
     """SIGKILLs a flow at a moment; fails if it ends before that moment comes."""
     deadline = time.monotonic() + PATIENCE_S
     while not moment():

@@ -34,6 +34,8 @@ NOUNS = [
     "maps",
     "nails",
 ]
+ADD = "a, b = map(int, input().split())\nprint(a {} b)"
+STREAMS = {"inputs": ["1 2\n", "5 7\n"], "outputs": ["3\n", "12\n"]}
 PLACES = ["market", "harbour", "library", "garden", "station", "bakery", "museum", "castle", "forest", "valley"]
 
 
@@ -55,6 +57,21 @@ def traced(number: int, answer: int) -> dict[str, Any]:
     user = {"role": "user", "content": asked["question"], "info": {"source": "x", "reference_answer": reference}}
     reply = {"role": "assistant", "content": f"<think>{think}</think>\n<answer>{said}</answer>", "info": {}}
     return {"messages": [user, reply]}
+
+
+def _program(prompt: str, operator: str) -> dict[str, Any]:
+    """A row in AM's layout whose trace is a program, and whose tests say whether it adds."""
+    info = {"source": "x", "test_case": {"ground_truth": STREAMS}}
+    said = f"<think>\nadd\n</think>\n<answer>```python\n{ADD.format(operator)}\n```</answer>"
+    user = {"role": "user", "content": prompt, "info": info}
+    return {"messages": [user, {"role": "assistant", "content": said, "info": {}}]}
+
+
+def programs() -> str:
+    """Lines of two such rows, of which one adds."""
+    right = _program("Read two integers from one line of standard input and print their sum.", "+")
+    wrong = _program("Each line has the weights of a boat and of its cargo; say how heavy they are together.", "-")
+    return f"{json.dumps(right)}\n{json.dumps(wrong)}\n"
 
 
 @dataclass

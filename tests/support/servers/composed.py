@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import socket
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.support.needs import ROOT, compose_command
+from tracemill.core.file_lock import locked
 
 SERVICES = {"postgres", "redis", "prefect-server", "worker"}  # that have a health check
 HEALTHY_S = 300
@@ -23,6 +27,14 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@contextlib.contextmanager
+def one_build() -> Iterator[None]:
+    """Of two tests that build the worker's image at once, the second waits, and finds the first one's layers."""
+    place = Path(tempfile.gettempdir()) / f"tracemill-tests-{os.getuid()}-image.lock"
+    with locked(place, lambda _: None):
+        yield
 
 
 @dataclass

@@ -16,7 +16,7 @@ BEHIND = [
     " or 9", " and 9", ", 9", " or more", " or less", " and above", " at least", " or $-9$", " thousand", " dozen",
     " million", r" \times 2", r" \pm 1", " + C", " plus 3", " minus 1", " times 3", " over 3", "/3", "^2", " squared",
     " halves", " and a half", " remainder 3", " i.", " x.", r" is wrong", ". Sorry, it is 9.",
-    ".\n\nWait, I made a mistake: the answer should be 9.",
+    ".\n\nWait, I made a mistake: the answer should be 9.", " unless n is even", " if $x>0$ and 9 otherwise",
 ]  # fmt: skip
 HARMLESS = [
     "The answer is ${}$ apples.", "The answer is ${}$!", "The answer is **${}$**.",
@@ -38,6 +38,16 @@ def test_words_before_a_box_make_another_answer_of_it(words: str) -> None:
 def test_words_behind_a_box_make_another_answer_of_it(words: str) -> None:
     """Of "8 or 9", "8 million", "8 + C" none is 8."""
     assert judge(f"The answer is $\\boxed{{8}}${words}", "8").outcome in {"incorrect", "unverifiable"}
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [r"{}\text{ or }9", r"9\text{ or }{}", r"9 \text{ and } {}", r"{}\text{ or more}", r"[{}, \infty)", r"({}, 9]"],
+)
+def test_words_in_its_formula_make_another_answer_of_a_box(formula: str) -> None:
+    r"""Also those in ``\text``, and the other end of an interval."""
+    answer = f"So ${formula.replace('{}', chr(92) + 'boxed{8}')}$."
+    assert judge(answer, "8").outcome in {"incorrect", "unverifiable"}
 
 
 @pytest.mark.parametrize("sentence", HARMLESS)

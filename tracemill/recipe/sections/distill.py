@@ -134,8 +134,9 @@ class Distill(Section):
     )
     budget: Annotated[float, Field(gt=0, le=1e9)] | None = Field(
         default=None,
-        description="What the teacher may cost, over all runs of this recipe with this ledger. Then nothing more is "
-        "asked, and the run ends as Paused: budget; with a larger one it goes on. Needs teacher.price.",
+        description="What the teacher, and other models with a price, may cost, over all runs of this recipe with this "
+        "ledger. Then nothing more is asked, and the run ends as Paused: budget; with a larger one it goes on. Needs "
+        "teacher.price.",
         json_schema_extra=_HOW,
     )
     currency: str | None = Field(
@@ -213,14 +214,13 @@ class Distill(Section):
         """The currency of all prices."""
         return self.currency or (self.cost or Cost()).currency
 
-    def purse(self, name: str) -> Purse | None:
-        """Return whose money the teacher spends; None where nothing is known of its price.
+    def purse(self, name: str) -> Purse:
+        """Return whose money is spent.
 
         Args:
             name: of the recipe.
         """
-        priced = any(one.price is not None for one in self.asked)
-        return Purse(name=name, budget=self.budget, currency=self.money) if priced else None
+        return Purse(name=name, budget=self.budget, currency=self.money)
 
     @model_validator(mode="after")
     def _has_responses(self) -> Distill:

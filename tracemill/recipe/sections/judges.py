@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from tracemill.core import Category, Section
 from tracemill.core.settings import Positive
-from tracemill.recipe.sections.server import ChatServer, ModelServer
+from tracemill.recipe.sections.server import ChatServer, PricedServer
 
 # The outputs of Decision-Tree-Reward-Llama-3.1-8B in the order of its card, each about 0 to 4 as in HelpSteer2; weights
 # by DD section 2.4.1, Eq. 4: (coherence + correctness + helpfulness) / 12. Complexity and verbosity say what kind of
@@ -48,7 +48,7 @@ class Judge(ChatServer):
         return tuple(sorted(self.categories)) if "unverifiable" in self.outcomes else ()
 
 
-class Scored(ModelServer):
+class Scored(PricedServer):
     """What the models that score answers have in common: what is scored, and the cut above which an answer passes."""
 
     categories: tuple[Category, ...] = Field(

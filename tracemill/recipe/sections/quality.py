@@ -20,7 +20,7 @@ from pydantic import Field, model_validator
 from tracemill.core import Section
 from tracemill.core.settings import Fraction, Mebibytes, Phrase, Positive
 from tracemill.recipe.sections.judges import Attribute
-from tracemill.recipe.sections.server import ChatServer, ModelServer
+from tracemill.recipe.sections.server import ChatServer, PricedServer
 
 
 class Guard(ChatServer):
@@ -33,7 +33,7 @@ class Guard(ChatServer):
     prompt: Literal["safety@1"] = Field(default="safety@1", description="Prompt and its version.")
 
 
-class Classifier(ModelServer):
+class Classifier(PricedServer):
     """A classifier behind vLLM's pooling server."""
 
     place: ClassVar[str] = "safety.classifier"
@@ -79,7 +79,7 @@ class Safety(Section):
         return self
 
 
-class Perplexity(ModelServer):
+class Perplexity(PricedServer):
     """A language model on vLLM that reads right responses; DD uses AM-Distill-Qwen-32B."""
 
     place: ClassVar[str] = "perplexity"

@@ -185,7 +185,27 @@ class ModelServer(Section):
         return f"{self.model}@{self.revision}" if self.revision else self.model
 
 
-class ChatServer(ModelServer):
+class PricedServer(ModelServer):
+    """A server whose answers are paid for, and stay in the ledger."""
+
+    price: Price | None = Field(
+        default=None,
+        description="What its answers cost, so that the run says what it spends and distill.budget can end it.",
+        json_schema_extra={"operational": True},
+    )
+
+    @property
+    def paid(self) -> Price | None:
+        """Its price as it is asked."""
+        return self.price
+
+    @property
+    def account(self) -> str:
+        """Return under which name its money is counted: a judge may be the teacher's model, at another price."""
+        return f"{self.named} ({self.place})"
+
+
+class ChatServer(PricedServer):
     """A server of the OpenAI chat protocol."""
 
     max_tokens: Positive = Field(default=16384, description="Peers generate with 12k to 16k.")
@@ -293,11 +313,6 @@ class Teacher(ChatServer):
         description="What logs, report and rows call it; model@revision unless given.",
         json_schema_extra={"operational": True},
     )
-    price: Price | None = Field(
-        default=None,
-        description="What its answers cost, so that the run says what it spends and distill.budget can end it.",
-        json_schema_extra={"operational": True},
-    )
     mode: Literal["online", "batch"] = Field(
         default="online",
         description="batch: by a provider's /v1/batches, or by files for vllm run-batch; same ledger, same keys.",
@@ -339,6 +354,11 @@ class Teacher(ChatServer):
     def named(self) -> str:
         """Its name; model and revision where the recipe gives it none."""
         return self.name or super().named
+
+    @property
+    def account(self) -> str:
+        """Its name."""
+        return self.named
 
     @property
     def template_version(self) -> str:
