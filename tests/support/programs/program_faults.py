@@ -163,9 +163,9 @@ EFFECTS = (
             f(2)
         assert out.getvalue() == '0\\n1\\n'
     """)),
-    fault("output captured, by a test module", "unverifiable", "def f(): print('yes')", script("import io, sys\nfrom solution import f\ndef test_a():\n    kept, sys.stdout = sys.stdout, io.StringIO()\n    f()\n    said, sys.stdout = sys.stdout.getvalue(), kept\n    assert said == 'yes\\n'\n")),
+    fault("output captured, by a test module", "correct", "def f(): print('yes')", script("import io, sys\nfrom solution import f\ndef test_a():\n    kept, sys.stdout = sys.stdout, io.StringIO()\n    f()\n    said, sys.stdout = sys.stdout.getvalue(), kept\n    assert said == 'yes\\n'\n")),
     fault("seeded", "correct", "import random\ndef f(a):\n    return random.sample(a, 2)", check("import random", "random.seed(5)", "one = candidate([1, 2, 3, 4, 5, 6, 7])", "random.seed(5)", "assert candidate([1, 2, 3, 4, 5, 6, 7]) == one")),
-    fault("seeded, by a test module", "unverifiable", "import random\ndef task_func(): return random.random()", script("import random, unittest\nclass TestCases(unittest.TestCase):\n    def test_1(self):\n        random.seed(1)\n        a = random.random()\n        random.seed(1)\n        self.assertEqual(task_func(), a)\n", "task_func")),
+    fault("seeded, by a test module", "correct", "import random\ndef task_func(): return random.random()", script("import random, unittest\nclass TestCases(unittest.TestCase):\n    def test_1(self):\n        random.seed(1)\n        a = random.random()\n        random.seed(1)\n        self.assertEqual(task_func(), a)\n", "task_func")),
     fault("a file, by a test module", "unverifiable", "def task_func(p):\n    with open(p) as file: return file.read().upper()", script("import unittest, tempfile\nclass TestCases(unittest.TestCase):\n    def test_1(self):\n        with tempfile.NamedTemporaryFile('w', delete=False) as file:\n            file.write('abc')\n        self.assertEqual(task_func(file.name), 'ABC')\n", "task_func")),
     fault("a file, by a test module", "incorrect", "def task_func(p):\n    with open(p) as file: return file.read().lower()", script("import unittest, tempfile\nclass TestCases(unittest.TestCase):\n    def test_1(self):\n        with tempfile.NamedTemporaryFile('w', delete=False) as file:\n            file.write('Abc')\n        self.assertEqual(task_func(file.name), 'ABC')\n", "task_func")),
     fault("input patched", "correct", "def f(): return int(input()) * 2", asserts("""
@@ -194,7 +194,7 @@ EFFECTS = (
     fault("asynchronous", "correct", "import asyncio\nasync def f(x):\n    await asyncio.sleep(0)\n    return x * 2\nasync def g(): raise ValueError('no')", script("import asyncio, pytest\nfrom solution import f, g\ndef test_a():\n    async def both(): return await asyncio.gather(f(1), f(2))\n    assert asyncio.run(both()) == [2, 4]\n    with pytest.raises(ValueError):\n        asyncio.run(g())\n@pytest.mark.asyncio\nasync def test_b():\n    assert await f(3) == 6\n")),
     fault("asynchronous", "incorrect", "async def f(x): return x", script("import asyncio\nfrom solution import f\ndef test_a():\n    assert asyncio.run(f(1)) == 2\n")),
     fault("signature and doc", "correct", "def f(a, *, b=2, **more):\n    'Adds.'\n    return a + b", script("import inspect\nfrom solution import f\ndef test_a():\n    found = inspect.signature(f).parameters\n    assert list(found) == ['a', 'b', 'more'] and found['b'].default == 2\n    assert f.__doc__ == 'Adds.' and f.__name__ == 'f'\n")),
-    fault("its source", "unverifiable", "def f(n): return n * 2", script("import inspect\nfrom solution import f\ndef test_a():\n    assert '**' not in inspect.getsource(f) and f(2) == 4\n")),
+    fault("its source", "correct", "def f(n): return n * 2", script("import inspect\nfrom solution import f\ndef test_a():\n    assert '**' not in inspect.getsource(f) and f(2) == 4\n")),
     fault("an object equal to everything", "incorrect", "class Yes:\n    def __eq__(self, other): return True\ndef f(): return Yes()", asserts("import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()):\n    x = f()\nassert x == 5")),
     fault("an object equal to a class of the tests", "unverifiable", "class Sly:\n    def __init__(self, n): self.n = n\n    def __eq__(self, other): return type(other).__name__ != 'object'\ndef f(): return Sly(1)", asserts("assert f() == 5")),
 )  # fmt: skip
@@ -298,7 +298,9 @@ MODULES = (
     """)),
     fault("a function called check", "correct", "def check(n): return n % 2 == 0", script("assert check(4) == True\nassert check(3) == False\n", "check")),
     fault("a function called check", "incorrect", "def check(n): return True", script("assert check(4) == True\nassert check(3) == False\n", "check")),
-    fault("a fixture of pytest's own", "unverifiable", "def f(x): return x", script("def test_a(tmp_path): assert f(1) == 1\n")),
+    fault("a fixture of pytest's own", "correct", "def f(x): return x", script("def test_a(tmp_path): assert f(1) == 1\n")),
+    fault("a fixture of pytest's own", "incorrect", "def f(x): return x + 1", script("def test_a(tmp_path): assert f(1) == 1\n")),
+    fault("a fixture that is nobody's", "unverifiable", "def f(x): return x", script("def test_a(mocker): assert f(1) == 1\n")),
 )  # fmt: skip
 
 FAULTS = (*SHADOWED, *TYPED, *EFFECTS, *LEETCODE, *MODULES)

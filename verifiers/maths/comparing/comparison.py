@@ -20,7 +20,20 @@ from verifiers.maths.comparing.sets import compare_areas
 from verifiers.maths.comparing.values import letters_of
 from verifiers.maths.reading.reader import Reading, read
 from verifiers.maths.reading.tokens import DECIMAL_COMMA, EUROPEAN, GROUPED, INDIAN, LISTED, NotUnderstood
-from verifiers.maths.reading.tree import Call, Grid, Indexed, Name, Node, Num, Ratio, Relation, Seq, children, walk
+from verifiers.maths.reading.tree import (
+    Call,
+    Grid,
+    Indexed,
+    Name,
+    Node,
+    Num,
+    Quantity,
+    Ratio,
+    Relation,
+    Seq,
+    children,
+    walk,
+)
 
 _MODES: Final = (LISTED, DECIMAL_COMMA, EUROPEAN, INDIAN)
 _DOUBTFUL_DIGITS: Final = re.compile(r"\d[.,]\d{2,3}|\d,\d")
@@ -140,6 +153,8 @@ def _values(gold: Node, target: Node) -> Finding | None:  # noqa: C901, PLR0911,
             return same_equations(gold, target)
         case Seq(), Seq():
             return _LISTS.sequences(gold, target)
+        case (Seq(_, items), other) | (other, Seq(_, items)) if is_scalar(other) and _are_measures(items):
+            return unsure("one measure and several, which may be one")
         case Seq(), _ if is_scalar(target):
             return _LISTS.one_and_several(target, gold)
         case _, Seq() if is_scalar(gold):
@@ -201,6 +216,12 @@ def _ratios(gold: Ratio, target: Ratio) -> Finding | None:
     if None not in hours and abs((hours[0] or 0) - (hours[1] or 0)) == _HALF_DAY:
         return unsure("times or ratios in different terms")
     return DIFFERENT
+
+
+def _are_measures(items: tuple[Node, ...]) -> bool:
+    """Tell whether they may be one measure in several units: 1 hour, 30 minutes."""
+    units = [item.unit for item in items if isinstance(item, Quantity)]
+    return len(units) == len(items) and len(set(units)) == len(units) > 1
 
 
 def _may_be_time(ratio: Ratio) -> bool:
