@@ -63,10 +63,12 @@ def outcome(verifier_set: VerifierSet, program: str, tests: str) -> str:
     [(GREETS, CAPSYS), (ASKS, MONKEY), (LOGS, CAPLOG), (LOGS, LOGGED), (SEEDED, SEED)],
     ids=["capsys", "monkeypatch", "caplog", "assertLogs", "seed"],
 )
-def test_what_does_not_cross_is_decided(verifier_set: VerifierSet, programs: tuple[str, str], tests: str) -> None:
-    """The right program passes and the wrong one does not; what is equal to everything passes nowhere."""
+def test_what_does_not_cross_is_no_verdict_on_a_right_program(
+    verifier_set: VerifierSet, programs: tuple[str, str], tests: str
+) -> None:
+    """A module's tests cannot be controlled, so a right program is open; a wrong one and a cheat are found out."""
     right, wrong = programs
-    assert outcome(verifier_set, right, tests) == "correct"
+    assert outcome(verifier_set, right, tests) == "unverifiable"
     assert outcome(verifier_set, wrong, tests) == "incorrect"
     assert outcome(verifier_set, EQUAL_TO_ALL, tests) != "correct"
 
