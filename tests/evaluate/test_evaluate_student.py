@@ -12,6 +12,7 @@ from unittest.mock import Mock
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows import evaluate_student
 from tests.support.needs import ROOT
@@ -64,10 +65,10 @@ def test_an_evaluation_that_is_finished_is_found_without_prefect(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same scores, and nothing done; where a sample or the published folder is missing, a flow run does it."""
-    with ChatServer(wrong_percent=40) as server:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with temporary_settings(restore_defaults={PREFECT_API_URL}), ChatServer(wrong_percent=40) as server:
         small = SmallEvaluation(tmp_path, server.url)
         first = small.run()
-        monkeypatch.delenv("PREFECT_API_URL", raising=False)
         monkeypatch.setattr("sys.argv", ["x", str(small.recipe_path), "--out", str(tmp_path / "out")])
         monkeypatch.setattr(
             evaluate_student, "evaluate_student", started := Mock(side_effect=RecipeError("a flow run"))

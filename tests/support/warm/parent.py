@@ -23,6 +23,7 @@ import signal
 import socket
 import sys
 import threading
+import types
 from typing import Any, NamedTuple
 
 LIBRARIES = (
@@ -62,7 +63,9 @@ def main() -> None:
     program = serve(sys.argv[1])
     if program is not None:
         become(program)
-        runpy.run_module(program.argv[0], run_name="__main__", alter_sys=True)
+        # As `python -m` does it, in a new module, by both names under which multiprocessing looks classes up.
+        sys.modules["__main__"] = sys.modules["__mp_main__"] = types.ModuleType("__main__")
+        runpy._run_module_as_main(program.argv[0], alter_argv=False)  # type: ignore[attr-defined]
 
 
 def import_libraries() -> None:
