@@ -14,67 +14,82 @@ from verifiers.maths.reading.units import unit_of
 _NEAR: Final = 80  # characters on either side that are looked at
 _FAR: Final = 300  # behind the box, where a correction would stand
 
+
+class _Kinds:
+    """Patterns by what they tell, tried as one."""
+
+    def __init__(self, patterns: dict[str, str]) -> None:
+        self._names = list(patterns)
+        self._any = re.compile("|".join(f"({pattern})" for pattern in patterns.values()), re.IGNORECASE)
+
+    def at_the_start(self, text: str) -> str | None:
+        """Name what a text begins with."""
+        return self._named(self._any.match(text))
+
+    def in_any(self, *texts: str) -> str | None:
+        """Name what is in one of the texts."""
+        return next((name for text in texts if (name := self._named(self._any.search(text))) is not None), None)
+
+    def _named(self, match: re.Match[str] | None) -> str | None:
+        return None if match is None or match.lastindex is None else self._names[match.lastindex - 1]
+
+
 _VALUE: Final = r"\$?\s*[-−+]?\s*(?:\$\s*)?(?:\\[({\[]\s*)?(?:\d|\\d?frac|\\sqrt|\\pi)"
 _ORDINALS: Final = r"halves|thirds|fourths|fifths|sixths|sevenths|eighths|ninths|tenths|hundredths|thousandths"
-_BEHIND: Final = {
-    "a bound": re.compile(
-        r"(?:or|and)\s+(?:more|less|fewer|greater|higher|larger|smaller|bigger|lower|above|below|up|over|under|later"
-        r"|earlier|older|younger|beyond|so)\b|at\s+(?:least|most)\b|(?:minimum|maximum|tops)\s*(?:[.;!]|$)",
-        re.IGNORECASE,
-    ),
-    "another value": re.compile(
-        rf"or\s+(?:else\s+|also\s+|possibly\s+|maybe\s+|perhaps\s+|even\s+)?{_VALUE}"
-        rf"|(?:and|,|;|&)\s*(?:also\s+)?{_VALUE}[^\s$.,;]*\s*\$?\s*(?:[.;!?]?\s*(?:\n|$)|[.;!?]\s)",
-        re.IGNORECASE,
-    ),
-    "an operation": re.compile(
-        r"\\(?:times|cdot|pm|div|mp)(?![a-zA-Z])|[+×·÷±√^]\s*[\w\\($]|/\s*[\d\\($]|:\d|\*\s*\d|[-−]\d"
-        r"|(?:plus|minus|times|over|divided\s+by|multiplied\s+by|to\s+the\s+power)\s+(?:of\s+)?[\d$\\]"
-        r"|remainder\s+\S|(?:squared|cubed|factorial|pi|half|root)\b",
-        re.IGNORECASE,
-    ),
-    "a condition": re.compile(
-        r"(?:unless|provided\s+(?:that)?|assuming|only\s+if|iff)\b|if\s+[^.\n]{0,60}\b(?:otherwise|else)\b"
-        r"|if\s+\$?\s*[a-z]\s*(?:[<>=≠≤≥]|\\(?:leq?|geq?|neq?)(?![a-zA-Z]))",
-        re.IGNORECASE,
-    ),
-    "a part of a number": re.compile(
-        rf"(?:{_ORDINALS})\b|and\s+(?:a|one|two|three)[\s-]+(?:half|third|quarter|fourth|fifth|tenth)|score\b",
-        re.IGNORECASE,
-    ),
-}
+_BEHIND: Final = _Kinds(
+    {
+        "a bound": (
+            r"(?:or|and)\s+(?:more|less|fewer|greater|higher|larger|smaller|bigger|lower|above|below|up|over|under|later"
+            r"|earlier|older|younger|beyond|so)\b|at\s+(?:least|most)\b|(?:minimum|maximum|tops)\s*(?:[.;!]|$)"
+        ),
+        "another value": (
+            rf"or\s+(?:else\s+|also\s+|possibly\s+|maybe\s+|perhaps\s+|even\s+)?{_VALUE}"
+            rf"|(?:and|,|;|&)\s*(?:also\s+)?{_VALUE}[^\s$.,;]*\s*\$?\s*(?:[.;!?]?\s*(?:\n|$)|[.;!?]\s)"
+        ),
+        "an operation": (
+            r"\\(?:times|cdot|pm|div|mp)(?![a-zA-Z])|[+×·÷±√^]\s*[\w\\($]|/\s*[\d\\($]|:\d|\*\s*\d|[-−]\d"
+            r"|(?:plus|minus|times|over|divided\s+by|multiplied\s+by|to\s+the\s+power)\s+(?:of\s+)?[\d$\\]"
+            r"|remainder\s+\S|(?:squared|cubed|factorial|pi|half|root)\b"
+        ),
+        "a condition": (
+            r"(?:unless|provided\s+(?:that)?|assuming|only\s+if|iff)\b|if\s+[^.\n]{0,60}\b(?:otherwise|else)\b"
+            r"|if\s+\$?\s*[a-z]\s*(?:[<>=≠≤≥]|\\(?:leq?|geq?|neq?)(?![a-zA-Z]))"
+        ),
+        "a part of a number": (
+            rf"(?:{_ORDINALS})\b|and\s+(?:a|one|two|three)[\s-]+(?:half|third|quarter|fourth|fifth|tenth)|score\b"
+        ),
+    }
+)
 _LETTER: Final = re.compile(r"([b-zB-HJ-Z])\s*\$?\s*(?:[.,;!?]\s|[.,;!?]?\s*$)")  # glued, or the last of a sentence
-_BEFORE: Final = {
-    "another value": re.compile(
-        r"\b(?:(?:answers?|results?|solutions?|values?)\s+(?:is|are|was|were|must\s+be|:)|either|neither|one\s+of)\s+"
-        r"[^.\n]{0,30}(?:\d|\}|\\pi)\s*\$?\s*,?\s+(?:or|and|nor|to|through)\s*$"
-        r"|(?:\b[a-z]+\s+-?\d+|\$-?\d+(?:\.\d+)?\$)\s+or\s*$|\bbetween\s+\S{1,20}\s+and\s*$",
-        re.IGNORECASE,
-    ),
-    "a part or a multiple": re.compile(
-        r"\b(?:half|third|thirds|quarter|quarters|fourth|fifth|tenth|twice|double|triple|thrice|quadruple"
-        r"|(?:square|cube|cubic)\s+root|square|cube|reciprocal|inverse|opposite|negation|logarithm|absolute\s+value)"
-        r"(?:\s+of|\s+as\s+\w+\s+as)?(?:\s+(?:the|a|an))?\s*$",
-        re.IGNORECASE,
-    ),
-    "an exception": re.compile(
-        r"\b(?:(?:anything|everything|everyone|anyone|nothing|any\s+\w+|all)\s+but|except(?:\s+for)?|excluding|besides"
-        r"|apart\s+from|aside\s+from|other\s+than|different\s+from|distinct\s+from|unequal\s+to|far\s+from)\s*$",
-        re.IGNORECASE,
-    ),
-    "a bound": re.compile(
-        r"\b(?:answer|result|value|solution|total|it)\s+(?:is|was|must\s+be|should\s+be|can\s+be|may\s+be|will\s+be|:)\s*"
-        r"(?:at\s+(?:most|least)|no\s+(?:more|less|fewer)\s+than|up\s+to|(?:an?\s+)?(?:multiple|divisor)\s+of"
-        r"|divisible\s+by|bounded\s+by|limited\s+to|close\s+to|near(?:ly)?|almost|not\s+quite|just\s+(?:under|over))\s*$"
-        r"|(?<![<\w/])[a-zA-Z]\s*[<>≠]\s*\$?\s*$|\\(?:geq?|leq?|neq?|gt|lt)(?:slant)?\s*\$\s*\$?\s*$",
-        re.IGNORECASE,
-    ),
-    "an operation": re.compile(
-        r"[\d)]\s*\$?\s*[-−+/×·^÷]\s*$|\d\*\s*$|(?<=[\s(:=])[-−]$|√\s*$"
-        r"|\\(?:cdot|times|div|pm|log|ln|sqrt|sin|cos|tan|exp)(?![a-zA-Z])\s*\$?\s*$|\$\s*[-−+]\s*\$*\s*$"
-        r"|(?<![\w}])\d*/\s*$|\d\.$"
-    ),
-}
+_BEFORE: Final = _Kinds(
+    {
+        "another value": (
+            r"\b(?:(?:answers?|results?|solutions?|values?)\s+(?:is|are|was|were|must\s+be|:)|either|neither|one\s+of)\s+"
+            r"[^.\n]{0,30}(?:\d|\}|\\pi)\s*\$?\s*,?\s+(?:or|and|nor|to|through)\s*$"
+            r"|(?:\b[a-z]+\s+-?\d+|\$-?\d+(?:\.\d+)?\$)\s+or\s*$|\bbetween\s+\S{1,20}\s+and\s*$"
+        ),
+        "a part or a multiple": (
+            r"\b(?:half|third|thirds|quarter|quarters|fourth|fifth|tenth|twice|double|triple|thrice|quadruple"
+            r"|(?:square|cube|cubic)\s+root|square|cube|reciprocal|inverse|opposite|negation|logarithm|absolute\s+value)"
+            r"(?:\s+of|\s+as\s+\w+\s+as)?(?:\s+(?:the|a|an))?\s*$"
+        ),
+        "an exception": (
+            r"\b(?:(?:anything|everything|everyone|anyone|nothing|any\s+\w+|all)\s+but|except(?:\s+for)?|excluding|besides"
+            r"|apart\s+from|aside\s+from|other\s+than|different\s+from|distinct\s+from|unequal\s+to|far\s+from)\s*$"
+        ),
+        "a bound": (
+            r"\b(?:answer|result|value|solution|total|it)\s+(?:is|was|must\s+be|should\s+be|can\s+be|may\s+be|will\s+be|:)\s*"
+            r"(?:at\s+(?:most|least)|no\s+(?:more|less|fewer)\s+than|up\s+to|(?:an?\s+)?(?:multiple|divisor)\s+of"
+            r"|divisible\s+by|bounded\s+by|limited\s+to|close\s+to|near(?:ly)?|almost|not\s+quite|just\s+(?:under|over))\s*$"
+            r"|(?<![<\w/])[a-zA-Z]\s*[<>≠]\s*\$?\s*$|\\(?:geq?|leq?|neq?|gt|lt)(?:slant)?\s*\$\s*\$?\s*$"
+        ),
+        "an operation": (
+            r"[\d)]\s*\$?\s*[-−+/×·^÷]\s*$|\d\*\s*$|(?<=[\s(:=])[-−]$|√\s*$"
+            r"|\\(?:cdot|times|div|pm|log|ln|sqrt|sin|cos|tan|exp)(?![a-zA-Z])\s*\$?\s*$|\$\s*[-−+]\s*\$*\s*$"
+            r"|(?<![\w}])\d*/\s*$|\d\.$"
+        ),
+    }
+)
 _WORDS: Final = re.compile(r"\\(?:text|mbox|mathrm|textrm)\s*\{([^{}]*)\}")
 _JOINED: Final = re.compile(r"(?:\d|\}|\\pi)\s*(?:or|and|to)\s*$")
 _MARKUP_BEFORE: Final = re.compile(r"(?:\*\*|__|[\s({\[:]|\\[\[(]|\$)+$")
@@ -110,13 +125,13 @@ def beside(before: str, text: str, behind: str) -> str | None:
     """
     ahead = before[-_NEAR:]
     plain = _MARKUP_BEFORE.sub(lambda match: " " if match.group()[0].isspace() else "", ahead)
-    for what, pattern in _BEFORE.items():
-        if pattern.search(ahead) or pattern.search(plain):
-            return f"{what} before the box"
+    what = _BEFORE.in_any(plain, ahead) if "$" in ahead[len(plain.rstrip()) :] else _BEFORE.in_any(plain)
+    if what is not None:
+        return f"{what} before the box"
     near = _MARKUP_BEHIND.sub("", behind[:_NEAR], count=1)
-    for what, pattern in _BEHIND.items():
-        if pattern.match(near):
-            return f"{what} behind the box"
+    what = _BEHIND.at_the_start(near)
+    if what is not None:
+        return f"{what} behind the box"
     letter = _LETTER.match(near)
     if letter and unit_of(letter.group(1)) is None:
         return "a letter behind the box"
