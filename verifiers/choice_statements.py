@@ -10,6 +10,7 @@ from typing import Final
 
 from tracemill.text.boxes import EMPTY_BOX
 from verifiers.choice_options import Options, fold, named
+from verifiers.corrections import TAKES_BACK
 
 _SAID: Final = (
     r"(?:(?:clearly|probably|most likely|likely|therefore|thus|definitely|simply|obviously|indeed|hence)[ ,]+)?"
@@ -50,7 +51,7 @@ _CONCLUDED: Final = re.compile(
     r"(?:option\s+)?[(*]*(?P<letter>[A-J])[)*]*\.?\s*$"
 )
 _CORRECTED: Final = re.compile(
-    r"\b(?:wait|actually|correction|scratch\s+that|hold\s+on|sorry|oops|on\s+second\s+thought)\b"
+    rf"\b{TAKES_BACK}\b"
     r"[^.!?\n]{0,40}?(?<![\w'])[(*]*(?P<letter>[A-J])(?![\w'])(?![^.!?\n]*\b(?:not|wrong|incorrect)\b)",
     re.IGNORECASE,
 )

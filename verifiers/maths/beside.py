@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from verifiers.corrections import TAKES_BACK
 from verifiers.maths.reading.units import unit_of
 
 _NEAR: Final = 80  # characters on either side that are looked at
@@ -95,8 +96,8 @@ _JOINED: Final = re.compile(r"(?:\d|\}|\\pi)\s*(?:or|and|to)\s*$")
 _MARKUP_BEFORE: Final = re.compile(r"(?:\*\*|__|[\s({\[:]|\\[\[(]|\$)+$")
 _MARKUP_BEHIND: Final = re.compile(r"(?:\*\*|__|[ \t}]|\\[,;:! ]|~)*\n?[ \t]*")
 _CORRECTION: Final = re.compile(
-    r"(?:^|[.!?\n]\s*)(?:(?:no|hmm|oh|but)[,.!]?\s+)?(?:sorry|wait|actually|correction|scratch\s+that|hold\s+on|oops"
-    r"|on\s+second\s+thought|my\s+mistake|i\s+made\s+(?:a|an)\s+(?:\w+\s+)?(?:error|mistake))\b"
+    r"(?:^|[.!?\n]\s*)(?:(?:no|hmm|oh|but)[,.!]?\s+)?"
+    rf"(?:{TAKES_BACK}|my\s+mistake|i\s+made\s+(?:a|an)\s+(?:\w+\s+)?(?:error|mistake))\b"
     r"[^\d\n]{0,80}?\b(?:is|be|are|equals?|it['’]s|to|answer:?|result:?)[\s:$*\\({\[]*"
     r"(?P<value>[-−]?\d[\d.,/]*)",
     re.IGNORECASE,

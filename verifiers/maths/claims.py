@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from verifiers.corrections import TAKES_BACK
 from verifiers.maths.boxes import CALLED_WRONG, NO_ANSWER, Stated
 from verifiers.maths.reading.units import SCALES, UNIT_NAMES, is_change, number_in_words, unit_of
 
@@ -109,7 +110,7 @@ def _last_row(environment: re.Match[str]) -> str:
     return f" $${last}$$ "
 
 
-_CORRECTED: Final = re.compile(r"\b(?:wait|actually|sorry|correction|scratch that|on second thought)\b", re.IGNORECASE)
+_CORRECTED: Final = re.compile(rf"\b{TAKES_BACK}\b", re.IGNORECASE)
 
 
 def _of_remainder(text: str, said: list[re.Match[str]]) -> Stated:
