@@ -35,7 +35,7 @@ import yaml
 import zstandard
 from prefect import Task
 
-from benchmarks.engine.measured_run import Used, measured_run
+from benchmarks.engine.measured_run import OneByOne, Used, measured_run
 from tasks.engine.stage import StageTask
 from tracemill.core import Section
 
@@ -251,7 +251,6 @@ def floor(file: Path, folder: Path) -> float:
 def stage_costs(folder: Path, n_rows: int) -> dict[str, float]:
     """Processor seconds a row of each stage, by a run of that many rows without Prefect; this process's alone."""
     from flows.build_dataset import build
-    from flows.engine.plain_run import PlainRun
     from tracemill.recipe import load_recipe
     from tracemill.store import Manifest, Shard, Store
 
@@ -263,7 +262,7 @@ def stage_costs(folder: Path, n_rows: int) -> dict[str, float]:
         yield
         spent[name] = spent.get(name, 0.0) + time.process_time() - begun
 
-    class Timed(PlainRun[Any]):
+    class Timed(OneByOne[Any]):
         def step(self, stage: StageTask, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
             with timed(stage.name):
                 return super().step(stage, section, inputs)

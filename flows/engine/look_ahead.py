@@ -9,7 +9,7 @@ millisecond of this process's own time, and nothing would be gained.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
@@ -19,6 +19,8 @@ from tasks.engine.stage import StageTask, key_of
 from tracemill.core import Section, StoreError
 from tracemill.store import Manifest, Shard, Store
 
+# Begins to look, given the function of a shard; what comes of it is waited for when a step asks.
+Look = Callable[[Callable[[Step], Any]], Found]
 SHARDS_AT_ONCE: Final = 32  # the client keeps as many connections
 
 
@@ -27,15 +29,14 @@ class _Unfinished(Exception):  # noqa: N818 - no error: the look ends here
 
 
 @contextlib.contextmanager
-def looked_ahead(
-    store: Store, work: Mapping[str, Callable[[Step], Any]], labels: Sequence[str], poison_share: float
-) -> Iterator[Callable[[str], Found]]:
-    """Give what is finished of a shard, by its label; nothing in a folder, where looking ahead gains nothing.
+def looked_ahead(store: Store, poison_share: float) -> Iterator[Look]:
+    """Give a look at what is finished of a shard, which begins at once and is waited for when a step asks.
+
+    It is given the function of the shard, and finds nothing in a folder, where looking ahead gains nothing. The shards
+    are looked at in the order in which they are given, so that it is best that in which they begin.
 
     Args:
         store: where finished steps are.
-        work: the function of each shard, by label.
-        labels: in the order in which the shards begin.
         poison_share: of a task's rows that may be set aside.
     """
     if store.is_local:
@@ -43,8 +44,7 @@ def looked_ahead(
         return
     with ThreadPoolExecutor(SHARDS_AT_ONCE, thread_name_prefix="look") as pool:
         try:
-            looks = {label: pool.submit(_look, store, work[label], poison_share) for label in labels}
-            yield lambda label: _found_by(looks[label])
+            yield lambda through: _found_by(pool.submit(_look, store, through, poison_share))
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

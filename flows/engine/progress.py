@@ -119,7 +119,8 @@ class Progress:
 
     Args:
         phase: name for people.
-        n_chains: shards that will go through the phase.
+        n_chains: shards that will go through the phase, as far as they are known.
+        more: others may come.
         last_stage: the stage that ends a chain, whose count is "done".
         n_tokens: completion tokens of the shards that were done in this run, wherever they were received.
         rows: "in" and "kept" by stage, in each stage's own unit.
@@ -131,6 +132,7 @@ class Progress:
     phase: str
     n_chains: int
     last_stage: str
+    more: bool = False
     n_cached: int = 0
     n_executed: int = 0
     n_rows: int = 0
@@ -186,17 +188,20 @@ class Progress:
             self.n_rows += manifest.rows_in
 
     def percent(self) -> float:
-        """Shards that went through, of 100; a shard that failed never does."""
+        """Shards that went through, of 100; a shard that failed never does. 0 while it is not known of how many."""
+        if self.more:
+            return 0.0
         return round(100 * self.finished[self.last_stage] / self.n_chains, 1) if self.n_chains else 100.0
 
     def line(self, tokens_per_s: float | None = None) -> str:
         """Return one line for the log."""
         elapsed = max(time.monotonic() - self.started_at, 1e-9)
         n_done = self.finished[self.last_stage]
-        parts = [f"{self.phase}: {n_done}/{self.n_chains} shards", f"{self.n_rows / elapsed:,.0f} rows/s"]
+        so_far = " so far, more are being read" if self.more else ""
+        parts = [f"{self.phase}: {n_done}/{self.n_chains} shards{so_far}", f"{self.n_rows / elapsed:,.0f} rows/s"]
         if tokens_per_s is not None:
             parts.append(f"{tokens_per_s:,.0f} tokens/s")
-        if 0 < n_done < self.n_chains:
+        if 0 < n_done < self.n_chains and not self.more:
             parts.append(f"ETA {_clock(elapsed / n_done * (self.n_chains - n_done))}")
         if self.n_cached:
             parts.append(f"{self.n_cached} tasks already done")

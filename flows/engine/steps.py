@@ -99,7 +99,7 @@ class ShardSteps:
             self.progress.failed(stage.name)
             raise
         self.progress.done(manifest, anew=not is_finished)
-        self.lineage.add_task(self.label, manifest, future.task_run_id)
+        self.lineage.add_task(self.label, manifest.outputs.values(), future.task_run_id)
         return manifest
 
 

@@ -45,13 +45,14 @@ def test_many_shards_are_looked_up_at_once(store: Store, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(look_ahead, "find_finished", looking)
     work = {label: lambda step, label=label: two_steps(step, label) for label in labels}
-    with looked_ahead(store, work, labels, 0.0) as found:
+    with looked_ahead(store, 0.0) as look:
+        found = {label: look(work[label]) for label in labels}
         for label in labels:
-            assert found(label)("where", firsts[label].key) == firsts[label]
-            assert found(label)("where", firsts[label].key) is None
-        assert found(labels[0])("where", second.key) == second
+            assert found[label]("where", firsts[label].key) == firsts[label]
+            assert found[label]("where", firsts[label].key) is None
+        assert found[labels[0]]("where", second.key) == second
         unfinished = key_of(where, Told(folder=labels[1], deaths=1), firsts[labels[1]].outputs)
-        assert found(labels[1])("where", unfinished) is None
+        assert found[labels[1]]("where", unfinished) is None
     assert store.find("where", unfinished) is None
 
 
@@ -62,17 +63,18 @@ def test_a_look_that_fails_finds_nothing(store: Store, monkeypatch: pytest.Monke
         raise StoreError("the store is away")
 
     monkeypatch.setattr(look_ahead, "find_finished", broken)
-    work = {"one": lambda step: step(fails, Told(), {})}
-    with looked_ahead(store, work, ["one"], 0.0) as found:
-        assert found("one")("fails", key_of(fails, Told(), {})) is None
+    with looked_ahead(store, 0.0) as look:
+        found = look(lambda step: step(fails, Told(), {}))
+        assert found("fails", key_of(fails, Told(), {})) is None
 
 
 def test_in_a_folder_nothing_is_looked_up_ahead(tmp_path: Path) -> None:
     """A look there takes less than a thread."""
     store = Store(str(tmp_path))
     manifest = perform(where, store, Told(folder="x"), {})
-    with looked_ahead(store, {"one": lambda step: two_steps(step, "x")}, ["one"], 0.0) as found:
-        assert found("one")("where", manifest.key) is None
+    with looked_ahead(store, 0.0) as look:
+        found = look(lambda step: two_steps(step, "x"))
+        assert found("where", manifest.key) is None
 
 
 def test_shards_that_nobody_waits_for_are_not_looked_up(store: Store) -> None:
@@ -88,7 +90,9 @@ def test_shards_that_nobody_waits_for_are_not_looked_up(store: Store) -> None:
     labels = [f"shard {number}" for number in range(200)]
     work = {label: lambda step, label=label: slow(step, label) for label in labels}
     interrupted = pytest.raises(KeyboardInterrupt)
-    with interrupted, looked_ahead(store, work, labels, 0.0):
+    with interrupted, looked_ahead(store, 0.0) as look:
+        for label in labels:
+            look(work[label])
         threading.Timer(0.5, stop.set).start()
         raise KeyboardInterrupt
     assert len(begun) <= look_ahead.SHARDS_AT_ONCE
