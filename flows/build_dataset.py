@@ -21,6 +21,7 @@ from prefect import flow, get_run_logger
 from flows.command_line import dataset_command, how_to_look, shown_place, work_done
 from flows.engine.context import RunContext
 from flows.engine.paused import or_paused
+from flows.engine.plain_run import found_run
 from flows.engine.runners import local_runner
 from flows.forms import Overrides, RecipePath, Text
 from flows.parameters import without_secrets
@@ -256,10 +257,15 @@ def render_summary(built: Built, seconds: float) -> str:
     )
 
 
+def found(recipe: Recipe, out: str | None) -> Built | None:
+    """Return what stands in the run's directory if every step that leads to it is finished; None otherwise."""
+    return found_run(recipe, lambda context: build(context, out))
+
+
 def previewed(recipe: Recipe, n_rows: int) -> str:
     """Return what a few rows of each source came to; nothing is published."""
     return render_preview_summary(preview(recipe, n_rows, build, logging.getLogger("tracemill")))
 
 
 if __name__ == "__main__":
-    sys.exit(dataset_command(build_dataset, render_summary, Path(__file__).stem, __doc__ or "", previewed))
+    sys.exit(dataset_command(build_dataset, render_summary, Path(__file__).stem, __doc__ or "", found, previewed))

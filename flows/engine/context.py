@@ -8,11 +8,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, Self
+from typing import Any, ClassVar, Generic, Protocol, Self
 from uuid import UUID
 
 from prefect import Task
 from prefect.futures import PrefectFuture
+from prefect.utilities.annotations import quote
 from typing_extensions import TypeVar
 
 from flows.crashed_runs import take_over
@@ -90,8 +91,10 @@ class RunContext(Generic[Plan]):
         lineage: what has made which table, for the edges of the DAG.
         exported: the task run that has published, once it has.
         refused: requests that servers have refused, by server.
+        only_finds: whether it does no work, so that nothing will have to be paid for.
     """
 
+    only_finds: ClassVar[bool] = False
     recipe: Plan
     store: Store
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger]
@@ -211,11 +214,11 @@ class RunContext(Generic[Plan]):
 
         Args:
             task: Prefect's.
-            arguments: of the task.
+            arguments: of the task; no futures, for which Prefect would look in every handle of a publication.
             after: tables that it works on.
         """
         nodes = [*self.lineage.nodes(after), *self.exported]
-        future: PrefectFuture[Value] = task.submit(*arguments, return_state=False, wait_for=nodes)
+        future: PrefectFuture[Value] = task.submit(*map(quote, arguments), return_state=False, wait_for=nodes)
         value = future.result()
         if task is export_dataset:
             self.exported = [finished(future.task_run_id)]

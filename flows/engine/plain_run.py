@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from prefect import Task
 from typing_extensions import TypeVar
@@ -146,6 +146,15 @@ class NotFinished(BaseException):
 @dataclass
 class FoundRun(PlainRun[Plan]):
     """A context that does no work: at the first step that is not finished it raises :class:`NotFinished`."""
+
+    only_finds: ClassVar[bool] = True
+
+    def compute_with(self, n_rows: int, *, soon: bool = False) -> None:
+        """Nothing is computed."""
+
+    def run_task(self, task: Task[..., Value], *arguments: Any, after: Iterable[Shard] = ()) -> Value:  # noqa: ARG002
+        """Nobody knows of a task that is no stage whether it is done."""
+        raise NotFinished
 
     def step(self, stage: StageTask, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
         """Return one step that was finished before."""
