@@ -99,6 +99,13 @@ def act(step: Step, label: str) -> str:
     return label
 
 
+def acting(labels: Generator[str, None, None]) -> Generator[tuple[str, Callable[[Step], str]], None, None]:
+    """Shards as they come, until the phase wants no more."""
+    with contextlib.closing(labels):
+        for label in labels:
+            yield label, partial(act, label=label)
+
+
 def played(
     script: Script, labels: list[str] | Generator[str, None, None], folder: Path, **run: Any
 ) -> tuple[dict[str, str], list[FlowRun]]:
@@ -112,8 +119,9 @@ def played(
     def play() -> dict[str, str]:
         parents.append(str(current.id))
         context = RunContext(load_recipe(small.recipe_path), Store(str(folder / "store")), get_run_logger())
-        acts = ((label, partial(act, label=label)) for label in labels)
-        return context.phase("play", "act", dict(acts) if isinstance(labels, list) else acts)
+        if isinstance(labels, list):
+            return context.phase("play", "act", {label: partial(act, label=label) for label in labels})
+        return context.phase("play", "act", acting(labels))
 
     try:
         return play(), subflows(parents)

@@ -9,15 +9,20 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from prefect import flow
 
 from benchmarks.engine.measured_run import OneByOne
 from flows.build_dataset import build
+from flows.engine.context import RunContext
 from flows.engine.failures import ShardsFailedError
+from flows.engine.plain_run import PlainRun
+from flows.phases.duplicates import curate
 from flows.phases.shards import ShardHistory, curate_one
 from tests.support.runs.held_source import N_READ, PATIENCE_S, HeldSource, n_curated
 from tests.support.runs.killed_run import kill, launch, n_manifests
@@ -25,36 +30,63 @@ from tests.support.runs.small_run import SmallRun, digests_of, question
 from tests.support.servers.chat_server import ChatServer
 from tracemill.core import RecipeError, SourceError
 from tracemill.recipe import load_recipe
-from tracemill.store import Store
+from tracemill.store import Store, save_collection
 
 if TYPE_CHECKING:
-    from flows.build_dataset import Built
     from flows.engine.steps import Step
+    from tracemill.store import Collection
 
 N_SHARDS = 10  # of the source that is held, and 20 rows each
-WAYS = ("plain", "flow")
+NOBODY = "http://127.0.0.1:9/v1"
+
+
+class Made(NamedTuple):
+    """What reading and curating have come to.
+
+    Attributes:
+        n_cached: tasks that were found finished.
+    """
+
+    collection: Collection
+    curated: dict[str, ShardHistory]
+    n_cached: int
 
 
 @pytest.fixture
-def teacher() -> Iterator[ChatServer]:
-    with ChatServer() as server:
-        yield server
-
-
-@pytest.fixture
-def run(teacher: ChatServer, tmp_path: Path) -> SmallRun:
+def run(tmp_path: Path) -> SmallRun:
     """A run of two sources: one shard, and ten that are curated in threads as soon as the first is there."""
     rows = [question(number) for number in range(20 * N_SHARDS)]
-    return SmallRun(tmp_path / "run", teacher.url, rows=rows, sections={"run": {"runner": {"kind": "threads"}}})
+    return SmallRun(tmp_path / "run", NOBODY, rows=rows, sections={"run": {"runner": {"kind": "threads"}}})
 
 
-@pytest.fixture(params=WAYS)
-def built(request: pytest.FixtureRequest, run: SmallRun) -> Callable[[], Built]:
-    """Build without Prefect, and by a flow."""
+def by(kind: type[RunContext[Any]], run: SmallRun, store: str = "store") -> Made:
+    run.write()
+    recipe = load_recipe(run.recipe_path, [f"run.store={run.folder / store}"])
+    context = kind(recipe, Store(recipe.run.store), logging.getLogger("tests"))
+    context.store.prepare()
+    made = Made(*curate(context), context.n_cached)
+    save_collection(context.store, recipe.name, made.collection)
+    return made
+
+
+def by_flow(run: SmallRun) -> Made:
+    made: list[Made] = []
+
+    @flow
+    def curating() -> None:
+        made.append(by(RunContext, run))
+
+    curating()
+    return made[0]
+
+
+@pytest.fixture(params=["plain", "flow"])
+def built(request: pytest.FixtureRequest, run: SmallRun) -> Callable[[], Made]:
+    """Read and curate without Prefect, and in a flow run."""
     if request.param == "flow":
         request.getfixturevalue("prefect_flows")
-        return run.build_by_flow
-    return run.build
+        return partial(by_flow, run)
+    return partial(by, PlainRun, run)
 
 
 def is_curating(run: SmallRun) -> bool:
@@ -62,42 +94,44 @@ def is_curating(run: SmallRun) -> bool:
     return n_curated(run) >= 2
 
 
-def read_first(run: SmallRun, name: str = "first") -> tuple[Built, Path]:
-    """Build the same in a store of its own, every source read before any shard is curated."""
-    run.write()
-    recipe = load_recipe(run.recipe_path, [f"run.store={run.folder / name}"])
-    context = OneByOne(recipe, Store(recipe.run.store), logging.getLogger("tests"))
-    return build(context, str(run.folder / f"{name}-out")), run.folder / name
-
-
-def keys(store: Path) -> set[str]:
-    """The keys of everything that is finished."""
-    return {str(path.relative_to(store)) for path in (store / "manifests").rglob("*.json")}
-
-
-def data(out: Path) -> dict[str, str]:
-    return {name: digest for name, digest in digests_of(out).items() if name.endswith((".parquet", ".zst"))}
-
-
-def assert_equal(run: SmallRun, built: Built) -> None:
-    """The run is what it is when every source is read first: bytes, keys, collection and counts."""
-    expected, store = read_first(run)
-    assert data(run.out) == data(run.folder / "first-out") != {}
-    assert keys(run.folder / "store") == keys(store)
-    collections = [next((at / "collections").glob("*.json")).read_bytes() for at in (run.folder / "store", store)]
-    assert collections[0] == collections[1]
-    assert built.n_executed + built.n_cached == expected.n_executed + expected.n_cached
+def assert_equal(run: SmallRun, made: Made) -> None:
+    """The same shards in the same places, with the same keys and bytes, as where every source is read first."""
+    expected = by(OneByOne, run, "first")
+    assert made.collection == expected.collection
+    assert list(made.curated.items()) == list(expected.curated.items())
 
 
 def test_shards_are_curated_while_their_source_is_read(
-    run: SmallRun, built: Callable[[], Built], monkeypatch: pytest.MonkeyPatch
+    run: SmallRun, built: Callable[[], Made], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A source that is read on only when a shard of it is curated is read; the bytes and keys are the same."""
+    """A source that is read on only when a shard of it is curated is read, with the same keys and bytes."""
     held = HeldSource("rows", lambda: is_curating(run)).take_effect(monkeypatch)
     made = built()
     assert held.n_read == N_SHARDS
     monkeypatch.undo()
     assert_equal(run, made)
+
+
+def test_the_dataset_is_the_same(run: SmallRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every published byte, and every key in the store."""
+    with ChatServer() as teacher:
+        run.teacher_url = teacher.url
+        run.rows = run.rows[: 20 * (N_READ + 1)]
+        HeldSource("rows", lambda: is_curating(run)).take_effect(monkeypatch)
+        run.build()
+        monkeypatch.undo()
+        recipe = load_recipe(run.recipe_path, [f"run.store={run.folder / 'first'}"])
+        build(OneByOne(recipe, Store(recipe.run.store), logging.getLogger("tests")), str(run.folder / "other"))
+    data = [
+        {name: digest for name, digest in digests_of(out).items() if name.endswith((".parquet", ".zst"))}
+        for out in (run.out, run.folder / "other")
+    ]
+    assert data[0] == data[1] != {}
+    keys = [
+        {str(path.relative_to(run.folder / store)) for path in (run.folder / store / "manifests").rglob("*.json")}
+        for store in ("store", "first")
+    ]
+    assert keys[0] == keys[1] != set()
 
 
 def test_what_has_grown_has_the_same_batches(run: SmallRun, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,36 +141,35 @@ def test_what_has_grown_has_the_same_batches(run: SmallRun, monkeypatch: pytest.
     run.folder.mkdir()
     lines = [json.dumps(question(number)) + "\n" for number in range(1000, 1070)]
     more.write_text("".join(lines[:45]))
-    run.build()
-    read_first(run)
+    assert_equal(run, by(PlainRun, run))
     more.write_text("".join(lines))
     run.rows = run.rows + [question(number) for number in range(2000, 2030)]
+    # What is new of the first source has to wait for the published shards of the second.
     HeldSource("rows", lambda: True, pace_s=0.05).take_effect(monkeypatch)
-    made = run.build()
+    made = by(PlainRun, run)
     monkeypatch.undo()
     assert_equal(run, made)
-    batches = json.loads(next((run.folder / "store" / "collections").glob("*.json")).read_text())["batches"]
-    assert [[raw["shard"]["rows"] for raw in batch] for batch in batches] == [[20, 20, 5] + [20] * 10, [20, 5, 20, 10]]
+    batches = [[raw.shard.rows for raw in batch] for batch in made.collection.batches]
+    assert batches == [[20, 20, 5] + [20] * 10, [20, 5, 20, 10]]
 
 
-def test_many_small_sources(run: SmallRun) -> None:
+def test_many_small_sources(run: SmallRun, built: Callable[[], Made]) -> None:
     """Sources of a shard and less share blocks, and one of them that has no rows and may not is named."""
-    names = [f"part{number:02d}" for number in range(30)]
+    names = [f"part{number:02d}" for number in range(12)]
     sources = [{"name": name, "path": f"{name}.jsonl", "layout": "gsm8k"} for name in names]
     run.sections["sources"] = sources
-    run.sections["run"] |= {"shards_per_flow": 7}
+    run.sections["run"] |= {"shards_per_flow": 5}
     run.folder.mkdir()
     for place, name in enumerate(names):
         rows = [question(100 * place + number) for number in range(place % 4 + 20)]
         (run.folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    made = run.build()
-    assert_equal(run, made)
-    (run.folder / "part28.jsonl").write_text("")
-    with pytest.raises(SourceError, match="source part28 has no rows"):
-        run.build()
-    (run.folder / "part29.jsonl").unlink()
-    with pytest.raises(SourceError, match="part29"):
-        run.build()
+    assert_equal(run, built())
+    (run.folder / "part10.jsonl").write_text("")
+    with pytest.raises(SourceError, match="source part10 has no rows"):
+        by(PlainRun, run)
+    (run.folder / "part11.jsonl").unlink()
+    with pytest.raises(SourceError, match="part11"):
+        by(PlainRun, run)
 
 
 def damaged(run: SmallRun, n_before: int = 2) -> bool:
@@ -168,7 +201,7 @@ def until(moment: Callable[[], bool]) -> None:
 
 
 def test_a_source_that_ends_in_the_middle(
-    run: SmallRun, built: Callable[[], Built], monkeypatch: pytest.MonkeyPatch
+    run: SmallRun, built: Callable[[], Made], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run ends with the reader's own error; what is curated is found by the next run, and no byte is different."""
     HeldSource("rows", lambda: damaged(run)).take_effect(monkeypatch)
@@ -177,7 +210,6 @@ def test_a_source_that_ends_in_the_middle(
     monkeypatch.undo()
     curated = n_curated(run)
     assert 2 <= curated <= N_READ + 1
-    assert not list((run.folder / "store" / "manifests" / "select").glob("*.json"))
     made = built()
     assert made.n_cached >= 3 * curated  # collected, cleaned and signed
     assert_equal(run, made)
@@ -192,7 +224,7 @@ def test_no_later_source_is_read_after_one_that_fails(run: SmallRun, monkeypatch
     later = HeldSource("traced", lambda: True)
     monkeypatch.setattr("tasks.snapshot.raw_tables", both(HeldSource("rows", lambda: damaged(run, 1)), later))
     with pytest.raises(SourceError, match="is damaged"):
-        run.build()
+        by(PlainRun, run)
     assert later.n_read == 0
 
 
@@ -202,7 +234,7 @@ def both(*held: HeldSource) -> Callable[..., Any]:
 
 
 def test_a_shard_that_fails_meanwhile(
-    run: SmallRun, built: Callable[[], Built], monkeypatch: pytest.MonkeyPatch
+    run: SmallRun, built: Callable[[], Made], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everything else is read and curated, and the phase tells of the shard as it does otherwise."""
     failing = fails(monkeypatch, KeyError("broken"))
@@ -215,16 +247,14 @@ def test_a_shard_that_fails_meanwhile(
     assert_equal(run, built())
 
 
-def test_a_fatal_failure_ends_the_reading(
-    run: SmallRun, built: Callable[[], Built], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fatal_failure_ends_the_reading(run: SmallRun, built: partial[Made], monkeypatch: pytest.MonkeyPatch) -> None:
     """What would hit all shards is told of, and the source is not read to its end for shards that nobody will begin."""
     failing = fails(monkeypatch, RecipeError("nothing can work"))
     held = HeldSource("rows", failing.is_set, pace_s=0.05).take_effect(monkeypatch)
     run.rows = [question(number) for number in range(20 * 100)]
     with pytest.raises(ShardsFailedError, match="nothing can work"):
         built()
-    if built == run.build_by_flow:  # without Prefect the other shards go on, as they do in every phase
+    if built.func is by_flow:  # without Prefect the other shards go on, as they do in every phase
         assert held.n_read < 100
 
 
@@ -242,14 +272,14 @@ def test_an_interrupt_ends_the_reading(run: SmallRun, monkeypatch: pytest.Monkey
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
     try:
         with pytest.raises(KeyboardInterrupt):
-            run.build_by_flow()
+            by_flow(run)
     finally:
         signal.signal(signal.SIGINT, before)
     assert held.n_read < 100
     monkeypatch.undo()
     curated = n_curated(run)
     run.rows = run.rows[: 20 * N_SHARDS]
-    assert run.build_by_flow().n_cached >= 3 * min(curated, N_SHARDS)
+    assert by_flow(run).n_cached >= 3 * min(curated, N_SHARDS)
 
 
 @pytest.mark.usefixtures("prefect_flows")
@@ -267,7 +297,7 @@ def test_a_run_that_is_killed_while_it_reads(run: SmallRun, number: int) -> None
     assert n_manifests(run, "snapshot") == 1  # that of the other source
     curated = n_curated(run)
     assert 2 <= curated <= N_READ + 1
-    made = run.build_by_flow()
+    made = by(PlainRun, run)
     assert made.n_cached >= 3 * curated
     assert not list((run.folder / "store" / ".tmp").iterdir())
     assert_equal(run, made)

@@ -1,4 +1,4 @@
-"""A source that is read on only when something has happened; as a program, a build whose source never is.
+"""A source that is read on only when something has happened; as a program, a build that reads slowly.
 
 ``python -m tests.support.runs.held_source RECIPE --out DIR`` builds as ``flows.build_dataset`` does.
 """
@@ -69,8 +69,8 @@ def n_curated(run: SmallRun) -> int:
 
 
 def main() -> None:
-    """Build, and never get to the end of the source ``rows``."""
-    tasks.snapshot.raw_tables = HeldSource("rows", lambda: bool(time.sleep(PATIENCE_S))).tables
+    """Build, and take a quarter of a minute for the rest of the source ``rows``."""
+    tasks.snapshot.raw_tables = HeldSource("rows", lambda: True, pace_s=4.0).tables
     runpy.run_module("flows.build_dataset", run_name="__main__")
 
 
