@@ -89,9 +89,8 @@ def judge(answer: str, reference: str | None, prompt: str = "") -> Judgement:
 
 def _told(prompt: str, reference: str, text: str) -> frozenset[str]:
     """Return the words of the problem that stand in the reference or the answer."""
-    return frozenset(_WORD.findall(prompt[:_PROMPT_CHARS].lower())) & frozenset(
-        _WORD.findall(f"{reference} {text}".lower())
-    )
+    beside = frozenset(_WORD.findall(f"{reference} {text}".lower()))
+    return beside and beside & frozenset(_WORD.findall(prompt[:_PROMPT_CHARS].lower()))
 
 
 def decide(answer: str, reference: str | None, fault: str | None = None, prompt: str = "") -> Judgement | None:
@@ -101,18 +100,18 @@ def decide(answer: str, reference: str | None, fault: str | None = None, prompt:
         return unusable(reason or "the reference is missing")
     if fault == UNCLOSED_THINK:
         return incorrect(None, "the response ends inside its think part")
-    found = stated(answer, core(reference))
+    gold = core(reference)
+    found = stated(answer, gold)
     if found.text is None:
         return incorrect(None, found.why or NO_ANSWER) if found.is_missing else unreadable(None, found.why)
     if found.why:
-        return _of_open_claim(found, reference)
-    judged = _decide_text(reference, found.text, _told(prompt, reference, found.text))
+        return _of_open_claim(found, gold)
+    judged = _decide_text(gold, found.text, prompt)
     return None if judged is None else _softened(judged, found, reference)
 
 
-def _of_open_claim(found: Stated, reference: str) -> Judgement:
+def _of_open_claim(found: Stated, gold: str) -> Judgement:
     """Of an answer that is open: wrong all the same where it names other numbers than the reference, and several."""
-    gold = core(reference)
     is_plain = read_number(tidy(gold)) is not None and not _JOINED.search(found.text or "")
     if (
         is_plain
@@ -141,13 +140,13 @@ def _softened(judged: Judgement, found: Stated, reference: str) -> Judgement:
     return judged
 
 
-def _decide_text(reference: str, content: str, told: frozenset[str]) -> Judgement | None:
+def _decide_text(answer: str, content: str, prompt: str) -> Judgement | None:
     if len(content) > MAX_CHARS:
         return unreadable(None, f"the boxed answer is longer than {MAX_CHARS} characters")
-    gold, target = tidy(core(reference)), tidy(content)
+    gold, target = tidy(answer), tidy(content)
     if not target:
         return incorrect(content, NO_ANSWER)
-    money = currency_of(core(reference)), currency_of(content)
+    money = currency_of(answer), currency_of(content)
     if None not in money and money[0] != money[1]:
         return unreadable(content, f"the currencies differ: {money[0]} and {money[1]}")
     if gold == target or written_alike(gold) == written_alike(target) != "":
@@ -157,7 +156,7 @@ def _decide_text(reference: str, content: str, told: frozenset[str]) -> Judgemen
         or _decide_choices(gold, target, content)
         or _decide_dates(gold, target, content)
         or _doubt(gold, target, content)
-        or _decide_numbers(core(reference), content, told)
+        or _decide_numbers(answer, content, _told(prompt, answer, content))
         or _decide_phrases(gold, target, content)
     )
 
