@@ -23,7 +23,7 @@ def test_every_category_has_an_entry() -> None:
     assert verifier_versions() == {
         "choice": "choice@5",
         "code": "code@5",
-        "instruction": "instructions@4",
+        "instruction": "instructions@5",
         "math": "math@7",
         "other": "none@1",
     }
