@@ -319,7 +319,7 @@ def _last_part(text: str) -> str:
 
 def _first_part(text: str) -> str:
     """Return what stands before the first relation after the box, if it is more than words or what sets text."""
-    if not text.strip(" ."):
+    if _says_nothing(text) and "!" not in text:
         return ""
     scaled = _SCALED_IN_TEXT.match(text)
     if scaled:

@@ -47,6 +47,8 @@ _WORD: Final = re.compile(r"[a-z]+")
 _PHRASE: Final = re.compile(r"^[a-z]{3,}\s*\d")
 _FIGURE: Final = re.compile(r"\d+")
 _JOINED: Final = re.compile(r"\b(?:and|or)\b", re.IGNORECASE)  # 5 hours and 30 minutes may be any number
+_BASED: Final = re.compile(r"(\d+)_\{?(?!10\b)(?:\d+|\\text\{[a-z]+\})\}?")
+_SPEAKS_OF_BASE: Final = re.compile(r"\bbases?\b|\bbinary|\bternary|\boctal|\bhexadecimal|\d_\{?\d", re.IGNORECASE)
 _PROMPT_CHARS: Final = 20_000  # of a prompt in which counted things are looked for
 _PLAIN_CHARS: Final = 60  # of a number that is compared in this process
 
@@ -54,7 +56,7 @@ _PLAIN_CHARS: Final = 60  # of a number that is compared in this process
 class MathVerifier:
     """See the module. Reads the reference answer and the answer part, nothing else."""
 
-    version: Final = "math@7"
+    version: Final = "math@8"
 
     def begin(self, attempt: Attempt, resources: VerifierResources) -> Judgement | Pending:
         """Decide at once or asks a worker."""
@@ -156,6 +158,7 @@ def _decide_text(answer: str, content: str, prompt: str) -> Judgement | None:
         or _decide_choices(gold, target, content)
         or _decide_dates(gold, target, content)
         or _doubt(gold, target, content)
+        or _decide_bases(gold, target, content, prompt)
         or _decide_numbers(answer, content, _told(prompt, answer, content))
         or _decide_phrases(gold, target, content)
     )
@@ -227,6 +230,16 @@ def _decide_choices(gold: str, target: str, box: str) -> Judgement | None:
     if gold_body == target_body:
         return unreadable(box, f"the same answer under another letter: {gold} and {target}")
     return _wrong(gold, target, box)
+
+
+def _decide_bases(gold: str, target: str, box: str, prompt: str) -> Judgement | None:
+    """101 and 101_2: the same where the problem speaks of a base, as a unit that is left out; else nobody can tell."""
+    digits, others = (_BASED.fullmatch(side) for side in (gold, target))
+    plain = target if digits else gold
+    found = digits or others
+    if found is None or (digits and others) or found.group(1) != plain or _SPEAKS_OF_BASE.search(prompt):
+        return None
+    return unreadable(box, f"a number to another base: {gold} and {target}")
 
 
 def _differ(gold: str, target: str) -> bool:
