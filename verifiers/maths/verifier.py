@@ -47,6 +47,7 @@ _WORD: Final = re.compile(r"[a-z]+")
 _PHRASE: Final = re.compile(r"^[a-z]{3,}\s*\d")
 _FIGURE: Final = re.compile(r"\d+")
 _JOINED: Final = re.compile(r"\b(?:and|or)\b", re.IGNORECASE)  # 5 hours and 30 minutes may be any number
+_PERCENT: Final = re.compile(r"-?[\d.,]+\s*\\?%")  # whose sign stands behind the box, and changes nothing
 _BASED: Final = re.compile(r"(\d+)_\{?(?!10\b)(?:\d+|\\text\{[a-z]+\})\}?")
 _SPEAKS_OF_BASE: Final = re.compile(r"\bbases?\b|\bbinary|\bternary|\boctal|\bhexadecimal|\d_\{?\d", re.IGNORECASE)
 _PROMPT_CHARS: Final = 20_000  # of a prompt in which counted things are looked for
@@ -134,7 +135,7 @@ def _softened(judged: Judgement, found: Stated, reference: str) -> Judgement:
     """Return a wrong answer is open where a part of what is stated would be right."""
     if judged.outcome != Outcome.INCORRECT:
         return judged
-    if found.is_loose:
+    if found.is_loose and not _PERCENT.fullmatch(found.text or ""):
         return unreadable(found.text, f"what stands beside the box makes another answer of it: {found.text}")
     gold = tidy(core(reference))
     if any(tidy(other) == gold for other in found.others):

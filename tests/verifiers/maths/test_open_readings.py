@@ -83,3 +83,12 @@ def test_a_blank_behind_a_box_is_no_part_of_it(behind: str) -> None:
     answer = f"So $x = \\boxed{{35}}{behind}$ in all."
     assert (judge(answer, "35").outcome, judge(answer, "36").outcome) == ("correct", "incorrect")
     assert judge(answer, "35").extracted == "35"
+
+
+@pytest.mark.parametrize("sign", ["%", r"\%", r"$\%"])
+@pytest.mark.parametrize("reference", ["5", r"5\%"])
+def test_a_sign_of_percent_behind_a_box_is_of_the_answer(sign: str, reference: str) -> None:
+    """A wrong number stays wrong, though its sign stands outside of the box."""
+    before = "$" if sign.startswith("$") else ""
+    outcomes = [judge(f"So {before}\\boxed{{{box}}}{sign} of them.", reference).outcome for box in (5, 6)]
+    assert outcomes == ["correct", "incorrect"]
