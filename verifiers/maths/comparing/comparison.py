@@ -102,7 +102,7 @@ def compare(gold: Reading, target: Reading, told: frozenset[str] = frozenset()) 
         return unsure("a notation that may be read otherwise")
     free = _free_letters(a, b, told)
     others = [*_OTHER_NAMES, *([(free, "another letter for any whole number")] if free else [])]
-    dressed = {
+    dressed: dict[str, Node] = {
         name: Name(name.removeprefix(_DRESSED)) for name in _letters(a) ^ _letters(b) if name.startswith(_DRESSED)
     }
     others += [(dressed, "a letter with and without an arrow")] if dressed else []
