@@ -21,11 +21,11 @@ from flows.engine.artifacts import Artifacts, ServerArtifacts, Tables, failures_
 from flows.engine.blocks import Phase
 from flows.engine.failures import failed, raise_paused
 from flows.engine.lineage import Lineage, Node, finished
-from flows.engine.look_ahead import Look, looked_ahead
+from flows.engine.look_ahead import Ahead, Turn, looked_ahead
 from flows.engine.poison import tell_of_poison
 from flows.engine.progress import Progress, Publishing, Watched, reported
 from flows.engine.runners import check_cluster, computing, everywhere, shard_tasks, shards_at_once
-from flows.engine.steps import Found, ShardSteps, Step, submit
+from flows.engine.steps import ShardSteps, Step, submit
 from tasks.engine.processes import COMPUTING
 from tasks.engine.stage import StageTask, key_of
 from tasks.publish import export_dataset
@@ -278,19 +278,20 @@ class RunContext(Generic[Plan]):
         shards = in_order(work, start_order)
         is_known = isinstance(shards, list)
         progress = Progress(name, len(shards) if isinstance(shards, list) else 0, last_stage, more=not is_known)
-        found: dict[str, Found] = {}
+        labels = list(work) if isinstance(work, Mapping) else []
 
-        def coming(look: Look) -> Generator[tuple[str, Callable[[Step], Result]], None, None]:
-            with contextlib.nullcontext() if isinstance(shards, list) else contextlib.closing(shards):
+        def coming(shards: Generator[Turn[Result], None, None]) -> Generator[Turn[Result], None, None]:
+            with contextlib.closing(shards):
                 for label, through in shards:
-                    progress.n_chains += not is_known
-                    found[label] = look(through)
-                    yield label, through
+                    labels.append(label)
+                    progress.n_chains += 1
+                    if ahead.is_left(label, through):
+                        yield label, through
                 progress.more = False
 
         def steps(label: str, go_on: Callable[[], None]) -> ShardSteps:
             return ShardSteps(
-                self.store, label, progress, self.lineage, run.show_cached, run.poison_share, go_on, found[label]
+                self.store, label, progress, self.lineage, run.show_cached, run.poison_share, go_on, ahead.steps(label)
             )
 
         phase: Phase[Result] = Phase(name, steps, shards_at_once(run))
@@ -300,8 +301,9 @@ class RunContext(Generic[Plan]):
             reported(progress, self.logger, run.progress_every_s, tokens, spent=self.spent),
             looked_ahead(self.store, run.poison_share) as look,
         ):
-            begun = list(coming(look)) if is_known else coming(look)
-            phase.run(begun, run.shards_per_flow, shard_tasks(run), self.lineage, self.lineage.nodes(after))
+            ahead: Ahead[Result] = Ahead(look, lambda found: progress.passed(found, run.show_cached))
+            left = ahead.left(shards) if isinstance(shards, list) else coming(shards)
+            phase.run(left, run.shards_per_flow, shard_tasks(run), self.lineage, self.lineage.nodes(after))
         self._count(cached=progress.n_cached, executed=progress.n_executed)
         self.tables |= phase_artifact(self.artifacts, progress)
         tell_of_poison(self.artifacts, name, progress.poisoned, self.store.url, self.logger)
@@ -310,7 +312,8 @@ class RunContext(Generic[Plan]):
             failures_artifact(self.artifacts, name, phase.failures)
             raise failed(name, phase.failures, progress.n_chains)
         self._judge_refusals(progress.refusals)
-        return {label: phase.results[label] for label in (work if isinstance(work, Mapping) else found)}
+        results = ahead.results | phase.results
+        return {label: results[label] for label in labels}
 
     def _run_of(self, phase: str) -> Run:
         """Return how a phase is run: shards that wait for batches wait side by side, so that a batch is large."""

@@ -14,7 +14,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 from uuid import UUID
@@ -122,6 +122,8 @@ class Progress:
         n_chains: shards that will go through the phase, as far as they are known.
         more: others may come.
         last_stage: the stage that ends a chain, whose count is "done".
+        n_shown: finished tasks that were submitted, to be shown as Cached.
+        n_to_show: steps of finished shards that were left to be submitted.
         n_tokens: completion tokens of the shards that were done in this run, wherever they were received.
         rows: "in" and "kept" by stage, in each stage's own unit.
         dropped: count by stage and "stage/reason".
@@ -134,6 +136,8 @@ class Progress:
     last_stage: str
     more: bool = False
     n_cached: int = 0
+    n_shown: int = 0
+    n_to_show: int = 0
     n_executed: int = 0
     n_rows: int = 0
     n_tokens: int = 0
@@ -156,13 +160,25 @@ class Progress:
     def found(self, manifest: Manifest, most_shown: int) -> bool:
         """A finished task was found; whether it is among the first few, which are submitted and shown as Cached."""
         with self._lock:
-            is_shown = self.n_cached < most_shown
+            is_shown = self.n_shown < most_shown
+            self.n_shown += is_shown
             self.n_cached += 1
             if is_shown:
                 self.running[manifest.stage] += 1
             else:
                 self._count(manifest)
         return is_shown
+
+    def passed(self, manifests: Collection[Manifest], most_shown: int) -> bool:
+        """A finished shard was found; whether it is counted, and not left to be among the first few that are shown."""
+        with self._lock:
+            if self.n_to_show < most_shown:
+                self.n_to_show += len(manifests)
+                return False
+            self.n_cached += len(manifests)
+            for manifest in manifests:
+                self._count(manifest)
+        return True
 
     def done(self, manifest: Manifest, *, anew: bool = True) -> None:
         """A submitted task ended well; ``anew`` unless it was only shown as Cached."""
