@@ -1,9 +1,9 @@
 """The process that programs are forked from: ``python -m tests.support.warm.parent SOCKET``.
 
-It has imported the libraries that programs of this project import, which is most of what a program's start computes,
-and nothing of this project. A program is else like any other: with arguments, an environment, a folder and descriptors
-of its own. What is the same in all is what those libraries read from the environment when they are imported; Prefect's
-settings are read anew.
+With the first request it imports the libraries that programs of this project import, which is most of what a program's
+start computes, and nothing of this project. A program is else like any other: with arguments, an environment, a folder
+and descriptors of its own. What is the same in all is what those libraries read from the environment when they are
+imported; Prefect's settings are read anew.
 
 A request is a JSON object with ``argv`` (the module and its arguments), ``cwd`` and ``environment``, and comes with the
 descriptors of the program's input, output and errors. The answer is a line with its process id when it is there, and
@@ -13,6 +13,7 @@ one with its status when it has ended, negative for a signal. The process ends w
 from __future__ import annotations
 
 import array
+import functools
 import gc
 import importlib
 import json
@@ -41,6 +42,7 @@ LIBRARIES = (
     "pyarrow.compute",
     "pyarrow.parquet",
     "rapidfuzz",
+    "s3fs",
     "sympy",
     "yaml",
     "zstandard",
@@ -59,7 +61,6 @@ class Program(NamedTuple):
 
 def main() -> None:
     """Serves until standard input is closed; in each forked process, becomes the program."""
-    import_libraries()
     program = serve(sys.argv[1])
     if program is not None:
         become(program)
@@ -68,8 +69,9 @@ def main() -> None:
         runpy._run_module_as_main(program.argv[0], alter_argv=False)  # type: ignore[attr-defined]
 
 
+@functools.cache
 def import_libraries() -> None:
-    """Imports what programs import; when it comes to forking no thread may be there."""
+    """Imports what programs import, once; when it comes to forking no thread may be there."""
     for name in LIBRARIES:
         importlib.import_module(name)
     assert threading.active_count() == 1, threading.enumerate()
@@ -98,6 +100,7 @@ def serve(place: str) -> Program | None:
                 signals.recv(4096)
                 report(running)
             if listening in ready:
+                import_libraries()
                 caller, _ = listening.accept()
                 program = forked(caller, running)
                 if program is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import select
@@ -59,6 +60,31 @@ class Started:
         return self.returncode
 
 
+class Script(Started):
+    """``python -c`` with pipes of text to its input and from its output; its errors are in a file."""
+
+    def __init__(self, code: str, arguments: tuple[object, ...]) -> None:
+        theirs_in, ours_in = os.pipe()
+        ours_out, theirs_out = os.pipe()
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - communicate closes it
+        given = [theirs_in, theirs_out, self._errors.fileno()]
+        words = ["tests.support.warm.script", code, *map(str, arguments)]
+        super().__init__(*client.request(place(), words, str(ROOT), dict(os.environ), given))
+        os.close(theirs_in), os.close(theirs_out)
+        self.stdin, self.stdout = os.fdopen(ours_in, "w"), os.fdopen(ours_out)
+
+    def communicate(self, text: str = "", timeout: float = 240) -> tuple[str, str]:
+        """Gives it its last input, and waits for its end; what else it printed, and its errors."""
+        with self.stdin, self.stdout, self._errors:
+            with contextlib.suppress(BrokenPipeError):  # it has ended
+                self.stdin.write(text)
+                self.stdin.close()
+            output = self.stdout.read()
+            self.wait(timeout)
+            self._errors.seek(0)
+            return output, self._errors.read()
+
+
 def start(
     module: str,
     *arguments: str,
@@ -73,7 +99,12 @@ def start(
         given = [stdin if stdin is not None else nothing, stdout, stderr]
         descriptors = [one if isinstance(one, int) else one.fileno() for one in given]
         settings = dict(os.environ if environment is None else environment)
-        return Started(*client.request(_place(), [module, *arguments], str(cwd), settings, descriptors))
+        return Started(*client.request(place(), [module, *arguments], str(cwd), settings, descriptors))
+
+
+def script(code: str, *arguments: object) -> Script:
+    """Starts ``python -c code`` in this environment and folder of this project."""
+    return Script(code, arguments)
 
 
 def run(
@@ -104,16 +135,26 @@ def as_python(folder: Path) -> dict[str, str]:
     # Neither the environment nor site-packages are read, so that it starts in a hundredth of a second.
     script.write_text(f"#!{sys.executable} -ISE\n" + Path(client.__file__).read_text(encoding="utf-8"))
     script.chmod(0o755)
-    return {client.PLACE: _place()}
+    return {client.PLACE: place()}
+
+
+def share(place: str) -> None:
+    """Takes the process of another one of these tests' processes, in place of one of its own."""
+    _shared.append(place)
+
+
+_shared: list[str] = []
 
 
 @functools.cache
-def _place() -> str:
+def place() -> str:
     """Where the process listens; started by the first who needs it, and ended with this one."""
+    if _shared:
+        return _shared[0]
     folder = tempfile.mkdtemp(prefix="tracemill-warm-")
-    place = f"{folder}/socket"
+    listening_at = f"{folder}/socket"
     parent = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.warm.parent", place],
+        [sys.executable, "-m", "tests.support.warm.parent", listening_at],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -130,4 +171,4 @@ def _place() -> str:
 
     atexit.register(end)
     assert parent.stdout.readline() == "ready\n", "it does not start"
-    return place
+    return listening_at
