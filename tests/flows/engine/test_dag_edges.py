@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort
 
 from flows.build_dataset import build_dataset
-from tests.support.runs.held_source import HeldSource, n_curated
+from tests.support.programs.held_source import HeldSource, n_curated
 from tests.support.runs.small_run import SmallRun, question
 from tests.support.servers.chat_server import ChatServer
 

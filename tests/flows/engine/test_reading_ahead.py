@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
 import os
@@ -24,7 +23,7 @@ from flows.engine.failures import ShardsFailedError
 from flows.engine.plain_run import PlainRun
 from flows.phases.duplicates import curate
 from flows.phases.shards import ShardHistory, curate_one
-from tests.support.runs.held_source import N_READ, PATIENCE_S, HeldSource, n_curated
+from tests.support.programs.held_source import N_READ, PATIENCE_S, HeldSource, n_curated
 from tests.support.runs.killed_run import kill, launch, n_manifests
 from tests.support.runs.small_run import SmallRun, digests_of, question
 from tests.support.servers.chat_server import ChatServer
@@ -34,7 +33,7 @@ from tracemill.store import Store, save_collection
 
 if TYPE_CHECKING:
     from flows.engine.steps import Step
-    from tracemill.store import Collection
+    from tracemill.store import Collection, RawShard
 
 N_SHARDS = 10  # of the source that is held, and 20 rows each
 NOBODY = "http://127.0.0.1:9/v1"
@@ -180,14 +179,14 @@ def damaged(run: SmallRun, n_before: int = 2) -> bool:
 
 
 def fails(monkeypatch: pytest.MonkeyPatch, error: Exception) -> threading.Event:
-    """Have the third shard that is begun fail; it is among those that come before the source is held."""
-    failing, number = threading.Event(), itertools.count()
+    """Have the third shard fail; it is among those that come before the source is held."""
+    failing, seen = threading.Event(), dict[str, int]()
 
-    def one(step: Step, **given: Any) -> ShardHistory:
-        if next(number) == 2:
+    def one(step: Step, raw: RawShard, **given: Any) -> ShardHistory:
+        if seen.setdefault(raw.shard.sha256, len(seen)) == 2:
             failing.set()
             raise error
-        return curate_one(step, **given)
+        return curate_one(step, raw, **given)
 
     monkeypatch.setattr("flows.phases.duplicates.curate_one", one)
     return failing
@@ -287,7 +286,7 @@ def test_an_interrupt_ends_the_reading(run: SmallRun, monkeypatch: pytest.Monkey
 def test_a_run_that_is_killed_while_it_reads(run: SmallRun, number: int) -> None:
     """What was curated until then is found, nothing temporary is left, and the bytes are the same."""
     run.write()
-    process = launch(run.folder, "tests.support.runs.held_source", str(run.recipe_path), "--out", str(run.out))
+    process = launch(run.folder, "tests.support.programs.held_source", str(run.recipe_path), "--out", str(run.out))
     if number == signal.SIGKILL:
         kill(process, run.folder, lambda: is_curating(run))
     else:

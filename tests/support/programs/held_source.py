@@ -1,6 +1,6 @@
 """A source that is read on only when something has happened; as a program, a build that reads slowly.
 
-``python -m tests.support.runs.held_source RECIPE --out DIR`` builds as ``flows.build_dataset`` does.
+``python -m tests.support.programs.held_source RECIPE --out DIR`` builds as ``flows.build_dataset`` does.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def n_curated(run: SmallRun) -> int:
 
 def main() -> None:
     """Build, and take a quarter of a minute for the rest of the source ``rows``."""
-    tasks.snapshot.raw_tables = HeldSource("rows", lambda: True, pace_s=4.0).tables
+    setattr(tasks.snapshot, "raw_tables", HeldSource("rows", lambda: True, pace_s=4.0).tables)  # noqa: B010 - not exported
     runpy.run_module("flows.build_dataset", run_name="__main__")
 
 
