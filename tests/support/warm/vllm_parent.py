@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
+from pathlib import Path
 
 from tests.support.warm.parent import fork_programs
 
@@ -26,8 +27,11 @@ LIBRARIES = (
 
 def main() -> None:
     """Is that process."""
+    from vllm.model_executor.models import registry
     from vllm.utils import system_utils
 
+    # A new architecture is looked at in a process of its own.
+    registry._SUBPROCESS_COMMAND[0] = str(Path(sys.argv[1]).with_name("python"))
     # What vLLM sets for the CPU says otherwise, since a worker's number of threads is set by its environment.
     system_utils.get_mp_context = lambda: multiprocessing.get_context("fork")
     fork_programs(sys.argv[1], LIBRARIES, lambda: None)
