@@ -50,6 +50,8 @@ def uv_environment(python: Path) -> dict[str, str]:
     for variable, (setting, between) in UV_SETTINGS.items():
         if variable not in environment and (told := pip_setting(python, setting)):
             environment[variable] = between.join(told)
+    if "UV_INDEX" in environment:  # pip takes the best version of all indexes, uv else what the first one has
+        environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     return environment
 
 

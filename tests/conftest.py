@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.needs import NEEDS, required
-from tests.support.warm import start as programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,18 +33,6 @@ sys.dont_write_bytecode = False
 SECONDS_BY_NEED = {"scale_out": 40.0, "browser": 30.0, "vllm": 10.0}
 SECONDS_BY_FIXTURE = {"matrix": 30.0, "prefect_server": 5.0, "by_flow": 5.0, "checkout": 5.0, "composed": 5.0}
 LEFT_OUT = pytest.StashKey[int]()  # tests that were deselected
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """A worker of pytest-xdist forks programs from the process of the whole session."""
-    if hasattr(config, "workerinput"):
-        programs.share(config.workerinput["programs"])
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """Tells a worker where that process listens."""
-    node.workerinput["programs"] = programs.place()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,14 +12,17 @@ import pytest
 from tests.support.needs import ROOT
 
 STUB = r"""#!{python}
-import pathlib, sys
+import os, pathlib, sys
 name = "uv" if sys.argv[1] == "pip" else "pip"
 place = pathlib.Path(r"{place}")
 with open(place / "asked", "a") as asked:
     print(name, *sys.argv[1:], file=asked)
 if "config" in sys.argv:
-    print("the-index" if sys.argv[-1] == "global.index-url" else "")
+    print({{"global.index-url": "the-index", "global.extra-index-url": "a b"}}.get(sys.argv[-1], ""))
     sys.exit(0)
+if name == "uv":
+    with open(place / "told", "a") as told:
+        print(*(os.environ.get(f"UV_{{word}}") for word in ("DEFAULT_INDEX", "INDEX", "INDEX_STRATEGY")), file=told)
 print("Collecting a==1")
 print("warning: noise")
 if name in {failing!r}:
@@ -78,11 +81,12 @@ def test_a_failure_that_has_another_way_is_not_told(tmp_path: Path) -> None:
 
 
 def test_uv_does_it_where_it_is(tmp_path: Path) -> None:
-    """Told of pip's index; not where pip must do it; and pip does what uv cannot."""
+    """Told of pip's indexes, of which it takes the best version as pip does."""
     assert "3 packages installed by uv" in run(tmp_path, uv=True).stdout
     asked = (tmp_path / "asked").read_text()
     assert "config get global.index-url" in asked
     assert "pip -m pip --disable" not in asked
+    assert (tmp_path / "told").read_text() == "the-index a b unsafe-best-match\n"
 
 
 @pytest.mark.parametrize(("options", "failing"), [(["--pip"], ()), ([], ("uv",))])

@@ -32,7 +32,16 @@ def run(folder: Path, fails: str) -> tuple[subprocess.CompletedProcess[str], lis
     (folder / ".ci").mkdir()
     for name in ("run", "beside"):
         shutil.copy(ROOT / ".ci" / name, folder / ".ci" / name)
-    for place in (".ci/docker-engine", ".ci/browser", ".ci/compose-bases", ".ci/apt", ".ci/warm", "make", "cc"):
+    for place in (
+        ".ci/docker-engine",
+        ".ci/browser",
+        ".ci/compose-bases",
+        ".ci/apt",
+        ".ci/uv",
+        ".ci/warm",
+        "make",
+        "cc",
+    ):
         (folder / place).write_text(STUB)
         (folder / place).chmod(0o755)
     own = {"PATH": f"{folder}:{os.environ['PATH']}", "CALLS": str(folder / "calls"), "FAILS": fails}
@@ -61,6 +70,12 @@ def test_no_test_runs_on_half_a_machine(tmp_path: Path, fails: str) -> None:
     assert done.returncode == 1
     assert "it broke" in done.stdout
     assert TESTS not in calls
+
+
+def test_the_installer_comes_first(tmp_path: Path) -> None:
+    """What is installed is installed by it; where there is none, nothing is."""
+    done, calls = run(tmp_path, "uv")
+    assert (done.returncode, [call.split()[0] for call in calls]) == (1, ["uv"])
 
 
 def test_failing_tests_fail_the_run(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.support.needs import ROOT, VLLM_PYTHON
+from tests.support.needs import ROOT
+from tests.support.warm.start import vllm_python
 from tracemill.embeddings.embeddings import unit
 from tracemill.embeddings.server import ServedEmbedder
 from tracemill.recipe.sections.deduplicate import Embedding
@@ -47,10 +48,10 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from demo.teacher.serve import serving
 
     folder = tmp_path_factory.mktemp("embedder")
-    command = [VLLM_PYTHON, "-c", MAKE_MODEL, ROOT / "demo" / "teacher" / "model", folder]
+    command = [vllm_python(), "-c", MAKE_MODEL, ROOT / "demo" / "teacher" / "model", folder]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     more = ("--runner", "pooling")
-    with serving(VLLM_PYTHON, model_dir=folder, name="m", max_model_len=512, log=folder / "log", more=more) as server:
+    with serving(vllm_python(), model_dir=folder, name="m", max_model_len=512, log=folder / "log", more=more) as server:
         yield server.base_url
 
 
@@ -80,7 +81,7 @@ def test_both_engines_give_the_same_vectors(tmp_path: Path) -> None:
     here = LocalEmbedder(Embedding(model="minilm", path=str(MODEL_DIR)))
     texts = ["How many apples are left?", LONG, "Write a function that sorts a list.", *TEXTS[:5]]
     more, log = ("--runner", "pooling"), tmp_path / "log"
-    with serving(VLLM_PYTHON, model_dir=MODEL_DIR, name="m", max_model_len=256, log=log, more=more) as server:
+    with serving(vllm_python(), model_dir=MODEL_DIR, name="m", max_model_len=256, log=log, more=more) as server:
         there = ServedEmbedder(Embedding(model="m", engine="server", base_urls=(server.base_url,)))
         try:
             served = unit(there.embed(texts))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
@@ -15,11 +13,11 @@ import yaml
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows import evaluate_student
-from tests.support.needs import ROOT
 from tests.support.runs.small_evaluation import SmallEvaluation
 from tests.support.runs.small_run import digests_of, question, table
 from tests.support.servers.chat_server import ChatServer
 from tests.support.servers.judge_server import JudgeServer
+from tests.support.warm import start as programs
 from tracemill.cli.main import main
 from tracemill.core import RecipeError, SourceError, StoreError, TeacherMisconfiguredError, TracemillError
 from tracemill.evaluate.publication import HUB_FOLDER
@@ -412,8 +410,9 @@ def test_a_killed_evaluation_goes_on_and_ends_in_the_same_bytes(tmp_path: Path) 
     with ChatServer(wrong_percent=40, latency_s=0.25) as server:
         small = SmallEvaluation(tmp_path / "killed", server.url, student={"max_in_flight": 2})
         small.write()
-        command = [sys.executable, "-m", "tests.support.runs.plain_evaluation"]
-        killed = subprocess.Popen([*command, str(small.recipe_path), str(small.folder / "out")], cwd=ROOT)
+        words = ["tests.support.runs.plain_evaluation", str(small.recipe_path), str(small.folder / "out")]
+        with (tmp_path / "log").open("wb") as log:
+            killed = programs.start(*words, stdout=log, stderr=log)
         deadline = time.monotonic() + 120
         while server.completed < 7 and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -147,6 +147,7 @@ def test_the_demo(checkout: Checkout) -> None:
 @pytest.mark.needs_vllm
 def test_the_evaluation_of_the_demo(checkout: Checkout) -> None:
     """`make evaluate` scores the demo teacher; a second one asks nothing; another server is named by its address."""
+    checkout.fork_vllm()
     done = checkout.run("make evaluate")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"stories +172 +4 +\d\d\.\d % ±", done.stdout)

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.needs import VLLM_PYTHON
 from tests.support.runs.samples import problem
 from tests.support.runs.small_run import SmallRun, table
 from tests.support.servers.batch_server import BatchServer
 from tests.support.servers.chat_server import ChatServer
+from tests.support.warm.start import vllm_python
 from tracemill.core import BudgetReachedError, RecipeError, ServerUnavailableError, TeacherMisconfiguredError
 from tracemill.generate import build_request
 from tracemill.inference import ModelClient, Refusal, Request
@@ -290,7 +290,7 @@ def test_vllms_run_batch_answers_a_file(tmp_path: Path, monkeypatch: pytest.Monk
     for name, value in server_environment().items():
         monkeypatch.setenv(name, value)
     words = f"-i {{input}} -o {{output}} --model {MODEL_DIR} --served-model-name {MODEL_NAME} --max-model-len 512"
-    command = f"{VLLM_PYTHON} -m vllm.entrypoints.openai.run_batch {words} --enforce-eager"
+    command = f"{vllm_python()} -m vllm.entrypoints.openai.run_batch {words} --enforce-eager"
     how = settings(
         "http://127.0.0.1:9/v1",
         model=MODEL_NAME,

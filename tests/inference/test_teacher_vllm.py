@@ -18,8 +18,8 @@ import orjson
 import pytest
 
 from demo.teacher.serve import DemoServer, serving
-from tests.support.needs import VLLM_PYTHON
 from tests.support.runs.samples import problem
+from tests.support.warm.start import vllm_python
 from tracemill.core import TeacherMisconfiguredError
 from tracemill.generate import Completer, build_request
 from tracemill.inference import ChatDialect, ModelClient, Refusal, Request
@@ -37,7 +37,7 @@ N_REQUESTS = 400
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoServer]:
     """The demo teacher; the last test kills it."""
-    with serving(VLLM_PYTHON, log=tmp_path_factory.mktemp("vllm") / "server.log") as running:
+    with serving(vllm_python(), log=tmp_path_factory.mktemp("vllm") / "server.log") as running:
         yield running
 
 
@@ -169,7 +169,7 @@ def test_a_killed_server_that_comes_back(server: DemoServer, tmp_path: Path, cap
     n_before = teacher.progress().n_done
     assert n_before < N_REQUESTS, "the server was too fast to be killed in mid-run"
     port = int(server.base_url.rsplit(":", 1)[1].split("/")[0])
-    with serving(VLLM_PYTHON, port=port, log=tmp_path / "again.log"):
+    with serving(vllm_python(), port=port, log=tmp_path / "again.log"):
         worker.join(300)
         assert len(answers) == N_REQUESTS
     assert all(isinstance(answer, Completion) for answer in answers)

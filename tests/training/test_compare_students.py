@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.needs import ROOT
 from tests.support.training.small_comparison import ARMS, SmallComparison
+from tests.support.warm.start import python
 from tracemill.core import RecipeError, StageCrashedError, TracemillError, TrainerError, child_process
 from tracemill.core.child_process import end_children, run_child
 
@@ -160,7 +161,7 @@ def test_the_command(tmp_path: Path) -> None:
     small = SmallComparison(tmp_path, {"effect": 0.4})
     recipe = tmp_path / "comparison.yaml"
     recipe.write_text(json.dumps(small.recipe()), encoding="utf-8")
-    command = [sys.executable, "-m", "flows.compare_students", str(recipe), "--set", "seeds.least=1", "--out"]
+    command = [python(), "-m", "flows.compare_students", str(recipe), "--set", "seeds.least=1", "--out"]
     environment = os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")}
     ended = subprocess.run(
         [*command, str(tmp_path / "out")], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
@@ -200,7 +201,7 @@ def test_a_comparison_that_is_told_to_end_ends_its_trainings(tmp_path: Path, num
     small = SmallComparison(tmp_path, {"hang": str(trainers)})
     recipe = tmp_path / "comparison.yaml"
     recipe.write_text(json.dumps(small.recipe()), encoding="utf-8")
-    command = [sys.executable, "-m", "flows.compare_students", str(recipe), "--out", str(tmp_path / "out")]
+    command = [python(), "-m", "flows.compare_students", str(recipe), "--out", str(tmp_path / "out")]
     environment = os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")}
     with subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True) as process:
         deadline = time.monotonic() + 300

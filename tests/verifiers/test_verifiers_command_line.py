@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-COMMAND = [sys.executable, "-m", "verifiers", "--workers", "1"]
+from tests.support.needs import ROOT
+from tests.support.warm.start import python
+
 GOOD = {
     "id": "x1", "category": "math", "prompt": "1+1?", "response": r"<think>2? \boxed{3}</think>So $\boxed{2}$.",
     "reference_answer": "2", "tests": None, "constraints": None,
 }  # fmt: skip
 
 
+def command(*options: str) -> list[str]:
+    return [str(python()), "-m", "verifiers", "--workers", "1", *options]
+
+
 def run(lines: list[bytes], *options: str) -> list[dict[str, Any]]:
     ended = subprocess.run(
-        [*COMMAND, *options], cwd=ROOT, input=b"\n".join(lines), capture_output=True, timeout=60, check=True
+        command(*options), cwd=ROOT, input=b"\n".join(lines), capture_output=True, timeout=60, check=True
     )
     assert ended.stderr == b""
     return [json.loads(line) for line in ended.stdout.splitlines()]
@@ -115,7 +119,7 @@ def test_kinds_of_rows() -> None:
 
 def test_verdicts_stream() -> None:
     """A verdict is written before the next row has been sent."""
-    with subprocess.Popen(COMMAND, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command(), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         for i in range(3):
@@ -130,7 +134,7 @@ def test_a_closed_output_ends_quietly(tmp_path: Path) -> None:
     """Piped into `head -1`, the command ends without a word."""
     rows = tmp_path / "rows.jsonl"
     rows.write_bytes(b"\n".join([encoded()] * 20_000))
-    script = f"{' '.join(COMMAND)} < {rows} | head -1; echo ${{PIPESTATUS[0]}}"
+    script = f"{' '.join(command())} < {rows} | head -1; echo ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     first, status = ended.stdout.splitlines()
     assert json.loads(first)["outcome"] == "correct"
@@ -140,6 +144,6 @@ def test_a_closed_output_ends_quietly(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options", [["--workers", "0"], ["--wall-s", "-1"], ["--memory-mb", "x"]])
 def test_impossible_limits_are_refused(options: list[str]) -> None:
     """A limit that is not above zero is refused before anything is read."""
-    ended = subprocess.run([*COMMAND, *options], cwd=ROOT, input=b"", capture_output=True, timeout=60, check=False)
+    ended = subprocess.run(command(*options), cwd=ROOT, input=b"", capture_output=True, timeout=60, check=False)
     assert ended.returncode == 2
     assert options[0].encode() in ended.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +27,7 @@ from flows.phases import cost_gate
 from tests.support.needs import ROOT
 from tests.support.runs.small_run import SmallRun, table
 from tests.support.servers.chat_server import ChatServer
+from tests.support.warm.start import python
 from tracemill.core import CostNotApprovedError, RecipeError, TracemillError
 from tracemill.generate import Estimate
 from tracemill.generate.cost import Measured, Outstanding
@@ -216,7 +216,7 @@ def test_a_temporary_server_is_no_ui(run: SmallRun, teacher: ChatServer, tmp_pat
     run.write()
     environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
     failed = subprocess.run(
-        [sys.executable, "-m", "flows.build_dataset", str(run.recipe_path), "--out", str(run.out)],
+        [python(), "-m", "flows.build_dataset", str(run.recipe_path), "--out", str(run.out)],
         env=environment | {"PREFECT_HOME": str(tmp_path), "PREFECT_PROFILES_PATH": str(tmp_path / "profiles.toml")},
         cwd=ROOT,
         capture_output=True,

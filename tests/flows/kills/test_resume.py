@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.needs import ROOT, VLLM_PYTHON
+from tests.support.needs import ROOT
 from tests.support.runs.killed_run import (
     finish,
     has_paid_for,
@@ -27,6 +27,7 @@ from tests.support.runs.killed_run import (
 )
 from tests.support.runs.small_run import SmallRun, digests_of, table
 from tests.support.servers.chat_server import ChatServer
+from tests.support.warm.start import vllm_python
 
 IN_FLIGHT = 8
 SOURCES = Path(__file__).parents[3] / "demo" / "sources"
@@ -68,7 +69,7 @@ def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     line = [
         *(sys.executable, "-m", "tracemill", "serve", str(ROOT / "recipes" / "demo.yaml"), "--gpus", "none"),
         *("--set", f"distill.teacher.base_urls=[{url}]", "--weights", f"{MODEL_NAME}={MODEL_DIR}"),
-        *("--vllm-python", str(VLLM_PYTHON), "--vllm", "max-model-len=2048", "--vllm", "enforce-eager"),
+        *("--vllm-python", str(vllm_python()), "--vllm", "max-model-len=2048", "--vllm", "enforce-eager"),
         *("--urls", str(folder / "urls.json"), "--logs", str(folder)),
     ]
     with subprocess.Popen(line, cwd=ROOT, env=server_environment()) as process:

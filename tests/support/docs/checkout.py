@@ -24,7 +24,7 @@ from tests.support.runs.audited_set import PLANTED, write
 from tests.support.runs.small_evaluation import SmallEvaluation
 from tests.support.runs.small_run import SmallRun, question, table
 from tests.support.servers.prefect_home import prefect_home
-from tests.support.warm.start import as_python
+from tests.support.warm.start import as_python, vllm_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,13 +40,11 @@ class Checkout:
     Attributes:
         place: of the folder.
         values: by name, as the table of commands uses them.
-        python: what the ``python`` that is found first needs in its environment.
         done: what was run, by command.
     """
 
     place: Path
     values: dict[str, str] = field(default_factory=dict)
-    python: dict[str, str] = field(default_factory=dict)
     done: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict)
 
     @property
@@ -54,7 +52,7 @@ class Checkout:
         """As a user has it who works in the environment that ``make setup`` makes, on the server that he started."""
         path = f"{self.place}/warm:{self.place}/.venv/bin:{os.environ['PATH']}"
         port = self.values["port"]
-        own = self.python | {
+        own = {
             "SANDBOX_SOCKET": f"{self.place}/engine.sock",
             "PATH": path,
             "UI_PORT": port,
@@ -79,6 +77,15 @@ class Checkout:
                 check=False,
             )
         return self.done[command]
+
+    def fork_vllm(self) -> None:
+        """From now on, its `.venv-vllm` forks vLLM's programs."""
+        place = self.place / ".venv-vllm"
+        if place.is_symlink():
+            place.unlink()
+            _link_all(ROOT / ".venv-vllm", place, but="bin")
+            _link_all(ROOT / ".venv-vllm" / "bin", place / "bin", but="python")
+            (place / "bin" / "python").symlink_to(vllm_python())
 
     @contextmanager
     def going_on(self, command: str) -> Iterator[Path]:
@@ -154,7 +161,8 @@ def make_checkout(place: Path, teacher_url: str) -> Checkout:
     }
     with socket.socket(socket.AF_UNIX) as engine:  # `make env` wants to see one
         engine.bind(str(place / "engine.sock"))
-    return Checkout(place, values, as_python(place / "warm"))
+    as_python(place / "warm")
+    return Checkout(place, values)
 
 
 def _write_responses(place: Path) -> None:
@@ -176,11 +184,15 @@ def _write_responses(place: Path) -> None:
 
 def _link_environment(place: Path) -> None:
     """The environment of these tests, new enough that make leaves it as it is."""
-    place.mkdir()
-    for entry in Path(sys.prefix).iterdir():
-        if entry.name != ".ready":
-            (place / entry.name).symlink_to(entry)
+    _link_all(Path(sys.prefix), place, but=".ready")
     (place / ".ready").touch()
+
+
+def _link_all(folder: Path, place: Path, but: str) -> None:
+    place.mkdir()
+    for entry in folder.iterdir():
+        if entry.name != but:
+            (place / entry.name).symlink_to(entry)
 
 
 def _free_port() -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.support.servers.prefect_home import prefect_home
-from tests.support.warm.start import run
+from tests.support.warm.start import EMBEDDERS, run, vllm_python
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Small(NamedTuple):
     Attributes:
         name: module below benchmarks/, and words in capitals as on its page.
         shows: pattern in what it prints.
-        small: put behind it; ``{folder}`` is the test's.
+        small: put behind it; ``{folder}`` is the test's, ``{vllm}`` a Python that forks vLLM's programs.
         needs: what must be there: docker, vllm, embeddings, real_data; several by spaces.
         slow: seconds that it takes, where they are more than twenty.
         elsewhere: the test that types it, and not the one of its package.
@@ -73,7 +73,7 @@ SMALL = (
     Small(
         "teacher.client_throughput",
         r"client/server [\d.]+",
-        "--prompts 4 --output-len 8 --rounds 1",
+        "--prompts 4 --output-len 8 --rounds 1 --vllm-python {vllm}",
         needs="vllm",
         slow=60,
     ),
@@ -100,7 +100,7 @@ SMALL = (
     Small(
         "crash.killed_distillation",
         r"in the ledger",
-        "--problems 40 --samples 2 --bench-prompts 4 --in-flight 8 --legs 1",
+        "--problems 40 --samples 2 --bench-prompts 4 --in-flight 8 --legs 1 --vllm-python {vllm}",
         needs="vllm",
         slow=300,
     ),
@@ -129,9 +129,11 @@ def goes_through(small: Small, folder: Path, settings: Mapping[str, str] | None 
     for name, row in (("faults", fault | {"right": "correct"}), ("prompts", {"prompt": "What is 1 + 1?"})):
         (folder / name).mkdir()
         (folder / name / "few.jsonl").write_text(json.dumps(row) + "\n")
+    vllm = vllm_python() if "vllm" in small.needs else ""
     places = {"DATA": os.environ.get("TRACEMILL_REAL_DATA", ""), "FOLDER": str(folder / "prompts")}
-    words = [places[word] for word in small.name.split()[1:]] + small.small.format(folder=folder).split()
+    words = [places[word] for word in small.name.split()[1:]] + small.small.format(folder=folder, vllm=vllm).split()
     own = {"PREFECT_HOME": str(prefect_home(folder / "prefect"))} | dict(settings or {})
-    done = run(small.module, *words, environment=os.environ | own, timeout=540)
+    kind = EMBEDDERS if "embeddings" in small.needs else None
+    done = run(small.module, *words, environment=os.environ | own, timeout=540, kind=kind)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(small.shows, done.stdout), done.stdout + done.stderr

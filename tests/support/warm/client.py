@@ -1,7 +1,9 @@
 """A request to the process that programs are forked from; standard library only.
 
-As a script it is ``python`` itself, where it is found first: ``python -m MODULE …`` becomes a request where the module
-is this project's, everything else goes to the interpreter.
+With a call of ``main`` behind it (:mod:`tests.support.warm.start`) it is a script that is ``python`` itself, where it
+is found first: ``python -m MODULE …`` becomes a request to the socket beside the script where the module is one of
+those that are forked, and everything else goes to the interpreter. The program is a process group of its own. It gets
+the signals that end this process, and is killed with it: what kills this one kills that one, a little later.
 """
 
 from __future__ import annotations
@@ -13,17 +15,19 @@ import signal
 import socket
 import sys
 
-PLACE = "TRACEMILL_WARM"  # in the environment of the script: where that process listens
-OURS = ("benchmarks", "demo", "flows", "tasks", "tracemill", "verifiers")
-
 
 def request(
-    place: str, argv: list[str], cwd: str, environment: dict[str, str], descriptors: list[int]
+    place: str, words: list[str], cwd: str, environment: dict[str, str], descriptors: list[int]
 ) -> tuple[int, socket.socket]:
-    """Asks for a program; returns its process id, and the connection on which its status will come."""
+    """Asks for a program; returns its process id, and the connection on which its status will come.
+
+    The words are those of the interpreter's command line, ``-m MODULE …`` or ``-c CODE …``; the descriptors the
+    program's input, output and errors, and maybe one at whose end the program is killed.
+    """
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(place)
-    data = json.dumps({"argv": argv, "cwd": cwd, "environment": environment}).encode()
+    asked = {"words": words, "cwd": cwd, "environment": environment, "cores": sorted(os.sched_getaffinity(0))}
+    data = json.dumps(asked).encode()
     rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
     sent = connection.sendmsg([data], [rights])
     connection.sendall(data[sent:])
@@ -42,20 +46,26 @@ def number_on(connection: socket.socket) -> int:
     return int(line)
 
 
-def main() -> None:
-    """Is ``python``."""
-    place = os.environ.get(PLACE)
-    is_ours = place and len(sys.argv) > 2 and sys.argv[1] == "-m" and sys.argv[2].partition(".")[0] in OURS
-    if not is_ours or place is None:
-        os.execv(sys.executable, [sys.executable, *sys.argv[1:]])  # noqa: S606 - an interpreter
+def main(python: str, forked: tuple[str, ...]) -> None:
+    """Is ``python``.
+
+    Args:
+        python: the interpreter.
+        forked: packages whose modules are forked; ``-c`` for code, too.
+    """
+    words = sys.argv[1:]
+    kind, what = [*words, "", ""][:2]
+    if (what.partition(".")[0] if kind == "-m" else kind) not in forked:
+        os.execv(python, [python, *words])  # noqa: S606 - an interpreter
+    place = os.path.join(os.path.dirname(os.path.realpath(__file__)), "socket")  # noqa: PTH118, PTH120 - as below
+    end, _ = os.pipe()
     here = os.getcwd()  # noqa: PTH109 - without pathlib it starts sooner
-    _, connection = request(place, sys.argv[2:], here, dict(os.environ), [0, 1, 2])
+    pid, connection = request(place, words, here, dict(os.environ), [0, 1, 2, end])
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda got, _: os.kill(pid, got))
     status = number_on(connection)
     if status < 0:
-        signal.signal(-status, signal.SIG_DFL)
+        if -status != signal.SIGKILL:  # whose default nobody can have changed
+            signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     sys.exit(status)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
+import fcntl
 import functools
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
-from tests.support.needs import ROOT
+from demo.teacher.serve import server_environment
+from tests.support.needs import ROOT, VLLM_PYTHON
 from tests.support.warm import client
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ class Script(Started):
         ours_out, theirs_out = os.pipe()
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - communicate closes it
         given = [theirs_in, theirs_out, self._errors.fileno()]
-        words = ["tests.support.warm.script", code, *map(str, arguments)]
-        super().__init__(*client.request(place(), words, str(ROOT), dict(os.environ), given))
+        words = ["-c", code, *map(str, arguments)]
+        super().__init__(*client.request(str(place_of(PROGRAMS)), words, str(ROOT), dict(os.environ), given))
         os.close(theirs_in), os.close(theirs_out)
         self.stdin, self.stdout = os.fdopen(ours_in, "w"), os.fdopen(ours_out)
 
@@ -93,13 +94,18 @@ def start(
     stdin: IO[bytes] | int | None = None,
     cwd: Path = ROOT,
     environment: Mapping[str, str] | None = None,
+    kind: Kind | None = None,
 ) -> Started:
-    """Starts ``python -m module``; files and descriptors as for :class:`subprocess.Popen`, without its constants."""
+    """Starts ``python -m module``; files and descriptors as for :class:`subprocess.Popen`, without its constants.
+
+    ``kind`` names the process that it is forked from, if that is to have imported more.
+    """
     with Path(os.devnull).open("rb") as nothing:
         given = [stdin if stdin is not None else nothing, stdout, stderr]
         descriptors = [one if isinstance(one, int) else one.fileno() for one in given]
         settings = dict(os.environ if environment is None else environment)
-        return Started(*client.request(place(), [module, *arguments], str(cwd), settings, descriptors))
+        place = str(place_of(kind or PROGRAMS))
+        return Started(*client.request(place, ["-m", module, *arguments], str(cwd), settings, descriptors))
 
 
 def script(code: str, *arguments: object) -> Script:
@@ -113,10 +119,11 @@ def run(
     cwd: Path = ROOT,
     environment: Mapping[str, str] | None = None,
     timeout: float = 240,
+    kind: Kind | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Does ``python -m module``, and returns what it printed."""
+    """Does ``python -m module``, and returns what it printed; ``kind`` as of :func:`start`."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        program = start(module, *arguments, stdout=output, stderr=errors, cwd=cwd, environment=environment)
+        program = start(module, *arguments, stdout=output, stderr=errors, cwd=cwd, environment=environment, kind=kind)
         try:
             status = program.wait(timeout)
         finally:
@@ -128,47 +135,122 @@ def run(
     return subprocess.CompletedProcess([module, *arguments], status, *texts)
 
 
-def as_python(folder: Path) -> dict[str, str]:
-    """Makes a ``python`` in a new folder, to be found first; returns the environment variable that it needs."""
+def as_python(folder: Path) -> None:
+    """Makes a ``python`` in a new folder, to be found first."""
     folder.mkdir()
-    script = folder / "python"
-    # Neither the environment nor site-packages are read, so that it starts in a hundredth of a second.
-    script.write_text(f"#!{sys.executable} -ISE\n" + Path(client.__file__).read_text(encoding="utf-8"))
-    script.chmod(0o755)
-    return {client.PLACE: place()}
+    (folder / "python").symlink_to(python())
 
 
-def share(place: str) -> None:
-    """Takes the process of another one of these tests' processes, in place of one of its own."""
-    _shared.append(place)
+def python() -> Path:
+    """A ``python`` that forks this project's programs."""
+    return place_of(PROGRAMS).with_name("python")
 
 
-_shared: list[str] = []
+def vllm_python() -> Path:
+    """A ``python`` that is that of vLLM's environment; it forks vLLM's programs."""
+    return place_of(VLLM).with_name("python")
+
+
+class Kind(NamedTuple):
+    """What is forked.
+
+    Attributes:
+        python: of its environment.
+        parent: the process that they are forked from, in words of that Python's command line.
+        forked: packages of the modules; ``-c`` for code, too.
+        environment: of that process.
+    """
+
+    name: str
+    python: Path
+    parent: tuple[str, ...]
+    forked: tuple[str, ...]
+    environment: Callable[[], dict[str, str]] = os.environ.copy
+
+
+def _vllm_environment() -> dict[str, str]:
+    """As of vLLM's servers; with torch's OpenMP, and one thread, as its worker has them on two cores."""
+    packages = next(VLLM_PYTHON.parent.parent.glob("lib/python*/site-packages"))
+    found = [*packages.glob("torch/lib/libgomp*"), *packages.glob("torch.libs/libgomp*")]
+    return server_environment() | {
+        "LD_PRELOAD": ":".join(map(str, found[:1])),
+        "OMP_NUM_THREADS": "1",
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # else torch starts processes for it when it is imported
+        "TORCHDYNAMO_DISABLE": "1",  # the first request for log probabilities would compile C++ for 15 s
+    }
+
+
+PROGRAMS = Kind(
+    "programs",
+    Path(sys.executable),
+    ("-m", "tests.support.warm.parent"),
+    ("benchmarks", "demo", "flows", "tasks", "tracemill", "verifiers"),
+)
+EMBEDDERS = PROGRAMS._replace(name="embedders", parent=(*PROGRAMS.parent, "sentence_transformers"))
+VLLM = Kind("vllm", VLLM_PYTHON, ("-m", "tests.support.warm.vllm_parent"), ("vllm", "-c"), _vllm_environment)
 
 
 @functools.cache
-def place() -> str:
-    """Where the process listens; started by the first who needs it, and ended with this one."""
-    if _shared:
-        return _shared[0]
-    folder = tempfile.mkdtemp(prefix="tracemill-warm-")
-    listening_at = f"{folder}/socket"
+def place_of(kind: Kind) -> Path:
+    """Where the process listens, beside a ``python`` that asks it.
+
+    It is one for all workers of a test session: the first who needs it starts it, and it ends when all have ended who
+    had need of it, since it reads from a pipe that they hold open.
+    """
+    session = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    folder = Path(tempfile.gettempdir(), f"tracemill-warm-{session[:12]}-{kind.name}")
+    with _alone():
+        folder.mkdir(exist_ok=True)
+        if not _hold(folder / "pipe"):
+            _start(kind, folder)
+    return folder / "socket"
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Of the workers on this tree."""
+    here = os.open(Path(__file__).parent, os.O_RDONLY)
+    try:
+        fcntl.flock(here, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(here)
+
+
+def _hold(pipe: Path) -> bool:
+    """Keeps the process alive for as long as this one lives; whether it is there."""
+    try:
+        os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:  # no pipe, or nobody reads from it
+        return False
+    return True
+
+
+def _start(kind: Kind, folder: Path) -> None:
+    """Starts the process, and waits until it listens."""
+    for name in ("pipe", "socket"):
+        (folder / name).unlink(missing_ok=True)
+    script = folder / "python"
+    # Neither the environment nor site-packages are read, so that it starts in a hundredth of a second.
+    call = f"main({str(kind.python)!r}, {kind.forked!r})"
+    script.write_text(f"#!{sys.executable} -ISE\n{Path(client.__file__).read_text(encoding='utf-8')}\n\n{call}\n")
+    script.chmod(0o755)
+    os.mkfifo(folder / "pipe")
+    reading = os.open(folder / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    assert _hold(folder / "pipe")
     parent = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.warm.parent", listening_at],
+        [kind.python, *kind.parent, str(folder / "socket")],
         cwd=ROOT,
-        stdin=subprocess.PIPE,
+        env=kind.environment(),
+        stdin=reading,
         stdout=subprocess.PIPE,
-        text=True,
+        start_new_session=True,  # who interrupts the tests does not mean it: it ends with the last of them
     )
-    assert parent.stdin is not None
+    os.close(reading)
+    _PARENTS.append(parent)
     assert parent.stdout is not None
+    assert parent.stdout.readline() == b"ready\n", "it does not start"
+    parent.stdout.close()
 
-    def end() -> None:
-        parent.stdin.close()
-        parent.wait()
-        parent.stdout.close()
-        shutil.rmtree(folder)
 
-    atexit.register(end)
-    assert parent.stdout.readline() == "ready\n", "it does not start"
-    return listening_at
+_PARENTS: list[subprocess.Popen[bytes]] = []  # they may outlive this process, and nobody waits for them

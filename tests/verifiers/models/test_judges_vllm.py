@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.needs import ROOT, VLLM_PYTHON
+from tests.support.needs import ROOT
 from tests.support.runs.samples import problem, response
+from tests.support.warm.start import vllm_python
 from tracemill.core import TeacherMisconfiguredError
 from tracemill.decontaminate.judge import same_question_request, word_of
 from tracemill.inference import Dialect, ModelClient, Refusal, Request
@@ -60,7 +61,7 @@ RESPONSES = [response(p, p.id, answer=f"It is {n}. Or {n + 1}?") for n, p in enu
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with a tiny chat model and a tiny classifier of five labels."""
     folder = tmp_path_factory.mktemp("models")
-    command = [VLLM_PYTHON, "-c", MAKE_MODELS, ROOT / "demo" / "teacher" / "model", folder]
+    command = [vllm_python(), "-c", MAKE_MODELS, ROOT / "demo" / "teacher" / "model", folder]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     return folder
 
@@ -69,7 +70,7 @@ def served(model_dir: Path, *more: str) -> Iterator[str]:
     from demo.teacher.serve import serving
 
     log = model_dir / "server.log"
-    with serving(VLLM_PYTHON, model_dir=model_dir, name="m", max_model_len=4096, log=log, more=more) as server:
+    with serving(vllm_python(), model_dir=model_dir, name="m", max_model_len=4096, log=log, more=more) as server:
         yield server.base_url
 
 
