@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from tests.support.docs.documented_commands import (
 from tests.support.docs.small_benchmarks import SMALL
 from tests.support.needs import ROOT
 from tests.support.servers.chat_server import ChatServer
+from tests.support.warm import start as programs
 
 RUNS = [
     pytest.param(case, run, id=run.replace("{", "").replace("}", ""), marks=getattr(pytest.mark, f"needs_{case.needs}"))
@@ -118,8 +117,7 @@ def test_a_server_the_deployments_and_a_worker(checkout: Checkout) -> None:
 )
 def test_a_mistyped_command_says_what_is_wrong_and_no_more(command: str, told: str) -> None:
     """A wrong recipe or input is refused in a few lines, without a traceback and before a server is started."""
-    line = [sys.executable, "-m", *command.split()]
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    done = programs.run(*command.split())
     assert done.returncode == 1
     assert told in done.stderr
     assert not re.search("Traceback|temporary server", done.stdout + done.stderr)

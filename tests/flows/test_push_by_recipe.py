@@ -15,7 +15,7 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.sorting import ArtifactSort
 
 from flows.phases.push import refuse_unsendable, token_of
-from tests.support.runs.small_run import SmallRun, question
+from tests.support.runs.small_run import ONE_SOURCE, SmallRun, question
 from tests.support.servers.chat_server import ChatServer
 from tests.support.servers.hub_commits import Hub
 from tracemill.core import RecipeError
@@ -42,12 +42,12 @@ def test_a_build_sends_what_it_has_made(tmp_path: Path, hub: Hub, monkeypatch: p
     monkeypatch.delenv("HF_TOKEN", raising=False)
     with ChatServer(wrong_percent=0) as teacher:
         run = SmallRun(tmp_path, teacher.url, rows=[question(n) for n in range(5)])
-        run.sections = {"push": {"repo": "org/name"}}
+        run.sections = {**ONE_SOURCE, "push": {"repo": "org/name"}}
         run.build_by_flow()
         assert hub.asked == []
         assert "nothing was sent" in told_in_ui()
         Secret(value=TOKEN).save("push-test", overwrite=True)
-        run.sections = {"push": {"repo": "org/name", "really": True, "branch": "next", "token": "secret:push-test"}}
+        run.sections["push"] |= {"really": True, "branch": "next", "token": "secret:push-test"}
         again = run.build_by_flow()
     assert again.n_executed == 0, "sending changes nothing in the dataset"
     assert {who for _, who in hub.asked} == {f"Bearer {TOKEN}"}

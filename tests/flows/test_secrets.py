@@ -22,7 +22,7 @@ from flows.teacher_from_env import load_recipe_with_env
 from flows.verify_dataset import verify_dataset
 from tasks.engine.failed_task import without_secrets
 from tasks.engine.worker_check import inspect_worker
-from tests.support.runs.small_run import SmallRun, question
+from tests.support.runs.small_run import ONE_SOURCE, SmallRun, question
 from tests.support.servers.chat_server import ChatServer
 from tracemill.core import RecipeError, TracemillError
 from tracemill.core.secrets import opened, revealed, secrets_in
@@ -87,7 +87,7 @@ def teacher() -> Iterator[TellTale]:
 
 @pytest.fixture
 def run(teacher: TellTale, tmp_path: Path) -> SmallRun:
-    return SmallRun(tmp_path / "run", teacher.url, rows=[question(n) for n in range(6)])
+    return SmallRun(tmp_path / "run", teacher.url, rows=[question(n) for n in range(6)], sections=dict(ONE_SOURCE))
 
 
 def with_teacher(run: SmallRun, **settings: Any) -> SmallRun:

@@ -69,23 +69,36 @@ def named(said: str, n_rows: int = 4) -> list[Sample]:
     return [sample(f"{said} {n}") for n in range(n_rows)]
 
 
+@pytest.fixture(scope="module")
+def versions_of_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[list[Any]]]:
+    """By configuration: of two runs, of the next version of the first, and of what that has replaced.
+
+    In two processes: what is loaded before that version is there, and after.
+    """
+    folder = tmp_path_factory.mktemp("runs")
+    one = published(folder / "one", named("aaa"), "a")
+    other = published(folder / "other", named("bbb"), "b")
+
+    def each(*places: str) -> list[list[Any]]:
+        return loaded(folder / "cache", *(([place, config], {}) for place in places for config in CONFIGS))
+
+    before = each(f"{one}/dataset", f"{other}/dataset")
+    published(one, named("ccc"), "c")
+    found = before + each(f"{one}/dataset", f"{one}/versions/0001/dataset")
+    return {config: found[place :: len(CONFIGS)] for place, config in enumerate(CONFIGS)}
+
+
 @pytest.mark.parametrize("config", CONFIGS)
-def test_no_run_is_taken_for_another(tmp_path: Path, config: str) -> None:
+def test_no_run_is_taken_for_another(versions_of_runs: dict[str, list[list[Any]]], config: str) -> None:
     """Two runs and two versions of as many rows, of as many bytes, under one folder's name and one cache: each its own.
 
     Of every configuration of the card.
     """
-    one = published(tmp_path / "one", named("aaa"), "a")
-    other = published(tmp_path / "other", named("bbb"), "b")
-    before = loaded(tmp_path / "cache", ([f"{one}/dataset", config], {}), ([f"{other}/dataset", config], {}))
-    published(one, named("ccc"), "c")
-    (after, first) = loaded(
-        tmp_path / "cache", ([f"{one}/dataset", config], {}), ([f"{one}/versions/0001/dataset", config], {})
-    )
-    for said, (features, rows, _) in zip("abc", [*before, after], strict=True):
+    *found, first = versions_of_runs[config]
+    for said, (features, rows, _) in zip("abc", found, strict=True):
         assert features == CONFIGS[config]
         assert {row["messages"][0]["content"] for row in rows} == {f"{said * 3} {n}" for n in range(4)}
-    assert first == before[0]
+    assert first == found[0]
 
 
 def test_the_card_counts_rows_and_bytes(tmp_path: Path) -> None:

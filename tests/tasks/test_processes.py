@@ -18,7 +18,7 @@ from tasks.engine.processes import COMPUTING, Processes, WorkerTracebackError
 from tasks.engine.stage import StageTask, perform
 from tests.support.needs import ROOT
 from tests.support.runs.computing_stages import Told, dies, fails, fails_oddly, where
-from tests.support.runs.small_run import SmallRun, digests_of
+from tests.support.runs.small_run import SmallRun, digests_of, question
 from tests.support.servers.chat_server import ChatServer
 from tracemill.core import RunnerError, SourceError
 from tracemill.core.machine import cores
@@ -128,7 +128,7 @@ def test_processes_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
 def test_a_build_in_processes_publishes_the_same_bytes(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Every file, with traces that came along, a teacher that is asked, duplicates and benchmarks; on Prefect too."""
     with ChatServer(wrong_percent=30) as teacher:
-        run = SmallRun(tmp_path, teacher.url)
+        run = SmallRun(tmp_path, teacher.url, rows=[question(n) for n in range(40)])
         run.build()
         run.sections = {"run": {"store": str(tmp_path / "other"), "runner": {"kind": "processes"}}}
         run.build(tmp_path / "by_processes")

@@ -1,4 +1,4 @@
-"""Builds with a chat server on loopback, some by the flow: what comes out, and what is never redone."""
+"""Builds with a chat server on loopback, two by the flow: what comes out, and what is never redone."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import zstandard
 
+from flows.build_dataset import Built
 from tests.support.runs.small_run import SmallRun, funnel, question, table
 from tests.support.servers.chat_server import ChatServer, Fault
 from tracemill.core import TracemillError
@@ -29,15 +31,34 @@ def run(teacher: ChatServer, tmp_path: Path) -> SmallRun:
     return SmallRun(tmp_path / "run", teacher.url)
 
 
-BY_FLOW = pytest.mark.usefixtures("prefect_flows")
+class Finished(NamedTuple):
+    """A build, for tests that look at what it left behind."""
+
+    run: SmallRun
+    built: Built
+    teacher: ChatServer
+    asked: str  # all questions to it
 
 
-@BY_FLOW
-def test_every_row_is_accounted_for(run: SmallRun, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+    with ChatServer() as server:
+        run = SmallRun(tmp_path_factory.mktemp("finished"), server.url)
+        built = run.build()
+        yield Finished(run, built, server, " ".join(body["messages"][-1]["content"] for body in server.bodies))
+
+
+@pytest.fixture
+def goes_on(finished: Finished, teacher: ChatServer, tmp_path: Path) -> SmallRun:
+    """The same in a copy, with a teacher whom nobody has asked yet."""
+    shutil.copytree(finished.run.folder, tmp_path / "run", symlinks=True)
+    return SmallRun(tmp_path / "run", teacher.url)
+
+
+def test_every_row_is_accounted_for(run: SmallRun) -> None:
     """Source rows equal published plus dropped, each dropped row is on file with stage and reason, none is lost."""
     run.rows += [question(0), "{broken", {"question": "Too short", "answer": "#### 1"}]
-    built = run.build_by_flow()
-    counts = funnel(built)
+    counts = funnel(run.build())
     dropped = sum(n for key, n in counts.items() if key.split("/")[0] not in {"source", "published"})
     assert counts["source/rows"] == 65 == counts["published/rows"] + dropped
     assert counts["collect/malformed_json"] == 1
@@ -47,13 +68,11 @@ def test_every_row_is_accounted_for(run: SmallRun, caplog: pytest.LogCaptureFixt
     assert counts["verify/incorrect"] > 0
     assert table(run.out, "dropped").num_rows == dropped
     assert table(run.out, "dataset").num_rows == counts["published/rows"]
-    exported = sum(table(run.out, name).num_rows for name in ("dataset", "dropped", "verdicts", "traces", "grey"))
-    assert f"export: {exported}/{exported} rows · 100.0 %" in caplog.text
 
 
-def test_published_rows_are_right_and_rejected_ones_wrong(run: SmallRun) -> None:
+def test_published_rows_are_right_and_rejected_ones_wrong(finished: Finished) -> None:
     """A row is published exactly when its answer equals its reference."""
-    run.build()
+    run = finished.run
     for row in table(run.out, "dataset").to_pylist():
         assert f"\\boxed{{{row['reference_answer']}}}" in row["answer"]
         assert row["messages"][-1]["content"] == f"<think>{row['think']}</think>\n<answer>{row['answer']}</answer>"
@@ -61,19 +80,17 @@ def test_published_rows_are_right_and_rejected_ones_wrong(run: SmallRun) -> None
     assert {verdict["outcome"] for verdict in outcomes} == {"correct", "incorrect"}
 
 
-def test_traces_are_reused_before_the_teacher_is_asked(run: SmallRun, teacher: ChatServer) -> None:
+def test_traces_are_reused_before_the_teacher_is_asked(finished: Finished) -> None:
     """A row whose own trace is right is not sent; one whose trace is wrong is."""
-    run.build()
-    asked = " ".join(body["messages"][-1]["content"] for body in teacher.bodies)
-    assert "Note 1000 " not in asked
-    assert "Note 1001 " in asked
-    rows = {row["prompt"].split()[1]: row for row in table(run.out, "dataset").to_pylist()}
+    assert "Note 1000 " not in finished.asked
+    assert "Note 1001 " in finished.asked
+    rows = {row["prompt"].split()[1]: row for row in table(finished.run.out, "dataset").to_pylist()}
     assert (rows["1000"]["origin"], rows["1000"]["model"]) == ("source", "deepseek-r1")
 
 
-def test_am_file_has_the_reference_layout(run: SmallRun) -> None:
+def test_am_file_has_the_reference_layout(finished: Finished) -> None:
     """The AM file holds the published rows, in the reference dataset's keys."""
-    run.build()
+    run = finished.run
     raw = zstandard.ZstdDecompressor().stream_reader((run.out / "am.jsonl.zst").read_bytes()).read()
     lines = [json.loads(line) for line in raw.splitlines()]
     published = table(run.out, "dataset").to_pylist()
@@ -87,33 +104,39 @@ def test_am_file_has_the_reference_layout(run: SmallRun) -> None:
     assert assistant["content"] == content
 
 
-def test_dataset_loads_with_its_features(run: SmallRun, tmp_path: Path) -> None:
+def test_dataset_loads_with_its_features(finished: Finished, tmp_path: Path) -> None:
     """``datasets.load_dataset`` reads the Parquet with the declared features."""
     from datasets import load_dataset
 
-    built = run.build()
-    data = load_dataset("parquet", data_dir=str(run.out / "dataset"), split="train", cache_dir=str(tmp_path / "cache"))
-    assert data.num_rows == funnel(built)["published/rows"]
+    folder = str(finished.run.out / "dataset")
+    data = load_dataset("parquet", data_dir=folder, split="train", cache_dir=str(tmp_path / "cache"))
+    assert data.num_rows == funnel(finished.built)["published/rows"]
     assert data.features["messages"].feature["content"].dtype == "large_string"
     assert data.features["n_correct"].dtype == "int32"
 
 
-@BY_FLOW
-def test_a_second_run_does_nothing(run: SmallRun, teacher: ChatServer) -> None:
-    """Built again, everything is found finished: no task runs, no request is sent, the bytes stay."""
+@pytest.mark.usefixtures("prefect_flows")
+def test_a_second_run_does_nothing(run: SmallRun, teacher: ChatServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Built again, everything is found finished: no task runs, no request is sent, the bytes stay.
+
+    Losing stored tables costs their recomputation, not a generation, and gives the same bytes, though Prefect remembers
+    results of their tasks. The store can be moved between runs. A run says how many rows it has exported.
+    """
+    run.rows = run.rows[:40]
     first = run.build_by_flow()
+    exported = sum(table(run.out, name).num_rows for name in ("dataset", "dropped", "verdicts", "traces", "grey"))
+    assert f"export: {exported}/{exported} rows · 100.0 %" in caplog.text
     asked, before = teacher.received, run.digests()
     second = run.build_by_flow()
     assert (second.n_executed, teacher.received) == (0, asked)
     assert second.n_cached == first.n_cached + first.n_executed
     assert run.digests() == before
 
+    shutil.rmtree(run.folder / "store" / "objects")
+    shutil.rmtree(run.out)
+    assert run.build_by_flow().n_executed > 0
+    assert (teacher.received, run.digests()) == (asked, before)
 
-@BY_FLOW
-def test_a_moved_store_recomputes_nothing(run: SmallRun, teacher: ChatServer) -> None:
-    """The store can be moved between runs."""
-    run.build_by_flow()
-    asked = teacher.received
     shutil.move(run.folder / "store", run.folder / "moved")
     run.sections["run"] = {"store": str(run.folder / "moved")}
     assert run.build_by_flow().n_executed == 0
@@ -129,10 +152,10 @@ def executed_stages(run: SmallRun) -> dict[str, int]:
     return counts
 
 
-def grown_stages(run: SmallRun) -> set[str]:
+def grown_stages(run: SmallRun, out: Path) -> set[str]:
     """Builds, and says which stages have new manifests since."""
     before = executed_stages(run)
-    run.build()
+    run.build(out)
     after = executed_stages(run)
     return {stage for stage in after if after[stage] > before.get(stage, 0)}
 
@@ -149,32 +172,30 @@ def grown_stages(run: SmallRun) -> set[str]:
     ],
 )
 def test_an_edited_section_reruns_only_what_depends_on_it(
-    run: SmallRun, teacher: ChatServer, section: str, changes: dict[str, Any], stages: set[str]
+    finished: Finished, tmp_path: Path, section: str, changes: dict[str, Any], stages: set[str]
 ) -> None:
     """Editing a section runs its stage, and below it only what then gets other inputs; nothing is generated again."""
-    run.build()
-    asked = teacher.received
-    run.sections[section] = changes
-    found = grown_stages(run)
+    asked = finished.teacher.received
+    found = grown_stages(replace(finished.run, sections={section: changes}), tmp_path / "out")
     below = {"decontaminate": {"label", "reuse", "verify", "distill", "quality", "select", "tally"}}.get(section, set())
     assert stages <= found <= stages | below
-    assert teacher.received - asked == (1 if section == "decontaminate" else 0)  # the row that was contaminated
+    assert finished.teacher.received - asked == (
+        1 if section == "decontaminate" else 0
+    )  # the row that was contaminated
 
 
-def test_another_shard_size_pays_for_nothing(run: SmallRun, teacher: ChatServer) -> None:
+def test_another_shard_size_pays_for_nothing(goes_on: SmallRun, finished: Finished, teacher: ChatServer) -> None:
     """Generations are keyed by their request, not by the shard that asked for them."""
-    before = funnel(run.build())
-    asked = teacher.received
-    run.sections["collect"] = {"shard_rows": 7}
-    assert funnel(run.build()) == before
-    assert teacher.received == asked
+    goes_on.sections["collect"] = {"shard_rows": 7}
+    assert funnel(goes_on.build()) == funnel(finished.built)
+    assert teacher.received == 0
 
 
-def test_added_rows_leave_old_shards_alone(run: SmallRun, teacher: ChatServer) -> None:
+def test_added_rows_leave_old_shards_alone(goes_on: SmallRun, teacher: ChatServer) -> None:
     """New source rows become new shards; the old ones are not computed again, and published rows stay published."""
-    run.build()
+    run = goes_on
     old = set(table(run.out, "dataset")["id"].to_pylist())
-    asked, before = teacher.received, executed_stages(run)
+    before = executed_stages(run)
     run.rows += [question(n) for n in range(60, 75)] + [question(5)]
     run.build()
     after = executed_stages(run)
@@ -182,7 +203,7 @@ def test_added_rows_leave_old_shards_alone(run: SmallRun, teacher: ChatServer) -
     assert {
         stage: after[stage] - before[stage] for stage in ("collect", "clean", "sign", "label", "select")
     } == dict.fromkeys(("collect", "clean", "sign", "label", "select"), 1)
-    assert teacher.received == asked + 15
+    assert teacher.received == 15
     new = set(table(run.out, "dataset")["id"].to_pylist())
     assert old < new
 
@@ -207,28 +228,11 @@ def test_limit_bounds_what_is_distilled(run: SmallRun, teacher: ChatServer) -> N
     assert teacher.received <= 10
 
 
-def test_unsolved_problems_are_sampled_again(run: SmallRun, teacher: ChatServer) -> None:
+def test_unsolved_problems_are_sampled_again(goes_on: SmallRun, finished: Finished, teacher: ChatServer) -> None:
     """A second round asks only about the problems that the first left unsolved."""
-    run.build()
-    wrong = funnel(run.build())["verify/incorrect"]
-    asked = teacher.received
-    run.sections["distill"] = run.recipe()["distill"] | {"max_rounds": 2}
-    run.build()
-    assert teacher.received == asked + wrong
-
-
-@BY_FLOW
-def test_deleted_objects_are_made_again(run: SmallRun, teacher: ChatServer) -> None:
-    """Losing stored tables costs their recomputation, not a generation, and gives the same bytes.
-
-    Prefect remembers results of their tasks.
-    """
-    run.build_by_flow()
-    asked, before = teacher.received, run.digests()
-    shutil.rmtree(run.folder / "store" / "objects")
-    shutil.rmtree(run.out)
-    assert run.build_by_flow().n_executed > 0
-    assert (teacher.received, run.digests()) == (asked, before)
+    goes_on.sections["distill"] = goes_on.recipe()["distill"] | {"max_rounds": 2}
+    goes_on.build()
+    assert teacher.received == funnel(finished.built)["verify/incorrect"] > 0
 
 
 def test_unjudgeable_problems_are_not_paid_for(run: SmallRun, teacher: ChatServer) -> None:

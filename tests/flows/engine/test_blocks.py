@@ -28,7 +28,7 @@ from flows.engine.failures import ShardsFailedError
 from flows.engine.steps import Step
 from tasks.engine.stage import BY_KEY, STORED, stage
 from tasks.engine.work import Produced, Work
-from tests.support.runs.small_run import SmallRun
+from tests.support.runs.small_run import ONE_SOURCE, SmallRun, question
 from tests.support.servers.chat_server import ChatServer
 from tracemill.core import RecipeError, Section, SourceError
 from tracemill.recipe import load_recipe
@@ -311,16 +311,18 @@ class PartingServer(ChatServer):
 
 @pytest.fixture
 def server() -> Iterator[PartingServer]:
-    with PartingServer(held="Note 5 ", awaited="Note 45 ") as running:
+    with PartingServer(held="Note 5 ", awaited="Note 21 ") as running:
         yield running
 
 
 def test_the_teacher_is_asked_by_the_next_block_meanwhile(server: PartingServer, tmp_path: Path) -> None:
     """Requests of a later block are sent while a request of the first one is unanswered; the result is the same."""
-    blocks = SmallRun(tmp_path / "blocks", server.url, sections={"run": {"shards_per_flow": 1, "workers": 2}})
+    rows, three_shards = [question(n) for n in range(24)], {**ONE_SOURCE, "collect": {"shard_rows": 8}}
+    one_each = {"run": {"shards_per_flow": 1, "workers": 2}}
+    blocks = SmallRun(tmp_path / "blocks", server.url, rows=rows, sections=three_shards | one_each)
     blocks.build_by_flow()
     assert server.was_awaited
-    whole = SmallRun(tmp_path / "whole", server.url)
+    whole = SmallRun(tmp_path / "whole", server.url, rows=rows, sections=three_shards)
     whole.build()
     digests = [
         {name: it for name, it in run.digests().items() if name.endswith((".parquet", ".zst"))}

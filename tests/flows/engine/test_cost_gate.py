@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
@@ -24,10 +23,10 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.phases import cost_gate
-from tests.support.needs import ROOT
 from tests.support.runs.small_run import SmallRun, table
 from tests.support.servers.chat_server import ChatServer
-from tests.support.warm.start import python
+from tests.support.servers.prefect_home import prefect_home
+from tests.support.warm import start as programs
 from tracemill.core import CostNotApprovedError, RecipeError, TracemillError
 from tracemill.generate import Estimate
 from tracemill.generate.cost import Measured, Outstanding
@@ -83,7 +82,7 @@ def teacher() -> Iterator[ChatServer]:
 
 @pytest.fixture
 def run(teacher: ChatServer, tmp_path: Path) -> SmallRun:
-    made = SmallRun(tmp_path / "run", teacher.url)
+    made = SmallRun(tmp_path / "run", teacher.url, sections={"collect": {"shard_rows": 60}})
     cost_settings(made, approval="required")
     return made
 
@@ -97,16 +96,17 @@ def cost_settings(run: SmallRun, **cost: Any) -> None:
 def person(answer: bool | None, run_input: Any = None) -> Iterator[list[str]]:
     """Somebody who resumes the run that pauses; the block yields the ids of the runs that were resumed."""
     resumed: list[str] = []
-    others = {flow_run.id for flow_run in paused_runs()}  # of other tests on the same server
+    with get_client(sync_client=True) as client:
+        others = {flow_run.id for flow_run in paused_runs(client)}  # of other tests on the same server
     gone = threading.Event()
 
     def look() -> None:
-        while not gone.is_set():
-            for flow_run in paused_runs():
-                if flow_run.id not in others and str(flow_run.id) not in resumed and answer is not None:
-                    resumed.append(str(flow_run.id))
-                    resume(flow_run, run_input or {"go_on": answer})
-            time.sleep(0.2)
+        with get_client(sync_client=True) as client:  # one for all looks: to make one takes longer than to look
+            while not gone.wait(0.5):
+                for flow_run in paused_runs(client):
+                    if flow_run.id not in others and str(flow_run.id) not in resumed and answer is not None:
+                        resumed.append(str(flow_run.id))
+                        client.resume_flow_run(flow_run.id, run_input=run_input or {"go_on": answer})
 
     watcher = threading.Thread(target=look)
     watcher.start()
@@ -117,17 +117,11 @@ def person(answer: bool | None, run_input: Any = None) -> Iterator[list[str]]:
         watcher.join()
 
 
-def paused_runs() -> list[FlowRun]:
+def paused_runs(client: SyncPrefectClient) -> list[FlowRun]:
     """Builds that wait for a person; other tests' flows on the same server may be paused too."""
     builds = FlowFilter(name=FlowFilterName(any_=["build-dataset"]))
     paused = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED])))
-    with get_client(sync_client=True) as client:
-        return client.read_flow_runs(flow_filter=builds, flow_run_filter=paused)
-
-
-def resume(flow_run: FlowRun, run_input: dict[str, Any]) -> None:
-    with get_client(sync_client=True) as client:
-        client.resume_flow_run(flow_run.id, run_input=run_input)
+    return client.read_flow_runs(flow_filter=builds, flow_run_filter=paused)
 
 
 @pytest.fixture
@@ -140,7 +134,7 @@ def test_an_estimate_costs_nothing_extra(run: SmallRun, teacher: ChatServer) -> 
     cost_settings(run)
     run.build()
     with_estimate = teacher.completed
-    plain = SmallRun(run.folder.parent / "plain", teacher.url, sections={"distill": {"max_rounds": 2}})
+    plain = SmallRun(run.folder.parent / "plain", teacher.url, sections=run.sections | {"distill": {"max_rounds": 2}})
     plain.build()
     assert with_estimate == teacher.completed - with_estimate
     assert table(run.out, "dataset").equals(table(plain.out, "dataset"))
@@ -180,7 +174,8 @@ def test_approval_outlives_a_failed_run(run: SmallRun, teacher: ChatServer) -> N
     teacher.api_key = None
     with person(answer=None):
         run.build_by_flow()
-    assert not paused_runs()
+    with get_client(sync_client=True) as client:
+        assert not paused_runs(client)
 
 
 @pytest.mark.usefixtures("prefect_flows", "impatient")
@@ -215,15 +210,10 @@ def test_a_temporary_server_is_no_ui(run: SmallRun, teacher: ChatServer, tmp_pat
     """The same of the command, which starts a server for itself alone."""
     run.write()
     environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
-    failed = subprocess.run(
-        [python(), "-m", "flows.build_dataset", str(run.recipe_path), "--out", str(run.out)],
-        env=environment | {"PREFECT_HOME": str(tmp_path), "PREFECT_PROFILES_PATH": str(tmp_path / "profiles.toml")},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    home = prefect_home(tmp_path / "prefect")
+    environment |= {"PREFECT_HOME": str(home), "PREFECT_PROFILES_PATH": str(home / "profiles.toml")}
+    line = ["flows.build_dataset", str(run.recipe_path), "--out", str(run.out)]
+    failed = programs.run(*line, environment=environment)
     assert failed.returncode == 1
     assert "there is no UI to do it in" in failed.stderr
     assert "requests: " in failed.stderr

@@ -154,7 +154,8 @@ def test_the_page_of_a_run_shows_the_dag(teacher: ChatServer, client: SyncPrefec
 
     A source whose files are as they were is not read again, so that then the curation comes first.
     """
-    run = SmallRun(tmp_path, teacher.url, sections={"run": {"show_cached": 5}})
+    rows = [question(number) for number in range(20)]
+    run = SmallRun(tmp_path, teacher.url, rows=rows, sections={"run": {"show_cached": 5}})
     for begins_with in ("snapshot", "curate"):
         built = run.build_by_flow()
         drawn = Recorded(client, built.n_executed).drawn()
@@ -185,9 +186,10 @@ def test_most_tasks_of_the_demo_have_an_edge(
 
 def test_a_run_without_prefect_makes_the_same_bytes(teacher: ChatServer, tmp_path: Path) -> None:
     """The same functions without a server: every published file is the same, and so is the count of tasks."""
-    shown = SmallRun(tmp_path / "shown", teacher.url)
+    rows = [question(number) for number in range(40)]
+    shown = SmallRun(tmp_path / "shown", teacher.url, rows=rows)
     built = shown.build_by_flow()
-    plain = SmallRun(tmp_path / "plain", teacher.url)
+    plain = SmallRun(tmp_path / "plain", teacher.url, rows=rows)
     alone = plain.build()
     files = [
         {name: digest for name, digest in run.digests().items() if name.endswith((".parquet", ".zst"))}

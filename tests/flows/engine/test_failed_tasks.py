@@ -17,7 +17,7 @@ import tasks.distill
 from flows.engine.failures import SHOWN_FAILURES, Failure, ShardsFailedError, failures_markdown
 from tasks import reproduce
 from tasks.engine.failed_task import FailedTask, explained, row_at_hand, without_secrets
-from tests.support.runs.small_run import SmallRun
+from tests.support.runs.small_run import SmallRun, question
 from tests.support.servers.chat_server import ChatServer
 from tracemill.core import FailedTaskRun, Problem, ServerUnavailableError, StageCrashedError
 from tracemill.generate import build_request
@@ -46,13 +46,13 @@ def test_a_failed_shard_says_where_why_and_how_to_run_it_alone(
 ) -> None:
     """Stage, shard, row, command and next step are in the run's error and in the UI; the command does the task."""
     with ChatServer(wrong_percent=0) as teacher:
-        run = SmallRun(tmp_path, teacher.url)
+        run = SmallRun(tmp_path, teacher.url, rows=[question(n) for n in range(40)])
         run.sections["run"] = run.recipe()["run"] | {"poison_share": 0}
         monkeypatch.setattr(tasks.distill, "build_request", breaks_on_one_row)
         with pytest.raises(ShardsFailedError) as failed:
             run.build_by_flow()
         told = str(failed.value)
-        assert "distill: 1 of 4 shards failed" in told
+        assert "distill: 1 of 3 shards failed" in told
         assert "stage distill crashed" in told
         assert "KeyError: 'no such thing', in breaks_on_one_row" in told
         assert "shard: 00002-rows" in told

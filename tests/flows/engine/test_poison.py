@@ -34,7 +34,7 @@ from tasks.engine.stage import body_of, perform
 from tasks.label import Measure, label_shard
 from tests.support.runs.audited_set import PLANTED, write
 from tests.support.runs.samples import problem
-from tests.support.runs.small_run import SmallRun, audit, funnel, table
+from tests.support.runs.small_run import SmallRun, audit, funnel, question, table
 from tests.support.servers.chat_server import ChatServer
 from tracemill.core import Problem, ServerUnavailableError, StageCrashedError, StoreError, table_of
 from tracemill.publish.funnel import DROP_STAGES
@@ -129,7 +129,7 @@ def test_a_row_that_breaks_a_stage_costs_itself_alone(tmp_path: Path, monkeypatc
 def test_poison_is_shown_where_the_run_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same by the flow: a table of the phase names the rows, and Prefect's cache knows them for finished."""
     with ChatServer(wrong_percent=0) as teacher:
-        run = SmallRun(tmp_path / "run", teacher.url)
+        run = SmallRun(tmp_path / "run", teacher.url, rows=[question(n) for n in range(20)])
         for module, name, number, _, _ in PLANTED_BUGS:
             plant(monkeypatch, module, name, number)
         counts = funnel(run.build_by_flow())
@@ -142,7 +142,7 @@ def test_poison_is_shown_where_the_run_is(tmp_path: Path, monkeypatch: pytest.Mo
 def test_above_the_share_the_task_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where more rows break a stage than may be set aside, its shard fails, and names rows and command."""
     with ChatServer(wrong_percent=0) as teacher:
-        run = SmallRun(tmp_path, teacher.url)
+        run = SmallRun(tmp_path, teacher.url, rows=[question(n) for n in range(20, 40)])
         bug = breaking(lambda text: "Note 3" in text, tasks.label.language)
         monkeypatch.setattr(tasks.label, "language", bug)
         with pytest.raises(ShardsFailedError) as failed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from flows.engine.runners import check_cluster, everywhere, mismatches, result_o
 from tasks.distill import distill_shard
 from tasks.engine.worker_check import WorkerInfo, inspect_worker
 from tasks.verify import verify_shard
-from tests.support.needs import ROOT
+from tests.support.warm import start as programs
 from tracemill.core import LedgerError, RecipeError, RunnerError
 from tracemill.recipe import parse_recipe
 from tracemill.recipe.recipe import Run
@@ -147,10 +146,8 @@ def test_tasks_travel(stage: Any, tmp_path: Path) -> None:
     assert len(shipped) < 20_000
     (tmp_path / "task").write_bytes(shipped)
     told = "import cloudpickle, sys; print(cloudpickle.load(open(sys.argv[1], 'rb')).name)"
-    ran = subprocess.run(
-        [sys.executable, "-c", told, str(tmp_path / "task")], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert ran.stdout.strip() == stage.name
+    output, errors = programs.script(told, tmp_path / "task").communicate()
+    assert output.strip() == stage.name, errors
 
 
 def test_a_phase_travels_as_its_name() -> None:

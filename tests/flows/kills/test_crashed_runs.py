@@ -41,7 +41,7 @@ from flows.crashed_runs import (
 from flows.deploy import deploy
 from tests.support.needs import ROOT
 from tests.support.runs.killed_run import finish, has_paid_for, kill_when, launch
-from tests.support.runs.small_run import SmallRun
+from tests.support.runs.small_run import SmallRun, question
 from tests.support.servers.chat_server import ChatServer
 from tracemill.core.process_identity import process_name
 
@@ -51,6 +51,7 @@ SILENCE_S = 40  # Prefect's flows beat every 30 s at most
 SHORT_SILENCE_S = 15  # of runs whose beats the test itself emits, every half second
 PATIENCE_S = 240.0
 DEAD = process_name(4194304)
+ROWS = [question(n) for n in range(20)]  # of one shard
 
 
 def until(met: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
@@ -81,7 +82,7 @@ def state_of(client: SyncPrefectClient, flow_run_id: UUID) -> str:
 def test_the_next_run_marks_the_one_before_it(client: SyncPrefectClient, tmp_path: Path) -> None:
     """After a SIGKILL and a second run, the first run, its phase and all its tasks are in a final state."""
     with ChatServer(latency_s=0.2) as teacher:
-        run = SmallRun(tmp_path, teacher.url)
+        run = SmallRun(tmp_path, teacher.url, rows=ROWS)
         kill_when(run, has_paid_for(3), by_flow=True)
         (killed,) = newest(client, run.recipe_path)
         assert state_of(client, killed.id) == "Running"

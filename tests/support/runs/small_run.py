@@ -36,6 +36,11 @@ NOUNS = [
 ]
 ADD = "a, b = map(int, input().split())\nprint(a {} b)"
 STREAMS = {"inputs": ["1 2\n", "5 7\n"], "outputs": ["3\n", "12\n"]}
+# Sections of a build from one source, without benchmarks: fewer tasks, where it is not asked what becomes of those.
+ONE_SOURCE: dict[str, Any] = {
+    "sources": [{"name": "rows", "path": "rows.jsonl", "layout": "gsm8k"}],
+    "decontaminate": {"benchmarks": []},
+}
 PLACES = ["market", "harbour", "library", "garden", "station", "bakery", "museum", "castle", "forest", "valley"]
 
 
