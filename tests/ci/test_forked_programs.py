@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -117,9 +118,9 @@ sys.stdin.read()
 """
 
 
-def test_it_is_one_process_for_all_workers_and_ends_with_the_last(tmp_path: Path) -> None:
+def test_it_is_one_process_for_all_workers_and_ends_with_the_last() -> None:
     """Two workers of a session fork from the same one; when both are gone it is, too, with all that it has forked."""
-    environment = os.environ | {"PYTEST_XDIST_TESTRUNUID": tmp_path.name, "TMPDIR": str(tmp_path)}
+    environment = os.environ | {"PYTEST_XDIST_TESTRUNUID": secrets.token_hex(6)}
     users, places, programs = [], set(), []
     for _ in range(2):
         user = subprocess.Popen(
