@@ -1,6 +1,6 @@
 """Builds a verified dataset from a recipe: ``python -m flows.build_dataset RECIPE [--set key=value]… [--out DIR]``.
 
-The method, top to bottom: read the sources into raw shards; curate every shard; cluster duplicates over all of them;
+The method, top to bottom: read the sources into raw shards and curate each as it comes; cluster duplicates over all;
 drop duplicates and contaminated rows; reuse the traces that came along and distill the rest, verifying as they come;
 publish. Finished work is found and kept, however often the run was killed.
 """
@@ -21,11 +21,11 @@ from prefect import flow, get_run_logger
 from flows.command_line import dataset_command, how_to_look, shown_place, work_done
 from flows.engine.context import RunContext
 from flows.engine.paused import or_paused
+from flows.engine.plain_run import found_run
 from flows.engine.runners import local_runner
 from flows.forms import Overrides, RecipePath, Text
 from flows.parameters import without_secrets
 from flows.phases import shards
-from flows.phases.collect import read_sources
 from flows.phases.cost_gate import pass_cost_gate
 from flows.phases.decontaminate import Benchmarks, benchmarks_of, contamination_of, decontamination
 from flows.phases.duplicates import cluster_duplicates, curate
@@ -109,8 +109,8 @@ def build(context: RunContext, out: str | None = None, limit: int | None = None)
     benchmarks = benchmarks_of(context)
     counting = measure_plan(recipe.label, recipe.data_dir)
     labelling = labellings(recipe, counting, context.ledger)
-    collection = read_sources(context, limit)
-    prepared, conflicts = prepare(context, collection, benchmarks, labelling)
+    collection, curated = curate(context, limit)
+    prepared, conflicts = prepare(context, collection, curated, benchmarks, labelling)
     over = choose_problems(context, prepared)
     pass_cost_gate(context, prepared, over, counting)
     cuts = choose_thresholds(context, collection, prepared)
@@ -138,11 +138,14 @@ def build(context: RunContext, out: str | None = None, limit: int | None = None)
 
 
 def prepare(
-    context: RunContext, collection: Collection, benchmarks: Benchmarks, labelling: Stages
+    context: RunContext,
+    collection: Collection,
+    curated: dict[str, ShardHistory],
+    benchmarks: Benchmarks,
+    labelling: Stages,
 ) -> tuple[dict[str, ShardHistory], ConflictReport]:
-    """Everything before generation: problems that are clean, nobody's duplicate, in no benchmark, and wanted."""
+    """Everything else before generation: problems that are nobody's duplicate, in no benchmark, and wanted."""
     recipe = context.recipe
-    curated = curate(context, collection)
     duplicates = cluster_duplicates(context, collection, curated)
     decisions = by_words = duplicates.decisions
     embedded: dict[str, Manifest] = {}
@@ -254,10 +257,15 @@ def render_summary(built: Built, seconds: float) -> str:
     )
 
 
+def found(recipe: Recipe, out: str | None) -> Built | None:
+    """Return what stands in the run's directory if every step that leads to it is finished; None otherwise."""
+    return found_run(recipe, lambda context: build(context, out))
+
+
 def previewed(recipe: Recipe, n_rows: int) -> str:
     """Return what a few rows of each source came to; nothing is published."""
     return render_preview_summary(preview(recipe, n_rows, build, logging.getLogger("tracemill")))
 
 
 if __name__ == "__main__":
-    sys.exit(dataset_command(build_dataset, render_summary, Path(__file__).stem, __doc__ or "", previewed))
+    sys.exit(dataset_command(build_dataset, render_summary, Path(__file__).stem, __doc__ or "", found, previewed))

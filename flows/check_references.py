@@ -7,6 +7,7 @@ signed here is not done again when the dataset is built.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from prefect import flow, get_run_logger
 from flows.command_line import how_to_look, recipe_options, run_command, shown_place, work_done
 from flows.engine.artifacts import audit_artifact
 from flows.engine.context import RunContext
+from flows.engine.plain_run import found_run
 from flows.engine.runners import local_runner
 from flows.forms import Overrides, RecipePath, Text
 from flows.parameters import refuse_secrets, without_secrets
@@ -118,11 +120,17 @@ def conflicts_told(summary: Mapping[str, Any], where: str) -> list[str]:
 def main() -> int:
     """Run the command; returns the exit status."""
     options = recipe_options("check_references", __doc__ or "").parse_args()
+
+    @functools.cache
+    def load() -> Recipe:
+        return checked_recipe(options.recipe, options.overrides)
+
     return run_command(
         "check_references",
         lambda: check_references(options.recipe, options.overrides, options.out),
         render_summary,
-        lambda: checked_recipe(options.recipe, options.overrides),
+        load,
+        lambda: found_run(load(), lambda context: check(context, options.out)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -55,9 +56,19 @@ def dataset_command(
     tell: Callable[[Made, float], str],
     name: str,
     about: str,
+    find: Callable[[Recipe, str | None], Made | None],
     preview: Callable[[Recipe, int], str] | None = None,
 ) -> int:
-    """Run a flow that builds a dataset from a recipe, or a preview of it; return the exit status."""
+    """Run a flow that builds a dataset from a recipe, or a preview of it; return the exit status.
+
+    Args:
+        flow: takes the recipe's path, its overrides, and the run's directory or None.
+        tell: what to print of its result, and of the seconds that it took.
+        name: of the flow's module.
+        about: its first line is what the command's help says.
+        find: what the flow would return if nothing is left to do, else None.
+        preview: what to print of so many rows of each source.
+    """
     parser = recipe_options(name, about)
     if preview is not None:
         few = "take so many rows of each source through all stages, show them, and publish nothing"
@@ -67,11 +78,17 @@ def dataset_command(
         if options.out:
             parser.error("a preview has a place of its own: leave out --out, or --preview")
         return _previewed(name, options, preview)
+
+    @functools.cache
+    def load() -> Recipe:
+        return load_recipe_with_env(options.recipe, options.overrides)
+
     return run_command(
         name,
         lambda: flow(recipe=options.recipe, overrides=options.overrides, out=options.out),
         tell,
-        lambda: load_recipe_with_env(options.recipe, options.overrides),
+        load,
+        lambda: find(load(), options.out),
     )
 
 

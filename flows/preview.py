@@ -9,22 +9,22 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from flows.engine.context import RunContext
+from flows.engine.context import PhaseWork, RunContext
+from flows.engine.lineage import Node
 from flows.engine.plain_run import PlainRun
-from flows.engine.steps import Step
 from tracemill.core import SourceError
 from tracemill.ledger.place import is_remote
 from tracemill.recipe import Recipe
 from tracemill.recipe.sections.run import Runner
 from tracemill.runs.preview import Whole, render_preview
 from tracemill.sources.size import size_of
-from tracemill.store import Store
+from tracemill.store import Shard, Store
 
 Result = TypeVar("Result")
 PREVIEWS: Final = Path(".tracemill/preview")
@@ -51,19 +51,20 @@ class _SideBySide(PlainRun[Recipe]):
         self,
         name: str,
         last_stage: str,
-        work: Mapping[str, Callable[[Step], Result]],
+        work: PhaseWork[Result],
         start_order: Sequence[str] | None = None,
-        after: Iterable[Any] = (),
+        after: Iterable[Shard | Node] = (),
     ) -> dict[str, Result]:
-        """Return every shard; see :meth:`RunContext.phase`."""
+        """Return every shard, once all are known; see :meth:`RunContext.phase`."""
         self.logger.info("%s …", name)
         phase = super().phase
+        known = dict(work)
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix=name) as pool:
             one = {
-                label: pool.submit(phase, name, last_stage, {label: work[label]}, None, after)
-                for label in start_order or work
+                label: pool.submit(phase, name, last_stage, {label: known[label]}, None, after)
+                for label in start_order or known
             }
-            return {label: one[label].result()[label] for label in work}
+            return {label: one[label].result()[label] for label in known}
 
 
 def preview(

@@ -20,6 +20,7 @@ from flows.build_dataset import Built, build, render_summary
 from flows.command_line import dataset_command
 from flows.engine.context import RunContext
 from flows.engine.paused import or_paused
+from flows.engine.plain_run import found_run
 from flows.engine.poison import is_mended
 from flows.engine.runners import local_runner
 from flows.forms import Overrides, RecipePath, Text
@@ -31,6 +32,7 @@ from tracemill.inference.refusals import REFUSED, REFUSED_BY_TEACHER
 from tracemill.publish import published, refuse_foreign
 from tracemill.publish.directory.versions import held
 from tracemill.publish.manifest import n_published
+from tracemill.recipe import Recipe
 from tracemill.store import Store, load_collection
 
 
@@ -102,6 +104,11 @@ def _named(manifest: dict[str, Any], out: str) -> str:
     return f"{out}{version}, {n_published(manifest):,} rows"
 
 
+def found(recipe: Recipe, out: str | None) -> Built | None:
+    """Return what stands in the run's directory if nothing is new, and nothing is left to do; None otherwise."""
+    return found_run(recipe, lambda context: refresh(context, out))
+
+
 @contextlib.contextmanager
 def _one_at_a_time(out: str, logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> Any:
     """Wait for another refresh of the same directory, and says so."""
@@ -118,4 +125,4 @@ def _one_at_a_time(out: str, logger: logging.Logger | logging.LoggerAdapter[logg
 
 
 if __name__ == "__main__":
-    sys.exit(dataset_command(refresh_dataset, render_summary, Path(__file__).stem, __doc__ or ""))
+    sys.exit(dataset_command(refresh_dataset, render_summary, Path(__file__).stem, __doc__ or "", found))

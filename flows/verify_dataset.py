@@ -7,6 +7,7 @@ are found when the command is run again, however it ended.
 from __future__ import annotations
 
 import argparse
+import functools
 import re
 import sys
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from flows.command_line import add_overrides, how_to_look, run_command, shown_pl
 from flows.engine.artifacts import audit_artifact
 from flows.engine.context import RunContext
 from flows.engine.events import tell_evaluated
+from flows.engine.plain_run import found_run
 from flows.engine.runners import local_runner
 from flows.forms import NOWHERE, AuditOverrides, Columns, HubPlace, Limit, OnTheHub, Text
 from flows.parameters import refuse_secrets, without_secrets
@@ -238,20 +240,27 @@ def main() -> int:
     options = parser.parse_args()
     overrides = options.overrides + ([f"run.store={options.store}"] if options.store else [])
     hub = HubPlace(revision=options.revision, split=options.split, config=options.config)
-    found: list[AuditRun] = []
+    audited: list[AuditRun] = []
 
-    def work() -> AuditRun:
-        found.append(
-            verify_dataset(options.dataset, hub, options.limit, overrides, options.out, options.layout, options.columns)
-        )
-        return found[0]
-
-    def check() -> None:
+    @functools.cache
+    def load() -> Audit:
         recipe = audit_recipe(options.dataset, hub.model_dump(exclude_none=True), overrides)
-        laid_out(recipe, options.layout, options.columns, options.limit)
+        return laid_out(recipe, options.layout, options.columns, options.limit)
 
-    status = run_command("verify_dataset", work, render_summary, check)
-    return NOTHING_JUDGED if found and status == 0 and nothing_judged(found[0].summary) else status
+    def tell(run: AuditRun, seconds: float) -> str:
+        audited.append(run)
+        return render_summary(run, seconds)
+
+    status = run_command(
+        "verify_dataset",
+        lambda: verify_dataset(
+            options.dataset, hub, options.limit, overrides, options.out, options.layout, options.columns
+        ),
+        tell,
+        load,
+        lambda: found_run(load(), lambda context: verify(context, options.dataset, options.limit, options.out)),
+    )
+    return NOTHING_JUDGED if audited and status == 0 and nothing_judged(audited[0].summary) else status
 
 
 def _positive(text: str) -> int:

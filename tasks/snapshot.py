@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any, Final
 
@@ -20,6 +21,10 @@ from tracemill.sources import Source, collected, raw_tables
 from tracemill.store import Manifest, RawShard, Shard, Store
 
 _WRITERS: Final = 2
+# Is told of each raw shard as soon as it is stored, in order, by the thread that reads: what works on the shards need
+# not wait for the whole source. What it raises ends the reading. A snapshot that is found, or that another process has
+# made, tells nothing.
+STORED_SHARD: Final[ContextVar[Callable[[RawShard], None] | None]] = ContextVar("stored_shard", default=None)
 
 
 class Snapshot(Section):
@@ -46,10 +51,13 @@ def snapshot_source(work: Work) -> Produced:
     plan: Snapshot = work.section
     shards, files = {}, {}
     notes: list[str] = []
+    tell = STORED_SHARD.get()
     tables = raw_tables(plan.source, plan.data_dir, plan.shard_rows, plan.published, plan.limit, notes)
     for number, (table, shard) in enumerate(_stored(tables, work.store)):
         name = f"raw-{number:05d}"
         shards[name], files[name] = shard, table["file"][0].as_py()
+        if tell is not None:
+            tell(RawShard(source=plan.source.name, file=files[name], shard=shard))
     n_rows = sum(shard.rows for shard in shards.values())
     return Produced(shards, n_rows, n_rows, facts={"files": files, "notes": notes})
 
@@ -60,7 +68,7 @@ def _stored(tables: Iterable[pa.Table], store: Store) -> Iterator[tuple[pa.Table
     with ThreadPoolExecutor(_WRITERS, thread_name_prefix="snapshot") as writers:
         for table in tables:
             waiting.append((table.slice(0, 1), writers.submit(store.write_table, table)))
-            if len(waiting) > 2 * _WRITERS:
+            while waiting and (waiting[0][1].done() or len(waiting) > 2 * _WRITERS):
                 head, written = waiting.popleft()
                 yield head, written.result()
         for head, written in waiting:
@@ -71,7 +79,8 @@ def raw_shards(source: Source, manifest: Manifest) -> list[RawShard]:
     """Return the raw shards of a snapshot, in the order of the source."""
     files = manifest.facts["files"]
     return [
-        RawShard(source=source.name, file=files[name], shard=shard) for name, shard in sorted(manifest.outputs.items())
+        RawShard(source=source.name, file=files[name], shard=manifest.outputs[name])
+        for name in sorted(manifest.outputs, key=lambda name: (len(name), name))
     ]
 
 

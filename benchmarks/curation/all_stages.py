@@ -28,10 +28,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from benchmarks.curation.questions import questions, real_questions
+from benchmarks.engine.measured_run import OneByOne
 from flows.build_dataset import prepare
-from flows.engine.plain_run import PlainRun
-from flows.phases.collect import read_sources
 from flows.phases.decontaminate import benchmarks_of
+from flows.phases.duplicates import curate
 from flows.phases.shards import ShardHistory, labellings
 from tasks.engine.stage import StageTask
 from tasks.label import measure_plan
@@ -66,7 +66,7 @@ BENCHMARKS = {
 SLOWEST = 5
 
 
-class TimedRun(PlainRun[Recipe]):
+class TimedRun(OneByOne[Recipe]):
     """Notes how long each stage takes, over all shards."""
 
     def __init__(self, recipe: Recipe, store: Store) -> None:
@@ -134,7 +134,7 @@ def _prepared(path: Path) -> tuple[TimedRun, dict[str, ShardHistory], Shard]:
     context.store.prepare()
     benchmarks = benchmarks_of(context)
     labelling = labellings(recipe, measure_plan(recipe.label, recipe.data_dir), context.ledger)
-    prepared, _ = prepare(context, read_sources(context), benchmarks, labelling)
+    prepared, _ = prepare(context, *curate(context), benchmarks, labelling)
     return context, prepared, benchmarks.items
 
 

@@ -6,20 +6,22 @@ import contextlib
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Self
+from typing import Any, ClassVar, Generic, Protocol, Self
+from uuid import UUID
 
 from prefect import Task
 from prefect.futures import PrefectFuture
+from prefect.utilities.annotations import quote
 from typing_extensions import TypeVar
 
 from flows.crashed_runs import take_over
 from flows.engine.artifacts import Artifacts, ServerArtifacts, Tables, failures_artifact, phase_artifact
-from flows.engine.blocks import Block, Phase
+from flows.engine.blocks import Phase
 from flows.engine.failures import failed, raise_paused
 from flows.engine.lineage import Lineage, Node, finished
-from flows.engine.look_ahead import looked_ahead
+from flows.engine.look_ahead import Ahead, Turn, looked_ahead
 from flows.engine.poison import tell_of_poison
 from flows.engine.progress import Progress, Publishing, Watched, reported
 from flows.engine.runners import check_cluster, computing, everywhere, shard_tasks, shards_at_once
@@ -47,6 +49,33 @@ SHARDS_A_BATCH = 64  # shards at once that wait for a teacher's batches, unless 
 Result = TypeVar("Result")
 Value = TypeVar("Value")
 Plan = TypeVar("Plan", bound=Recipe | Audit | Evaluation | Comparison, default=Recipe)
+# The function of each shard by label; or one after the other as they come to be known, in the order of their beginning.
+PhaseWork = Mapping[str, Callable[[Step], Value]] | Generator[tuple[str, Callable[[Step], Value]], None, None]
+
+
+class Future(Protocol):
+    """What a task will return."""
+
+    def result(self) -> Manifest:
+        """Wait for it; raises what the task raises."""
+        ...
+
+    def add_done_callback(self, tell: Callable[[Any], None]) -> None:
+        """Have it told when the task ends, however."""
+        ...
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A task of the run itself that is under way, or waits for its turn.
+
+    Attributes:
+        future: of its manifest.
+        task_run_id: where it is a task of Prefect's.
+    """
+
+    future: Future
+    task_run_id: UUID | None = None
 
 
 @dataclass
@@ -62,8 +91,10 @@ class RunContext(Generic[Plan]):
         lineage: what has made which table, for the edges of the DAG.
         exported: the task run that has published, once it has.
         refused: requests that servers have refused, by server.
+        only_finds: whether it does no work, so that nothing will have to be paid for.
     """
 
+    only_finds: ClassVar[bool] = False
     recipe: Plan
     store: Store
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger]
@@ -74,6 +105,7 @@ class RunContext(Generic[Plan]):
     lineage: Lineage = field(default_factory=Lineage)
     exported: list[Node] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
+    _counting: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.recipe.run.runner.is_cluster:
@@ -145,14 +177,33 @@ class RunContext(Generic[Plan]):
         Raises:
             TeacherMisconfiguredError: a server has refused more than the recipe allows.
         """
+        return self.ended(self.begun(stage, section, inputs, label), again=again)
+
+    def begun(
+        self, stage: StageTask, section: Section, inputs: dict[str, Shard], label: str, after: Begun | None = None
+    ) -> Begun:
+        """Begin one task of the run itself, see :meth:`single`; :meth:`ended` has to wait for it.
+
+        Args:
+            stage: of the task.
+            section: of the stage.
+            inputs: handles by name.
+            label: for people.
+            after: begins when that one has ended well, and not at all where it has not.
+        """
         key = key_of(stage, section, inputs)
         is_finished = self.store.find(stage.name, key) is not None
         self._count(cached=int(is_finished), executed=int(not is_finished))
-        after = self.lineage.nodes(inputs.values())
-        future = submit(stage, section, inputs, key, self.store, label, is_finished=is_finished, wait_for=after)
-        manifest = future.result()
-        self.lineage.add_task("", manifest, future.task_run_id)
-        self.lineage.add_node(manifest.outputs.values(), finished(future.task_run_id))
+        wait_for = [*self.lineage.nodes(inputs.values()), *([] if after is None else [after.future])]
+        future = submit(stage, section, inputs, key, self.store, label, is_finished=is_finished, wait_for=wait_for)
+        return Begun(future, future.task_run_id)
+
+    def ended(self, task: Begun, *, again: bool = False) -> Manifest:
+        """Wait for a task of the run itself; see :meth:`single`."""
+        manifest = task.future.result()
+        if task.task_run_id is not None:
+            self.lineage.add_task("", manifest.outputs.values(), task.task_run_id)
+            self.lineage.add_node(manifest.outputs.values(), finished(task.task_run_id))
         tally = Tally()
         tally.add(manifest)
         self._judge_refusals(tally, again=again)
@@ -163,11 +214,11 @@ class RunContext(Generic[Plan]):
 
         Args:
             task: Prefect's.
-            arguments: of the task.
+            arguments: of the task; no futures, for which Prefect would look in every handle of a publication.
             after: tables that it works on.
         """
         nodes = [*self.lineage.nodes(after), *self.exported]
-        future: PrefectFuture[Value] = task.submit(*arguments, return_state=False, wait_for=nodes)
+        future: PrefectFuture[Value] = task.submit(*map(quote, arguments), return_state=False, wait_for=nodes)
         value = future.result()
         if task is export_dataset:
             self.exported = [finished(future.task_run_id)]
@@ -204,51 +255,65 @@ class RunContext(Generic[Plan]):
         self,
         name: str,
         last_stage: str,
-        work: Mapping[str, Callable[[Step], Result]],
+        work: PhaseWork[Result],
         start_order: Sequence[str] | None = None,
-        after: Iterable[Shard] = (),
+        after: Iterable[Shard | Node] = (),
     ) -> dict[str, Result]:
         """Take every shard through its function, in subflows; returns the results by label, in the order given.
 
         Args:
             name: of the phase.
             last_stage: the stage that ends a shard.
-            work: the function of each shard, by label.
+            work: the function of each shard, by label; where the labels are not all known, as they come.
             start_order: labels in the order in which the shards begin, if not in the order given.
-            after: tables that the shards work on.
+            after: tables that the shards work on, or the tasks of the run that make them.
 
         Raises:
+            Exception: what ``work`` raises while it is waited for.
             ShardsFailedError: after everything that could be finished is finished.
             TeacherMisconfiguredError: likewise, where a server has refused more than the recipe allows.
             BudgetReachedError: likewise, where nothing else has failed.
         """
         run = self._run_of(name)
-        progress = Progress(name, len(work), last_stage)
-        labels = list(start_order or work)
-        blocks = [Block(some) for some in _few(labels, run.shards_per_flow)]
+        shards = in_order(work, start_order)
+        is_known = isinstance(shards, list)
+        progress = Progress(name, len(shards) if isinstance(shards, list) else 0, last_stage, more=not is_known)
+        labels = list(work) if isinstance(work, Mapping) else []
+
+        def coming(shards: Generator[Turn[Result], None, None]) -> Generator[Turn[Result], None, None]:
+            with contextlib.closing(shards):
+                for label, through in shards:
+                    labels.append(label)
+                    progress.n_chains += 1
+                    if ahead.is_left(label, through):
+                        yield label, through
+                progress.more = False
 
         def steps(label: str, go_on: Callable[[], None]) -> ShardSteps:
             return ShardSteps(
-                self.store, label, progress, self.lineage, run.show_cached, run.poison_share, go_on, found(label)
+                self.store, label, progress, self.lineage, run.show_cached, run.poison_share, go_on, ahead.steps(label)
             )
 
-        phase = Phase(name, work, steps, shards_at_once(run))
+        phase: Phase[Result] = Phase(name, steps, shards_at_once(run))
         # Other processes' teachers tell of their tokens only when a shard is done.
         tokens = (lambda: progress.n_tokens) if run.runner.is_cluster else tokens_received
         with (
             reported(progress, self.logger, run.progress_every_s, tokens, spent=self.spent),
-            looked_ahead(self.store, work, labels, run.poison_share) as found,
+            looked_ahead(self.store, run.poison_share) as look,
         ):
-            phase.run(blocks, shard_tasks(run), self.lineage, self.lineage.nodes(after))
+            ahead: Ahead[Result] = Ahead(look, lambda found: progress.passed(found, run.show_cached))
+            left = ahead.left(shards) if isinstance(shards, list) else coming(shards)
+            phase.run(left, run.shards_per_flow, shard_tasks(run), self.lineage, self.lineage.nodes(after))
         self._count(cached=progress.n_cached, executed=progress.n_executed)
         self.tables |= phase_artifact(self.artifacts, progress)
         tell_of_poison(self.artifacts, name, progress.poisoned, self.store.url, self.logger)
         if phase.failures:
             raise_paused(phase.failures)
             failures_artifact(self.artifacts, name, phase.failures)
-            raise failed(name, phase.failures, len(work))
+            raise failed(name, phase.failures, progress.n_chains)
         self._judge_refusals(progress.refusals)
-        return {label: phase.results[label] for label in work}
+        results = ahead.results | phase.results
+        return {label: results[label] for label in labels}
 
     def _run_of(self, phase: str) -> Run:
         """Return how a phase is run: shards that wait for batches wait side by side, so that a batch is large."""
@@ -267,10 +332,13 @@ class RunContext(Generic[Plan]):
         tally.require_few()
 
     def _count(self, *, cached: int, executed: int) -> None:
-        self.n_cached += cached
-        self.n_executed += executed
+        with self._counting:
+            self.n_cached += cached
+            self.n_executed += executed
 
 
-def _few(labels: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for start in range(0, len(labels), size):
-        yield labels[start : start + size]
+def in_order(
+    work: PhaseWork[Result], start_order: Sequence[str] | None = None
+) -> list[tuple[str, Callable[[Step], Result]]] | Generator[tuple[str, Callable[[Step], Result]], None, None]:
+    """Return the shards of a phase in the order in which they begin: a list where they are all known."""
+    return [(label, work[label]) for label in start_order or work] if isinstance(work, Mapping) else work

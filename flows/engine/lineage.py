@@ -18,7 +18,7 @@ from prefect import State
 from prefect.client.schemas.objects import StateDetails
 from prefect.states import Completed
 
-from tracemill.store import Manifest, Shard
+from tracemill.store import Shard
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class Lineage:
         self._nodes: dict[str, Node] = {}
         self._lock = threading.Lock()
 
-    def add_task(self, label: str, manifest: Manifest, task_run_id: UUID) -> None:
-        """A task run of the shard ``label`` has made the manifest's outputs."""
+    def add_task(self, label: str, outputs: Iterable[Shard], task_run_id: UUID) -> None:
+        """A task run of the shard ``label`` has made tables; it may be at further ones, which it is drawn as."""
         state = finished(task_run_id)
         with self._lock:
-            for shard in manifest.outputs.values():
+            for shard in outputs:
                 self._tasks[label, shard.sha256] = self._tasks["", shard.sha256] = state
 
     def add_node(self, outputs: Iterable[Shard], node: Node) -> None:
@@ -68,8 +68,8 @@ class Lineage:
             found = [self._tasks.get((label, one.sha256)) or self._tasks.get(("", one.sha256)) for one in inputs]
         return list({state.state_details.task_run_id: state for state in found if state is not None}.values())
 
-    def nodes(self, tables: Iterable[Shard]) -> list[Node]:
-        """Return the nodes of the run's own graph that made tables, each once."""
+    def nodes(self, tables: Iterable[Shard | Node]) -> list[Node]:
+        """Return the nodes of the run's own graph that made tables, and those that are given as such, each once."""
         with self._lock:
-            found = [self._nodes.get(table.sha256) for table in tables]
+            found = [self._nodes.get(one.sha256) if isinstance(one, Shard) else one for one in tables]
         return list({id(node): node for node in found if node is not None}.values())

@@ -11,17 +11,19 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from prefect import Task
 from typing_extensions import TypeVar
 
 from flows.engine.artifacts import Artifacts, NoArtifacts
-from flows.engine.context import Plan, RunContext
+from flows.engine.context import Begun, PhaseWork, Plan, RunContext, in_order
 from flows.engine.failures import Failure, failed, raise_paused
+from flows.engine.lineage import Node
 from flows.engine.progress import Watched
-from flows.engine.steps import Step
 from tasks.engine.quarantine import find_finished
 from tasks.engine.stage import StageTask, key_of, perform
 from tracemill.core import BudgetReachedError, Section
@@ -39,6 +41,7 @@ class PlainRun(RunContext[Plan]):
     """A context that does everything itself."""
 
     artifacts: Artifacts = field(default_factory=NoArtifacts)
+    _reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "reader"), repr=False)
 
     def _look_around(self) -> None:
         """See to what killed runs have left in the store; there is no server that would know of them."""
@@ -60,6 +63,23 @@ class PlainRun(RunContext[Plan]):
         self._judge_refusals(tally, again=again)
         return manifest
 
+    def begun(
+        self,
+        stage: StageTask,
+        section: Section,
+        inputs: dict[str, Shard],
+        label: str,  # noqa: ARG002
+        after: Begun | None = None,
+    ) -> Begun:
+        """Begin one step beside this thread, after those that were begun before; see :meth:`RunContext.begun`."""
+
+        def work() -> Manifest:
+            if after is not None:
+                after.future.result()
+            return self.step(stage, section, inputs)
+
+        return Begun(self._reader.submit(copy_context().run, work))
+
     def step(self, stage: StageTask, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
         """Return one step, of the run itself or of a shard."""
         is_finished = (
@@ -76,32 +96,34 @@ class PlainRun(RunContext[Plan]):
         self,
         name: str,
         last_stage: str,  # noqa: ARG002
-        work: Mapping[str, Callable[[Step], Result]],
+        work: PhaseWork[Result],
         start_order: Sequence[str] | None = None,
-        after: Iterable[Shard] = (),  # noqa: ARG002
+        after: Iterable[Shard | Node] = (),  # noqa: ARG002
     ) -> dict[str, Result]:
         """Return every shard, one after the other; see :meth:`RunContext.phase`."""
         results: dict[str, Result] = {}
         failures: list[Failure] = []
         tally = Tally()
+        labels = []
 
         def step(stage: StageTask, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
             manifest = self.step(stage, section, inputs)
             tally.add(manifest)
             return manifest
 
-        for label in start_order or work:
+        for label, through in in_order(work, start_order):
+            labels.append(label)
             try:
-                results[label] = work[label](step)
+                results[label] = through(step)
             except Exception as error:  # noqa: BLE001 - a stage may raise anything; the other shards go on
                 failures.append(Failure(label, name, error))
                 if isinstance(error, BudgetReachedError):
                     break
         if failures:
             raise_paused(failures)
-            raise failed(name, failures, len(work))
+            raise failed(name, failures, len(labels))
         self._judge_refusals(tally)
-        return {label: results[label] for label in work}
+        return {label: results[label] for label in (work if isinstance(work, Mapping) else labels)}
 
     def _shown(self, watched: Watched) -> contextlib.AbstractContextManager[None]:  # noqa: ARG002
         """Nobody watches."""
@@ -124,6 +146,15 @@ class NotFinished(BaseException):
 @dataclass
 class FoundRun(PlainRun[Plan]):
     """A context that does no work: at the first step that is not finished it raises :class:`NotFinished`."""
+
+    only_finds: ClassVar[bool] = True
+
+    def compute_with(self, n_rows: int, *, soon: bool = False) -> None:
+        """Nothing is computed."""
+
+    def run_task(self, task: Task[..., Value], *arguments: Any, after: Iterable[Shard] = ()) -> Value:  # noqa: ARG002
+        """Nobody knows of a task that is no stage whether it is done."""
+        raise NotFinished
 
     def step(self, stage: StageTask, section: Section, inputs: Mapping[str, Shard]) -> Manifest:
         """Return one step that was finished before."""

@@ -14,7 +14,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 from uuid import UUID
@@ -119,8 +119,11 @@ class Progress:
 
     Args:
         phase: name for people.
-        n_chains: shards that will go through the phase.
+        n_chains: shards that will go through the phase, as far as they are known.
+        more: others may come.
         last_stage: the stage that ends a chain, whose count is "done".
+        n_shown: finished tasks that were submitted, to be shown as Cached.
+        n_to_show: steps of finished shards that were left to be submitted.
         n_tokens: completion tokens of the shards that were done in this run, wherever they were received.
         rows: "in" and "kept" by stage, in each stage's own unit.
         dropped: count by stage and "stage/reason".
@@ -131,7 +134,10 @@ class Progress:
     phase: str
     n_chains: int
     last_stage: str
+    more: bool = False
     n_cached: int = 0
+    n_shown: int = 0
+    n_to_show: int = 0
     n_executed: int = 0
     n_rows: int = 0
     n_tokens: int = 0
@@ -154,13 +160,25 @@ class Progress:
     def found(self, manifest: Manifest, most_shown: int) -> bool:
         """A finished task was found; whether it is among the first few, which are submitted and shown as Cached."""
         with self._lock:
-            is_shown = self.n_cached < most_shown
+            is_shown = self.n_shown < most_shown
+            self.n_shown += is_shown
             self.n_cached += 1
             if is_shown:
                 self.running[manifest.stage] += 1
             else:
                 self._count(manifest)
         return is_shown
+
+    def passed(self, manifests: Collection[Manifest], most_shown: int) -> bool:
+        """A finished shard was found; whether it is counted, and not left to be among the first few that are shown."""
+        with self._lock:
+            if self.n_to_show < most_shown:
+                self.n_to_show += len(manifests)
+                return False
+            self.n_cached += len(manifests)
+            for manifest in manifests:
+                self._count(manifest)
+        return True
 
     def done(self, manifest: Manifest, *, anew: bool = True) -> None:
         """A submitted task ended well; ``anew`` unless it was only shown as Cached."""
@@ -186,17 +204,20 @@ class Progress:
             self.n_rows += manifest.rows_in
 
     def percent(self) -> float:
-        """Shards that went through, of 100; a shard that failed never does."""
+        """Shards that went through, of 100; a shard that failed never does. 0 while it is not known of how many."""
+        if self.more:
+            return 0.0
         return round(100 * self.finished[self.last_stage] / self.n_chains, 1) if self.n_chains else 100.0
 
     def line(self, tokens_per_s: float | None = None) -> str:
         """Return one line for the log."""
         elapsed = max(time.monotonic() - self.started_at, 1e-9)
         n_done = self.finished[self.last_stage]
-        parts = [f"{self.phase}: {n_done}/{self.n_chains} shards", f"{self.n_rows / elapsed:,.0f} rows/s"]
+        so_far = " so far, more are being read" if self.more else ""
+        parts = [f"{self.phase}: {n_done}/{self.n_chains} shards{so_far}", f"{self.n_rows / elapsed:,.0f} rows/s"]
         if tokens_per_s is not None:
             parts.append(f"{tokens_per_s:,.0f} tokens/s")
-        if 0 < n_done < self.n_chains:
+        if 0 < n_done < self.n_chains and not self.more:
             parts.append(f"ETA {_clock(elapsed / n_done * (self.n_chains - n_done))}")
         if self.n_cached:
             parts.append(f"{self.n_cached} tasks already done")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from prefect.futures import PrefectFuture
+from prefect.utilities.annotations import quote
 
 from flows.engine.lineage import Lineage
 from flows.engine.progress import Progress
@@ -33,14 +34,6 @@ class Step(Protocol):
         """
 
 
-# Returns the manifest of a step that was found finished before, by stage and key.
-Found = Callable[[str, str], Manifest | None]
-
-
-def nothing_found(_stage: str, _key: str) -> None:
-    """Return nothing: every step has to be looked up."""
-
-
 @dataclass
 class ShardSteps:
     """The steps of one shard, as tasks of the flow run in whose context they are called.
@@ -53,7 +46,7 @@ class ShardSteps:
         show_cached: finished steps of the phase that are submitted all the same.
         poison_share: of a task's rows that may be set aside.
         go_on: raises where the run is being ended.
-        found: what was looked up before the shard's turn came.
+        found: finished steps that were looked up before the shard's turn came, by stage and key.
 
     Attributes:
         stage: name of the one under way, or of the last one.
@@ -67,7 +60,7 @@ class ShardSteps:
     show_cached: int
     poison_share: float
     go_on: Callable[[], None]
-    found: Found = nothing_found
+    found: Mapping[tuple[str, str], Manifest] = field(default_factory=dict)
     stage: str = ""
     outputs: list[Shard] = field(default_factory=list)
 
@@ -76,7 +69,7 @@ class ShardSteps:
         self.go_on()
         self.stage = stage.name
         key = key_of(stage, section, inputs)
-        manifest = self.found(stage.name, key) or find_finished(self.store, stage.name, key, self.poison_share)
+        manifest = self.found.get((stage.name, key)) or find_finished(self.store, stage.name, key, self.poison_share)
         if manifest is None or self.progress.found(manifest, self.show_cached):
             manifest = self._run(stage, section, inputs, key, is_finished=manifest is not None)
         self.outputs += manifest.outputs.values()
@@ -99,7 +92,7 @@ class ShardSteps:
             self.progress.failed(stage.name)
             raise
         self.progress.done(manifest, anew=not is_finished)
-        self.lineage.add_task(self.label, manifest, future.task_run_id)
+        self.lineage.add_task(self.label, manifest.outputs.values(), future.task_run_id)
         return manifest
 
 
@@ -117,13 +110,14 @@ def submit(
 ) -> PrefectFuture[Manifest]:
     """Submit one task to the task runner of the flow run that is under way.
 
-    A task whose manifest is not there must run even if Prefect remembers a result for it.
+    A task whose manifest is not there must run even if Prefect remembers a result for it. Section and handles hold no
+    future: quoted, Prefect does not look for one in each of their fields, of which the run's own tasks have thousands.
     """
     prefect_task: Any = stage if is_finished else stage.with_options(refresh_cache=True)
     future: PrefectFuture[Manifest] = prefect_task.submit(
         store_url=store.url,
-        section=section,
-        inputs=dict(inputs),
+        section=quote(section),
+        inputs=quote(dict(inputs)),
         key=key,
         label=label,
         poison_share=poison_share,

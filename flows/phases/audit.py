@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flows.phases.collect import read_sources, refuse_lost_sources, shard_labels
+from flows.phases.collect import read_through, refuse_lost_sources
 from flows.phases.shards import ShardHistory, numbered, set_aside
 from tasks.audit import audit_shard, traces_shard
 from tasks.engine.work import NoSettings
@@ -81,16 +81,9 @@ def audit(
     Raises:
         TracemillError: what was finished before is kept.
     """
-    collection = read_sources(context, limit)
-    sources = {source.name: source for source in context.recipe.sources}
-    raws = collection.shards()
-    work = {
-        label: partial(
-            audit_one, raw=raw, source=sources[raw.source], responses=responses, settings=context.recipe.verify
-        )
-        for label, raw in zip(shard_labels(collection), raws, strict=True)
-    }
-    histories = list(context.phase(name, "audit", work, after=[raw.shard for raw in raws]).values())
+    one = partial(audit_one, responses=responses, settings=context.recipe.verify)
+    collection, done = read_through(context, name, "audit", one, limit)
+    histories = list(done.values())
     refuse_lost_sources(context, histories)
     audited = [history.current for history in histories]
     dropped = [shard for history in histories for shard in history.outputs("dropped")]
@@ -99,7 +92,7 @@ def audit(
         tally.add(context.store.read_table(shard))
     for shard in dropped:
         tally.add_dropped(context.store.read_table(shard, ["source", "reason", "evidence"]))
-    n_rows = sum(raw.shard.rows for raw in raws)
+    n_rows = sum(raw.shard.rows for raw in collection.shards())
     return AuditedShards(audited, dropped, tally.summary(n_rows))
 
 

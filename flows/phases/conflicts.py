@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from flows.engine.context import RunContext
-from flows.phases.collect import read_sources
 from flows.phases.duplicates import cluster_duplicates, curate
 from tracemill.dedup.conflict_report import ConflictReport, conflict_report, conflict_rows, examples_of, questions
 from tracemill.recipe import Recipe
@@ -38,8 +37,7 @@ def conflicts_among(context: RunContext[Recipe]) -> Conflicts:
     Raises:
         TracemillError: what was finished before is kept.
     """
-    collection = read_sources(context)
-    curated = curate(context, collection)
+    collection, curated = curate(context)
     duplicates = cluster_duplicates(context, collection, curated)
     labels = list(curated)
     decisions = [context.store.read_table(duplicates.decisions[label]) for label in labels]

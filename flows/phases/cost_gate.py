@@ -48,7 +48,7 @@ def pass_cost_gate(
     """
     recipe = context.recipe
     cost = recipe.distill.cost
-    if cost is None:
+    if cost is None or context.only_finds:
         return
     plan = cost_plan(recipe, counting, context.ledger)
     problems = {label: history.current for label, history in prepared.items()}

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from flows.engine.context import RunContext
-from flows.phases.collect import refuse_lost_sources, shard_labels
+from flows.phases.collect import read_through, refuse_lost_sources, shard_labels
 from flows.phases.shards import ShardHistory, curate_one
 from tasks.duplicates import DeduplicateBatch, deduplicate_batch
 from tracemill.recipe import Recipe
@@ -28,17 +28,23 @@ class Duplicates:
     facts: tuple[dict[str, Any], ...]
 
 
-def curate(context: RunContext[Recipe], collection: Collection) -> dict[str, ShardHistory]:
-    """Collect, clean and sign every shard; by label, in the order of the collection."""
-    sources = {source.name: source for source in context.recipe.sources}
-    raws = collection.shards()
-    work = {
-        label: partial(curate_one, raw=raw, source=sources[raw.source], recipe=context.recipe)
-        for label, raw in zip(shard_labels(collection), raws, strict=True)
-    }
-    curated = context.phase("curate", "sign", work, after=[raw.shard for raw in raws])
+def curate(context: RunContext[Recipe], limit: int | None = None) -> tuple[Collection, dict[str, ShardHistory]]:
+    """Read the sources, and collect, clean and sign every shard, as soon as it is stored.
+
+    Args:
+        context: of the run.
+        limit: at most so many rows of each source, from its beginning.
+
+    Returns:
+        The collection, and the shards by label, in its order.
+
+    Raises:
+        SourceError: a source cannot be read, or nothing of it is left.
+    """
+    one = partial(curate_one, recipe=context.recipe)
+    collection, curated = read_through(context, "curate", "sign", one, limit)
     refuse_lost_sources(context, curated.values())
-    return curated
+    return collection, curated
 
 
 def cluster_duplicates(

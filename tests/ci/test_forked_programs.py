@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -120,7 +120,12 @@ sys.stdin.read()
 
 def test_it_is_one_process_for_all_workers_and_ends_with_the_last() -> None:
     """Two workers of a session fork from the same one; when both are gone it is, too, with all that it has forked."""
-    environment = os.environ | {"PYTEST_XDIST_TESTRUNUID": secrets.token_hex(6)}
+    with tempfile.TemporaryDirectory(prefix="tracemill-") as folder:  # a socket's path is short
+        _two_workers({"PYTEST_XDIST_TESTRUNUID": "two", "TMPDIR": folder})
+
+
+def _two_workers(named: dict[str, str]) -> None:
+    environment = os.environ | named
     users, places, programs = [], set(), []
     for _ in range(2):
         user = subprocess.Popen(

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL
 
-from flows.build_dataset import build_dataset, render_summary
+from flows.build_dataset import build_dataset, found, render_summary
 from flows.check_references import check_references
 from flows.command_line import dataset_command
 from flows.deploy import refuse_kept_secrets
@@ -247,7 +247,7 @@ def test_an_unset_variable_ends_the_run_before_its_first_task(
     small.write()
     for arguments, message in (([], "judge.api_key: env:PLANTED"), (["--set", f"judge.api_key={KEY}"], "is a secret")):
         monkeypatch.setattr("sys.argv", ["build_dataset", str(small.recipe_path), *arguments])
-        assert dataset_command(build_dataset, render_summary, "build_dataset", "about") == 1
+        assert dataset_command(build_dataset, render_summary, "build_dataset", "about", found) == 1
         error = capsys.readouterr().err
         assert message in error
         assert KEY not in error

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from dataclasses import replace
@@ -16,10 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.warm import start as programs
 from tracemill.core import LedgerError
 from tracemill.ledger import Completion, Ledger, request_key, shared_ledger
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def _key(number: int) -> str:
@@ -34,7 +31,7 @@ def _segments(directory: Path) -> list[Path]:
     return sorted(directory.glob("*.ledger"))
 
 
-def _spawn(code: str, *arguments: object) -> subprocess.Popen[str]:
+def _spawn(code: str, *arguments: object) -> programs.Script:
     """A process that runs ``code`` with the helpers of this module's first lines at hand."""
     head = (
         "import sys, hashlib\n"
@@ -42,8 +39,7 @@ def _spawn(code: str, *arguments: object) -> subprocess.Popen[str]:
         "key = lambda n: hashlib.sha256(str(n).encode()).hexdigest()\n"
         "completion = lambda n, text='A': Completion(key(n), f'{text}{n}', None, 'stop', 3, 5, 'm')\n"
     )
-    command = [sys.executable, "-c", head + code, *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return programs.script(head + code, *arguments)
 
 
 def test_a_completion_comes_back_as_it_was_put(tmp_path: Path) -> None:
@@ -103,7 +99,6 @@ def test_kill_minus_nine_loses_nothing_acknowledged(tmp_path: Path) -> None:
         "    print(n, flush=True)\n"
     )
     process = _spawn(code, tmp_path)
-    assert process.stdout is not None
     acknowledged = [int(process.stdout.readline()) for _ in range(300)]
     process.send_signal(signal.SIGKILL)
     acknowledged += [int(line) for line in process.stdout.read().splitlines()]

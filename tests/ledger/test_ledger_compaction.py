@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import subprocess
-import sys
 import tempfile
 import threading
 from pathlib import Path
@@ -15,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.warm import start as programs
 from tracemill.core import LedgerError
 from tracemill.ledger import Completion, Ledger
 from tracemill.ledger.compaction import compact
 from tracemill.ledger.segment import is_live
 
-ROOT = Path(__file__).resolve().parents[2]
 HEAD = (
     "import os, shutil, signal, sys, hashlib\n"
     "from pathlib import Path\n"
@@ -43,9 +41,8 @@ def _segments(directory: Path) -> list[Path]:
     return sorted(directory.glob("*.ledger"))
 
 
-def _spawn(code: str, *arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", HEAD + code, *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def _spawn(code: str, *arguments: object) -> programs.Script:
+    return programs.script(HEAD + code, *arguments)
 
 
 def _answers(directory: Path, n: int = 1000) -> dict[str, Completion]:
@@ -135,7 +132,6 @@ def test_a_writer_that_is_killed_leaves_a_sealed_segment(tmp_path: Path) -> None
     process = _spawn(
         "ledger = Ledger(sys.argv[1])\nledger.put(completion(1))\nprint(1, flush=True)\ninput()\n", tmp_path
     )
-    assert process.stdout is not None
     process.stdout.readline()
     assert compact(tmp_path).n_live == 1
     process.kill()
@@ -205,7 +201,6 @@ def test_one_at_a_time(tmp_path: Path) -> None:
         "input()\n"
     )
     process = _spawn(code, tmp_path)
-    assert process.stdout is not None
     process.stdout.readline()
     with pytest.raises(LedgerError, match="another process compacts"):
         compact(tmp_path)
@@ -292,7 +287,6 @@ def test_processes_write_and_read_while_it_compacts(tmp_path: Path) -> None:
     Ledger(tmp_path).put(_completion(0))
     processes = [_spawn(code, tmp_path, own) for own in (1, 2)]
     for process in processes:
-        assert process.stdout is not None
         process.stdout.readline()
     ended = threading.Event()
     failures: list[BaseException] = []

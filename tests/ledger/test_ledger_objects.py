@@ -7,7 +7,6 @@ import functools
 import hashlib
 import json
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.servers.object_store import S3Server, names
+from tests.support.warm import start as programs
 from tracemill.cli.main import main
 from tracemill.core import LedgerError
 from tracemill.ledger import Completion, Ledger, mirror, shared_ledger
@@ -25,8 +25,6 @@ from tracemill.ledger.record import encode
 from tracemill.ledger.remote import ShippingLedger
 from tracemill.ledger.segment import new_name
 from tracemill.store.objects import Listed, ObjectFiles
-
-ROOT = Path(__file__).parents[2]
 
 
 def key(number: int) -> str:
@@ -46,7 +44,7 @@ class Machine:
     def ledger(self, **settings: int) -> ShippingLedger:
         return ShippingLedger(self.place, **settings)
 
-    def writer(self, first: int, n: int, text: str = "x") -> subprocess.Popen[str]:
+    def writer(self, first: int, n: int, text: str = "x") -> programs.Script:
         """A process that puts ``n`` completions from ``first`` on and says each, then syncs and waits."""
         code = (
             "import sys, hashlib\n"
@@ -59,9 +57,7 @@ class Machine:
             "    print(i, flush=True)\n"
             "ledger.sync(); print('synced', flush=True); sys.stdin.readline(); ledger.close()\n"
         )
-        command = [sys.executable, "-c", code, str(self.place), str(first), str(n), text]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        return programs.script(code, self.place, first, n, text)
 
 
 @pytest.fixture
@@ -74,13 +70,12 @@ def there(bucket: str, tmp_path: Path) -> Machine:
     return Machine(bucket, tmp_path / "there")
 
 
-def read_until(process: subprocess.Popen[str], line: str) -> None:
-    assert process.stdout is not None
+def read_until(process: programs.Script, line: str) -> None:
     while (said := process.stdout.readline().strip()) != line:
         assert said, process.communicate()[1]
 
 
-def finish(process: subprocess.Popen[str]) -> None:
+def finish(process: programs.Script) -> None:
     _, errors = process.communicate("go\n", timeout=120)
     assert process.returncode == 0, errors
 

@@ -7,17 +7,15 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
-from tests.support.needs import ROOT
 from tests.support.runs.publications import folder, ids, publication, samples
 from tests.support.runs.small_run import digests_of
+from tests.support.warm import start as programs
 from tracemill.core import StoreError
 from tracemill.publish import publish, published
 from tracemill.publish.directory.run_directory import _publish_in_place
@@ -95,8 +93,9 @@ def test_old_versions_go(store: Store, out: Store) -> None:
 def test_a_kill_leaves_one_whole_version(store: Store, out: Store, tmp_path: Path, moment: str, rows: int) -> None:
     """SIGKILL while files are written, before the switch, or after it: what stands is whole; the next run ends it."""
     before = publish(store, out, publication(store, [samples(5)]))
-    command = [sys.executable, "-c", KILLED, str(tmp_path), moment]
-    assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    process = programs.script(KILLED, tmp_path, moment)
+    assert process.communicate() == ("", "")
+    assert process.returncode == -signal.SIGKILL
     standing = published(out)
     assert standing is not None
     assert (len(ids(out)), standing == before) == (rows, rows == 5)
@@ -112,8 +111,9 @@ def test_a_kill_leaves_one_whole_version(store: Store, out: Store, tmp_path: Pat
 
 def killed(tmp_path: Path, moment: str) -> dict[str, tuple[int, int]]:
     """Publish 25 rows as version 1 and be killed; inode and time of the files that it has finished, by name."""
-    command = [sys.executable, "-c", KILLED, str(tmp_path), moment]
-    assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    process = programs.script(KILLED, tmp_path, moment)
+    assert process.communicate() == ("", "")
+    assert process.returncode == -signal.SIGKILL
     return finished_files(tmp_path / "out/versions/0001")
 
 
@@ -257,7 +257,7 @@ def test_whoever_comes_second_waits(tmp_path: Path) -> None:
         "import os, signal, sys; from pathlib import Path; from tracemill.publish.directory.versions import held\n"
         "with held(Path(sys.argv[1]), 'refreshing'): os.kill(os.getpid(), signal.SIGKILL)"
     )
-    subprocess.run([sys.executable, "-c", holder, str(tmp_path)], cwd=ROOT, check=False)
+    programs.script(holder, tmp_path).communicate()
     with held(tmp_path, "refreshing", told.append):
         assert told[1:] == ["mine"]
 

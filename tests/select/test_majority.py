@@ -116,7 +116,7 @@ def test_a_vote_is_stored_and_read_again() -> None:
 def made(outcome: Outcome) -> list[Verdict]:
     """The verdicts on a response to a problem without a reference: the rule's, and the one by vote."""
     rule = verdict(response(PROBLEM, "r"), Outcome.UNVERIFIABLE)
-    return [rule, Verdict("r", PROBLEM.id, outcome, None, "majority-math@7", "2", "")]
+    return [rule, Verdict("r", PROBLEM.id, outcome, None, "majority-math@8", "2", "")]
 
 
 @pytest.mark.parametrize("outcome", [Outcome.CORRECT, Outcome.INCORRECT, Outcome.UNVERIFIABLE, Outcome.TIMEOUT])
@@ -140,7 +140,7 @@ def test_a_row_says_that_its_reference_was_made() -> None:
     )
     record = rows[0].as_record()
     assert (record["reference_answer"], record["reference_by"]) == ("2", "majority")
-    assert record["verifier"] == "majority-math@7"
+    assert record["verifier"] == "majority-math@8"
     assert '"vote":{"answer":"2","answers":[["2",4],["3",1]],"finding":"made","share":0.8' in record["info"]
     assert PROBLEM.reference_answer is None
 

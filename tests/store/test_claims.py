@@ -5,20 +5,18 @@ from __future__ import annotations
 import errno
 import json
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.support.warm import start as programs
 from tracemill.core.process_identity import process_name
 from tracemill.store import Store, claimed, sweep_claims
 from tracemill.store.claims import Lease
 from tracemill.store.objects import ObjectFiles
 
-ROOT = Path(__file__).parents[2]
 WORKER = """
 import sys
 from tracemill.store.claims import claimed
@@ -39,11 +37,9 @@ class Worker:
     """A process that does the work unless it finds it done."""
 
     def __init__(self, url: str) -> None:
-        command = [sys.executable, "-c", WORKER, url]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = programs.script(WORKER, url)
 
     def said(self) -> str:
-        assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 
     def go_on(self) -> None:

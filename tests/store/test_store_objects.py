@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -12,11 +10,11 @@ import pyarrow as pa
 import pytest
 
 from tests.support.servers.object_store import S3Server, names
+from tests.support.warm import start as programs
 from tracemill.core import CorruptShardError, StoreError
 from tracemill.store import Manifest, Store, files_at
 from tracemill.store.objects import ObjectFiles, forget_clients
 
-ROOT = Path(__file__).parents[2]
 TABLE = pa.table({"x": [1, 2, 3]})
 
 
@@ -50,7 +48,9 @@ def test_what_another_process_writes_is_seen(bucket: str) -> None:
         "store = Store(sys.argv[1]); store.write_bytes('x', b'abc')\n"
         "store.commit(Manifest(stage='clean', version='1', key='k', inputs={}, outputs={}, rows_in=0, rows_kept=0))\n"
     )
-    subprocess.run([sys.executable, "-c", code, store.url], cwd=ROOT, check=True)
+    other = programs.script(code, store.url)
+    _, errors = other.communicate()
+    assert other.returncode == 0, errors
     assert store.find("clean", "k") is not None
     assert store.size("x") == 3
     Store(store.url).remove("x")
@@ -85,8 +85,7 @@ def test_an_upload_that_is_killed_leaves_nothing(bucket: str) -> None:
         "        sink.write(b'x' * 100_000)\n"
         "        print('written', flush=True)\n"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, bucket], cwd=ROOT, stdout=subprocess.PIPE)
-    assert process.stdout is not None
+    process = programs.script(code, bucket)
     process.stdout.readline()
     process.send_signal(signal.SIGKILL)
     process.communicate()
@@ -102,15 +101,10 @@ def test_two_processes_agree_on_the_identity(bucket: str) -> None:
         "store = Store(sys.argv[1]); store.exists('x'); print('ready', flush=True); sys.stdin.readline()\n"
         "print(store.identity)\n"
     )
-    command = [sys.executable, "-c", code, bucket]
-    processes = [
-        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)
-    ]
+    processes = [programs.script(code, bucket) for _ in range(3)]
     for process in processes:
-        assert process.stdout is not None
         process.stdout.readline()
     for process in processes:
-        assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
     assert len({process.communicate()[0] for process in processes} | {Store(bucket).identity + "\n"}) == 1

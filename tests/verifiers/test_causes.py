@@ -235,7 +235,7 @@ def test_bad_rows_name_their_cause(line: bytes, cause: str) -> None:
 
 def test_lines_and_tables_carry_the_cause() -> None:
     """The output of the command and the table of verdicts hold it; a table from before has none, and is read."""
-    verdict = Verdict("r", "p", "timeout", None, "math@7", None, "slow", None, "verifier")
+    verdict = Verdict("r", "p", "timeout", None, "math@8", None, "slow", None, "verifier")
     assert verdict_line("r", verdict)["cause"] == "verifier"
     table = table_of(Verdict, [verdict])
     assert list(rows_of(Verdict, table)) == [verdict]
@@ -259,7 +259,7 @@ PROBLEM = problem("What is one plus one?")
 
 
 def said(outcome: Outcome, cause: Cause | None, name: str = "0") -> Verdict:
-    return Verdict(name, PROBLEM.id, outcome, None, "math@7", None, "", cause=cause)
+    return Verdict(name, PROBLEM.id, outcome, None, "math@8", None, "", cause=cause)
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_problems_that_are_worth_asking_about(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_verifier_that_broke_says_nothing_of_a_reference() -> None:
     """A gold answer that our verifier could not judge is not checked; one that was called unusable is bad."""
-    row = {"category": "math", "outcome": "unverifiable", "verifier": "math@7"}
+    row = {"category": "math", "outcome": "unverifiable", "verifier": "math@8"}
     assert status_of(row | {"cause": "verifier"}) == "not_checked"
     assert status_of(row | {"cause": "reference"}) == status_of(row) == "bad"
 

@@ -41,7 +41,7 @@ def test_a_row_gives_exactly_the_fields_of_the_contract() -> None:
             "id": "x1",
             "outcome": "correct",
             "score": 1.0,
-            "verifier": "math@7",
+            "verifier": "math@8",
             "extracted": "2",
             "detail": "the same text",
             "cause": None,

@@ -22,9 +22,9 @@ def test_every_category_has_an_entry() -> None:
     assert set(verifiers_for(Verify())) == set(Category)
     assert verifier_versions() == {
         "choice": "choice@5",
-        "code": "code@5",
-        "instruction": "instructions@4",
-        "math": "math@7",
+        "code": "code@6",
+        "instruction": "instructions@5",
+        "math": "math@8",
         "other": "none@1",
     }
     assert list(verifier_versions()) == sorted(verifier_versions())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # other verifier is a rule.
 JUDGE: Final = "judge-"  # compares with the reference answer
 SCORE: Final = "score-"  # knows no reference answer
-VOTE: Final = "majority-"  # and then the rule, as in majority-math@7
+VOTE: Final = "majority-"  # and then the rule, as in majority-math@8
 
 _CONCLUSIVE = (Outcome.CORRECT, Outcome.INCORRECT)
 # A rule's verdicts on which no model has a say.

@@ -6,6 +6,7 @@ is the next batch, in which nothing can displace a published row.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
@@ -14,7 +15,7 @@ from tracemill.core import digest
 from tracemill.store.manifest import Shard
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from tracemill.store.store import Store
 
@@ -65,6 +66,46 @@ class Collection(BaseModel):
         kept = [tuple(raw for raw in batch if raw in here) for batch in self.batches]
         new = tuple(raw for raw in present if raw not in known)
         return Collection(batches=tuple(batch for batch in [*kept, new] if batch), snapshots=snapshots)
+
+
+class Growth:
+    """Which place a shard will have in :meth:`Collection.grown`, while its sources are read one after the other.
+
+    A published shard keeps its place, so that one which is not read yet holds up those behind it; new ones come last.
+
+    Args:
+        before: what was published.
+        sources: names of those that will be read.
+    """
+
+    def __init__(self, before: Collection, sources: Iterable[str]) -> None:
+        self._published = deque(before.shards())
+        self._known = frozenset(self._published)
+        self._unread = set(sources)
+        self._here: set[RawShard] = set()
+        self._new: list[RawShard] = []
+
+    def add(self, raw: RawShard) -> Iterator[RawShard]:
+        """One more shard is there: yield the shards whose place is certain now, in the order of the collection."""
+        if raw in self._known:
+            self._here.add(raw)
+        else:
+            self._new.append(raw)
+        yield from self._certain()
+
+    def end(self, source: str) -> Iterator[RawShard]:
+        """A source has no further shards: yield likewise."""
+        self._unread.remove(source)
+        yield from self._certain()
+
+    def _certain(self) -> Iterator[RawShard]:
+        while self._published and (self._published[0] in self._here or self._published[0].source not in self._unread):
+            raw = self._published.popleft()
+            if raw in self._here:
+                yield raw
+        if not self._published:
+            yield from self._new
+            self._new.clear()
 
 
 def load_collection(store: Store, recipe_name: str) -> Collection:

@@ -174,7 +174,8 @@ def postscript(text: str, *, postscript_marker: str) -> bool:
 
 def number_bullet_lists(text: str, *, num_bullets: int) -> bool:
     """Exactly so many bullets, ``*`` or ``-`` at the beginning of a line."""
-    return len(re.findall(r"^\s*\*[^\*].*$|^\s*-.*$", text, re.MULTILINE)) == num_bullets
+    found = (re.findall(pattern, text, re.MULTILINE) for pattern in (r"^\s*\*[^\*].*$", r"^\s*-.*$"))
+    return sum(map(len, found)) == num_bullets
 
 
 CHOICES: Final = ("My answer is yes.", "My answer is no.", "My answer is maybe.")
@@ -256,10 +257,12 @@ def english_lowercase(text: str) -> bool:
 
 
 def _is_not_foreign(text: str) -> bool:
-    """No other language for certain. A heading or a list of names is Catalan or Italian to the detector, at 0.99."""
+    """No other script or language for certain. A heading is Catalan or Italian to the detector, at 0.99."""
+    letters = [letter for letter in text if letter.isalpha()]
+    if 2 * sum("a" <= letter <= "z" for letter in letters) <= len(letters):
+        return False
     if len(re.findall(r"[^\W\d_]{2,}", text)) < _FEW_WORDS:
-        letters = [letter for letter in text if letter.isalpha()]
-        return sum("a" <= letter <= "z" for letter in letters) > len(letters) / 2
+        return True
     found = _languages(text)
     return max(found, key=lambda one: one[1], default=("en", 0.0))[0] == "en" or max(p for _, p in found) < _CERTAIN
 

@@ -27,7 +27,7 @@ class InstructionVerifier:
         settings: section ``verify.instructions`` of the recipe.
     """
 
-    version: Final = "instructions@4"
+    version: Final = "instructions@5"
 
     def __init__(self, settings: Instructions) -> None:
         self._settings = settings

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from verifiers.corrections import TAKES_BACK
+from verifiers.corrections import TAKES_BACK, may_take_back
 from verifiers.maths.reading.units import unit_of
 
 _NEAR: Final = 80  # characters on either side that are looked at
@@ -91,6 +91,15 @@ _BEFORE: Final = _Kinds(
         ),
     }
 )
+# The last words of what _BEFORE finds, commands too; any other word there says nothing, which is cheap to see.
+_ENDINGS: Final = """
+or and nor to through of as the a an half third thirds quarter quarters fourth fifth tenth twice double triple thrice
+quadruple root square cube reciprocal inverse opposite negation logarithm value but except for excluding besides from
+than most least by near nearly almost quite under over geq ge leq le neq ne gt lt geqslant leqslant geslant leslant
+neqslant neslant gtslant ltslant cdot times div pm log ln sqrt sin cos tan exp
+"""
+_LAST_WORDS: Final = frozenset(_ENDINGS.split())
+_LAST_WORD: Final = re.compile(r"[a-zA-Z]+(?=\s*$)")
 _WORDS: Final = re.compile(r"\\(?:text|mbox|mathrm|textrm)\s*\{([^{}]*)\}")
 _JOINED: Final = re.compile(r"(?:\d|\}|\\pi)\s*(?:or|and|to)\s*$")
 _MARKUP_BEFORE: Final = re.compile(r"(?:\*\*|__|[\s({\[:]|\\[\[(]|\$)+$")
@@ -111,9 +120,19 @@ def beside_in_formula(front: str, back: str) -> str | None:
         front: the formula before the box.
         back: the formula behind it.
     """
-    if _JOINED.search(_WORDS.sub(r"\1", front)):
+    ends_in_word = front.rstrip().rstrip("}").rstrip().endswith(("or", "and", "to"))
+    if ends_in_word and _JOINED.search(_WORDS.sub(r"\1", front)):
         return "another value before the box"
-    return beside("", "", _WORDS.sub(r"\1", back)) if _WORDS.search(back) else None
+    return beside("", "", _WORDS.sub(r"\1", back)) if "\\" in back and _WORDS.search(back) else None
+
+
+def _ahead(text: str) -> str | None:
+    """Name what stands before a box, in the end of the text there."""
+    plain = _MARKUP_BEFORE.sub(lambda match: " " if match.group()[0].isspace() else "", text)
+    last = _LAST_WORD.search(plain)
+    if last is not None and last.group().lower() not in _LAST_WORDS:
+        return None
+    return _BEFORE.in_any(plain, text) if "$" in text[len(plain.rstrip()) :] else _BEFORE.in_any(plain)
 
 
 def beside(before: str, text: str, behind: str) -> str | None:
@@ -124,19 +143,19 @@ def beside(before: str, text: str, behind: str) -> str | None:
         text: what is in the box.
         behind: the text behind that formula.
     """
-    ahead = before[-_NEAR:]
-    plain = _MARKUP_BEFORE.sub(lambda match: " " if match.group()[0].isspace() else "", ahead)
-    what = _BEFORE.in_any(plain, ahead) if "$" in ahead[len(plain.rstrip()) :] else _BEFORE.in_any(plain)
+    what = _ahead(before[-_NEAR:]) if before else None
     if what is not None:
         return f"{what} before the box"
-    near = _MARKUP_BEHIND.sub("", behind[:_NEAR], count=1)
+    markup = _MARKUP_BEHIND.match(behind)
+    near = behind[markup.end() if markup else 0 : _NEAR]
     what = _BEHIND.at_the_start(near)
     if what is not None:
         return f"{what} behind the box"
     letter = _LETTER.match(near)
     if letter and unit_of(letter.group(1)) is None:
         return "a letter behind the box"
-    corrected = _CORRECTION.search(behind[:_FAR])
+    far = behind[:_FAR]
+    corrected = _CORRECTION.search(far) if may_take_back(far) else None
     if corrected and corrected["value"].rstrip(".,") not in text:
         return "the box is corrected later"
     return None

@@ -83,10 +83,16 @@ _RELATION: Final = re.compile(
     r"(?![a-zA-Z])|\(\s*\\(?:text|mathrm|bmod|mod)|\\\\|&|,|;|≈|≤|≥|⇒|→|∴"
 )
 _SETTING: Final = re.compile(
-    r"\\(?:left|right|big[lr]?|Big[lr]?|displaystyle|textstyle|large|Large|huge|bf|it|color|blue|red|hline"
+    r"(?:\\(?:left|right|big[lr]?|Big[lr]?|displaystyle|textstyle|large|Large|huge|bf|it|color|blue|red|hline"
     r"|nonumber)(?![a-zA-Z])|\\[,;:! >]|~|\s|\*\*"
-    r"|\\(?:blacksquare|square|qed|Box|bigstar|checkmark)(?![a-zA-Z])|[.!。?*_{}]"
+    r"|\\(?:blacksquare|square|qed|Box|bigstar|checkmark)(?![a-zA-Z])|[.!。?*_{}])+"
 )
+
+
+def _says_nothing(part: str) -> bool:
+    """Tell whether a part of a formula is empty, or only sets text."""
+    setting = _SETTING.match(part)
+    return len(part) == (setting.end() if setting else 0)
 
 
 def boxed(answer: str, reference: str = "") -> Stated | None:
@@ -134,10 +140,10 @@ def _of_boxes(answer: str, boxes: list[FoundBox], reference: str) -> Stated:
     side = _SIDE.search(before) if _RANGE.search(reference) and not _ORDER.search(text) else None
     if side and not _ORDER.match(after.lstrip(" }")):
         return Stated(f"{side['side']}{text}")
-    if _BOUNDED.search(before) or _BOUND_BEHIND.match(after) or _TUPLE.search(f"{before[-80:]}{_PLACE}{after[:80]}"):
+    if _is_bounded(before, after) or _is_in_tuple(before[-80:], after[:80]):
         return Stated(text, "the box is compared with, or a part of a tuple")
     formula = _formula(before, after)
-    ahead = "" if _SETTING.sub("", formula.front) else formula.before
+    ahead = formula.before if _says_nothing(formula.front) else ""
     why = (
         beside(ahead, text, formula.behind)
         or beside_in_formula(formula.front, formula.back)
@@ -149,9 +155,36 @@ def _of_boxes(answer: str, boxes: list[FoundBox], reference: str) -> Stated:
     return Stated(whole, others=tuple(box.content or "" for box in group[1:] and group), is_loose=whole != text)
 
 
+def _is_bounded(before: str, after: str) -> bool:
+    end = before[-_LAST_OF_LINE:].rstrip(" \t\r\n\u00a0{")  # nearly always another sign, which is cheaper to see
+    is_sign = end[-1:] in {"<", ">", "≠"} or end.endswith(("\\lt", "\\gt", "\\ne", "\\neq"))
+    return bool((is_sign and _BOUNDED.search(before[-_LAST_OF_LINE:])) or _BOUND_BEHIND.match(after))
+
+
+def _is_in_tuple(before: str, after: str) -> bool:
+    is_next_to_comma = before.rstrip().endswith(",") or after.lstrip().startswith(",")
+    return is_next_to_comma and _TUPLE.search(f"{before}{_PLACE}{after}") is not None
+
+
+_BEFORE_BOX: Final = " \t\r\n\u00a0:*$({}\\[("  # what may stand between a word and its box
+_LAST_OF_LINE: Final = 200  # characters of the sentence before a box that are looked at
+_BREAK: Final = re.compile(r"\n\s*\n|(?<=[.!?])\s+(?=[A-Z])")
+_MISTAKE_HINTS: Final = (  # one of them is in whatever _MISTAKEN finds
+    "mis", "err", "trap", "wrong", "incorrect", "false", "confus", "forg", "ignor", "overlook", "neglect", "omit"
+)  # fmt: skip
+
+
 def _is_denied(before: str, after: str) -> bool:
-    line = re.split(r"\n\s*\n|(?<=[.!?])\s+(?=[A-Z])", before)[-1]
-    return bool(_DENIED.search(line[-80:]) or _MISTAKEN.search(line[-200:]) or CALLED_WRONG.match(after[:60]))
+    start = max(0, len(before) - _LAST_OF_LINE)
+    for match in _BREAK.finditer(before, start):
+        start = match.end()
+    line = before[start:]
+    folded = line.lower()
+    return bool(
+        (line.rstrip(_BEFORE_BOX)[-1:].isalnum() and _DENIED.search(line[-80:]))  # which ends in a word
+        or (any(hint in folded for hint in _MISTAKE_HINTS) and _MISTAKEN.search(line))
+        or CALLED_WRONG.match(after[:60])
+    )
 
 
 def _joined(answer: str, boxes: list[FoundBox]) -> list[FoundBox]:
@@ -270,16 +303,24 @@ def _one_of_several(answer: str, boxes: list[FoundBox], group: list[FoundBox]) -
     return None if follows else "one of several boxes"
 
 
+_RELATION_SIGNS: Final = frozenset(["", *"=<>:&,;≈≤≥⇒→∴"])
+_WORD_IN_FORMULA: Final = re.compile(r"(?<![\\a-zA-Z])(?!(?:sin|cos|tan|log|ln|exp|sqrt|pi)\b)[a-zA-Z]{2,}")
+
+
 def _last_part(text: str) -> str:
     """Return what stands after the last relation before the box, if it is more than what sets text."""
+    if text.rstrip()[-1:] in _RELATION_SIGNS:
+        return ""
     part = _RELATION.split(text)[-1]
-    if re.search(r"(?<![\\a-zA-Z])(?!(?:sin|cos|tan|log|ln|exp|sqrt|pi)\b)[a-zA-Z]{2,}", part):
+    if _WORD_IN_FORMULA.search(part):
         return ""
     return part.strip() if _SETTING.sub("", part).strip("()[]| ") else ""
 
 
 def _first_part(text: str) -> str:
     """Return what stands before the first relation after the box, if it is more than words or what sets text."""
+    if _says_nothing(text) and "!" not in text:
+        return ""
     scaled = _SCALED_IN_TEXT.match(text)
     if scaled:
         return scaled.group()

@@ -46,8 +46,9 @@ def _has_letters_for_digits(gold: str, target: str) -> bool:
 
 def _other_line(gold: str, target: str) -> bool:
     r"""``\overline{AB}`` and ``AB``: a segment, its length, or a number of two digits."""
-    plain = [_LINE.sub(r"\1", text) for text in (gold, target)]
-    return plain[0] == plain[1] and gold != target
+    arrows = [text.replace(r"\overrightarrow", r"\vec") for text in (gold, target)]
+    plain = [_LINE.sub(r"\1", text) for text in arrows]
+    return plain[0] == plain[1] and arrows[0] != arrows[1]
 
 
 def _has_ellipsis(gold: str, target: str) -> bool:

@@ -47,6 +47,9 @@ _WORD: Final = re.compile(r"[a-z]+")
 _PHRASE: Final = re.compile(r"^[a-z]{3,}\s*\d")
 _FIGURE: Final = re.compile(r"\d+")
 _JOINED: Final = re.compile(r"\b(?:and|or)\b", re.IGNORECASE)  # 5 hours and 30 minutes may be any number
+_PERCENT: Final = re.compile(r"-?[\d.,]+\s*\\?%")  # whose sign stands behind the box, and changes nothing
+_BASED: Final = re.compile(r"(\d+)_\{?(?!10\b)(?:\d+|\\text\{[a-z]+\})\}?")
+_SPEAKS_OF_BASE: Final = re.compile(r"\bbases?\b|\bbinary|\bternary|\boctal|\bhexadecimal|\d_\{?\d", re.IGNORECASE)
 _PROMPT_CHARS: Final = 20_000  # of a prompt in which counted things are looked for
 _PLAIN_CHARS: Final = 60  # of a number that is compared in this process
 
@@ -54,7 +57,7 @@ _PLAIN_CHARS: Final = 60  # of a number that is compared in this process
 class MathVerifier:
     """See the module. Reads the reference answer and the answer part, nothing else."""
 
-    version: Final = "math@7"
+    version: Final = "math@8"
 
     def begin(self, attempt: Attempt, resources: VerifierResources) -> Judgement | Pending:
         """Decide at once or asks a worker."""
@@ -89,9 +92,8 @@ def judge(answer: str, reference: str | None, prompt: str = "") -> Judgement:
 
 def _told(prompt: str, reference: str, text: str) -> frozenset[str]:
     """Return the words of the problem that stand in the reference or the answer."""
-    return frozenset(_WORD.findall(prompt[:_PROMPT_CHARS].lower())) & frozenset(
-        _WORD.findall(f"{reference} {text}".lower())
-    )
+    beside = frozenset(_WORD.findall(f"{reference} {text}".lower()))
+    return beside and beside & frozenset(_WORD.findall(prompt[:_PROMPT_CHARS].lower()))
 
 
 def decide(answer: str, reference: str | None, fault: str | None = None, prompt: str = "") -> Judgement | None:
@@ -101,18 +103,18 @@ def decide(answer: str, reference: str | None, fault: str | None = None, prompt:
         return unusable(reason or "the reference is missing")
     if fault == UNCLOSED_THINK:
         return incorrect(None, "the response ends inside its think part")
-    found = stated(answer, core(reference))
+    gold = core(reference)
+    found = stated(answer, gold)
     if found.text is None:
         return incorrect(None, found.why or NO_ANSWER) if found.is_missing else unreadable(None, found.why)
     if found.why:
-        return _of_open_claim(found, reference)
-    judged = _decide_text(reference, found.text, _told(prompt, reference, found.text))
+        return _of_open_claim(found, gold)
+    judged = _decide_text(gold, found.text, prompt)
     return None if judged is None else _softened(judged, found, reference)
 
 
-def _of_open_claim(found: Stated, reference: str) -> Judgement:
+def _of_open_claim(found: Stated, gold: str) -> Judgement:
     """Of an answer that is open: wrong all the same where it names other numbers than the reference, and several."""
-    gold = core(reference)
     is_plain = read_number(tidy(gold)) is not None and not _JOINED.search(found.text or "")
     if (
         is_plain
@@ -133,7 +135,7 @@ def _softened(judged: Judgement, found: Stated, reference: str) -> Judgement:
     """Return a wrong answer is open where a part of what is stated would be right."""
     if judged.outcome != Outcome.INCORRECT:
         return judged
-    if found.is_loose:
+    if found.is_loose and not _PERCENT.fullmatch(found.text or ""):
         return unreadable(found.text, f"what stands beside the box makes another answer of it: {found.text}")
     gold = tidy(core(reference))
     if any(tidy(other) == gold for other in found.others):
@@ -141,13 +143,13 @@ def _softened(judged: Judgement, found: Stated, reference: str) -> Judgement:
     return judged
 
 
-def _decide_text(reference: str, content: str, told: frozenset[str]) -> Judgement | None:
+def _decide_text(answer: str, content: str, prompt: str) -> Judgement | None:
     if len(content) > MAX_CHARS:
         return unreadable(None, f"the boxed answer is longer than {MAX_CHARS} characters")
-    gold, target = tidy(core(reference)), tidy(content)
+    gold, target = tidy(answer), tidy(content)
     if not target:
         return incorrect(content, NO_ANSWER)
-    money = currency_of(core(reference)), currency_of(content)
+    money = currency_of(answer), currency_of(content)
     if None not in money and money[0] != money[1]:
         return unreadable(content, f"the currencies differ: {money[0]} and {money[1]}")
     if gold == target or written_alike(gold) == written_alike(target) != "":
@@ -157,7 +159,8 @@ def _decide_text(reference: str, content: str, told: frozenset[str]) -> Judgemen
         or _decide_choices(gold, target, content)
         or _decide_dates(gold, target, content)
         or _doubt(gold, target, content)
-        or _decide_numbers(core(reference), content, told)
+        or _decide_bases(gold, target, content, prompt)
+        or _decide_numbers(answer, content, _told(prompt, answer, content))
         or _decide_phrases(gold, target, content)
     )
 
@@ -228,6 +231,16 @@ def _decide_choices(gold: str, target: str, box: str) -> Judgement | None:
     if gold_body == target_body:
         return unreadable(box, f"the same answer under another letter: {gold} and {target}")
     return _wrong(gold, target, box)
+
+
+def _decide_bases(gold: str, target: str, box: str, prompt: str) -> Judgement | None:
+    """101 and 101_2: the same where the problem speaks of a base, as a unit that is left out; else nobody can tell."""
+    digits, others = (_BASED.fullmatch(side) for side in (gold, target))
+    plain = target if digits else gold
+    found = digits or others
+    if found is None or (digits and others) or found.group(1) != plain or _SPEAKS_OF_BASE.search(prompt):
+        return None
+    return unreadable(box, f"a number to another base: {gold} and {target}")
 
 
 def _differ(gold: str, target: str) -> bool:

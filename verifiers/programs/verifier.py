@@ -51,7 +51,7 @@ class CodeVerifier:
         settings: section ``verify.code`` of the recipe.
     """
 
-    version: Final = "code@5"
+    version: Final = "code@6"
 
     def __init__(self, settings: CodeTests) -> None:
         self._settings = settings

@@ -55,10 +55,10 @@ def test_a_judge_rescues_what_the_rule_calls_wrong(run: SmallRun, teacher: ChatS
     ids = {row["id"] for row in rescued}
     said = {(v["problem_id"], v["verifier"]): v for v in verdicts}
     for problem in ids:
-        assert said[problem, "math@7"]["outcome"] == "incorrect"
+        assert said[problem, "math@8"]["outcome"] == "incorrect"
         assert said[problem, "judge-equivalence@1"]["outcome"] == "correct"
         assert said[problem, "judge-equivalence@1"]["provenance"] == "judge@r1"
-    n_wrong = sum(v["outcome"] == "incorrect" for v in verdicts if v["verifier"] == "math@7")
+    n_wrong = sum(v["outcome"] == "incorrect" for v in verdicts if v["verifier"] == "math@8")
     assert asked == n_wrong == sum(v["verifier"] == "judge-equivalence@1" for v in verdicts)
     assert funnel(built)["verify/incorrect"] < without["verify/incorrect"]
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlo
 from prefect.client.schemas.objects import FlowRun
 from prefect.runtime import flow_run as current
 
+from flows.engine.blocks import UNKNOWN
 from flows.engine.context import RunContext
 from flows.engine.failures import ShardsFailedError
 from flows.engine.steps import Step
@@ -26,7 +30,7 @@ from tasks.engine.stage import BY_KEY, STORED, stage
 from tasks.engine.work import Produced, Work
 from tests.support.runs.small_run import SmallRun
 from tests.support.servers.chat_server import ChatServer
-from tracemill.core import RecipeError, Section
+from tracemill.core import RecipeError, Section, SourceError
 from tracemill.recipe import load_recipe
 from tracemill.store import Store
 
@@ -95,8 +99,17 @@ def act(step: Step, label: str) -> str:
     return label
 
 
-def played(script: Script, labels: list[str], folder: Path, **run: Any) -> tuple[dict[str, str], list[FlowRun]]:
-    """Runs a phase over shards; results, and the subflows in the order of their start."""
+def acting(labels: Generator[str, None, None]) -> Generator[tuple[str, Callable[[Step], str]], None, None]:
+    """Shards as they come, until the phase wants no more."""
+    with contextlib.closing(labels):
+        for label in labels:
+            yield label, partial(act, label=label)
+
+
+def played(
+    script: Script, labels: list[str] | Generator[str, None, None], folder: Path, **run: Any
+) -> tuple[dict[str, str], list[FlowRun]]:
+    """Runs a phase over shards, which may come one after the other; results, and the subflows as they started."""
     small = SmallRun(folder, "http://127.0.0.1:9/v1", sections={"run": {"show_cached": 0, **run}})
     small.write()
     SCRIPTS["now"] = script
@@ -106,7 +119,9 @@ def played(script: Script, labels: list[str], folder: Path, **run: Any) -> tuple
     def play() -> dict[str, str]:
         parents.append(str(current.id))
         context = RunContext(load_recipe(small.recipe_path), Store(str(folder / "store")), get_run_logger())
-        return context.phase("play", "act", {label: partial(act, label=label) for label in labels})
+        if isinstance(labels, list):
+            return context.phase("play", "act", {label: partial(act, label=label) for label in labels})
+        return context.phase("play", "act", acting(labels))
 
     try:
         return play(), subflows(parents)
@@ -136,6 +151,77 @@ def test_the_next_block_begins_during_the_tail_of_the_one_before(tmp_path: Path)
     assert {run.state_name for run in runs} == {"Completed"}
     assert all(set(run.tags) == {"play", *(label.partition("-")[2] for label in names[:2])} for run in runs[:2])
     assert script.peak == 2
+
+
+def test_a_block_is_opened_with_the_first_shard_that_comes(tmp_path: Path) -> None:
+    """Shards that come one after the other begin as they come; their block has its whole name when it is full."""
+    names = labels(5)
+    script = Script()
+
+    def coming() -> Generator[str, None, None]:
+        for label in names:
+            yield label
+            script.until(label)()
+
+    results, runs = played(script, coming(), tmp_path, workers=2, shards_per_flow=3)
+    assert list(results) == list(results.values()) == script.order == names
+    assert [run.name for run in runs] == [f"play {a} to {b}" for a, b in ((names[0], names[2]), names[3:])]
+    assert {run.state_name for run in runs} == {"Completed"}
+    assert all(set(run.tags) == {"play", "even", "odd"} for run in runs)
+    assert runs[0].parameters["last"] == UNKNOWN
+
+
+def test_shards_that_come_go_on_after_a_failure(tmp_path: Path) -> None:
+    """A shard that fails fails its block, and all that come later are finished."""
+    names = labels(6)
+
+    def fail() -> None:
+        raise KeyError("broken")
+
+    script = Script(**{names[1]: fail})
+    with pytest.raises(ShardsFailedError, match="play: 1 of 6 shards failed") as failed:
+        played(script, (label for label in names), tmp_path, workers=2, shards_per_flow=2)
+    states = [f"play {a} to {b}" for a, b in (names[:2], names[2:4], names[4:])]
+    assert failed.value.__notes__ == [f"subflows: {states[0]} Failed, {states[1]} Completed, {states[2]} Completed"]
+    assert sorted(script.order) == names
+
+
+def test_no_shard_is_waited_for_after_a_fatal_failure(tmp_path: Path) -> None:
+    """What makes the shards is closed, though it would go on for ever, and the block is not left open."""
+    closed = threading.Event()
+
+    def fail() -> None:
+        raise RecipeError("nothing can work")
+
+    script = Script(**{"00002-even": fail})
+
+    def coming() -> Generator[str, None, None]:
+        try:
+            for number in itertools.count():
+                yield f"{number:05d}-even"
+                time.sleep(0.01)
+        finally:
+            closed.set()
+
+    with pytest.raises(ShardsFailedError, match="nothing can work"):
+        played(script, coming(), tmp_path, workers=1, shards_per_flow=1000)
+    assert closed.is_set()
+    assert script.order == [f"{number:05d}-even" for number in range(3)]
+
+
+def test_what_makes_the_shards_fails(tmp_path: Path) -> None:
+    """Its own error ends the phase; the shard under way is not begun anew, and no thread is left behind."""
+
+    def coming() -> Generator[str, None, None]:
+        yield "00000-even"
+        script.until("00000-even")()
+        raise SourceError("the file is damaged")
+
+    script = Script()
+    with pytest.raises(SourceError, match="the file is damaged"):
+        played(script, coming(), tmp_path, workers=2, shards_per_flow=2)
+    assert script.order == ["00000-even"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("block", "shard"))]
 
 
 def test_one_bound_on_all_blocks(tmp_path: Path) -> None:
@@ -189,7 +275,7 @@ def test_an_interrupt_ends_every_open_block(tmp_path: Path) -> None:
     names = labels(6)
     script = Script()
     script.acts[names[0]] = script.until(names[2])
-    script.acts[names[2]] = lambda: signal.raise_signal(signal.SIGINT)
+    script.acts[names[2]] = lambda: os.kill(os.getpid(), signal.SIGINT)  # to the process, as a terminal does
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background ignores it
     try:
         with pytest.raises(KeyboardInterrupt):

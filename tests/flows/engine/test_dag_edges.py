@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort
 
 from flows.build_dataset import build_dataset
+from tests.support.runs.held_source import HeldSource, n_curated
 from tests.support.runs.small_run import SmallRun, question
 from tests.support.servers.chat_server import ChatServer
 
@@ -106,9 +107,11 @@ def test_every_task_waits_for_what_made_its_inputs(
         return {by_id[one].name for one in seen.upstream(task) if one in by_id}
 
     for label in ("00001-rows", "00003-rows"):
+        (collect,) = [task for task in seen.named("collect") if task.name.endswith(label)]
         (clean,) = [task for task in seen.named("clean") if task.name.endswith(label)]
         (dropped,) = [task for task in seen.named("drop_duplicates") if task.name.endswith(label)]
         (selected,) = [task for task in seen.named("select") if task.name.endswith(label)]
+        assert sources(collect) == {"snapshot rows"}
         assert sources(clean) == {f"collect {label}"}
         assert sources(dropped) == {f"clean {label}", "deduplicate batch 0"}
         assert {f"quality {label}", f"distill {label}", f"verify {label}"} <= sources(selected)
@@ -117,6 +120,33 @@ def test_every_task_waits_for_what_made_its_inputs(
     assert seen.upstream(clustering) == {block.id for block in seen.block("curate")}
     (export,) = seen.named("export")
     assert {block.id for block in seen.block("distill")} <= seen.upstream(export)
+
+
+def test_edges_while_a_source_is_read(
+    teacher: ChatServer, client: SyncPrefectClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shards that are curated while their source is read hang on the task that reads it, as do their blocks.
+
+    The blocks have the names of all their shards in the end, and no source is read before the one before it.
+    """
+    rows = [question(number) for number in range(200)]
+    how = {"shards_per_flow": 4, "workers": 3, "runner": {"kind": "threads"}}
+    run = SmallRun(tmp_path, teacher.url, rows=rows, sections={"run": how})
+    HeldSource("rows", lambda: n_curated(run) >= 2).take_effect(monkeypatch)
+    built = run.build_by_flow()
+    seen = Recorded(client, built.n_executed)
+    by_id = {task.id: task.name for task in seen.tasks}
+    snapshots = {task.name: task for task in seen.named("snapshot")}
+    assert {by_id[one] for one in seen.upstream(snapshots["snapshot rows"])} == {"snapshot traced"}
+    for collect in seen.named("collect"):
+        source = collect.name.rpartition("-")[2]
+        assert {by_id[one] for one in seen.upstream(collect)} == {f"snapshot {source}"}
+    drawn = {name: after for name, after in seen.drawn().items() if name.startswith("curate ")}
+    names = ["00000-traced to 00003-rows", "00004-rows to 00007-rows", "00008-rows to 00010-rows"]
+    assert sorted(block.name for block in seen.block("curate")) == [f"curate {name}" for name in names]
+    assert all(after == set(snapshots) for after in drawn.values())
+    (first,) = [block for block in seen.block("curate") if "00000" in block.name]
+    assert {"curate", "traced", "rows"} <= set(first.tags)
 
 
 def test_the_page_of_a_run_shows_the_dag(teacher: ChatServer, client: SyncPrefectClient, tmp_path: Path) -> None:

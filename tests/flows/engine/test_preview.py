@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.build_dataset import __doc__ as about
-from flows.build_dataset import build, build_dataset, previewed, render_summary
+from flows.build_dataset import build, build_dataset, found, previewed, render_summary
 from flows.command_line import dataset_command
 from flows.preview import preview
 from flows.teacher_from_env import load_recipe_with_env
@@ -25,7 +25,7 @@ from tracemill.sources.size import size_of
 def typed(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """The exit status of the command, in this process."""
     monkeypatch.setattr(sys, "argv", ["build_dataset", *arguments])
-    return dataset_command(build_dataset, render_summary, "build_dataset", about or "", previewed)
+    return dataset_command(build_dataset, render_summary, "build_dataset", about or "", found, previewed)
 
 
 def test_a_preview_and_then_the_run(

@@ -88,6 +88,20 @@ def test_a_failed_shard_leaves_the_bar_short() -> None:
     assert "1 FAILED" in text
 
 
+def test_no_time_is_told_while_the_shards_are_not_counted() -> None:
+    """While others may come the bar stays empty and the line says so; then both are as if all had been known."""
+    progress = Progress("curate", 0, "sign", more=True)
+    progress.n_chains = 4
+    advance(progress, "sign")
+    assert progress.percent() == 0
+    assert "curate: 1/4 shards so far, more are being read" in progress.line()
+    assert "ETA" not in progress.line()
+    progress.more = False
+    assert progress.percent() == 25
+    assert "curate: 1/4 shards ·" in progress.line()
+    assert "ETA" in progress.line()
+
+
 def test_an_empty_phase_is_done() -> None:
     """Nothing to do is 100 %."""
     assert Progress("distill", 0, "select").percent() == 100

@@ -216,7 +216,7 @@ def test_a_published_dataset_is_read_back(tmp_path: Path) -> None:
     [found] = read(
         Layout("tracemill"), tmp_path, id="x", response_id="r", source="gsm8k", category="math", messages=turns,
         prompt="1+1?", think="t", answer="2", reference_answer="2", tests=None, constraints=None, model="deepseek-r1",
-        verifier="math@7", licence="MIT", non_commercial=False,
+        verifier="math@8", licence="MIT", non_commercial=False,
     )  # fmt: skip
     assert (found.prompt, found.reference_answer, found.category) == ("1+1?", "2", "math")
     assert found.history == turns[:1]

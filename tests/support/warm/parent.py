@@ -48,6 +48,7 @@ LIBRARIES = (
     "pyarrow.compute",
     "pyarrow.parquet",
     "rapidfuzz",
+    "s3fs",
     "sympy",
     "yaml",
     "zstandard",

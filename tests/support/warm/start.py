@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import functools
 import os
@@ -11,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -61,6 +61,31 @@ class Started:
         return self.returncode
 
 
+class Script(Started):
+    """``python -c`` with pipes of text to its input and from its output; its errors are in a file."""
+
+    def __init__(self, code: str, arguments: tuple[object, ...]) -> None:
+        theirs_in, ours_in = os.pipe()
+        ours_out, theirs_out = os.pipe()
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - communicate closes it
+        given = [theirs_in, theirs_out, self._errors.fileno()]
+        words = ["-c", code, *map(str, arguments)]
+        super().__init__(*client.request(str(place_of(PROGRAMS)), words, str(ROOT), dict(os.environ), given))
+        os.close(theirs_in), os.close(theirs_out)
+        self.stdin, self.stdout = os.fdopen(ours_in, "w"), os.fdopen(ours_out)
+
+    def communicate(self, text: str = "", timeout: float = 240) -> tuple[str, str]:
+        """Gives it its last input, and waits for its end; what else it printed, and its errors."""
+        with self.stdin, self.stdout, self._errors:
+            with contextlib.suppress(BrokenPipeError):  # it has ended
+                self.stdin.write(text)
+                self.stdin.close()
+            output = self.stdout.read()
+            self.wait(timeout)
+            self._errors.seek(0)
+            return output, self._errors.read()
+
+
 def start(
     module: str,
     *arguments: str,
@@ -81,6 +106,11 @@ def start(
         settings = dict(os.environ if environment is None else environment)
         place = str(place_of(kind or PROGRAMS))
         return Started(*client.request(place, ["-m", module, *arguments], str(cwd), settings, descriptors))
+
+
+def script(code: str, *arguments: object) -> Script:
+    """Starts ``python -c code`` in this environment and folder of this project."""
+    return Script(code, arguments)
 
 
 def run(
@@ -176,7 +206,7 @@ def place_of(kind: Kind) -> Path:
     return folder / "socket"
 
 
-@contextmanager
+@contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """Of the workers on this tree."""
     here = os.open(Path(__file__).parent, os.O_RDONLY)

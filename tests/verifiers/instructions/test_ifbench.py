@@ -40,8 +40,8 @@ TABLE: list[tuple[str, dict[str, Any], list[str], list[str], list[str]]] = [
     ("count:unique_word_count", {"N": 3}, ["One, two three one"], ["One one, ONE - two"], []),
     ("count:conjunctions", {"small_n": 2}, ["this and that, but so"], ["And this and, and that"], []),
     ("count:person_names", {"N": 2}, ["Emma met Leo's dog"], ["Emma, Emma and emma", "Leonora and Emma"], []),
-    ("count:numbers", {"N": 2}, ["1,000.5 and 7"], ["7", "1 2 3"], []),
-    ("count:pronouns", {"N": 2}, ["She saw him/her"], ["The dog ran"], ["She saw that dog"]),
+    ("count:numbers", {"N": 2}, ["1,000.5 and 7", "2024-25 at 7"], ["7", "1 2 3"], ["5–6", "5–6 and 7"]),
+    ("count:pronouns", {"N": 2}, ["She saw him/her", "**I** saw _us_"], ["The dog ran"], ["She saw that dog"]),
     (
         "count:punctuation",
         {},
@@ -119,7 +119,13 @@ TABLE: list[tuple[str, dict[str, Any], list[str], list[str], list[str]]] = [
     ("format:options", {"options": "a), b), c), d)"}, ["b)"], ["e)", "b) since"], ["b", "(b)"]),
     ("format:options", {"options": "I know or I don't know"}, ["I don't know."], ["I"], []),
     ("format:newline", {}, ["one\n\ntwo.\nthree"], ["one two\nthree"], []),
-    ("format:emoji", {}, ["So it is 😊. Yes! 🌧️ No? 🎉"], ["So it is. Yes! 😊", "😊 So it is."], []),
+    (
+        "format:emoji",
+        {},
+        ["So it is 😊. Yes! 🌧️ No? 🎉", "It is ✔️. So ©."],
+        ["So it is. Yes! 😊", "😊 So it is.", "It is ✓. So ★."],
+        [],
+    ),
     ("format:line_indent", {}, ["a\n b\n   c"], ["a\n b\n c", "a\nb"], ["a"]),
     (
         "format:quote_unquote",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ENGLISH = "the cat sat quietly on the mat while the rain was falling over the old town."
 KANNADA = "ಇಂದು ತುಂಬಾ ಸುಂದರವಾದ ದಿನ."
 GERMAN = "Die Katze saß ruhig auf der Matte, während der Regen über der alten Stadt fiel."
+RUSSIAN = "Кошка сидела на коврике и смотрела на дождь, пока не заснула у огня."
 
 # name, arguments, answers of which it holds, answers of which it does not
 TABLE: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
@@ -78,8 +79,9 @@ TABLE: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
         "detectable_format:number_bullet_lists",
         {"num_bullets": 2},
         ["* a\n* b", "- a\n  - b"],
-        ["* a", "* a\n* b\n- c", "**bold**\n* a"],
+        ["* a", "* a\n* b\n- c", "**bold**\n* a", "*\n- b\n- c"],
     ),
+    ("detectable_format:number_bullet_lists", {"num_bullets": 3}, ["*\n- b\n- c"], ["*\n- b"]),
     ("detectable_format:constrained_response", {}, ["So: My answer is yes."], ["yes", "My answer is perhaps."]),
     ("detectable_format:constrained_response", {"options": ["left", "right"]}, ["right it is"], ["straight on"]),
     (
@@ -111,8 +113,8 @@ TABLE: list[tuple[str, dict[str, Any], list[str], list[str]]] = [
         ["NASA and U.S.A. fly", "A WELL-KNOWN man", "DON'T go", "IT: (USA), **EU**", "A,B", "SO—NOW"],
         ["Nasa and ESA", "A/B and c", "ISO-9001 of", "v2.0 OK"],
     ),
-    ("change_case:english_capital", {}, [ENGLISH.upper()], [ENGLISH, GERMAN.upper()]),
-    ("change_case:english_lowercase", {}, [ENGLISH], [ENGLISH.title(), GERMAN.lower()]),
+    ("change_case:english_capital", {}, [ENGLISH.upper()], [ENGLISH, GERMAN.upper(), RUSSIAN.upper()]),
+    ("change_case:english_lowercase", {}, [ENGLISH], [ENGLISH.title(), GERMAN.lower(), RUSSIAN.lower()]),
     ("punctuation:no_comma", {}, ["none here"], ["one, here"]),
 ]
 
@@ -222,7 +224,7 @@ COMMA, TITLE = {"id": "punctuation:no_comma", "kwargs": {}}, {"id": "detectable_
 def test_verdicts(verifier_set: VerifierSet) -> None:
     """The score is the share that holds; all must hold; what fails is named with what was expected."""
     good = judged(verifier_set, "<<T>> none", COMMA, TITLE)
-    assert (good.outcome, good.score, good.verifier) == ("correct", 1.0, "instructions@4")
+    assert (good.outcome, good.score, good.verifier) == ("correct", 1.0, "instructions@5")
     bad = judged(verifier_set, "<<T>> one, two", COMMA, TITLE)
     assert (bad.outcome, bad.score) == ("incorrect", 0.5)
     assert bad.detail == "1/2 constraints hold; punctuation:no_comma fails"

@@ -34,6 +34,32 @@ def test_words_before_a_box_make_another_answer_of_it(words: str) -> None:
     assert judge(f"The answer is {words} $\\boxed{{8}}$.", "8").outcome in {"incorrect", "unverifiable"}
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "a third of the", "double", "the inverse of", "the absolute value of", "twice as much as",
+        "all but", "besides", "distinct from", "The answer is 5 through", "neither 3 nor", "The answer is bounded by",
+        "It is close to", "The result is just under", "The value is not quite", r"$x \geqslant$", r"$x \ne$",
+        r"$\log$", r"$\cdot$", "A common mistake is", "An erroneous result would be", "By confusing the two you get",
+        "If we overlook this it is", "If you misread the question it is",
+        "If one neglects friction it is", "If we forget the sign we get",
+    ],
+)  # fmt: skip
+def test_whatever_ends_before_a_box_is_seen(words: str) -> None:
+    """Each way of ending that makes another answer of a box is seen, whatever else is looked at first."""
+    assert judge(f"Now. {words} $\\boxed{{8}}$.", "8").outcome == "unverifiable"
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["Sorry", "Wait", "Actually", "Correction", "Scratch that", "Hold on", "Oops", "On second thought", "My mistake",
+     "I made an error", "WAIT", "I made a silly mistake"],
+)  # fmt: skip
+def test_each_way_of_taking_back_is_seen(words: str) -> None:
+    """A box that is corrected behind it states nothing."""
+    assert judge(f"So $\\boxed{{8}}$. {words}, it is 9.", "8").outcome == "unverifiable"
+
+
 @pytest.mark.parametrize("words", BEHIND)
 def test_words_behind_a_box_make_another_answer_of_it(words: str) -> None:
     """Of "8 or 9", "8 million", "8 + C" none is 8."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from typing import Final
 
 from verifiers.instructions.checks import count_words
@@ -119,8 +120,10 @@ def _overlap(one: list[str], other: list[str]) -> float:
 
 
 def numbers(text: str, *, N: int) -> bool:  # noqa: N803 - as above
-    """Exactly so many numbers in digits; marks within them, as in 1,000.50 or 2024-25, divide none."""
-    return len(re.findall(r"\d+", without_marks(text))) == N
+    """Exactly so many numbers in digits; ASCII's marks within them, as in 1,000.50 or 2024-25, divide none."""
+    bare = (without_marks(text), text.translate(str.maketrans("", "", string.punctuation)))
+    held = [len(re.findall(r"\d+", each)) == N for each in bare]
+    return settled(all(held), any(held), "it depends on whether a dash or another mark divides two numbers")
 
 
 def pronouns(text: str, *, N: int) -> bool:  # noqa: N803 - as above

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 _ASCII_MARKS: Final = frozenset(string.punctuation)
 _CLOSING: Final = "\"'”’)]}*_` "
-# Pictographs, flags, dingbats, keycaps and arrows that are shown as emoji.
+# Pictographs and flags, and of older signs those that Unicode lists as emoji (emoji-data.txt): ✔ and ☀, not ✓ and ★.
 EMOJI: Final = re.compile(
-    "[\U0001f000-\U0001faff\u2600-\u27bf\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55\u231a\u231b\u2328\u23cf\u23e9-\u23fa"
-    "\u203c\u2049\u2122\u2139\u2194-\u21aa\u24c2\u25aa-\u25fe\u2934\u2935\u3030\u303d\u3297\u3299]"
+    "[\U0001f000-\U0001faff©®‼⁉™ℹ↔-↙↩↪⌚⌛⌨⏏⏩-⏳⏸-⏺Ⓜ▪▫▶◀◻-◾☀-☄☎☑☔☕☘☝☠☢☣☦☪☮☯☸-☺♀♂♈-♓♟♠♣♥♦♨♻♾♿⚒-⚗⚙⚛⚜⚠⚡⚧⚪⚫⚰⚱⚽⚾⛄⛅⛈⛎⛏⛑⛓⛔⛩⛪⛰-⛵⛷-⛺⛽"
+    "✂✅✈-✍✏✒✔✖✝✡✨✳✴❄❇❌❎❓-❕❗❣❤➕-➗➡➰➿⤴⤵⬅-⬇⬛⬜⭐⭕〰〽㊗㊙]"
 )
 EMOJI_JOINERS: Final = "\ufe0e\ufe0f\u200d\u20e3"
 
@@ -73,7 +73,8 @@ def tokens(text: str) -> list[str]:
     """Words in small letters as Treebank has them: contractions are two, punctuation is none."""
     found = re.findall(r"\w[\w.’'/-]*", text.lower())
     apart = (
-        re.sub(r"(\w)(n't|'s|'m|'d|'ll|'re|'ve)$", r"\1 \2", word.rstrip(".'’-/").replace("’", " ")) for word in found
+        re.sub(r"(\w)(n't|'s|'m|'d|'ll|'re|'ve)$", r"\1 \2", word.strip("_").rstrip(".'’-/").replace("’", " "))
+        for word in found
     )
     return [part for word in apart for part in word.split()]
 

@@ -7,6 +7,7 @@ other names, a set beside a tuple, decimals that differ behind the sixth place.
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Final
 
@@ -33,6 +34,7 @@ from verifiers.maths.reading.tree import (
     Seq,
     children,
     walk,
+    with_children,
 )
 
 _MODES: Final = (LISTED, DECIMAL_COMMA, EUROPEAN, INDIAN)
@@ -44,6 +46,10 @@ _OTHER_NAMES: Final[tuple[tuple[dict[str, Node], str], ...]] = (
     ({"K": Name("C"), "c": Name("C"), "k": Name("C")}, "another letter for a constant"),
 )
 _FREE: Final = frozenset("kmnlpqst")  # that go through the whole numbers by habit, where the problem names none of them
+_DRESSED: Final = "bold "  # of a letter with an arrow, or in bold
+_CONSTANTS: Final = frozenset("ABCDKck")  # as the solutions of differential equations have them
+_VARIABLES: Final = frozenset("xyzt")
+_MOST_CONSTANTS: Final = 3
 _HALF_DAY: Final = 12  # hours between 3:30 and 15:30
 
 
@@ -96,7 +102,47 @@ def compare(gold: Reading, target: Reading, told: frozenset[str] = frozenset()) 
         return unsure("a notation that may be read otherwise")
     free = _free_letters(a, b, told)
     others = [*_OTHER_NAMES, *([(free, "another letter for any whole number")] if free else [])]
-    return next((unsure(why) for names, why in others if _equal_if_renamed(a, b, names)), finding)
+    dressed: dict[str, Node] = {
+        name: Name(name.removeprefix(_DRESSED)) for name in _letters(a) ^ _letters(b) if name.startswith(_DRESSED)
+    }
+    others += [(dressed, "a letter with and without an arrow")] if dressed else []
+    why = next((why for names, why in others if _equal_if_renamed(a, b, names)), None)
+    if why is None and _equal_by_constants(a, b):
+        why = "other letters for constants"
+    return finding if why is None else unsure(why)
+
+
+def _equal_by_constants(a: Node, b: Node) -> bool:
+    """Tell whether two answers are equal with other letters for their constants: c₁eˣ + c₂ and Aeˣ + B."""
+    ones, others = _constants_of(a), _constants_of(b)
+    is_indexed = any(isinstance(node, Indexed) for node in ones | others)
+    if not 1 <= len(ones) == len(others) <= _MOST_CONSTANTS or (ones == others and not is_indexed):
+        return False
+    if not (_letters(a) & _VARIABLES and _letters(b) & _VARIABLES):
+        return False
+    marks = [Name(f"constant {n}") for n in range(len(ones))]
+    gold = _replaced(a, dict(zip(ones, marks, strict=True)))
+    return any(
+        (finding := _compared(gold, _replaced(b, dict(zip(order, marks, strict=True))))) is not None
+        and finding.found == Found.EQUAL
+        for order in itertools.permutations(others)
+    )
+
+
+def _constants_of(node: Node) -> set[Node]:
+    return {
+        part
+        for part in walk(node)
+        if (isinstance(part, Name) and part.name in _CONSTANTS)
+        or (isinstance(part, Indexed) and part.name in _CONSTANTS and isinstance(part.index, Num))
+    }
+
+
+def _replaced(node: Node, by: dict[Node, Name]) -> Node:
+    if node in by:
+        return by[node]
+    below = children(node)
+    return with_children(node, tuple(_replaced(child, by) for child in below)) if below else node
 
 
 def _free_letters(a: Node, b: Node, told: frozenset[str]) -> dict[str, Node]:

@@ -27,7 +27,8 @@ def same_measure(gold: Node, target: Node) -> Finding | None:
     written = target
     gold, target, is_letter = _letter_unit(gold, gold_unit, target, target_unit)
     finding = _moduli(gold, target) or same_value(gold, target)
-    if (finding == EQUAL and is_letter) or (finding == DIFFERENT and _is_number_and_letters(gold, written)):
+    may_be_unit = finding == DIFFERENT and (_is_number_and_letters(gold, written) or _differ_by_units(gold, written))
+    if (finding == EQUAL and is_letter) or may_be_unit:
         return unsure("a letter that may be a unit or a factor")
     is_settled = finding is None or finding.found == Found.EQUAL or gold_unit == target_unit
     if is_settled or "degree" not in {gold_unit, target_unit}:
@@ -144,6 +145,36 @@ def _is_number_and_letters(gold: Node, target: Node) -> bool:
     while isinstance(target, Call) and target.name == "mul" and isinstance(target.args[1], Name):
         target, n_letters = target.args[0], n_letters + 1
     return n_letters > 1 and not letters_of(target) and same_value(gold, target) == EQUAL
+
+
+def _differ_by_units(gold: Node, target: Node) -> bool:
+    """Of 5 and 5 m s^-1: several letters that may all be units."""
+    bare = [_without_unit_letters(side) for side in (gold, target)]
+    n_letters = max(count for _, count in bare)
+    return (
+        n_letters > 1 and not any(letters_of(side) for side, _ in bare) and same_value(*(s for s, _ in bare)) == EQUAL
+    )
+
+
+def _without_unit_letters(node: Node) -> tuple[Node, int]:
+    """Return what is left without factors and divisors that may be units, and how many of these there were."""
+    match node:
+        case Call("mul" | "div", (value, factor)) if n_letters := _n_unit_letters(factor):
+            rest, before = _without_unit_letters(value)
+            return rest, before + n_letters
+        case _:
+            return node, 0
+
+
+def _n_unit_letters(node: Node) -> int:
+    match node:
+        case Name(letter) | Call("pow", (Name(letter), _)):
+            return int(letter.lower() in UNIT_NAMES)
+        case Call("mul" | "div", (one, other)):
+            counts = _n_unit_letters(one), _n_unit_letters(other)
+            return sum(counts) if all(counts) else 0
+        case _:
+            return 0
 
 
 def _number_and_letter(node: Node) -> tuple[Node | None, str]:

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Final, NamedTuple
 
 from tracemill.text.boxes import closing_brace
+from verifiers.maths.reading.units import unit_of
 
 
 class NotUnderstood(Exception):  # noqa: N818 - a finding, not an error
@@ -153,7 +154,27 @@ def tokens_of(text: str, mode: str = GROUPED) -> list[Token]:
     text = text.translate(_SIGNS)
     if not text.isascii():
         text = "".join(unicodedata.normalize("NFKC", char) if "\uff01" <= char <= "\uff5e" else char for char in text)
+    if r"^{-" in text or "^-" in text:
+        text = _UPRIGHT.sub(_with_slashes, text)
     return _Scanner(_SILENT.sub(" ", text), mode).run()
+
+
+_UPRIGHT: Final = re.compile(r"(?<=[\d})])(?:\s|~|\\[,;: ])*\\(?:text|mathrm|mbox|textrm)\s*\{.*$", re.DOTALL)
+_UNWRAPPED: Final = re.compile(r"\\(?:text|mathrm|mbox|textrm)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+_APART: Final = re.compile(r"\\[,;:! ]|\\(?:cdot|times)(?![a-zA-Z])|~|\*")
+_POWERED: Final = re.compile(r"([A-Za-z]+)(?:\^\{?(-?)([1-3])\}?)?")
+
+
+def _with_slashes(match: re.Match[str]) -> str:
+    r"""Return ``\mathrm{m\,s^{-2}}`` behind a number as ``\text{m/s^2}``, and whatever else as it is."""
+    plain = re.sub(r"\s+(?=\^)", "", _APART.sub(" ", _UNWRAPPED.sub(r" \1 ", match.group())))
+    parts = [_POWERED.fullmatch(part) for part in plain.split()]
+    powers = [(part.group(1), part.group(2) or "", part.group(3)) for part in parts if part is not None]
+    above, below = ([(name, power) for name, sign, power in powers if sign == here] for here in ("", "-"))
+    if None in parts or len(above) != 1 or not below or any(unit_of(name) is None for name, _, _ in powers):
+        return match.group()
+    units = (name if power in {None, "1"} else f"{name}^{power}" for name, power in [*above, *below])
+    return rf"\text{{ {'/'.join(units)}}}"
 
 
 def _raised(run: re.Match[str]) -> str:

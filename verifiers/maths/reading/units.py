@@ -111,6 +111,7 @@ _IRREGULAR: Final = {
 }  # fmt: skip
 _LETTERS: Final = frozenset("mgshlLNJWVKA")  # that are units when they stand alone; k is a thousand, and x a letter
 _THINGS: Final = frozenset(_COUNTED)
+_KINDS: Final = frozenset(["real", "complex", "rational", "distinct", "different", "possible", "unique", "whole"])
 _SQUARED: Final = frozenset(["square", "sq", "squares"])
 _CUBIC: Final = frozenset(["cubic", "cu"])
 _POWER: Final = re.compile(r"\^?\{?([23])\}?$")
@@ -213,7 +214,7 @@ def _counted(words: list[str], told: frozenset[str]) -> str | None:
         return None
     noun = _singular(words[-1])
     is_known = noun in _THINGS or words[-1] in _THINGS or words[-1] in told
-    if not is_known or not all(word in told or _singular(word) in _THINGS for word in words[:-1]):
+    if not is_known or not all(word in told | _KINDS or _singular(word) in _THINGS for word in words[:-1]):
         return None
     return noun
 

@@ -27,8 +27,11 @@ def run_shared(fd: int, code: Any, plan: dict[str, Any]) -> None:
     n_tests = 0
     try:
         for name, test in tester.collect(plan, module, names):
-            tester.report(fd, name, *tester.outcome_of(test))
+            outcome, detail = tester.outcome_of(test)
+            tester.report(fd, name, outcome, detail)
             n_tests += 1
+            if outcome != "pass":  # one that fails here is enough
+                break
     except InvalidTests as error:
         channel.send(fd, {"report": {"invalid": str(error)[:300]}})
     channel.send(fd, {"report": {"end": True, "n_tests": n_tests}})

@@ -29,14 +29,6 @@ _FROM = {
 _MADE_BY_DEF = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-_PLAIN = (
-    ast.Module, ast.Assert, ast.Compare, ast.Call, ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.UnaryOp,
-    ast.BinOp, ast.BoolOp, ast.Name, ast.expr_context, ast.cmpop, ast.operator, ast.unaryop, ast.boolop,
-    ast.FunctionDef, ast.arguments, ast.arg, ast.Expr, ast.GeneratorExp, ast.ListComp, ast.comprehension, ast.For,
-    ast.keyword, ast.Pass, ast.JoinedStr, ast.FormattedValue,
-)  # fmt: skip
-
-
 def may_shadow(names: dict[str, Any]) -> bool:
     """Tell whether a program defines anything under a name that tests may mean something else by."""
     return any(
@@ -44,13 +36,6 @@ def may_shadow(names: dict[str, Any]) -> bool:
         for name, value in names.items()
         if not isinstance(value, types.ModuleType)
     )
-
-
-def _asks_for_identity(node: ast.AST) -> bool:
-    if not isinstance(node, ast.Compare):
-        return False
-    pairs = zip(node.ops, node.comparators)  # noqa: B905 - Python 3.9
-    return any(isinstance(op, (ast.Is, ast.IsNot)) and not isinstance(right, ast.Constant) for op, right in pairs)
 
 
 class TestText:
@@ -109,15 +94,6 @@ class TestText:
         if not entry_point and not self.used & (set(names) - foreign) and not self.asked - {"*"}:
             asked = asked | (self._called & foreign - set(_ALIASES))
         return foreign - asked
-
-    def is_plain(self) -> bool:
-        """Whether nothing in the tests depends on more than arguments and results: calls, literals and comparisons.
-
-        No imports, no attributes, no variables that a program could keep an eye on; nothing is the same but None, True,
-        False.
-        """
-        nodes = [node for tree in self.trees for node in ast.walk(tree)]
-        return all(isinstance(node, _PLAIN) and not _asks_for_identity(node) for node in nodes)
 
     def _is_used_outside_functions(self, name: str) -> bool:
         top = [n for tree in self.trees for n in tree.body if not isinstance(n, _MADE_BY_DEF)]

@@ -17,6 +17,7 @@ from verifiers.sandbox.inside.crossing import channel
 from verifiers.sandbox.inside.program import leetcode
 from verifiers.sandbox.inside.testing import control, innocence
 from verifiers.sandbox.inside.testing.given import given_names
+from verifiers.sandbox.inside.testing.plain import is_plain
 from verifiers.sandbox.inside.testing.remote import Program
 from verifiers.sandbox.inside.testing.test_module import InvalidTests, Test, tests_in
 from verifiers.sandbox.inside.testing.test_text import TestText, may_shadow
@@ -40,11 +41,14 @@ def run_tests(fd: int, plan: dict[str, Any]) -> None:
     n_tests = 0
     if "loaded" in loaded:
         names = program.define(loaded["loaded"], str(plan))
+        is_sure: bool | None = None
         try:
             for name, test in collect(plan, types.ModuleType("solution"), names):
                 program.used_objects = False
                 outcome, detail = outcome_of(test)
-                needs_more = outcome != "pass" and (program.used_objects or not TestText(plan).is_plain())
+                if outcome != "pass" and is_sure is None:
+                    is_sure = is_plain(TestText(plan).trees)
+                needs_more = outcome != "pass" and (program.used_objects or not is_sure)
                 report(fd, name, outcome, detail, needs_more=needs_more)
                 n_tests += 1
         except channel.Gone:
