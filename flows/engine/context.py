@@ -13,7 +13,6 @@ from uuid import UUID
 
 from prefect import Task
 from prefect.futures import PrefectFuture
-from prefect.utilities.annotations import quote
 from typing_extensions import TypeVar
 
 from flows.crashed_runs import take_over
@@ -214,11 +213,11 @@ class RunContext(Generic[Plan]):
 
         Args:
             task: Prefect's.
-            arguments: of the task; no futures, for which Prefect would look in every handle of a publication.
+            arguments: of the task.
             after: tables that it works on.
         """
         nodes = [*self.lineage.nodes(after), *self.exported]
-        future: PrefectFuture[Value] = task.submit(*map(quote, arguments), return_state=False, wait_for=nodes)
+        future: PrefectFuture[Value] = task.submit(*arguments, return_state=False, wait_for=nodes)
         value = future.result()
         if task is export_dataset:
             self.exported = [finished(future.task_run_id)]

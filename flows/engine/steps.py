@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from prefect.futures import PrefectFuture
-from prefect.utilities.annotations import quote
 
 from flows.engine.lineage import Lineage
 from flows.engine.progress import Progress
@@ -110,14 +109,13 @@ def submit(
 ) -> PrefectFuture[Manifest]:
     """Submit one task to the task runner of the flow run that is under way.
 
-    A task whose manifest is not there must run even if Prefect remembers a result for it. Section and handles hold no
-    future: quoted, Prefect does not look for one in each of their fields, of which the run's own tasks have thousands.
+    A task whose manifest is not there must run even if Prefect remembers a result for it.
     """
     prefect_task: Any = stage if is_finished else stage.with_options(refresh_cache=True)
     future: PrefectFuture[Manifest] = prefect_task.submit(
         store_url=store.url,
-        section=quote(section),
-        inputs=quote(dict(inputs)),
+        section=section,
+        inputs=dict(inputs),
         key=key,
         label=label,
         poison_share=poison_share,
