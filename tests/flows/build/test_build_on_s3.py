@@ -11,7 +11,7 @@ from tests.support.runs.small_run import SmallRun, digests_of, question
 from tests.support.servers.chat_server import ChatServer
 from tracemill.runs.fetch import run_folder
 
-N_ROWS = 24
+N_ROWS = 20
 IN_FLIGHT = 8
 
 

@@ -139,7 +139,7 @@ def make_checkout(place: Path, teacher_url: str) -> Checkout:
             (place / entry.name).symlink_to(entry)
     shutil.copytree(ROOT / "docs", place / "docs")  # `make docs` writes there
     _link_environment(place / ".venv")
-    small = SmallRun(place / "small", teacher_url, rows=[question(n) for n in range(24)])
+    small = SmallRun(place / "small", teacher_url, rows=[question(n) for n in range(12)])
     small.sections = {"run": {"store": ".tracemill/store", "workers": 2}, "collect": {"shard_rows": 12}}
     small.write()
     (place / "rows.jsonl").write_text(
