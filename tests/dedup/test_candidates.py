@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.support.runs.samples import problem
 from tracemill.core import Problem, table_of
 from tracemill.dedup.candidates import Candidates, candidates
+from tracemill.dedup.clusters import Guard, cluster
 from tracemill.dedup.minhash import SIGNATURES, Earlier, Part, decide, deduplicate, sign
 from tracemill.recipe.sections.deduplicate import Deduplicate, Signature
 
@@ -72,6 +73,21 @@ def test_the_result_is_that_of_all_rows(batches: list[list[list[Problem]]], sect
         found = deduplicate(tables, earlier, section, PRIORITY)
         assert found == of_all_rows(tables, earlier, section)
         earlier += [Earlier(table, decisions) for table, decisions in zip(tables, found, strict=True)]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sets(st.integers(0, 31), max_size=4), st.integers(0, 2)), min_size=3, max_size=8))
+def test_links_are_made_in_the_order_of_all_rows(rows: list[tuple[set[int], int]]) -> None:
+    """Each row has the same neighbour whether a guarded row without company is clustered with it or only told of."""
+    sketches = np.arange(32 * (len(rows) + 1), dtype=np.uint32).reshape(-1, 32)
+    for row, (changed, _) in enumerate(rows):
+        sketches[row] = [sketches[row, place] if place in changed else place for place in range(32)]
+    keys = np.array([*(key for _, key in rows), 9], np.uint64)
+    guarded = np.array([False] * len(rows) + [True])
+    of_all = cluster(sketches, np.arange(len(keys)), 0.8, Guard(keys, guarded))
+    found = cluster(sketches[:-1], np.arange(len(rows)), 0.8, Guard(keys[:-1], guarded[:-1], besides=True))
+    assert found.neighbours.tolist() == of_all.neighbours.tolist()[:-1]
+    assert found.roots.tolist() == of_all.roots.tolist()[:-1]
 
 
 @pytest.mark.parametrize(("guard", "besides"), [(True, True), (False, False)])
