@@ -8,7 +8,10 @@ Semantic duplicates: vectors per shard of what MinHash left, and one merge over 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +33,8 @@ from tracemill.recipe.sections.deduplicate import Conflict, Semantic
 from tracemill.recipe.sections.verify import Verify
 from verifiers import verifier_versions
 from verifiers.same_answer import same_answers
+
+Kind = TypeVar("Kind")
 
 # A new version of the verifiers that compare is a new one of the stages that ask them.
 VERSION = digest([verifier_versions()[category] for category in (Category.MATH, Category.CHOICE)])[:8]
@@ -157,17 +162,29 @@ class DeduplicateBatch(Section):
 def deduplicate_batch(work: Work) -> Produced:
     """One clustering over all signatures of a batch and what earlier batches kept."""
     names = work.numbered("signatures")
-    earlier = [
-        Earlier(work.table(name), work.table(name.replace("signatures", "decisions")))
-        for name in work.numbered("earlier-signatures")
-    ]
-    batch = (work.table(name) for name in names)
+    earlier = _ReadAnew(partial(_earlier, work), work.numbered("earlier-signatures"))
+    batch = _ReadAnew(work.table, names)
     decisions = deduplicate(batch, earlier, work.section.settings, work.section.priority, agreement)
     tables = {name.replace("signatures", "decisions"): table for name, table in zip(names, decisions, strict=True)}
     n_rows = sum(work.inputs[name].rows for name in names)
     reasons = Counter(reason for table in decisions for reason in table["reason"].to_pylist())
     dropped = {f"deduplicate/{reason}": count for reason, count in sorted(reasons.items())}
     return Produced(tables, n_rows, n_rows - reasons.total(), dropped, batch_facts(decisions))
+
+
+@dataclass(frozen=True)
+class _ReadAnew(Iterable[Kind]):
+    """What is read from the store whenever it is gone through, one input after the other, and not kept."""
+
+    read: Callable[[str], Kind]
+    names: Sequence[str]
+
+    def __iter__(self) -> Iterator[Kind]:
+        return map(self.read, self.names)
+
+
+def _earlier(work: Work, name: str) -> Earlier:
+    return Earlier(work.table(name), work.table(name.replace("signatures", "decisions")))
 
 
 @task(

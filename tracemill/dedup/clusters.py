@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,7 +54,7 @@ def cluster(sketches: NDArray[np.uint32], distinct: Integers, threshold: float, 
     if threshold >= 1:  # other texts can have the same values: the same shingles in another order
         return Clusters(parents, neighbours)
     rows = np.flatnonzero(distinct == np.arange(n_rows))
-    rows = rows[_has_words(sketches, rows)]
+    rows = rows[has_words(sketches, rows)]
     bands, width = lsh_parameters(threshold, sketches.shape[1])
     needed = _needed(threshold, sketches.shape[1])
     with ThreadPoolExecutor() as pool:
@@ -69,7 +69,7 @@ def _buckets(
     sketches: NDArray[np.uint32], members: Integers, salt: NDArray[np.uint64], width: int, band: int
 ) -> tuple[Integers, NDArray[np.uint64]]:
     """Return the members by their values in one band, and beside them those values' keys: equal ones stand together."""
-    keys = _band_keys(sketches, members, band * width, width, salt)
+    keys = band_keys(sketches, members, band * width, width, salt)
     order = np.argsort(keys, kind="stable")  # also the evidence is the same on every machine
     return members[order], keys[order]
 
@@ -81,12 +81,15 @@ class Guard:
     Attributes:
         keys: one number a row; equal keys may be merged.
         guarded: whether a row is.
+        besides: whether there are guarded rows beside these; links are the same without them, and so is their order.
     """
 
     keys: NDArray[np.uint64]
     guarded: NDArray[np.bool_]
+    besides: bool = False
 
 
+@cache  # a search, of 1.5 s for 1,024 values
 def lsh_parameters(threshold: float, num_perm: int) -> tuple[int, int]:
     """Bands and rows per band as datasketch chooses them: equal weight for false positives and false negatives.
 
@@ -123,14 +126,14 @@ def passes(rows: Integers, guard: Guard | None) -> Iterator[tuple[Integers, NDAr
         yield rows, np.zeros(len(rows), np.uint64)
         return
     free = rows[~guard.guarded[rows]]
-    if len(free) < len(rows):
+    if guard.besides or len(free) < len(rows):
         yield rows, guard.keys[rows]
     if len(free):
         yield free, np.zeros(len(free), np.uint64)
 
 
 @compiled
-def _has_words(sketches: NDArray[np.uint32], rows: Integers) -> NDArray[np.bool_]:
+def has_words(sketches: NDArray[np.uint32], rows: Integers) -> NDArray[np.bool_]:
     """Return a text without words has no shingle; all ones is no similarity to other such texts."""
     found = np.empty(len(rows), np.bool_)
     for position in range(len(rows)):
@@ -139,9 +142,10 @@ def _has_words(sketches: NDArray[np.uint32], rows: Integers) -> NDArray[np.bool_
 
 
 @compiled
-def _band_keys(
+def band_keys(
     sketches: NDArray[np.uint32], rows: Integers, start: int, width: int, salt: NDArray[np.uint64]
 ) -> NDArray[np.uint64]:
+    """Return one key a row, of its values from ``start`` on and its salt: equal ones are in one bucket."""
     keys = np.empty(len(rows), np.uint64)
     for position in range(len(rows)):
         key = salt[position] ^ np.uint64(0x9E3779B97F4A7C15)

@@ -11,14 +11,16 @@ and the clusters the same as those of its ``MinHashLSH``.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tracemill.core import Category
+from tracemill.dedup.candidates import candidates, guarded, numbers_of
 from tracemill.dedup.clusters import Clusters, Guard, cluster, similarities
 from tracemill.dedup.conflicting_references import COLUMNS, OPPOSED, Rows, Settled, comparable, same_text, settle
 from tracemill.dedup.conflicting_references import REASON as CONFLICT
@@ -27,10 +29,11 @@ from tracemill.sources.layouts.traces import R1_IN_JSON
 from tracemill.text.hashes import KEY_BYTES, VERSION, exact_keys, in_one_form, number_keys, sketches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from tracemill.dedup.candidates import Candidates
     from tracemill.dedup.conflicting_references import Agreement
     from tracemill.recipe.sections.deduplicate import Deduplicate, Signature
 
@@ -129,7 +132,7 @@ def unsettled(decisions: pa.Table) -> pa.Array:
 
 @dataclass(frozen=True)
 class _Rows:
-    """All signatures in columns: earlier ones first.
+    """Signatures in columns: earlier ones first.
 
     Attributes:
         labels: the columns ``id`` to ``question``; ``has_trace`` is one of R1's, which can save a generation.
@@ -155,9 +158,17 @@ def deduplicate(
 ) -> list[pa.Table]:
     """Clusters a batch together with what earlier batches kept.
 
+    Everything is gone through twice: for the keys of all rows (``candidates``), and for the rows that share one with
+    another row. The others cannot be duplicates, so that the result is that of all rows at once.
+
+    Memory: the keys of all rows first (``candidates``: 110 bytes a row at the default threshold, 180 where it is not
+    guarded and others may be; 40 more while they are sorted); these are let go. Then of each row that shares a key its
+    values (512 bytes for 128), its labels (some 200), and what ``cluster`` takes (some 200). If every row shares one,
+    that is what all values at once take: 1.3 GB for 1.4M rows.
+
     Args:
-        batch: signatures, one table per shard, read one after the other.
-        earlier: shards of the batches before; their kept rows always stay.
+        batch: signatures, one table per shard, read one after the other, twice; an iterator is kept as a list.
+        earlier: shards of the batches before; their kept rows always stay. Read as the batch is.
         settings: threshold, signature parameters, guard, and what becomes of contradicting references.
         priority: source names, best first.
         agree: see :func:`tracemill.dedup.conflicting_references.settle`.
@@ -170,11 +181,30 @@ def deduplicate(
     Raises:
         ValueError: signatures were made in different ways.
     """
-    earlier = list(earlier)
-    kept, others = [shard.kept() for shard in earlier], [shard.unsettled() for shard in earlier]
-    lengths, rows = _gathered(kept, others, batch, settings)
-    guarded = pc.equal(rows.labels["category"], str(Category.MATH)).to_numpy()
-    guard = Guard(rows.numbers, guarded) if settings.same_numbers else None
+    batch = list(batch) if isinstance(batch, Iterator) else batch
+    earlier = list(earlier) if isinstance(earlier, Iterator) else earlier
+    found = candidates(_alike(table for _, table in _read(earlier, batch)), settings)
+    return decide(_read(earlier, batch), found, settings, priority, agree)
+
+
+def decide(
+    tables: Iterable[tuple[Part, pa.Table]],
+    chosen: Candidates,
+    settings: Deduplicate,
+    priority: Sequence[str],
+    agree: Agreement = same_text,
+) -> list[pa.Table]:
+    """Cluster some rows of tables, all of which are in memory; see :func:`deduplicate`.
+
+    Args:
+        tables: signatures, and what part of the rows they are.
+        chosen: which of them are clustered.
+        settings: as there.
+        priority: as there.
+        agree: as there.
+    """
+    lengths, rows = _gathered(tables, chosen, settings)
+    guard = Guard(rows.numbers, guarded(rows.labels), chosen.guarded_besides) if settings.same_numbers else None
     found = cluster(rows.sketches, rows.exact, settings.threshold, guard)
     clustered = Rows(found.roots, rows.labels, rows.n_kept, rows.n_before)
     settled = settle(clustered, priority, settings.conflict, agree)
@@ -190,47 +220,46 @@ def deduplicate(
     return [table.slice(start, end - start) for start, end in itertools.pairwise(ends)]
 
 
+class Part(IntEnum):
+    """Which rows a table holds, in the order in which they are clustered."""
+
+    KEPT = 0
+    UNSETTLED = 1
+    BATCH = 2
+
+
+def _read(earlier: Iterable[Earlier], batch: Iterable[pa.Table]) -> Iterator[tuple[Part, pa.Table]]:
+    unsettled = []
+    for shard in earlier:
+        yield Part.KEPT, shard.kept()
+        unsettled.append(shard.unsettled())  # few
+    yield from ((Part.UNSETTLED, table) for table in unsettled)
+    yield from ((Part.BATCH, table) for table in batch)
+
+
 def _gathered(
-    kept: list[pa.Table], unsettled: list[pa.Table], batch: Iterable[pa.Table], settings: Deduplicate
+    tables: Iterable[tuple[Part, pa.Table]], chosen: Candidates, settings: Deduplicate
 ) -> tuple[list[int], _Rows]:
-    """Return signatures in columns; the MinHash values are copied once, the rest stays as it was read."""
-    earlier = [*kept, *unsettled]
-    labels: list[pa.Table] = []
-    keys: list[pa.ChunkedArray] = []
-    values: list[NDArray[np.uint32]] = []
-    numbers: list[NDArray[np.uint64]] = []
-    lengths: list[int] = []
-    n_perm = settings.signature.num_perm
-    for table in _alike([*earlier, *batch] if earlier else batch):
-        lengths.append(table.num_rows)
-        labels.append(table.select(LABELS))
-        keys.append(table["exact_key"])
-        numbers.append(_fixed(table["numbers_key"], np.uint64, 2)[:, 0].copy())
-        values.append(_fixed(table["minhash"].cast(pa.binary(4 * n_perm)), np.uint32, n_perm))
-    if not labels:
-        return [], _Rows(
-            SIGNATURES.empty_table(),
-            np.zeros(0, np.int64),
-            np.zeros(0, np.uint64),
-            np.zeros((0, n_perm), np.uint32),
-            0,
-            0,
-        )
-    n_kept, n_before = sum(lengths[: len(kept)]), sum(lengths[: len(earlier)])
-    exact = first_with(pa.chunked_array([chunk for key in keys for chunk in key.chunks], pa.binary(KEY_BYTES)))
-    rows = _Rows(pa.concat_tables(labels), exact, np.concatenate(numbers), _stacked(values, n_perm), n_kept, n_before)
-    return lengths[len(earlier) :], rows
-
-
-def _stacked(parts: list[NDArray[np.uint32]], width: int) -> NDArray[np.uint32]:
-    """Return the parts in one array; each is let go as soon as it is copied, since they are most of the memory."""
-    stacked = np.empty((sum(map(len, parts)), width), np.uint32)
-    end = len(stacked)
-    while parts:
-        part = parts.pop()
-        stacked[end - len(part) : end] = part
-        end -= len(part)
-    return stacked
+    """Return the chosen rows in columns, and how many each shard of the batch has of them."""
+    n_rows, n_perm = sum(map(np.count_nonzero, chosen.rows)), settings.signature.num_perm
+    values, numbers = np.empty((n_rows, n_perm), np.uint32), np.empty(n_rows, np.uint64)
+    labels = [SIGNATURES.empty_table().select(LABELS)]
+    keys: list[pa.Array] = []
+    lengths: dict[Part, list[int]] = {part: [] for part in Part}
+    start = 0
+    for (part, table), rows in zip(tables, chosen.rows, strict=True):
+        found = table.filter(pa.array(rows))
+        end = start + found.num_rows
+        labels.append(found.select(LABELS))
+        keys += found["exact_key"].chunks
+        numbers[start:end] = numbers_of(found["numbers_key"], np.uint64, 2)[:, 0]
+        values[start:end] = numbers_of(found["minhash"], np.uint32, n_perm)
+        lengths[part].append(found.num_rows)
+        start = end
+    exact = first_with(pa.chunked_array(keys, pa.binary(KEY_BYTES)))
+    n_kept, n_unsettled = sum(lengths[Part.KEPT]), sum(lengths[Part.UNSETTLED])
+    rows_of_all = _Rows(pa.concat_tables(labels), exact, numbers, values, n_kept, n_kept + n_unsettled)
+    return lengths[Part.BATCH], rows_of_all
 
 
 def _alike(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
@@ -241,17 +270,6 @@ def _alike(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
             raise ValueError(f"signatures of different making in one clustering: {found!r} and {made!r}")
         made = found
         yield table
-
-
-def _fixed(column: pa.ChunkedArray, kind: type[Any], width: int) -> NDArray[Any]:
-    """Return a fixed-size binary column as numbers, one row each."""
-    if not len(column):
-        return np.zeros((0, width), kind)
-    chunk = column.combine_chunks()
-    chunk = chunk if isinstance(chunk, pa.Array) else chunk.chunk(0)
-    itemsize = np.dtype(kind).itemsize * width
-    data = np.frombuffer(chunk.buffers()[1], kind, count=len(chunk) * width, offset=chunk.offset * itemsize)
-    return data.reshape(len(chunk), width)
 
 
 def first_with(keys: pa.ChunkedArray) -> NDArray[np.int64]:
