@@ -79,7 +79,7 @@ def test_retry_pays_nothing_twice(pages: Pages, tmp_path: Path) -> None:
         pages.fill("recipe", str(run.recipe_path))
         pages.fill("out", str(run.out))
         pages.set_override(0, "distill.max_rounds=1")
-        pages.submit()
+        pages.send()
         pages.until("ten answers", lambda: teacher.completed >= 10, RUN_S)
         teacher.api_key = "second"
         pages.follow_run("turned away", f"build {run.recipe_path}")

@@ -85,7 +85,8 @@ class Pages:
         try:
             return WebDriverWait(self.driver, patience_s, poll_frequency=0.2).until(look)
         except WebDriverException as error:
-            raise AssertionError(f"the page does not show {what} ({error.msg}): {self.picture('failure')}") from error
+            got = f"({error.msg}) but {self.text[-500:]!r}"
+            raise AssertionError(f"the page does not show {what} {got}: {self.picture('failure')}") from error
 
     def settle(self) -> None:
         """Waits until the page's text is the same for a second: for pictures, where nothing in particular must come."""
