@@ -16,7 +16,8 @@ from pathlib import Path
 from benchmarks.crash.killed_outcome import Speeds
 from benchmarks.teacher.cores import on_cores
 from benchmarks.teacher.server_maximum import Reading, read_server
-from demo.teacher.serve import HOST, DemoServer, die_with_parent, free_port, serving
+from demo.free_port import free_port
+from demo.teacher.serve import HOST, DemoServer, die_with_parent, serving
 
 SAY_EVERY_S = 10.0
 PATIENCE = 6  # times that a server is asked for its counters, 10 s each, before it counts as gone

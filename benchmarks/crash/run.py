@@ -16,7 +16,8 @@ import yaml
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from benchmarks.crash.recipe import Problems, crash_recipe
-from benchmarks.crash.scene import PATIENCE_S, Scene, free_port, until
+from benchmarks.crash.scene import PATIENCE_S, Scene, until
+from demo.free_port import free_port
 from flows.crashed_runs import settle_lost_tasks
 from tracemill.ledger import Ledger
 from verifiers.sandbox.container import LABEL

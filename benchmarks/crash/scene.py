@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,19 +21,13 @@ from typing import Any
 
 import psutil
 
+from demo.free_port import free_port
 from flows.command_line import TEMPORARY_SERVER
 from tracemill.core.process_identity import process_name
 
 ROOT = Path(__file__).parents[2]
 MARK = "TRACEMILL_CRASH_MATRIX"
 PATIENCE_S = 900.0
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from pydantic import SecretStr
 
+from demo.free_port import free_port
 from tracemill.inference import ModelClient, Request
 from tracemill.inference.servers import Patience
 from tracemill.ledger import Ledger, request_key
@@ -61,7 +62,7 @@ class Measured(NamedTuple):
 
 def measure(manner: Manner, rate: float, seconds: float) -> Measured:
     """Ask as much as takes so long at the rate that is granted."""
-    port = _free_port()
+    port = free_port()
     server = subprocess.Popen(
         [
             *(sys.executable, "-m", "tests.support.servers.hosted_server", "--port", str(port), "--wrong", "0"),
@@ -98,12 +99,6 @@ def _ask(port: int, n: int) -> float:
         took = time.perf_counter() - began
         teacher.close()
     return took
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _until_up(port: int) -> None:

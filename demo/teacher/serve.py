@@ -13,7 +13,6 @@ import contextlib
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+
+from demo.free_port import free_port
 
 MODEL_DIR = Path(__file__).parent / "model"
 MODEL_NAME = "demo-teacher"
@@ -46,14 +47,6 @@ class DemoServer:
     base_url: str
     model: str
     pid: int
-
-
-def free_port() -> int:
-    """Return a loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def server_command(

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from demo.free_port import free_port
 from tests.support.browser.prefect_pages import browser as chromium
-from tests.support.browser.ui_server import free_port, running
+from tests.support.browser.ui_server import running
 from tests.support.runs.audited_set import write
 from tests.support.runs.browsed_run import ADDER, EVIL, browsed_run, samples
 from tests.support.runs.small_run import SmallRun, audit, question

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from demo.free_port import free_port
 from tests.support.servers import chat_server
 from tests.support.servers.chat_server import ChatServer, Fault
 from tracemill.core import LedgerError, Problem, ServerUnavailableError, TeacherError, TeacherMisconfiguredError
@@ -69,12 +70,6 @@ def _requests(n: int, start: int = 0) -> list[Request]:
 def _sums(results: list[Completion | Refusal]) -> list[str]:
     assert all(isinstance(result, Completion) for result in results)
     return [result.content.rpartition("{")[2].rstrip("}.") for result in results if isinstance(result, Completion)]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _in_thread(work: Callable[[], object]) -> tuple[threading.Thread, list[object]]:
@@ -296,7 +291,7 @@ def test_the_others_work_while_one_rests(make: Any) -> None:
 
 def test_one_dead_url_at_the_start_is_only_a_warning(server: ChatServer, make: Any, caplog: Any) -> None:
     """With one URL answering, another at which nothing listens is named in a warning and left out."""
-    dead = f"http://127.0.0.1:{_free_port()}/v1"
+    dead = f"http://127.0.0.1:{free_port()}/v1"
     with caplog.at_level(logging.WARNING, "tracemill.teacher"):
         assert len(_sums(make(dead, server).complete(_requests(20)))) == 20
     assert dead in caplog.messages[0]
@@ -385,7 +380,7 @@ def test_giving_up_when_nothing_listens_any_more(server: ChatServer, make: Any) 
 
 def test_nothing_listens_at_the_start(make: Any) -> None:
     """Without any server the first call fails at once, with the remedy."""
-    url = f"http://127.0.0.1:{_free_port()}/v1"
+    url = f"http://127.0.0.1:{free_port()}/v1"
     started = time.monotonic()
     with pytest.raises(ServerUnavailableError, match=f"nothing answers at {url}") as caught:
         make(url, give_up_after_s=600).complete(_requests(3))
@@ -547,7 +542,7 @@ def test_killed_and_started_again_pays_only_for_what_was_in_flight(server: ChatS
 
 def test_the_chat_server_runs_by_itself() -> None:
     """The test server starts from the command line, solves sums and counts."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, str(Path(chat_server.__file__)), "--port", str(port)]
     process = subprocess.Popen(command)
     try:

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+from demo.free_port import free_port
 from tests.support.needs import ROOT
 from tests.support.servers.vllm_stand_in import vllm_stand_in
 from tracemill.recipe import load_recipe
@@ -21,13 +22,6 @@ SRUN = """#!/usr/bin/env bash
 echo '{"distill.teacher": ["http://node1:8000/v1"]}' > "$SERVERS/urls-1.json"
 SLURM_PROCID=0 exec "$@"
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_the_urls_of_all_nodes_are_one_line_for_the_run(tmp_path: Path) -> None:

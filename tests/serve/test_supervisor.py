@@ -17,6 +17,7 @@ from typing import Self
 import psutil
 import pytest
 
+from demo.free_port import free_port
 from tests.support.needs import ROOT
 from tests.support.servers.vllm_stand_in import vllm_stand_in
 from tracemill.core import ModelServerError
@@ -30,13 +31,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """It looks twenty times a second, and starts again soon."""
     monkeypatch.setattr(supervisor, "_LOOK_EVERY_S", 0.05)
     monkeypatch.setattr(supervisor, "_LONGEST_PAUSE_S", 0.1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def server(folder: Path, model: str) -> PlannedServer:

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from benchmarks.crash.scene import Scene, free_port, on_scene, until
+from benchmarks.crash.scene import Scene, on_scene, until
+from demo.free_port import free_port
 from tests.support.needs import postgres_programs
 from tests.support.runs.killed_run import end, n_ledger_lines, start
 from tests.support.runs.small_run import SmallRun

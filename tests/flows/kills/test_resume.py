@@ -62,7 +62,8 @@ def published_bytes(run: SmallRun) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """(base URL, model) of the demo teacher on a real vLLM server that `tracemill serve` keeps up."""
-    from demo.teacher.serve import MODEL_DIR, MODEL_NAME, free_port, server_environment
+    from demo.free_port import free_port
+    from demo.teacher.serve import MODEL_DIR, MODEL_NAME, server_environment
 
     folder = tmp_path_factory.mktemp("servers")
     url = f"http://127.0.0.1:{free_port()}/v1"

@@ -175,17 +175,11 @@ class Pages:
             return bool(WebDriverWait(self.driver, 15.0).until(lambda _: self.text != before))
         return False
 
-    def field(self, label: str) -> WebElement:
-        """The text field below a label of the form."""
-        xpath = f"//label[starts-with(normalize-space(), '{label}')]/following::*[self::textarea or self::input][1]"
-        found: WebElement = self.until(f"field {label!r}", lambda: next(iter(self.shown(xpath)), None))
-        return found
-
     def fill(self, label: str, text: str) -> None:
-        """Types into a field, in place of what stands there."""
-        element = self.field(label)
-        element.send_keys(Keys.CONTROL, "a")  # the page puts back what is merely cleared
-        element.send_keys(text)
+        """Types into the field below a label of the form, in place of what stands there."""
+        self._write(
+            f"//label[starts-with(normalize-space(), '{label}')]/following::*[self::textarea or self::input][1]", text
+        )
 
     def custom_run(self, deployment: str) -> None:
         """From the list of deployments to a deployment's form."""
@@ -202,10 +196,22 @@ class Pages:
         after = "[following::label[starts-with(normalize-space(), 'out')]]"
         if len(self.shown(fields + after)) <= number:
             self.click("Add item")
-        self.until(f"override {number}", lambda: len(self.shown(fields + after)) > number)
-        element = self.shown(fields + after)[number]
-        element.clear()
-        element.send_keys(setting)
+        self._write(fields + after, setting, number)
+
+    def _write(self, xpath: str, text: str, place: int = 0) -> None:
+        """Types into a field, again until it holds the text alone: the page may put back what was there."""
+
+        def holds() -> bool:
+            found = self.shown(xpath)[place:]
+            if not found:
+                return False
+            if found[0].get_property("value") == text:
+                return True
+            found[0].send_keys(Keys.CONTROL, "a")  # the page puts back what is merely cleared
+            found[0].send_keys(text)
+            return False  # looked at once more, after the page has had the time
+
+        self.until(f"{text!r} in field {place}", holds)
 
     def follow_run(self, asked: str, called: str) -> None:
         """From a deployment's page to a run: the name that the form asked for holds until the flow gives it its own."""

@@ -21,12 +21,13 @@ from typing import Any
 
 import httpx
 
+from demo.free_port import free_port
 from demo.make_sources import make_plan
 from flows.build_dataset import build
 from flows.engine.plain_run import plain_run
 from flows.teacher_from_env import load_recipe_with_env
 from tests.support.browser.prefect_pages import Pages, browser
-from tests.support.browser.ui_server import UiServer, free_port, running, ui_server
+from tests.support.browser.ui_server import UiServer, running, ui_server
 from tests.support.servers.chat_server import ChatServer
 from tracemill.browse import address
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import httpx
 
+from demo.free_port import free_port
 from flows.command_line import TEMPORARY_SERVER
 from tests.support.servers.prefect_home import prefect_home
 
@@ -64,14 +64,6 @@ def ui_server(folder: Path) -> Iterator[UiServer]:
         work = ["-m", "prefect", "worker", "start", "--pool", "tracemill", "--type", "process"]
         stack.enter_context(running(work, environment, folder / "worker.log"))
         yield server
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

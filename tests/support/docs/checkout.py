@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from demo.free_port import free_port
 from tests.support.needs import ROOT
 from tests.support.runs.audited_set import PLANTED, write
 from tests.support.runs.small_evaluation import SmallEvaluation
@@ -157,7 +158,7 @@ def make_checkout(place: Path, teacher_url: str) -> Checkout:
         "audited": str(write(place / "small", PLANTED[:8]).relative_to(place)),
         "teacher": teacher_url,
         "place": str(place),
-        "port": str(_free_port()),
+        "port": str(free_port()),
     }
     with socket.socket(socket.AF_UNIX) as engine:  # `make env` wants to see one
         engine.bind(str(place / "engine.sock"))
@@ -193,13 +194,6 @@ def _link_all(folder: Path, place: Path, but: str) -> None:
     for entry in folder.iterdir():
         if entry.name != but:
             (place / entry.name).symlink_to(entry)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def know_the_runs(checkout: Checkout, run: str, other: str) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import secrets
-import socket
 import subprocess
 import tempfile
 import time
@@ -15,18 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from demo.free_port import free_port
 from tests.support.needs import ROOT, compose_command
 from tracemill.core.file_lock import locked
 
 SERVICES = {"postgres", "redis", "prefect-server", "worker"}  # that have a health check
 HEALTHY_S = 300
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

@@ -16,16 +16,11 @@ from pathlib import Path
 
 import psutil
 
+from demo.free_port import free_port
 from tests.support.needs import ROOT
 
 PATIENCE_S = 400.0
 _OBJECT_STORE = 100 << 20  # bytes; only handles travel
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager
