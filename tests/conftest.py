@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections import defaultdict
@@ -107,6 +108,7 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     from flows.command_line import TEMPORARY_SERVER
     from tests.support.servers.prefect_home import prefect_home
+    from tests.support.warm.start import children_forked
 
     home = prefect_home(tmp_path_factory.mktemp("prefect"), "prefect-test.db")
     with pytest.MonkeyPatch.context() as environment:
@@ -114,7 +116,9 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         environment.setattr("prefect.testing.utilities.mkdtemp", lambda: str(home))
         for variable, value in TEMPORARY_SERVER.items():
             environment.setenv(variable, value)
-        with prefect_test_harness(server_startup_timeout=120):
+        with contextlib.ExitStack() as stack:
+            with children_forked():
+                stack.enter_context(prefect_test_harness(server_startup_timeout=120))
             yield
 
 

@@ -16,7 +16,11 @@ import pytest
 from tests.support.needs import ROOT
 from tests.support.warm.start import Kind, place_of
 
-PARENT = "import sys; from tests.support.warm.parent import fork_programs; fork_programs(sys.argv[1], (), lambda: None)"
+PARENT = """
+import sys
+from tests.support.warm.parent import fork_programs
+fork_programs(sys.argv[1], (), lambda _: None)
+"""
 BARE = Kind("bare", Path(sys.executable), ("-c", PARENT), ("-c", "json"))
 SHOWS = "import os, sys; print(sys.argv, os.getcwd(), os.environ['WORD'], os.sched_getaffinity(0) == {0}); sys.exit(3)"
 WAITS = """

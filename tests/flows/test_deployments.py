@@ -6,7 +6,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,6 +23,7 @@ from flows.engine.paused import PAUSED
 from tests.support.needs import ROOT
 from tests.support.runs.small_run import SmallRun, question
 from tests.support.servers.chat_server import ChatServer
+from tests.support.warm.start import children_forked, python
 from tracemill.core import ServerError
 from tracemill.publish import published
 from tracemill.store import Store
@@ -42,7 +42,8 @@ WORKER_S = 240
 @pytest.fixture(scope="module")
 def deployed(prefect_server: None) -> dict[str, DeploymentResponse]:  # noqa: ARG001 - it has to be up
     """What `make deploy` makes."""
-    deploy(str(PREFECT_API_URL.value()))
+    with children_forked():
+        deploy(str(PREFECT_API_URL.value()))
     with get_client(sync_client=True) as client:
         return {name: client.read_deployment_by_name(f"{name}/{name}") for name in NAMES}
 
@@ -230,7 +231,7 @@ def work_once(folder: Path) -> str:
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(folder / "prefect-results"),
         "TRACEMILL_HOME": str(ROOT),
     }
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "tracemill", "--type", "process"]
+    command = [python(), "-m", "prefect", "worker", "start", "--pool", "tracemill", "--type", "process"]
     done = subprocess.run(
         [*command, "--run-once"],
         cwd=folder,

@@ -77,6 +77,7 @@ def a_teacher(checkout: Checkout) -> Iterator[str]:
 def test_three_questions_become_a_dataset(tmp_path: Path) -> None:
     """Two rows are published, and the one with the wrong reference is dropped."""
     checkout = make_checkout(tmp_path / "tracemill", "")
+    checkout.fork_vllm()
     with a_teacher(checkout) as url:
         printed = go(checkout, url)
     check_what_was_said(printed, checkout.place)

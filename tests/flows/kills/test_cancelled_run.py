@@ -18,6 +18,7 @@ from flows.deploy import deploy
 from tests.support.needs import ROOT
 from tests.support.runs.small_run import SmallRun
 from tests.support.servers.chat_server import ChatServer
+from tests.support.warm.start import children_forked
 from tracemill.ledger import Ledger
 
 pytestmark = pytest.mark.slow
@@ -37,7 +38,8 @@ def until(condition: object, what: str) -> None:
 def test_cancel_leaves_nothing_behind(tmp_path: Path) -> None:
     """No process, no half record; at most what was in flight is asked again by the run after it."""
     api_url = str(PREFECT_API_URL.value())
-    deploy(api_url)
+    with children_forked():
+        deploy(api_url)
     with ChatServer(wrong_percent=0, latency_s=0.5) as server:
         run = SmallRun(tmp_path, server.url)
         run.write()

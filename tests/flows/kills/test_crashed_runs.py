@@ -43,6 +43,7 @@ from tests.support.needs import ROOT
 from tests.support.runs.killed_run import finish, has_paid_for, kill_when, launch
 from tests.support.runs.small_run import SmallRun, question
 from tests.support.servers.chat_server import ChatServer
+from tests.support.warm.start import children_forked
 from tracemill.core.process_identity import process_name
 
 pytestmark = pytest.mark.usefixtures("prefect_flows")
@@ -160,7 +161,8 @@ def test_a_server_that_is_away_is_no_reason_to_fail(caplog: pytest.LogCaptureFix
 def test_deploying_twice_leaves_one_automation(client: SyncPrefectClient) -> None:
     """`make deploy` makes the automation, and brings it up to date; it waits for three beats."""
     for _ in range(2):
-        deploy(str(PREFECT_API_URL.value()))
+        with children_forked():
+            deploy(str(PREFECT_API_URL.value()))
     (standing,) = client.read_automations_by_name(AUTOMATION)
     assert standing.enabled
     assert standing.trigger.within >= timedelta(seconds=540)  # type: ignore[union-attr]
@@ -232,7 +234,8 @@ def kill_all(process: psutil.Process) -> None:
 @pytest.mark.slow
 def test_killed_runs_are_marked(automation: None, client: SyncPrefectClient, tmp_path: Path) -> None:  # noqa: ARG001
     """Killed with its worker, or started by hand and killed: Crashed, by the beats that Prefect's flows give."""
-    deploy(str(PREFECT_API_URL.value()))
+    with children_forked():
+        deploy(str(PREFECT_API_URL.value()))
     set_up_automation(client, timedelta(seconds=SILENCE_S))
     with ChatServer(latency_s=60) as teacher:
         worked, by_hand = (SmallRun(tmp_path / name, teacher.url) for name in ("worked", "by-hand"))

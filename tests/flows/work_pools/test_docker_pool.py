@@ -21,6 +21,7 @@ from tests.support.servers.chat_server import ChatServer
 from tests.support.servers.composed import docker
 from tests.support.servers.docker_pool import DockerPool, build_image
 from tests.support.servers.object_store import S3Server
+from tests.support.warm.start import children_forked
 from tracemill.publish import published
 from tracemill.store import Store
 
@@ -45,7 +46,8 @@ def pool(prefect_server: None, bucket: str, s3_server: S3Server, tmp_path: Path)
         AWS_DEFAULT_REGION="us-east-1",
         NUMBA_DISABLE_JIT="1",  # a new volume has no compiled loops, and forty rows are not worth them
     )
-    deploy(str(PREFECT_API_URL.value()), pool=str(made.file))
+    with children_forked():
+        deploy(str(PREFECT_API_URL.value()), pool=str(made.file))
     yield made
     with get_client(sync_client=True) as client:
         client.delete_work_pool(made.name)

@@ -20,6 +20,7 @@ from prefect.settings import PREFECT_API_URL
 from flows.deploy import deploy
 from flows.work_pools import POOLS, make_work_pool, read_pool
 from tests.support.needs import ROOT
+from tests.support.warm.start import children_forked
 from tracemill.core import RecipeError, ServerError
 
 NAMES = sorted(path.stem for path in POOLS.glob("*.yaml"))
@@ -50,7 +51,8 @@ def test_every_default_is_one_of_a_variable_that_is_used(name: str) -> None:
 @pytest.mark.parametrize("name", sorted({*NAMES} - {"process"}))  # test_deployments.py has that one
 def test_every_deployment_can_be_on_every_pool(client: SyncPrefectClient, name: str) -> None:
     """`make deploy POOL=…` makes the pool of the file, and puts all deployments of prefect.yaml on it."""
-    deploy(str(PREFECT_API_URL.value()), pool=name)
+    with children_forked():
+        deploy(str(PREFECT_API_URL.value()), pool=name)
     pool = read_pool(name)
     standing = client.read_work_pool(pool.name)
     assert (standing.type, standing.base_job_template) == (pool.type, pool.template)

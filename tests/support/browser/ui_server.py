@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import httpx
 from demo.free_port import free_port
 from flows.command_line import TEMPORARY_SERVER
 from tests.support.servers.prefect_home import prefect_home
+from tests.support.warm.start import python
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_S = 180.0
@@ -59,7 +59,7 @@ def ui_server(folder: Path) -> Iterator[UiServer]:
         serve = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
         started = stack.enter_context(running(serve, environment, folder / "server.log"))
         wait_until_it_answers(server, started)
-        deploy = [sys.executable, "-m", "flows.deploy"]
+        deploy = [python(), "-m", "flows.deploy"]
         subprocess.run(deploy, cwd=ROOT, env=environment, check=True, capture_output=True, timeout=PATIENCE_S)
         work = ["-m", "prefect", "worker", "start", "--pool", "tracemill", "--type", "process"]
         stack.enter_context(running(work, environment, folder / "worker.log"))
@@ -70,7 +70,7 @@ def ui_server(folder: Path) -> Iterator[UiServer]:
 def running(arguments: list[str], environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A Python process that is ended with the block."""
     with log.open("wb") as output:
-        command = [sys.executable, *arguments]
+        command = [python(), *arguments]
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         yield process

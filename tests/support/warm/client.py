@@ -17,16 +17,24 @@ import sys
 
 
 def request(
-    place: str, words: list[str], cwd: str, environment: dict[str, str], descriptors: list[int]
+    place: str,
+    words: list[str],
+    cwd: str,
+    environment: dict[str, str],
+    descriptors: list[int],
+    *,
+    forks: bool = True,
 ) -> tuple[int, socket.socket]:
     """Asks for a program; returns its process id, and the connection on which its status will come.
 
     The words are those of the interpreter's command line, ``-m MODULE …`` or ``-c CODE …``; the descriptors the
-    program's input, output and errors, and maybe one at whose end the program is killed.
+    program's input, output and errors, and maybe one at whose end the program is killed. ``forks``: whether what it
+    starts by ``sys.executable`` is forked, too.
     """
     connection = socket.socket(socket.AF_UNIX)
     connection.connect(place)
-    asked = {"words": words, "cwd": cwd, "environment": environment, "cores": sorted(os.sched_getaffinity(0))}
+    cores = sorted(os.sched_getaffinity(0))
+    asked = {"words": words, "cwd": cwd, "environment": environment, "cores": cores, "forks": forks}
     data = json.dumps(asked).encode()
     rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
     sent = connection.sendmsg([data], [rights])

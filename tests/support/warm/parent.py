@@ -1,12 +1,13 @@
 """The process that programs are forked from: ``python -m tests.support.warm.parent [LIBRARY]… SOCKET``.
 
-It has imported the libraries that programs of this project import, which is most of what a program's start computes,
-and nothing of this project. A program is else like any other: with arguments, an environment, a folder and descriptors
-of its own. What is the same in all is what those libraries read from the environment when they are imported; Prefect's
-settings are read anew.
+It has imported the libraries that programs of this project import, Prefect's server, and the modules that flows are
+made of: that is nearly all that a program's start computes. A program is else like any other: with arguments, an
+environment, a folder and descriptors of its own. What is the same in all is what those modules read from the
+environment when they are imported; Prefect's settings are read anew.
 
-A request is a JSON object with ``words`` (of the interpreter's command line), ``cwd``, ``environment`` and ``cores``
-(the processors that it may use), and comes with the descriptors of the program's input, output and errors. The answer
+A request is a JSON object with ``words`` (of the interpreter's command line), ``cwd``, ``environment``, ``cores``
+(the processors that it may use) and ``forks`` (whether what it starts by ``sys.executable`` is forked here, too: then
+that is no child of it), and comes with the descriptors of the program's input, output and errors. The answer
 is a line with its process id when it is there, and one with its status when it has ended, negative for a signal. Where
 a fourth descriptor comes, the program is the leader of a session, and all of its process group is killed at that one's
 end. The process ends with its own standard input, and takes the socket's folder with it.
@@ -19,6 +20,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import selectors
 import shutil
@@ -31,7 +33,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 LIBRARIES = (
     "aiohttp",
@@ -44,15 +46,23 @@ LIBRARIES = (
     "numba",
     "numpy",
     "orjson",
+    "prefect.cli.deploy",
+    "prefect.cli.server",
+    "prefect.cli.worker",
     "prefect.main",
+    "prefect.runner._workspace_supervisor",
+    "prefect.server.api.server",
+    "prefect.workers.process",
     "pyarrow.compute",
     "pyarrow.parquet",
     "rapidfuzz",
     "s3fs",
     "sympy",
+    "uvicorn.main",
     "yaml",
     "zstandard",
 )
+OURS = ("flows.engine", "flows.phases", "tracemill.cli")  # packages that import nearly all others
 _MOST_BYTES = 1 << 20
 
 
@@ -63,16 +73,29 @@ class Program(NamedTuple):
     cwd: str
     environment: dict[str, str]
     cores: list[int]
+    forks: bool
     descriptors: list[int]
 
 
 def main() -> None:
     """Is that process."""
     _, *more, place = sys.argv
-    fork_programs(place, (*LIBRARIES, *more), read_settings)
+
+    def prepare(program: Program) -> None:
+        read_settings()
+        if program.forks:
+            sys.executable = os.path.join(os.path.dirname(place), "python")  # noqa: PTH118, PTH120 - as below
+
+    fork_programs(place, (*LIBRARIES, *more, *our_modules()), prepare)
 
 
-def fork_programs(place: str, libraries: Iterable[str], prepare: Callable[[], None]) -> None:
+def our_modules() -> Iterator[str]:
+    """Of the packages that flows and commands are made of; no module that is a program itself."""
+    for package in map(importlib.import_module, OURS):
+        yield from (found.name for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."))
+
+
+def fork_programs(place: str, libraries: Iterable[str], prepare: Callable[[Program], None]) -> None:
     """Serves until standard input is closed; in each forked process, becomes the program."""
     import_libraries(libraries)
     with socket.socket(socket.AF_UNIX) as listening, selectors.DefaultSelector() as selector:
@@ -83,7 +106,7 @@ def fork_programs(place: str, libraries: Iterable[str], prepare: Callable[[], No
         shutil.rmtree(os.path.dirname(place), ignore_errors=True)  # noqa: PTH120 - no Path for one folder
         return
     become(program)
-    prepare()
+    prepare(program)
     # As `python -m` does it, in a new module, by both names under which multiprocessing looks classes up.
     sys.modules["__main__"] = sys.modules["__mp_main__"] = types.ModuleType("__main__")
     kind, what, *_ = program.words

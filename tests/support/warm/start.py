@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+import pytest
+
 from demo.teacher.serve import server_environment
 from tests.support.needs import ROOT, VLLM_PYTHON
 from tests.support.warm import client
@@ -95,17 +97,20 @@ def start(
     cwd: Path = ROOT,
     environment: Mapping[str, str] | None = None,
     kind: Kind | None = None,
+    forks: bool = True,
 ) -> Started:
     """Starts ``python -m module``; files and descriptors as for :class:`subprocess.Popen`, without its constants.
 
-    ``kind`` names the process that it is forked from, if that is to have imported more.
+    ``kind`` names the process that it is forked from, if that is to have imported more; ``forks`` as of
+    :func:`tests.support.warm.client.request`.
     """
     with Path(os.devnull).open("rb") as nothing:
         given = [stdin if stdin is not None else nothing, stdout, stderr]
         descriptors = [one if isinstance(one, int) else one.fileno() for one in given]
         settings = dict(os.environ if environment is None else environment)
         place = str(place_of(kind or PROGRAMS))
-        return Started(*client.request(place, ["-m", module, *arguments], str(cwd), settings, descriptors))
+        words = ["-m", module, *arguments]
+        return Started(*client.request(place, words, str(cwd), settings, descriptors, forks=forks))
 
 
 def script(code: str, *arguments: object) -> Script:
@@ -120,10 +125,19 @@ def run(
     environment: Mapping[str, str] | None = None,
     timeout: float = 240,
     kind: Kind | None = None,
+    forks: bool = True,
 ) -> subprocess.CompletedProcess[str]:
-    """Does ``python -m module``, and returns what it printed; ``kind`` as of :func:`start`."""
+    """Does ``python -m module``, and returns what it printed; ``kind`` and ``forks`` as of :func:`start`."""
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        program = start(module, *arguments, stdout=output, stderr=errors, cwd=cwd, environment=environment, kind=kind)
+        program = start(
+            *(module, *arguments),
+            stdout=output,
+            stderr=errors,
+            cwd=cwd,
+            environment=environment,
+            kind=kind,
+            forks=forks,
+        )
         try:
             status = program.wait(timeout)
         finally:
@@ -149,6 +163,14 @@ def python() -> Path:
 def vllm_python() -> Path:
     """A ``python`` that is that of vLLM's environment; it forks vLLM's programs."""
     return place_of(VLLM).with_name("python")
+
+
+@contextlib.contextmanager
+def children_forked() -> Iterator[None]:
+    """What this process starts by ``sys.executable`` meanwhile is forked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "executable", str(python()))
+        yield
 
 
 class Kind(NamedTuple):
@@ -184,7 +206,7 @@ PROGRAMS = Kind(
     "programs",
     Path(sys.executable),
     ("-m", "tests.support.warm.parent"),
-    ("benchmarks", "demo", "flows", "tasks", "tracemill", "verifiers"),
+    ("benchmarks", "demo", "flows", "prefect", "tasks", "tracemill", "uvicorn", "verifiers"),
 )
 EMBEDDERS = PROGRAMS._replace(name="embedders", parent=(*PROGRAMS.parent, "sentence_transformers"))
 VLLM = Kind("vllm", VLLM_PYTHON, ("-m", "tests.support.warm.vllm_parent"), ("vllm", "-c"), _vllm_environment)

@@ -34,7 +34,7 @@ def main() -> None:
     registry._SUBPROCESS_COMMAND[0] = str(Path(sys.argv[1]).with_name("python"))
     # What vLLM sets for the CPU says otherwise, since a worker's number of threads is set by its environment.
     system_utils.get_mp_context = lambda: multiprocessing.get_context("fork")
-    fork_programs(sys.argv[1], LIBRARIES, lambda: None)
+    fork_programs(sys.argv[1], LIBRARIES, lambda _: None)
 
 
 if __name__ == "__main__":
