@@ -269,10 +269,7 @@ def _start(kind: Kind, folder: Path) -> None:
         start_new_session=True,  # who interrupts the tests does not mean it: it ends with the last of them
     )
     os.close(reading)
-    _PARENTS.append(parent)
     assert parent.stdout is not None
     assert parent.stdout.readline() == b"ready\n", "it does not start"
     parent.stdout.close()
-
-
-_PARENTS: list[subprocess.Popen[bytes]] = []  # they may outlive this process, and nobody waits for them
+    parent.returncode = 0  # it may outlive this process, and nobody waits for it
