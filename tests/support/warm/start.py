@@ -197,8 +197,6 @@ def _vllm_environment() -> dict[str, str]:
     return server_environment() | {
         "LD_PRELOAD": ":".join(map(str, found[:1])),
         "OMP_NUM_THREADS": "1",
-        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # else torch starts processes for it when it is imported
-        "TORCHDYNAMO_DISABLE": "1",  # the first request for log probabilities would compile C++ for 15 s
     }
 
 
