@@ -45,6 +45,7 @@ def ray_cluster(folder: Path) -> Iterator[str]:
     sockets = tempfile.mkdtemp(prefix="ray-")  # their paths may have 107 characters
     command = [ray, "start", "--head", "--block", f"--port={port}", "--node-ip-address=127.0.0.1", "--num-cpus=2"]
     command += [f"--object-store-memory={_OBJECT_STORE}", "--include-dashboard=false", f"--temp-dir={sockets}"]
+    command += ["--include-log-monitor=false", "--no-monitor"]  # nobody reads what workers print, or adds machines
     try:
         with _running([*command, "--disable-usage-stats"], ROOT, folder / "ray.log") as process:
             _until(lambda: _listens(port), process, folder / "ray.log")
