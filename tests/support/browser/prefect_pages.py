@@ -47,15 +47,16 @@ window.cancelAnimationFrame = clearTimeout
 
 
 @contextlib.contextmanager
-def browser(folder: Path, width: int = 1400, height: int = 1100) -> Iterator[WebDriver]:
-    """A fresh Chromium whose profile is in ``folder``."""
+def browser(folder: Path, width: int = 1400, height: int = 1100, *, smooth: bool = False) -> Iterator[WebDriver]:
+    """A fresh Chromium whose profile is in ``folder``; ``smooth`` for pictures, on which what moves has arrived."""
     options = webdriver.ChromeOptions()
     for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}", f"--window-size={width},{height}"):
         options.add_argument(flag)
     options.binary_location = str(shutil.which("chromium"))
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(shutil.which("chromedriver"))))
     try:
-        driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": FEW_PICTURES})
+        if not smooth:
+            driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": FEW_PICTURES})
         yield driver
     finally:
         driver.quit()
