@@ -8,11 +8,17 @@ ENV PATH=/opt/tracemill/bin:$PATH
 RUN python3 -m venv /opt/tracemill \
  && useradd --uid 1000 --create-home tracemill \
  && install -d -o tracemill /app/.tracemill /app/runs
-COPY requirements.lock requirements-work-pools.lock deployments/requirements-server.lock ./
+COPY pyproject.toml requirements.lock requirements-work-pools.lock deployments/requirements-server.lock ./
 # Of the image of a worker that starts jobs of Kubernetes: requirements-work-pools.lock.
 ARG ALSO=
-RUN python -m pip install --no-cache-dir --requirement requirements.lock --requirement requirements-server.lock \
-      ${ALSO:+--requirement "$ALSO"}
+# What runs need, of the lock's versions: not what tests and checks of the code want beside it. No package's own tests are
+# made into bytecode either: they are a quarter of what pip would compile, and nobody imports them. What is no Python of
+# this version stays as it is, as with pip.
+RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+      > /tmp/needed.txt \
+ && python -m pip install --no-cache-dir --no-compile --constraint requirements.lock --requirement /tmp/needed.txt \
+      --requirement requirements-server.lock ${ALSO:+--requirement "$ALSO"} \
+ && (python -m compileall -qq -j 0 -x '/tests/' /opt/tracemill/lib || true)
 COPY . .
 # Nobody but root may change the code; compiled loops and downloads go where the user may write, and last.
 RUN python -m compileall -q .

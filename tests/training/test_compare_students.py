@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.support.needs import ROOT
+from tests.support.servers.prefect_home import prefect_home
 from tests.support.training.small_comparison import ARMS, SmallComparison
 from tests.support.warm.start import python
 from tracemill.core import RecipeError, StageCrashedError, TracemillError, TrainerError, child_process
@@ -162,7 +163,7 @@ def test_the_command(tmp_path: Path) -> None:
     recipe = tmp_path / "comparison.yaml"
     recipe.write_text(json.dumps(small.recipe()), encoding="utf-8")
     command = [python(), "-m", "flows.compare_students", str(recipe), "--set", "seeds.least=1", "--out"]
-    environment = os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")}
+    environment = os.environ | {"PREFECT_HOME": str(prefect_home(tmp_path / "prefect"))}
     ended = subprocess.run(
         [*command, str(tmp_path / "out")], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
@@ -202,7 +203,7 @@ def test_a_comparison_that_is_told_to_end_ends_its_trainings(tmp_path: Path, num
     recipe = tmp_path / "comparison.yaml"
     recipe.write_text(json.dumps(small.recipe()), encoding="utf-8")
     command = [python(), "-m", "flows.compare_students", str(recipe), "--out", str(tmp_path / "out")]
-    environment = os.environ | {"PREFECT_HOME": str(tmp_path / "prefect")}
+    environment = os.environ | {"PREFECT_HOME": str(prefect_home(tmp_path / "prefect"))}
     with subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True) as process:
         deadline = time.monotonic() + 300
         while len(list(trainers.iterdir())) < 2 and time.monotonic() < deadline:

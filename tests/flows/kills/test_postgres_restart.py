@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from benchmarks.crash.scene import Scene, on_scene, until
+from benchmarks.crash.scene import Scene, until
 from demo.free_port import free_port
 from tests.support.needs import postgres_programs
 from tests.support.runs.killed_run import end, n_ledger_lines, start
@@ -63,9 +63,13 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def scene(cluster: Cluster, tmp_path: Path) -> Iterator[Scene]:
-    """Prefect's server on it."""
-    with on_scene(tmp_path / "scene", {"PREFECT_SERVER_DATABASE_CONNECTION_URL": cluster.url}) as scene:
+    """Prefect's server on it, without deployments: the run is started by its command."""
+    scene = Scene(tmp_path / "scene", {"PREFECT_SERVER_DATABASE_CONNECTION_URL": cluster.url})
+    try:
+        scene.start_server()
         yield scene
+    finally:
+        scene.end()
 
 
 def test_postgres_restarts_under_a_run(cluster: Cluster, scene: Scene, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def until(condition: Callable[[], bool], log: Path) -> None:
     deadline = time.monotonic() + WAIT_S
     while not condition():
         assert time.monotonic() < deadline, log.read_text()[-5000:]
-        time.sleep(0.2)
+        time.sleep(0.5)
 
 
 def started(client: SyncPrefectClient) -> FlowRun:

@@ -38,17 +38,25 @@ FLAGS = (
     # Analytics of Prefect's UI and whatever else looks for the world finds none.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
+# A screen of four pictures a second: the graph on a run's page draws as many as there can be, which takes a whole core
+# where there is no graphics card.
+FEW_PICTURES = """
+window.requestAnimationFrame = draw => setTimeout(() => draw(performance.now()), 250)
+window.cancelAnimationFrame = clearTimeout
+"""
 
 
 @contextlib.contextmanager
-def browser(folder: Path, width: int = 1400, height: int = 1100) -> Iterator[WebDriver]:
-    """A fresh Chromium whose profile is in ``folder``."""
+def browser(folder: Path, width: int = 1400, height: int = 1100, *, smooth: bool = False) -> Iterator[WebDriver]:
+    """A fresh Chromium whose profile is in ``folder``; ``smooth`` for pictures, on which what moves has arrived."""
     options = webdriver.ChromeOptions()
     for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}", f"--window-size={width},{height}"):
         options.add_argument(flag)
     options.binary_location = str(shutil.which("chromium"))
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(shutil.which("chromedriver"))))
     try:
+        if not smooth:
+            driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": FEW_PICTURES})
         yield driver
     finally:
         driver.quit()
@@ -83,7 +91,7 @@ class Pages:
                 return ready()
 
         try:
-            return WebDriverWait(self.driver, patience_s, poll_frequency=0.2).until(look)
+            return WebDriverWait(self.driver, patience_s, poll_frequency=0.4).until(look)
         except WebDriverException as error:
             got = f"({error.msg}) but {self.text[-500:]!r}"
             raise AssertionError(f"the page does not show {what} {got}: {self.picture('failure')}") from error
@@ -106,8 +114,12 @@ class Pages:
 
     def see(self, *texts: str, patience_s: float = PATIENCE_S) -> str:
         """Waits until the page shows all of these; returns its text."""
-        self.until(repr(texts), lambda: all(text in self.text for text in texts), patience_s)
-        return self.text
+
+        def shown() -> str:
+            read = self.text
+            return read if all(text in read for text in texts) else ""
+
+        return str(self.until(repr(texts), shown, patience_s))
 
     def shown(self, xpath: str) -> list[WebElement]:
         """The visible elements."""

@@ -314,7 +314,7 @@ def main() -> None:
         asked = stack.enter_context(teacher())
         with timed("Prefect's server, its deployments, a worker, and a browser"):
             server = stack.enter_context(ui_server(scratch))
-            pages = Pages(stack.enter_context(browser(scratch)), server.url, FOLDER.resolve())
+            pages = Pages(stack.enter_context(browser(scratch, smooth=True)), server.url, FOLDER.resolve())
         runs(Demo(pages, asked, server, scratch))
         with timed("the report, and its rows"):
             report(pages, scratch / "demo" / "report.html")

@@ -20,6 +20,7 @@ from tracemill.core.file_lock import locked
 
 SERVICES = {"postgres", "redis", "prefect-server", "worker"}  # that have a health check
 HEALTHY_S = 300
+LABEL = "com.docker.compose"  # how its labels begin: to ask the engine takes a tenth of what it takes to ask compose
 
 
 @contextlib.contextmanager
@@ -94,7 +95,9 @@ class Composed:
 
     def container(self, service: str) -> dict[str, Any]:
         """What the engine knows of a service's container."""
-        described = json.loads(docker("inspect", self("ps", "-q", service).strip()))
+        labels = {"project": self.project, "service": service}
+        ours = [word for name, value in labels.items() for word in ("--filter", f"label={LABEL}.{name}={value}")]
+        described = json.loads(docker("inspect", *docker("ps", "--all", "--quiet", *ours).split()))
         found: dict[str, Any] = described[0]
         return found
 
@@ -113,7 +116,7 @@ class Composed:
 
     def left(self) -> list[str]:
         """Containers, volumes and networks of the project that exist."""
-        ours = f"label=com.docker.compose.project={self.project}"
+        ours = f"label={LABEL}.project={self.project}"
         containers = docker("ps", "--all", "--quiet", "--filter", ours)
         return [
             line

@@ -45,6 +45,9 @@ def ray_cluster(folder: Path) -> Iterator[str]:
     sockets = tempfile.mkdtemp(prefix="ray-")  # their paths may have 107 characters
     command = [ray, "start", "--head", "--block", f"--port={port}", "--node-ip-address=127.0.0.1", "--num-cpus=2"]
     command += [f"--object-store-memory={_OBJECT_STORE}", "--include-dashboard=false", f"--temp-dir={sockets}"]
+    command += ["--include-log-monitor=false", "--no-monitor"]  # nobody reads what workers print, or adds machines
+    # Workers listen where the kernel likes: else Ray takes 10002 to 19999 for them, and refuses its head one of those.
+    command += ["--min-worker-port=0", "--max-worker-port=0"]
     try:
         with _running([*command, "--disable-usage-stats"], ROOT, folder / "ray.log") as process:
             _until(lambda: _listens(port), process, folder / "ray.log")
@@ -55,8 +58,10 @@ def ray_cluster(folder: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _running(command: list[str], cwd: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    # Dask's workers look at their own stacks a hundred times a second, for a dashboard that is not there.
+    environment = os.environ | {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false"}
     with log.open("ab") as sink:
-        process = subprocess.Popen(command, cwd=cwd, stdout=sink, stderr=subprocess.STDOUT, env=os.environ.copy())
+        process = subprocess.Popen(command, cwd=cwd, stdout=sink, stderr=subprocess.STDOUT, env=environment)
     try:
         yield process
     finally:
