@@ -53,8 +53,10 @@ def main() -> None:
         n_rows = sum(shard.rows for shard in selected)
         inputs = {f"problems-{i:05d}": shard for i, shard in enumerate(problems)}
         inputs |= {f"selected-{i:05d}": shard for i, shard in enumerate(selected)}
-        # One process after the other, each new.
-        with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as processes:
+        # One process after the other, each forked from one that has imported all this and done nothing.
+        forking = multiprocessing.get_context("forkserver")
+        forking.set_forkserver_preload(["benchmarks.storage.publishing"])
+        with forking.Pool(1, maxtasksperchild=1) as processes:
             reading = processes.apply(_read, (store.url, selected))
             writing = processes.apply(_publish, (store.url, f"{folder}/out", selected, given.threads))
             counting = processes.apply(_count, (store.url, inputs))
