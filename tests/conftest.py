@@ -29,7 +29,7 @@ settings.load_profile("tracemill")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# torch's threads wait asleep: others need the cores that they would keep busy (embedding ten short texts takes a third).
+# torch's threads wait asleep: others need the cores (embedding ten short texts on busy ones takes a third).
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 # Seconds of a test, by what it needs and by its fixtures: roughly, on two cores with four files at once.

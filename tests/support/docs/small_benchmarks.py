@@ -55,9 +55,20 @@ SMALL = (
     Small("engine.cached_rerun", r"[\d.]+ x computing", "--shards 2 --shard-rows 5", slow=60),
     Small("engine.task_runners", elsewhere="test_scale_out.py::test_the_benchmark_compares_clusters_with_threads"),
     Small("engine.reuse_path", r"[\d.]+ x the floor of", "--rows 40 --workers 1", slow=60),
-    Small("curation.near_duplicates", r"[\d.]+ x datasketch", "--rows 400 --sample 200 --rounds 1", needs="real_data", starts=True),
     Small(
-        "curation.all_stages", r"t\(200\) / t\(20\) = [\d.]+", "--rows 200 --real-rows 10", needs="real_data", slow=60, starts=True
+        "curation.near_duplicates",
+        r"[\d.]+ x datasketch",
+        "--rows 400 --sample 200 --rounds 1",
+        needs="real_data",
+        starts=True,
+    ),
+    Small(
+        "curation.all_stages",
+        r"t\(200\) / t\(20\) = [\d.]+",
+        "--rows 200 --real-rows 10",
+        needs="real_data",
+        slow=60,
+        starts=True,
     ),
     Small("curation.cleaning", r"[\d.]+ x reading", "--rounds 1 --rows 50", needs="real_data"),
     Small("curation.label_prompts FOLDER", r"1 prompts, [\d.]+ ms each", "--texts 80"),
@@ -67,9 +78,7 @@ SMALL = (
         "--rows 200 --guarded-rows 200 --texts 20",
         needs="embeddings real_data",
     ),
-    Small(
-        "curation.number_guard", r"of 2 copies merged", "--copies 2 --rows 8", needs="embeddings real_data", slow=60
-    ),
+    Small("curation.number_guard", r"of 2 copies merged", "--copies 2 --rows 8", needs="embeddings real_data", slow=60),
     Small("curation.decontamination DATA", r"\| rows/s \|", "--sample 2 --rows 20", needs="real_data"),
     Small("curation.rephrased DATA", r"% \|", "--items 8 --rows 2", needs="embeddings real_data", slow=60),
     Small(
