@@ -75,7 +75,7 @@ SMALL = (
     Small(
         "curation.semantic_search",
         r"[\d.]+% of embedding(?s:.*)with the guard",
-        "--rows 200 --guarded-rows 200 --texts 20",
+        "--rows 200 --guarded-rows 200 --texts 4",
         needs="embeddings real_data",
     ),
     Small("curation.number_guard", r"of 2 copies merged", "--copies 2 --rows 8", needs="embeddings real_data", slow=60),
