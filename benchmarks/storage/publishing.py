@@ -45,6 +45,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4000)
     parser.add_argument("--shards", type=int, default=4)
     parser.add_argument("--threads", type=int, help="that write; as many as there are cores unless given")
+    parser.add_argument(
+        "--start-method", choices=("spawn", "forkserver"), default="spawn", help="of the processes; forkserver: sooner"
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"{folder}/store")
@@ -53,10 +56,9 @@ def main() -> None:
         n_rows = sum(shard.rows for shard in selected)
         inputs = {f"problems-{i:05d}": shard for i, shard in enumerate(problems)}
         inputs |= {f"selected-{i:05d}": shard for i, shard in enumerate(selected)}
-        # One process after the other, each forked from one that has imported all this and done nothing.
-        forking = multiprocessing.get_context("forkserver")
-        forking.set_forkserver_preload(["benchmarks.storage.publishing"])
-        with forking.Pool(1, maxtasksperchild=1) as processes:
+        # One process after the other, each new.
+        multiprocessing.set_forkserver_preload(["benchmarks.verification.traces", "tasks.publish"])
+        with multiprocessing.get_context(given.start_method).Pool(1, maxtasksperchild=1) as processes:
             reading = processes.apply(_read, (store.url, selected))
             writing = processes.apply(_publish, (store.url, f"{folder}/out", selected, given.threads))
             counting = processes.apply(_count, (store.url, inputs))

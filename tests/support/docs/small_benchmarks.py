@@ -104,7 +104,7 @@ SMALL = (
     Small("evaluation.coverage", r"AIME24 30 x 16: t over items [\d.]+%", "--simulations 20"),
     Small("storage.ledger", r"look-up of 1000 keys [\d.]+ x", "--entries 2000 --rounds 3"),
     Small("storage.ledger_objects", r"look-up of 1000 keys [\d.]+ x", "--entries 1000 --rounds 3"),
-    Small("storage.publishing", r"publishing: [\d.]+ x reading", "--rows 8 --shards 2"),
+    Small("storage.publishing", r"publishing: [\d.]+ x reading", "--rows 8 --shards 2 --start-method forkserver"),
     Small("storage.browse_rows", r"the slowest filter [\d.]+ s, [\d.]+ x a plain scan", "--rows 200 --rounds 1"),
     Small("storage.diff_runs", r"'added': 2, 'removed': 2, 'changed': 1", "--rows 200"),
     Small("crash.crash_matrix", elsewhere="test_crash_matrix.py::test_the_table"),
