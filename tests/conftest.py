@@ -30,6 +30,9 @@ settings.load_profile("tracemill")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# torch's threads wait asleep: others need the cores (embedding ten short texts on busy ones takes a third).
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # Seconds of a test, by what it needs and by its fixtures: roughly, on two cores with four files at once.
 SECONDS_BY_NEED = {"scale_out": 40.0, "browser": 30.0, "vllm": 10.0}
 SECONDS_BY_FIXTURE = {"matrix": 30.0, "prefect_server": 5.0, "by_flow": 5.0, "checkout": 5.0, "composed": 5.0}

@@ -49,12 +49,12 @@ EVERY_RULE = Clean(
 )  # fmt: skip
 
 
-def shards_of(store: Store, data_dir: str) -> list[Shard]:
-    """Return the real rows, in a store."""
+def shards_of(store: Store, data_dir: str, most: int | None = None) -> list[Shard]:
+    """Return the real rows, in a store, at most so many of each source."""
     found: list[Shard] = []
     for layout, name in SOURCES.items():
         source = Source.model_validate({"name": layout, "path": f"sources/{name}", "layout": layout})
-        raws = raw_tables(source, data_dir, 1000, {})
+        raws = raw_tables(source, data_dir, 1000, {}, most)
         found += [store.write_table(table_of(Problem, collect(raw, source)[0])) for raw in raws]
     return found
 
@@ -86,11 +86,12 @@ def main() -> None:
     """Measure and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rows", type=int, metavar="N", help="at most N rows of each source (default: all)")
     given = parser.parse_args()
     data_dir = os.environ.get("TRACEMILL_REAL_DATA") or sys.exit("TRACEMILL_REAL_DATA is not set: it names a folder")
     with tempfile.TemporaryDirectory() as directory:
         store = Store(directory)
-        shards = shards_of(store, data_dir)
+        shards = shards_of(store, data_dir, given.rows)
         n_rows = sum(shard.rows for shard in shards)
         n_kept = clean(store, shards, EVERY_RULE)  # and the language detector's profiles are loaded
         seconds: dict[str, list[float]] = {"read": [], "every rule": [], "default": []}

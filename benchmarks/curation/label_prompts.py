@@ -74,9 +74,14 @@ class Judged(NamedTuple):
         return f"{self.right} of {self.n_texts} right, {self.wrong} wrong; none found in {self.none} of {self.n_none}"
 
 
-def judged(guess: Callable[[str], str], texts: Path = TEXTS) -> Judged:
+def texts_of(most: int | None = None) -> list[dict[str, str]]:
+    """Texts with their languages: all, or every so many-th one."""
+    rows = [json.loads(line) for line in TEXTS.read_text(encoding="utf-8").splitlines()]
+    return rows[:: -(-len(rows) // (most or len(rows)))]
+
+
+def judged(guess: Callable[[str], str], rows: Sequence[dict[str, str]]) -> Judged:
     """Compare guesses with the languages that the texts are in."""
-    rows = [json.loads(line) for line in texts.read_text(encoding="utf-8").splitlines()]
     pairs = [(row["language"], guess(row["text"])) for row in rows]
     told = [found for wanted, found in pairs if wanted == UNDETERMINED]
     right = sum(wanted == found != UNDETERMINED for wanted, found in pairs)
@@ -118,6 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--tokenizer", action="append", default=[])
+    parser.add_argument("--texts", type=int, metavar="N", help=f"at most N of {TEXTS.name} (default: all)")
     options = parser.parse_args()
     prompts = prompts_of(options.folder)
     language("Bonjour tout le monde, comment allez-vous aujourd'hui ?")  # loads the model
@@ -126,9 +132,10 @@ def main() -> None:
     took = 1e3 * (time.perf_counter() - start) / len(prompts)
     shares = ", ".join(f"{code} {n / len(prompts):.2%}" for code, n in found.most_common())
     print(f"{len(prompts)} prompts, {took:.2f} ms each: {shares}; langdetect alone: en {langdetect_share(prompts):.2%}")
-    texts = [json.loads(line)["text"] for line in TEXTS.read_text(encoding="utf-8").splitlines()]
+    rows = texts_of(options.texts)
+    texts = [row["text"] for row in rows]
     ours, theirs = microseconds(likeliest, texts), microseconds(sure_langdetect, texts)
-    print(f"{TEXTS.name}: {judged(language)}; langdetect alone: {judged(sure_langdetect)}")
+    print(f"{TEXTS.name}: {judged(language, rows)}; langdetect alone: {judged(sure_langdetect, rows)}")
     print(f"a guess of the model {theirs / ours:.0f} x as fast as langdetect's ({ours:.0f} us : {theirs:.0f} us)")
     for tokenizer in options.tokenizer:
         print(summary(prompts, tokenizer))

@@ -115,7 +115,7 @@ def median_columns(rows: list[tuple[float, ...]]) -> list[float]:
     return [statistics.median(column) for column in zip(*rows, strict=True)]
 
 
-def measured(root: Path, n_entries: int) -> list[str]:
+def measured(root: Path, n_entries: int, n_rounds: int) -> list[str]:
     """Return one clause a claim."""
     whole, part = root / "whole", root / "part"
     sizes = n_entries, n_entries // 100
@@ -127,7 +127,7 @@ def measured(root: Path, n_entries: int) -> list[str]:
     resident, peak = resident_mb(whole)
     ledgers = Ledger(whole), Ledger(part)
     looks, puts = [], []
-    for round_ in range(ROUNDS):
+    for round_ in range(n_rounds):
         looks.append(tuple(look_up_s(ledger, size) for ledger, size in zip(ledgers, sizes, strict=True)))
         puts.append(tuple(put_s(ledger, round_) for ledger in ledgers))
     for ledger in ledgers:
@@ -161,10 +161,11 @@ def main() -> None:
     """Print one line of ratios and figures."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--entries", type=int, default=5_600_000)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of looking up and putting")
     given = parser.parse_args()
     random.seed(0)
     with tempfile.TemporaryDirectory() as name:
-        print("; ".join(measured(Path(name), given.entries)))
+        print("; ".join(measured(Path(name), given.entries, given.rounds)))
 
 
 if __name__ == "__main__":

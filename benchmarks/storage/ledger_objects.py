@@ -61,7 +61,7 @@ def s3_on_loopback() -> Iterator[str]:
         server.communicate("")
 
 
-def measured(url: str, root: Path, n_entries: int) -> str:
+def measured(url: str, root: Path, n_entries: int, n_rounds: int) -> str:
     """Return one line of ratios and figures."""
     folder, here, there = (
         root / "folder",
@@ -76,7 +76,7 @@ def measured(url: str, root: Path, n_entries: int) -> str:
     downloading = timed(Mirror(there).exchange)
     ledgers = Ledger(folder), ShippingLedger(here)
     looks, puts, ends, refreshes = [], [], [], []
-    for round_ in range(ROUNDS):
+    for round_ in range(n_rounds):
         looks.append([look_up_s(ledger, n_entries) for ledger in ledgers])
         puts.append([put_s(ledger, round_) for ledger in ledgers])
         ends.append([timed(ledger.sync) for ledger in ledgers])
@@ -102,10 +102,11 @@ def main() -> None:
     """Print one line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--entries", type=int, default=64_000)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="of looking up and putting")
     given = parser.parse_args()
     random.seed(0)
     with tempfile.TemporaryDirectory() as name, s3_on_loopback() as url:
-        print(measured(url, Path(name), given.entries))
+        print(measured(url, Path(name), given.entries, given.rounds))
 
 
 if __name__ == "__main__":

@@ -45,6 +45,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=4000)
     parser.add_argument("--shards", type=int, default=4)
     parser.add_argument("--threads", type=int, help="that write; as many as there are cores unless given")
+    parser.add_argument(
+        "--start-method", choices=("spawn", "forkserver"), default="spawn", help="of the processes; forkserver: sooner"
+    )
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         store = Store(f"{folder}/store")
@@ -54,7 +57,8 @@ def main() -> None:
         inputs = {f"problems-{i:05d}": shard for i, shard in enumerate(problems)}
         inputs |= {f"selected-{i:05d}": shard for i, shard in enumerate(selected)}
         # One process after the other, each new.
-        with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as processes:
+        multiprocessing.set_forkserver_preload(["benchmarks.verification.traces", "tasks.publish"])
+        with multiprocessing.get_context(given.start_method).Pool(1, maxtasksperchild=1) as processes:
             reading = processes.apply(_read, (store.url, selected))
             writing = processes.apply(_publish, (store.url, f"{folder}/out", selected, given.threads))
             counting = processes.apply(_count, (store.url, inputs))

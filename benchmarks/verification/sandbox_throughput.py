@@ -41,6 +41,8 @@ def main() -> None:
     parser.add_argument("--containers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--programs", type=int, default=60, help="programs a round in the pool")
+    parser.add_argument("--bare-starts", type=int, default=400, help="a round")
+    parser.add_argument("--docker-runs", type=int, default=12, help="a round")
     options = parser.parse_args()
     sandbox = DockerSandbox(Sandbox(containers=options.containers))
     rates: dict[str, list[float]] = {"pool": [], "bare": [], "run": []}
@@ -50,8 +52,8 @@ def main() -> None:
         _pool(sandbox, options.containers)  # containers up
         for _ in range(options.rounds):
             rates["pool"].append(_timed(lambda: _pool(sandbox, options.programs)))
-            rates["bare"].append(_timed(lambda: _bare(main_file, options.containers, 400)))
-            rates["run"].append(_timed(lambda: _docker_run(options.containers, 12)))
+            rates["bare"].append(_timed(lambda: _bare(main_file, options.containers, options.bare_starts)))
+            rates["run"].append(_timed(lambda: _docker_run(options.containers, options.docker_runs)))
     sandbox.close()
     pool, bare, run = (statistics.median(rates[name]) for name in ("pool", "bare", "run"))
     print(

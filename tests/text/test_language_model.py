@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -11,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-from benchmarks.curation.label_prompts import TEXTS, judged
+from benchmarks.curation.label_prompts import judged, texts_of
 from tracemill.text.language.codes import CODES
 from tracemill.text.language.guess import language
 from tracemill.text.language.model import NO_LANGUAGE, likeliest
@@ -25,7 +24,7 @@ def identifier() -> LanguageIdentifier:
 
 
 def texts() -> list[str]:
-    return [json.loads(line)["text"] for line in TEXTS.read_text(encoding="utf-8").splitlines()]
+    return [row["text"] for row in texts_of()]
 
 
 def assert_as_py3langid(text: str) -> None:
@@ -55,7 +54,7 @@ def test_every_code_that_a_recipe_can_name_may_be_found() -> None:
 
 def test_texts_of_known_languages() -> None:
     """Of prompts in 54 languages almost all are told, hardly one wrongly, and in nonsense hardly ever one is found."""
-    found = judged(language)
+    found = judged(language, texts_of())
     assert (found.n_texts, found.n_none) == (790, 66)
     assert found.right >= 780
     assert found.wrong <= 5

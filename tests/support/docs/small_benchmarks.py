@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.support.servers.prefect_home import prefect_home
-from tests.support.warm.start import EMBEDDERS, run, vllm_python
+from tests.support.warm.start import EMBEDDERS, python, run, vllm_python
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,7 @@ class Small(NamedTuple):
         needs: what must be there: docker, vllm, embeddings, real_data; several by spaces.
         slow: seconds that it takes, where they are more than twenty.
         elsewhere: the test that types it, and not the one of its package.
+        starts: it starts programs of this project and looks at nothing but their output, so that those are forked.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Small(NamedTuple):
     needs: str = ""
     slow: int = 0
     elsewhere: str = ""
+    starts: bool = False
 
     @property
     def documented(self) -> str:
@@ -53,23 +55,32 @@ SMALL = (
     Small("engine.cached_rerun", r"[\d.]+ x computing", "--shards 2 --shard-rows 5", slow=60),
     Small("engine.task_runners", elsewhere="test_scale_out.py::test_the_benchmark_compares_clusters_with_threads"),
     Small("engine.reuse_path", r"[\d.]+ x the floor of", "--rows 40 --workers 1", slow=60),
-    Small("curation.near_duplicates", r"[\d.]+ x datasketch", "--rows 400 --sample 200 --rounds 1", needs="real_data"),
     Small(
-        "curation.all_stages", r"t\(200\) / t\(20\) = [\d.]+", "--rows 200 --real-rows 10", needs="real_data", slow=60
+        "curation.near_duplicates",
+        r"[\d.]+ x datasketch",
+        "--rows 400 --sample 200 --rounds 1",
+        needs="real_data",
+        starts=True,
     ),
-    Small("curation.cleaning", r"[\d.]+ x reading", "--rounds 1", needs="real_data"),
-    Small("curation.label_prompts FOLDER", r"1 prompts, [\d.]+ ms each"),
+    Small(
+        "curation.all_stages",
+        r"t\(200\) / t\(20\) = [\d.]+",
+        "--rows 200 --real-rows 10",
+        needs="real_data",
+        slow=60,
+        starts=True,
+    ),
+    Small("curation.cleaning", r"[\d.]+ x reading", "--rounds 1 --rows 50", needs="real_data"),
+    Small("curation.label_prompts FOLDER", r"1 prompts, [\d.]+ ms each", "--texts 80"),
     Small(
         "curation.semantic_search",
         r"[\d.]+% of embedding(?s:.*)with the guard",
-        "--rows 200 --guarded-rows 200 --texts 20",
+        "--rows 200 --guarded-rows 200 --texts 4",
         needs="embeddings real_data",
     ),
-    Small(
-        "curation.number_guard", r"of 5 copies merged", "--copies 5 --rows 50", needs="embeddings real_data", slow=60
-    ),
+    Small("curation.number_guard", r"of 2 copies merged", "--copies 2 --rows 8", needs="embeddings real_data", slow=60),
     Small("curation.decontamination DATA", r"\| rows/s \|", "--sample 2 --rows 20", needs="real_data"),
-    Small("curation.rephrased DATA", r"% \|", "--items 40 --rows 20", needs="embeddings real_data", slow=60),
+    Small("curation.rephrased DATA", r"% \|", "--items 8 --rows 2", needs="embeddings real_data", slow=60),
     Small(
         "teacher.client_throughput",
         r"client/server [\d.]+",
@@ -77,23 +88,23 @@ SMALL = (
         needs="vllm",
         slow=60,
     ),
-    Small("teacher.client_saturation", r"[\d.]+ x one at a time", "--shards 2 --shard-rows 5 --rounds 1"),
+    Small("teacher.client_saturation", r"[\d.]+ x one at a time", "--shards 2 --shard-rows 5 --rounds 1", starts=True),
     Small("teacher.rate_limits", r"told bucket: [\d.]+ of 200/s", "--rate 200 --seconds 0.5"),
     Small("teacher.asking_order", r"longest first [\d.]+", "--requests 20 --in-flight 4 --rounds 1"),
     Small(
         "verification.sandbox_throughput",
         r"[\d.]+ x bare starts",
-        "--containers 1 --rounds 1 --programs 2",
+        "--containers 1 --rounds 1 --programs 2 --bare-starts 20 --docker-runs 2",
         needs="docker",
     ),
     Small("verification.maths_agreement", r"% agreement over 15 decided", "--pairs 5", needs="real_data"),
     Small("verification.decided_styles", r"all +\d+ +\d", "--workers 1 --tests 1 --styles leetcode", needs="docker"),
-    Small("verification.verdict_faults", r"K1 +1 +1", "--workers 1 {folder}/faults/few.jsonl"),
-    Small("verification.traces", r"quality: [\d.]+ x reading", "--rows 8 --shards 2"),
+    Small("verification.verdict_faults", r"K1 +1 +1", "--workers 1 {folder}/faults/few.jsonl", starts=True),
+    Small("verification.traces", r"quality: [\d.]+ x reading", "--rows 8 --shards 2 --sketch-bytes 1048576"),
     Small("evaluation.coverage", r"AIME24 30 x 16: t over items [\d.]+%", "--simulations 20"),
-    Small("storage.ledger", r"look-up of 1000 keys [\d.]+ x", "--entries 2000"),
-    Small("storage.ledger_objects", r"look-up of 1000 keys [\d.]+ x", "--entries 1000"),
-    Small("storage.publishing", r"publishing: [\d.]+ x reading", "--rows 8 --shards 2"),
+    Small("storage.ledger", r"look-up of 1000 keys [\d.]+ x", "--entries 2000 --rounds 3"),
+    Small("storage.ledger_objects", r"look-up of 1000 keys [\d.]+ x", "--entries 1000 --rounds 3"),
+    Small("storage.publishing", r"publishing: [\d.]+ x reading", "--rows 8 --shards 2 --start-method forkserver"),
     Small("storage.browse_rows", r"the slowest filter [\d.]+ s, [\d.]+ x a plain scan", "--rows 200 --rounds 1"),
     Small("storage.diff_runs", r"'added': 2, 'removed': 2, 'changed': 1", "--rows 200"),
     Small("crash.crash_matrix", elsewhere="test_crash_matrix.py::test_the_table"),
@@ -134,6 +145,8 @@ def goes_through(small: Small, folder: Path, settings: Mapping[str, str] | None 
     words = [places[word] for word in small.name.split()[1:]] + small.small.format(folder=folder, vllm=vllm).split()
     own = {"PREFECT_HOME": str(prefect_home(folder / "prefect"))} | dict(settings or {})
     kind = EMBEDDERS if "embeddings" in small.needs else None
-    done = run(small.module, *words, environment=os.environ | own, timeout=540, kind=kind)
+    typed = ["tests.support.programs.forking", str(python())] if small.starts else []
+    module, *words = [*typed, small.module, *words]
+    done = run(module, *words, environment=os.environ | own, timeout=540, kind=kind)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(small.shows, done.stdout), done.stdout + done.stderr

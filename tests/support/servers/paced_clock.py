@@ -82,7 +82,7 @@ def reckon(
             look_at = now + max(wait_s, 1e-4)
             later(look_at, "look", None)
         now, _, kind, what = heapq.heappop(events)
-        if kind == "look":
+        if kind == "look" and now == look_at:  # else an earlier look has taken its place
             look_at = math.inf
         elif kind == "arrives":
             is_in, headers = server.let_in(now)
