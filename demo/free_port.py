@@ -26,11 +26,18 @@ def free_port() -> int:
     n_ports = max(_first_ephemeral() - _FIRST, 1_000)
     for _ in range(_TRIES):
         port = _FIRST + secrets.randbelow(n_ports)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what a server has left behind is no listener
-            probe.bind((HOST, port))
+        if is_free(port):
             return port
     raise OSError(f"none of {_TRIES} ports from {_FIRST} is free on {HOST}")
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on it now."""
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what a server has left behind is no listener
+        probe.bind((HOST, port))
+        return True
+    return False
 
 
 def _first_ephemeral() -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.crash.killed_outcome import Speeds
 from benchmarks.teacher.cores import on_cores
 from benchmarks.teacher.server_maximum import Reading, read_server
-from demo.free_port import free_port
+from demo.free_port import free_port, is_free
 from demo.teacher.serve import HOST, DemoServer, die_with_parent, serving
 
 SAY_EVERY_S = 10.0
@@ -68,7 +68,8 @@ class Trial:
             time.sleep(0.1)
 
     def serve(self) -> DemoServer:
-        """Start the model's server on the one port."""
+        """Start the model's server on the one port, once the one before it, which may have been killed, is gone."""
+        self.wait(lambda: is_free(self.port), lambda: f"waiting for port {self.port}")
         self.say("starting vLLM")
         log = self.folder / "vllm.log"
         patience_s = 60 * self.given.minutes

@@ -23,7 +23,7 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from demo.free_port import free_port
+from demo.free_port import free_port, is_free
 
 MODEL_DIR = Path(__file__).parent / "model"
 MODEL_NAME = "demo-teacher"
@@ -164,6 +164,8 @@ def serving(
     """
     _check_paths(vllm_python, model_dir)
     port = port or free_port()
+    if not is_free(port):
+        raise ServerError(f"Port {port} of {HOST} is in use: name another one, or end what listens there.")
     log = log or Path(tempfile.gettempdir()) / f"demo-teacher-{port}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as sink:

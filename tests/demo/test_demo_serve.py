@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -94,6 +95,21 @@ def test_silent_server_is_an_error_after_the_timeout(tmp_path: Path) -> None:
         serving(python, model_dir=model_in(tmp_path), log=tmp_path / "log", timeout_s=0.6),
     ):
         pass
+
+
+def test_a_port_in_use_is_an_error_before_anything_starts(tmp_path: Path) -> None:
+    """Where something listens on the port that is named, the error says so at once, and no server is started."""
+    python = stand_in(tmp_path, f"open({str(tmp_path / 'started')!r}, 'w')")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(ServerError, match=f"Port {port} of 127.0.0.1 is in use: name another one"),
+            serving(python, port=port, model_dir=model_in(tmp_path), log=tmp_path / "log"),
+        ):
+            pass
+    assert not (tmp_path / "started").exists()
 
 
 def test_missing_environment_is_an_error_with_a_remedy(tmp_path: Path) -> None:

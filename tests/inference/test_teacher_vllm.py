@@ -17,6 +17,7 @@ import aiohttp
 import orjson
 import pytest
 
+from demo.free_port import is_free
 from demo.teacher.serve import DemoServer, serving
 from tests.support.runs.samples import problem
 from tests.support.warm.start import vllm_python
@@ -169,10 +170,10 @@ def test_a_killed_server_that_comes_back(server: DemoServer, tmp_path: Path, cap
     n_before = teacher.progress().n_done
     assert n_before < N_REQUESTS, "the server was too fast to be killed in mid-run"
     deadline = time.monotonic() + 60
-    while "no teacher answers" not in caplog.text:
+    port = int(server.base_url.rsplit(":", 1)[1].split("/")[0])
+    while "no teacher answers" not in caplog.text or not is_free(port):
         assert time.monotonic() < deadline, "nobody was told that it is away"
         time.sleep(0.05)
-    port = int(server.base_url.rsplit(":", 1)[1].split("/")[0])
     with serving(vllm_python(), port=port, log=tmp_path / "again.log"):
         worker.join(300)
         assert len(answers) == N_REQUESTS

@@ -25,7 +25,7 @@ from tests.support.warm.start import children_forked
 from tracemill.publish import published
 from tracemill.store import Store
 
-pytestmark = [pytest.mark.needs_compose, pytest.mark.needs_work_pools, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.needs_compose, pytest.mark.needs_work_pools, pytest.mark.slow(150), pytest.mark.timeout(900)]
 
 WAIT_S = 240
 IN_FLIGHT = 4

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from tests.support.servers.prefect_home import prefect_home
-from tests.support.warm.start import EMBEDDERS, python, run, vllm_python
+from tests.support.warm.start import EMBEDDERS, run, vllm_python
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,8 +51,8 @@ class Small(NamedTuple):
 
 SMALL = (
     Small("engine.scaling", r"\| measured \|"),
-    Small("engine.orchestration", r"[\d.]+ x the plain stages", "--rows 40 --shard-rows 20", slow=60),
-    Small("engine.cached_rerun", r"[\d.]+ x computing", "--shards 2 --shard-rows 5", slow=60),
+    Small("engine.orchestration", r"[\d.]+ x the plain stages", "--rows 40 --shard-rows 20", slow=60, starts=True),
+    Small("engine.cached_rerun", r"[\d.]+ x computing", "--shards 2 --shard-rows 5", slow=60, starts=True),
     Small("engine.task_runners", elsewhere="test_scale_out.py::test_the_benchmark_compares_clusters_with_threads"),
     Small("engine.reuse_path", r"[\d.]+ x the floor of", "--rows 40 --workers 1", slow=60),
     Small(
@@ -145,8 +145,6 @@ def goes_through(small: Small, folder: Path, settings: Mapping[str, str] | None 
     words = [places[word] for word in small.name.split()[1:]] + small.small.format(folder=folder, vllm=vllm).split()
     own = {"PREFECT_HOME": str(prefect_home(folder / "prefect"))} | dict(settings or {})
     kind = EMBEDDERS if "embeddings" in small.needs else None
-    typed = ["tests.support.programs.forking", str(python())] if small.starts else []
-    module, *words = [*typed, small.module, *words]
-    done = run(module, *words, environment=os.environ | own, timeout=540, kind=kind)
+    done = run(small.module, *words, environment=os.environ | own, timeout=540, kind=kind, forks=small.starts)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(small.shows, done.stdout), done.stdout + done.stderr

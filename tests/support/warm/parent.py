@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 LIBRARIES = (
     "aiohttp",
+    "datasketch",
     "docker",
     "fsspec",
     "jinja2",
