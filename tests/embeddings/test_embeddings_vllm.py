@@ -22,6 +22,7 @@ pytestmark = pytest.mark.needs_vllm
 # Heads of 32: the least that vLLM's CPU attention takes. The tokenizer is the demo teacher's.
 MAKE_MODEL = """
 import shutil, sys
+from pathlib import Path
 import torch
 from transformers import Qwen2Config, Qwen2Model
 
