@@ -12,7 +12,8 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from demo.teacher.serve import HOST, DemoServer, ServerError, serving
+from demo.free_port import HOST
+from demo.teacher.serve import DemoServer, ServerError, serving
 
 CHUNK = 1 << 16  # bytes
 

@@ -33,9 +33,10 @@ from benchmarks.crash.killed_outcome import outcome
 from benchmarks.crash.killed_trial import Trial, end_group
 from benchmarks.teacher.cores import on_cores, split_cores
 from benchmarks.teacher.server_maximum import BenchServe, Meter, rates, read_server
+from demo.free_port import HOST
 from demo.problems import Problem, draw
 from demo.teacher.lessons import ask
-from demo.teacher.serve import HOST, MODEL_DIR, MODEL_NAME, DemoServer
+from demo.teacher.serve import MODEL_DIR, MODEL_NAME, DemoServer
 from tracemill.ledger import Ledger
 
 if TYPE_CHECKING:

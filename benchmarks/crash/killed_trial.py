@@ -16,8 +16,8 @@ from pathlib import Path
 from benchmarks.crash.killed_outcome import Speeds
 from benchmarks.teacher.cores import on_cores
 from benchmarks.teacher.server_maximum import Reading, read_server
-from demo.free_port import free_port, is_free
-from demo.teacher.serve import HOST, DemoServer, die_with_parent, serving
+from demo.free_port import HOST, free_port, is_free
+from demo.teacher.serve import DemoServer, die_with_parent, serving
 
 SAY_EVERY_S = 10.0
 PATIENCE = 6  # times that a server is asked for its counters, 10 s each, before it counts as gone

@@ -23,11 +23,10 @@ from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from demo.free_port import free_port, is_free
+from demo.free_port import HOST, free_port, is_free
 
 MODEL_DIR = Path(__file__).parent / "model"
 MODEL_NAME = "demo-teacher"
-HOST = "127.0.0.1"
 # A cold start took 25 s on two cores; a loaded machine may take several times that.
 START_TIMEOUT_S = 240.0
 # vLLM finishes within a few seconds of SIGTERM; after this it is killed.
